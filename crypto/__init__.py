@@ -1,0 +1,65 @@
+"""Keys, the image cipher, sealed originals and signed manifests of CipherLens."""
+
+from cipherlens.crypto.blocks import decrypt_blocks, encrypt_blocks
+from cipherlens.crypto.cipher import ImageCipher
+from cipherlens.crypto.cipher_image import CipherImage
+from cipherlens.crypto.errors import (
+    CipherMismatch,
+    CryptoError,
+    FormatError,
+    ImageError,
+    KeyringError,
+    KeyringPassphraseError,
+    KeyringPermissionError,
+    ManifestError,
+    OpenError,
+    StaleItem,
+    UnknownKey,
+)
+from cipherlens.crypto.key_entry import KeyEntry
+from cipherlens.crypto.keyring import Keyring
+from cipherlens.crypto.keyring_file import ScryptCost
+from cipherlens.crypto.manifest import Manifest
+from cipherlens.crypto.parameters import (
+    PREPARATION_VERSION,
+    SCHEME_VERSION,
+    CipherParameters,
+    Scope,
+)
+from cipherlens.crypto.preparation import open_image, prepare
+from cipherlens.crypto.seal import Original, SealedContext, companion_digest, open_sealed, seal
+from cipherlens.crypto.sequences import Sequences
+
+__all__ = [
+    "PREPARATION_VERSION",
+    "SCHEME_VERSION",
+    "CipherImage",
+    "CipherMismatch",
+    "CipherParameters",
+    "CryptoError",
+    "FormatError",
+    "ImageCipher",
+    "ImageError",
+    "KeyEntry",
+    "Keyring",
+    "KeyringError",
+    "KeyringPassphraseError",
+    "KeyringPermissionError",
+    "Manifest",
+    "ManifestError",
+    "OpenError",
+    "Original",
+    "Scope",
+    "ScryptCost",
+    "SealedContext",
+    "Sequences",
+    "StaleItem",
+    "UnknownKey",
+    "companion_digest",
+    "decrypt_blocks",
+    "encrypt_blocks",
+    "open_image",
+    "open_sealed",
+    "prepare",
+    "seal",
+]

@@ -1,0 +1,53 @@
+"""The failures that callers of the crypto package may want to tell apart."""
+
+
+class CryptoError(Exception):
+    """Base of every domain failure of this package; wrong arguments are ValueError or TypeError."""
+
+
+class KeyringError(CryptoError):
+    """A keyring file that cannot be read, is damaged, or may not be used as it lies there."""
+
+
+class KeyringPermissionError(KeyringError):
+    """A keyring file that others could read or replace: mode, owner or a symbolic link."""
+
+
+class KeyringPassphraseError(KeyringError):
+    """A passphrase that is missing, wrong, or given for a keyring that has none."""
+
+
+class UnknownKey(CryptoError):
+    """No key entry answers to the name or fingerprint that was asked for."""
+
+
+class CipherMismatch(CryptoError):
+    """A cipher-image of another key or of other parameters than the cipher's; names both."""
+
+
+class FormatError(CryptoError):
+    """Bytes that are not what they claim: magic, version, length or checksum is wrong."""
+
+
+class OpenError(CryptoError):
+    """Sealed bytes that do not open under this key and context.
+
+    The sentence is always the same: whether the key, the context or the bytes are wrong is
+    exactly what an attacker would like to learn.
+    """
+
+    def __init__(self) -> None:
+        """Make the one uniform error."""
+        super().__init__("the sealed data does not open")
+
+
+class StaleItem(CryptoError):
+    """An item, or a whole manifest, that is older than the owner's signed word."""
+
+
+class ManifestError(CryptoError):
+    """A manifest that the owner did not sign, or that was altered after signing."""
+
+
+class ImageError(CryptoError):
+    """A picture that cannot be prepared: unreadable, damaged, or too large; gives the reason."""

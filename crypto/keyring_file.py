@@ -1,0 +1,239 @@
+"""The keyring file: one JSON object, encrypted under a passphrase unless told otherwise.
+
+    {
+      "magic": "cipherlens-keyring",
+      "version": 1,
+      "protection": {"kind": "scrypt", "n": 131072, "r": 8, "p": 1, "salt": ..., "nonce": ...},
+      "body": ...,
+      "checksum": ...
+    }
+
+Bytes are base64, the passphrase is UTF-8 in form NFC. The body is the JSON text of entries and grants, encrypted with AES-256-GCM
+under the scrypt key of the passphrase; its associated data is the canonical JSON (sorted keys, no
+spaces) of the first three members. Without a passphrase the protection is {"kind": "none"} and
+the body is the plain JSON text. The checksum is the BLAKE3 of the canonical header and the body
+as stored: it tells an accident from a wrong passphrase, and protects against nobody.
+"""
+
+import base64
+import json
+import os
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from cipherlens.crypto.errors import KeyringError, KeyringPassphraseError
+from cipherlens.crypto.key_entry import KeyEntry
+from cipherlens.crypto.parameters import CipherParameters
+from cipherlens.crypto.private_file import read_private, replace_private
+
+Grants = Sequence[Mapping[str, object]]
+
+MAX_FILE_SIZE = 16 * 2**20
+"""Largest keyring file that is read, in bytes."""
+
+_MAGIC = "cipherlens-keyring"
+_FORMAT_VERSION = 1
+_SALT_SIZE = 32
+_NONCE_SIZE = 12
+_KEY_SIZE = 32
+_MAX_SCRYPT_MEMORY = 512 * 2**20
+_PROTECTION_MEMBERS = {
+    "none": {"kind"},
+    "scrypt": {"kind", "n", "r", "p", "salt", "nonce"},
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScryptCost:
+    """What one guess of a passphrase costs (RFC 7914).
+
+    Bounded on both sides: a careless caller must not make guessing cheap, and a hostile file must
+    not make reading it exhaust the machine.
+
+    Attributes:
+        n: power of two, 2^14 to 2^20.
+        r: block size factor, 8 to 32; memory is 128 * n * r bytes, at most 512 MiB.
+        p: parallelisation, 1 to 4.
+    """
+
+    n: int = 2**17
+    r: int = 8
+    p: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise ValueError or TypeError for a cost out of its bounds."""
+        for field, low, high in (("n", 2**14, 2**20), ("r", 8, 32), ("p", 1, 4)):
+            value = getattr(self, field)
+            if type(value) is not int:
+                raise TypeError(f"scrypt {field} must be an int, got {type(value).__name__}")
+            if not low <= value <= high:
+                raise ValueError(f"scrypt {field} must be {low} to {high}, got {value}")
+        if self.n & (self.n - 1):
+            raise ValueError(f"scrypt n must be a power of two, got {self.n}")
+        memory = 128 * self.n * self.r
+        if memory > _MAX_SCRYPT_MEMORY:
+            raise ValueError(
+                f"scrypt memory must be at most {_MAX_SCRYPT_MEMORY} bytes, got {memory}"
+            )
+
+
+DEFAULT_SCRYPT_COST = ScryptCost()
+
+
+def read_keyring(
+    path: Path, passphrase: str | None
+) -> tuple[list[KeyEntry], list[Mapping[str, object]]]:
+    """Return the entries and grants of a keyring file; raises as `Keyring.load` says."""
+    header, body = _parse(read_private(path, MAX_FILE_SIZE), path)
+    if header["protection"]["kind"] == "none":
+        if passphrase is not None:
+            # Whoever could swap the file would otherwise make the user encrypt under their own key.
+            raise KeyringPassphraseError(f"{path} has no passphrase, but one was given")
+        text = body
+    else:
+        if passphrase is None:
+            raise KeyringPassphraseError(f"{path} needs a passphrase")
+        text = _decrypt(header, body, passphrase, path)
+    return _decode_body(text, path)
+
+
+def write_keyring(
+    path: Path,
+    entries: Iterable[KeyEntry],
+    grants: Grants,
+    passphrase: str | None,
+    cost: ScryptCost,
+) -> None:
+    """Replace the keyring file at path; None as passphrase leaves it unprotected."""
+    text = _encode_body(entries, grants)
+    header: dict[str, Any] = {"magic": _MAGIC, "version": _FORMAT_VERSION}
+    if passphrase is None:
+        header["protection"] = {"kind": "none"}
+        body = text
+    else:
+        header["protection"] = {
+            "kind": "scrypt",
+            **asdict(cost),
+            "salt": _to_base64(os.urandom(_SALT_SIZE)),
+            "nonce": _to_base64(os.urandom(_NONCE_SIZE)),
+        }
+        nonce = _from_base64(header["protection"]["nonce"])
+        key = _passphrase_key(header["protection"], passphrase)
+        body = AESGCM(key).encrypt(nonce, text, _canonical(header))
+    checksum = blake3(_canonical(header) + body).hexdigest()
+    document = {**header, "body": _to_base64(body), "checksum": checksum}
+    replace_private(path, (json.dumps(document, indent=2) + "\n").encode())
+
+
+def is_protected(path: Path) -> bool:
+    """Return whether the keyring file needs a passphrase."""
+    header, _ = _parse(read_private(path, MAX_FILE_SIZE), path)
+    return bool(header["protection"]["kind"] == "scrypt")
+
+
+def _parse(data: bytes, path: Path) -> tuple[dict[str, Any], bytes]:
+    """Return the checked header and the body of a keyring file."""
+    try:
+        document = json.loads(data)
+        header = {name: document[name] for name in ("magic", "version", "protection")}
+        if header["magic"] != _MAGIC:
+            raise KeyringError(f"{path} is not a keyring")
+        if header["version"] != _FORMAT_VERSION:
+            raise KeyringError(
+                f"{path}: version must be {_FORMAT_VERSION}, got {header['version']!r}"
+            )
+        body = _from_base64(document["body"])
+        if blake3(_canonical(header) + body).hexdigest() != document["checksum"]:
+            raise KeyringError(f"{path} is damaged: the checksum is wrong")
+        protection = header["protection"]
+        if protection.keys() != _PROTECTION_MEMBERS[protection["kind"]]:
+            raise KeyringError(f"{path}: the members of its protection are wrong")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise KeyringError(f"{path} is not a keyring, or is damaged") from error
+    return header, body
+
+
+def _decrypt(header: dict[str, Any], body: bytes, passphrase: str, path: Path) -> bytes:
+    """Return the plain body."""
+    try:
+        key = _passphrase_key(header["protection"], passphrase)
+        nonce = _from_base64(header["protection"]["nonce"])
+        return AESGCM(key).decrypt(nonce, body, _canonical(header))
+    except InvalidTag:
+        pass
+    except (ValueError, TypeError) as error:
+        raise KeyringError(f"{path}: {error}") from error
+    raise KeyringPassphraseError(f"the passphrase of {path} is wrong")
+
+
+def _passphrase_key(protection: Mapping[str, Any], passphrase: str) -> bytes:
+    """Return the AES key of a passphrase; raises ValueError for costs out of their bounds."""
+    if not passphrase:
+        raise ValueError("the passphrase must not be empty")
+    cost = ScryptCost(n=protection["n"], r=protection["r"], p=protection["p"])
+    salt = _from_base64(protection["salt"])
+    kdf = Scrypt(salt=salt, length=_KEY_SIZE, n=cost.n, r=cost.r, p=cost.p)
+    # Keyboards differ in how they compose an accent; the passphrase is the same.
+    return kdf.derive(unicodedata.normalize("NFC", passphrase).encode())
+
+
+def _encode_body(entries: Iterable[KeyEntry], grants: Grants) -> bytes:
+    """Return the JSON text of entries and grants."""
+    body = {
+        "entries": [
+            {
+                "name": entry.name,
+                "root": _to_base64(entry.root),
+                "created_at": entry.created_at.isoformat(),
+                "parameters": asdict(entry.parameters),
+            }
+            for entry in entries
+        ],
+        "grants": [dict(grant) for grant in grants],
+    }
+    return json.dumps(body).encode()
+
+
+def _decode_body(text: bytes, path: Path) -> tuple[list[KeyEntry], list[Mapping[str, object]]]:
+    """Return the entries and grants of the JSON text of a body."""
+    try:
+        body = json.loads(text)
+        entries = [_decode_entry(**member) for member in body["entries"]]
+        grants: list[Mapping[str, object]] = [dict(grant) for grant in body["grants"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise KeyringError(f"{path} holds an entry that this version does not read") from error
+    return entries, grants
+
+
+def _decode_entry(*, name: str, root: str, created_at: str, parameters: dict[str, Any]) -> KeyEntry:
+    """Return one entry; a member too many or too few is a TypeError, as saving would lose it."""
+    return KeyEntry(
+        name=name,
+        root=_from_base64(root),
+        parameters=CipherParameters(**parameters),
+        created_at=datetime.fromisoformat(created_at),
+    )
+
+
+def _canonical(header: Mapping[str, Any]) -> bytes:
+    """Return the one JSON text of a header."""
+    return json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _to_base64(data: bytes) -> str:
+    """Return the standard base64 text of data."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def _from_base64(text: str) -> bytes:
+    """Return the bytes of a base64 text; binascii.Error, a ValueError, if it is none."""
+    return base64.b64decode(text, validate=True)

@@ -1,0 +1,158 @@
+"""The owner's signed list of what a collection holds.
+
+A manifest lets a user find out that a server hands out an old version of an item, or one that
+was deleted. It is, little-endian:
+
+    offset  size  field
+         0     4  magic "CLMF"
+         4     1  format version, 1
+         5    16  collection UUID, big-endian as in its text
+        21     8  counter
+        29     4  number of items
+        33     -  the items, ordered by the bytes of their ids:
+                  2 bytes length of the id, the id in UTF-8, 8 bytes revision, 32 bytes digest
+         -    64  Ed25519 signature of everything before
+
+What a manifest cannot show: hits that a server leaves out, and a ranking that it makes up.
+"""
+
+import struct
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from cipherlens.crypto.errors import FormatError, ManifestError, StaleItem
+from cipherlens.crypto.key_entry import KeyEntry
+
+_MAGIC = b"CLMF"
+_FORMAT_VERSION = 1
+_HEADER = struct.Struct("<4sB16sQI")
+_ID_LENGTH = struct.Struct("<H")
+_ENTRY = struct.Struct("<Q32s")
+_DIGEST_SIZE = 32
+_SIGNATURE_SIZE = 64
+_MAX_UINT64 = 2**64 - 1
+_MAX_ITEM_ID_SIZE = 4096
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """The state of a collection at one moment of its owner's counting.
+
+    Attributes:
+        collection_uuid: the collection.
+        counter: uint64; grows with every manifest of the collection.
+        items: for every item id its revision (uint64) and its 32-byte digest, that of
+            `CipherImage.digest` or `companion_digest`.
+    """
+
+    collection_uuid: uuid.UUID
+    counter: int
+    items: Mapping[str, tuple[int, bytes]] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a field out of its range, and keep an unchangeable copy."""
+        if not 0 <= self.counter <= _MAX_UINT64:
+            raise ValueError(f"counter must be 0 to {_MAX_UINT64}, got {self.counter}")
+        for item_id, (revision, digest) in self.items.items():
+            _check_item(item_id, revision, digest)
+        object.__setattr__(self, "items", MappingProxyType(dict(self.items)))
+
+    def sign(self, entry: KeyEntry) -> bytes:
+        """Return this manifest with the signature of a key entry."""
+        body = self._encode()
+        return body + entry.sign(body)
+
+    @classmethod
+    def verify(cls, data: bytes, public_key: bytes, *, minimum_counter: int = 0) -> "Manifest":
+        """Return the manifest that the holder of a key signed.
+
+        Args:
+            data: what `sign` returned.
+            public_key: 32 bytes, `KeyEntry.verify_key` of the owner.
+            minimum_counter: the highest counter seen before; a server may hold back new
+                manifests as well as new items.
+
+        Raises:
+            ManifestError: the signature is not this owner's.
+            FormatError: signed, but not a manifest that this version reads.
+            StaleItem: the counter is below minimum_counter.
+        """
+        body, signature = data[:-_SIGNATURE_SIZE], data[-_SIGNATURE_SIZE:]
+        try:
+            Ed25519PublicKey.from_public_bytes(public_key).verify(signature, body)
+        except InvalidSignature:
+            raise ManifestError("the manifest does not carry the owner's signature") from None
+        try:
+            manifest = cls._decode(body)
+        except (ValueError, struct.error) as error:
+            raise FormatError(f"not a manifest that this version reads: {error}") from error
+        if manifest.counter < minimum_counter:
+            raise StaleItem(
+                f"the manifest has counter {manifest.counter}, {minimum_counter} was seen before"
+            )
+        return manifest
+
+    def check(self, item_id: str, revision: int, digest: bytes) -> None:
+        """Raise StaleItem if an item is not what the owner signed, or older.
+
+        A higher revision passes: it is newer than the manifest, and the seal of the original
+        vouches for it.
+        """
+        if item_id not in self.items:
+            raise StaleItem(f"item {item_id!r} is not in manifest {self.counter}")
+        signed_revision, signed_digest = self.items[item_id]
+        if revision < signed_revision:
+            raise StaleItem(
+                f"item {item_id!r} has revision {revision}, "
+                f"manifest {self.counter} has {signed_revision}"
+            )
+        if revision == signed_revision and digest != signed_digest:
+            raise StaleItem(
+                f"item {item_id!r} has another digest than revision {revision} "
+                f"in manifest {self.counter}"
+            )
+
+    def _encode(self) -> bytes:
+        """Return the one encoding that is signed."""
+        header = _HEADER.pack(
+            _MAGIC, _FORMAT_VERSION, self.collection_uuid.bytes, self.counter, len(self.items)
+        )
+        parts = [header]
+        for item_id, entry in sorted((name.encode(), entry) for name, entry in self.items.items()):
+            parts += [_ID_LENGTH.pack(len(item_id)), item_id, _ENTRY.pack(*entry)]
+        return b"".join(parts)
+
+    @classmethod
+    def _decode(cls, body: bytes) -> "Manifest":
+        """Return the manifest of a signed encoding; raises ValueError or struct.error."""
+        magic, version, collection, counter, count = _HEADER.unpack_from(body)
+        if (magic, version) != (_MAGIC, _FORMAT_VERSION):
+            raise ValueError("magic or version is wrong")
+        items: dict[str, tuple[int, bytes]] = {}
+        offset = _HEADER.size
+        for _ in range(count):
+            (size,) = _ID_LENGTH.unpack_from(body, offset)
+            start = offset + _ID_LENGTH.size
+            item_id = body[start : start + size].decode()
+            items[item_id] = _ENTRY.unpack_from(body, start + size)
+            offset = start + size + _ENTRY.size
+        manifest = cls(collection_uuid=uuid.UUID(bytes=collection), counter=counter, items=items)
+        if manifest._encode() != body:
+            raise ValueError("it is not in its one encoding")
+        return manifest
+
+
+def _check_item(item_id: str, revision: int, digest: bytes) -> None:
+    """Raise ValueError unless an item can stand in a manifest."""
+    size = len(item_id.encode())
+    if not 1 <= size <= _MAX_ITEM_ID_SIZE:
+        raise ValueError(f"item_id must be 1 to {_MAX_ITEM_ID_SIZE} bytes, got {size}")
+    if not 0 <= revision <= _MAX_UINT64:
+        raise ValueError(f"revision must be 0 to {_MAX_UINT64}, got {revision}")
+    if len(digest) != _DIGEST_SIZE:
+        raise ValueError(f"digest must be {_DIGEST_SIZE} bytes, got {len(digest)}")

@@ -1,0 +1,173 @@
+"""From any picture to the array of pixels that is encrypted: preparation version 1.
+
+1. Transpose as the EXIF orientation says.
+2. Bring every mode to 8-bit RGB; what is transparent shows a white ground.
+3. A picture higher than wide becomes a portrait, every other a landscape.
+4. Warp it to the key's size with Pillow's bicubic filter; nothing is cropped.
+
+Grey pictures of more than 8 bits: 16-bit samples are scaled from 0..65535. Modes "I" and "F" say
+nothing of their range: "I" counts as 16-bit samples if all fit, and else, as "F" always, the
+darkest value becomes 0 and the brightest 255.
+"""
+
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageCms
+
+from cipherlens.crypto.errors import ImageError
+from cipherlens.crypto.parameters import CipherParameters
+
+DEFAULT_MAX_PIXELS = 100_000_000
+"""Default limit of `open_image`: 300 MB as RGB."""
+
+_WHITE = (255, 255, 255)
+_WARNING_FILTERS = threading.Lock()
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def prepare(image: Image.Image, parameters: CipherParameters) -> npt.NDArray[np.uint8]:
+    """Return the prepared pixels of a picture of any mode.
+
+    Args:
+        image: a picture; it is not changed.
+        parameters: give the size.
+
+    Returns:
+        (height, width, 3) uint8 for a landscape or square, (width, height, 3) for a portrait.
+
+    Raises:
+        ImageError: the picture cannot be decoded or converted.
+    """
+    with _reasons("cannot be prepared"):
+        # Decoding comes first: reading EXIF may decode too, and there errors are passed over.
+        image.load()
+        if 0 in image.size:
+            raise ImageError("the picture has no pixels")
+        upright = _transpose(image)
+        size = (parameters.width, parameters.height)
+        if upright.height > upright.width:
+            size = (parameters.height, parameters.width)
+        return np.array(_to_rgb(upright).resize(size, Image.Resampling.BICUBIC))
+
+
+def open_image(source: str | Path | bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:
+    """Return a decoded picture, the first frame of an animated one.
+
+    Args:
+        source: a path, or the bytes of a file.
+        max_pixels: limit on width x height as the file's header declares them, checked before
+            anything is decoded. Pillow's own ceiling of about 179 million pixels stays.
+
+    Raises:
+        ImageError: unreadable, damaged, truncated or too large; gives the reason.
+        ValueError: max_pixels is below 1.
+    """
+    if max_pixels < 1:
+        raise ValueError(f"max_pixels must be at least 1, got {max_pixels}")
+    with _reasons("cannot be read"):
+        if isinstance(source, bytes):
+            return _decode(io.BytesIO(source), max_pixels)
+        with Path(source).open("rb") as file:
+            return _decode(file, max_pixels)
+
+
+def _decode(file: io.BufferedReader | io.BytesIO, max_pixels: int) -> Image.Image:
+    """Return the picture of an open file, after a look at its declared size."""
+    with _without_warnings():
+        image = Image.open(file)
+    pixels = image.width * image.height
+    if pixels > max_pixels:
+        raise ImageError(f"the picture has {pixels:,} pixels, the limit is {max_pixels:,}")
+    image.load()
+    return image
+
+
+@contextmanager
+def _reasons(what: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into an ImageError that gives it as the reason."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise ImageError(f"the picture {what}: {reason}") from error
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Silence what Pillow warns of while it reads headers: size and odd metadata.
+
+    The lock is needed because the filters belong to the process: two threads that save and
+    restore them at the same time could leave them silent for ever.
+    """
+    with _WARNING_FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _transpose(image: Image.Image) -> Image.Image:
+    """Return the picture the right way up."""
+    transposition = _TRANSPOSITIONS.get(_orientation(image))
+    return image if transposition is None else image.transpose(transposition)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation; 1, upright, where there is none that can be read."""
+    with _without_warnings():
+        try:
+            value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        except Exception:  # noqa: BLE001 - damaged metadata is no reason to refuse the picture
+            return 1
+    return value if isinstance(value, int) else 1
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Return the picture as RGB, transparent parts on white."""
+    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+        image = _deep_grey(image)
+    elif image.mode == "LAB":
+        image = _lab_to_rgb(image)
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    if image.mode == "La":
+        image = image.convert("LA")
+    layer = image.convert("RGBA")
+    ground = Image.new("RGB", layer.size, _WHITE)
+    ground.paste(layer, mask=layer.getchannel("A"))
+    return ground
+
+
+def _deep_grey(image: Image.Image) -> Image.Image:
+    """Return a grey picture of more than 8 bits as "L"."""
+    values = np.nan_to_num(np.asarray(image).astype(np.float64))
+    low, high = values.min(), values.max()
+    if image.mode != "F" and low >= 0 and high <= 65535:
+        low, high = 0.0, 65535.0
+    grey = np.rint((values - low) * (255 / (high - low or 1.0))).astype(np.uint8)
+    grey[values == image.info.get("transparency", np.nan)] = 255
+    return Image.fromarray(grey)
+
+
+def _lab_to_rgb(image: Image.Image) -> Image.Image:
+    """Return a CIELAB picture as RGB; Pillow's own conversion does not know the mode."""
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    result = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+    if result is None:
+        raise ImageError("the picture is CIELAB and cannot be converted")
+    return result

@@ -1,0 +1,88 @@
+"""Files that only their owner may read."""
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from cipherlens.crypto.errors import KeyringError, KeyringPermissionError
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def read_private(path: Path, max_size: int) -> bytes:
+    """Return the bytes of a file that nobody but this user can read or replace.
+
+    Raises:
+        KeyringPermissionError: it is a symbolic link, not a regular file, of another owner, or
+            open to group or others.
+        KeyringError: it cannot be read, or is longer than max_size bytes.
+    """
+    if path.is_symlink():
+        raise KeyringPermissionError(f"{path} is a symbolic link; name the file itself")
+    try:
+        # Not following links here closes the gap between the check above and the opening; not
+        # blocking keeps a pipe under that name from holding us.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            _check_private(path, os.fstat(file.fileno()))
+            data = file.read(max_size + 1)
+    except OSError as error:
+        raise KeyringError(f"{path} cannot be read: {error.strerror}") from error
+    if len(data) > max_size:
+        raise KeyringError(f"{path} must be at most {max_size} bytes")
+    return data
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """Put data at path, mode 0600, so that a crash leaves the old bytes or the new.
+
+    Raises:
+        KeyringPermissionError: path is a symbolic link.
+        KeyringError: the folder cannot be written.
+    """
+    if path.is_symlink():
+        raise KeyringPermissionError(f"{path} is a symbolic link; name the file itself")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        _write_synced(part, data)
+        part.replace(path)  # the commit point
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise KeyringError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _check_private(path: Path, status: os.stat_result) -> None:
+    """Raise unless an open file is regular, ours, and closed to everybody else."""
+    if not stat.S_ISREG(status.st_mode):
+        raise KeyringPermissionError(f"{path} is not a regular file")
+    if status.st_uid != os.geteuid():
+        raise KeyringPermissionError(
+            f"{path} belongs to user {status.st_uid}, not to user {os.geteuid()}"
+        )
+    if status.st_mode & _OTHERS:
+        mode = stat.S_IMODE(status.st_mode)
+        raise KeyringPermissionError(
+            f"{path} has mode {mode:04o}, which lets others at it; make it 0600"
+        )
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    """Write a new file of mode 0600, whatever the umask, and wait for the disk."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the folder's own entries are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,190 @@
+"""Sealed originals: authenticated encryption of what stands beside a cipher-image or a code.
+
+A sealed original is, little-endian:
+
+    offset  size  field
+         0     4  magic "CLSO"
+         4     1  format version, 1
+         5     1  length t of the media type
+         6     8  length of the plain data
+        14    32  salt
+        46     t  media type, ASCII
+    46 + t     -  AES-256-GCM ciphertext and 16-byte tag
+
+Key (32 bytes) and nonce (12 bytes) are the first 44 bytes of the keyed BLAKE3 of the salt under
+the collection's seal key. The salt is random and of 256 bits, so no pair of key and nonce is
+ever used for two seals. The associated data binds the header and the place of the item; every
+part of variable length has its length before it, so no two contexts have the same encoding.
+"""
+
+import os
+import struct
+import uuid
+from dataclasses import dataclass, field
+
+from blake3 import blake3
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from cipherlens.crypto.errors import OpenError
+
+MAX_MEDIA_TYPE_LENGTH = 255
+"""Longest media type in characters: RFC 6838 allows 127 on each side of the slash."""
+
+MAX_REVISION = 2**64 - 1
+_MAX_ITEM_ID_SIZE = 4096
+_DIGEST_SIZE = 32
+_KEY_SIZE = 32
+_NONCE_SIZE = 12
+_SALT_SIZE = 32
+_TAG_SIZE = 16
+_MAGIC = b"CLSO"
+_FORMAT_VERSION = 1
+_HEADER = struct.Struct("<4sBBQ32s")
+_LENGTH = struct.Struct("<Q")
+_COMPANION_CONTEXT = "cipherlens 2026-11-21 v1 companion digest"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Original:
+    """What is sealed: a file as the owner had it.
+
+    Attributes:
+        media_type: 1 to 255 printable ASCII characters, such as "image/png".
+        data: the bytes of the file. Sealing hides them but not their number.
+    """
+
+    media_type: str
+    data: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless the media type can stand in the header."""
+        text = self.media_type
+        fits = 1 <= len(text) <= MAX_MEDIA_TYPE_LENGTH and text.isascii() and text.isprintable()
+        if not fits:
+            raise ValueError(
+                f"media_type must be 1 to {MAX_MEDIA_TYPE_LENGTH} printable ASCII characters, "
+                f"got {text!r}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SealedContext:
+    """The place of a sealed original; it opens nowhere else.
+
+    Attributes:
+        collection_uuid: the collection.
+        item_id: the item in it.
+        revision: the owner's revision of the item, uint64.
+        companion_digest: 32 bytes; `CipherImage.digest` of the cipher-image beside it, or
+            `companion_digest` of the code or vector.
+    """
+
+    collection_uuid: uuid.UUID
+    item_id: str
+    revision: int
+    companion_digest: bytes
+
+    def __post_init__(self) -> None:
+        """Raise ValueError or TypeError for a field out of its range."""
+        if not isinstance(self.collection_uuid, uuid.UUID):
+            raise TypeError(f"collection_uuid must be a UUID, got {self.collection_uuid!r}")
+        size = len(self.item_id.encode())
+        if not 1 <= size <= _MAX_ITEM_ID_SIZE:
+            raise ValueError(f"item_id must be 1 to {_MAX_ITEM_ID_SIZE} bytes, got {size}")
+        if not 0 <= self.revision <= MAX_REVISION:
+            raise ValueError(f"revision must be 0 to {MAX_REVISION}, got {self.revision}")
+        if len(self.companion_digest) != _DIGEST_SIZE:
+            raise ValueError(
+                f"companion_digest must be {_DIGEST_SIZE} bytes, got {len(self.companion_digest)}"
+            )
+
+
+def companion_digest(data: bytes) -> bytes:
+    """Return the 32-byte digest of a packed code or vector that stands beside an original.
+
+    A cipher-image has its own: `CipherImage.digest`.
+    """
+    return blake3(data, derive_key_context=_COMPANION_CONTEXT).digest()
+
+
+def seal(original: Original, seal_key: bytes, context: SealedContext) -> bytes:
+    """Return the sealed original, bound to its context.
+
+    Args:
+        original: the file and its media type.
+        seal_key: 32 bytes, `KeyEntry.seal_key` of the collection.
+        context: where the sealed original will stand.
+
+    Raises:
+        ValueError: the seal key is not 32 bytes.
+    """
+    _check_key(seal_key)
+    media_type = original.media_type.encode("ascii")
+    salt = os.urandom(_SALT_SIZE)
+    header = _HEADER.pack(_MAGIC, _FORMAT_VERSION, len(media_type), len(original.data), salt)
+    header += media_type
+    key, nonce = _item_key(seal_key, salt)
+    return header + AESGCM(key).encrypt(nonce, original.data, _associated_data(header, context))
+
+
+def open_sealed(sealed: bytes, seal_key: bytes, context: SealedContext) -> Original:
+    """Return the original of sealed bytes.
+
+    Args:
+        sealed: what `seal` returned.
+        seal_key: 32 bytes, `KeyEntry.seal_key` of the collection.
+        context: where the sealed original stood.
+
+    Raises:
+        OpenError: the bytes, the key or the context is not the one it was sealed with; the same
+            error for all of them.
+        ValueError: the seal key is not 32 bytes.
+    """
+    _check_key(seal_key)
+    try:
+        return _open(sealed, seal_key, context)
+    except (InvalidTag, ValueError, struct.error):
+        pass
+    raise OpenError  # outside of the handler, so that it carries no cause
+
+
+def _open(sealed: bytes, seal_key: bytes, context: SealedContext) -> Original:
+    """Return the original, or raise one of several errors that nobody should see."""
+    magic, version, type_size, plain_size, salt = _HEADER.unpack_from(sealed)
+    header_size = _HEADER.size + type_size
+    if (magic, version) != (_MAGIC, _FORMAT_VERSION):
+        raise ValueError("not a sealed original of this version")
+    if len(sealed) != header_size + plain_size + _TAG_SIZE:
+        raise ValueError("the length is wrong")
+    header = sealed[:header_size]
+    key, nonce = _item_key(seal_key, salt)
+    data = AESGCM(key).decrypt(nonce, sealed[header_size:], _associated_data(header, context))
+    return Original(media_type=header[_HEADER.size :].decode("ascii"), data=data)
+
+
+def _check_key(seal_key: bytes) -> None:
+    """Raise unless the seal key has its size."""
+    if len(seal_key) != _KEY_SIZE:
+        raise ValueError(f"seal_key must be {_KEY_SIZE} bytes, got {len(seal_key)}")
+
+
+def _item_key(seal_key: bytes, salt: bytes) -> tuple[bytes, bytes]:
+    """Return the AES key and the nonce of the one seal with this salt."""
+    output = blake3(salt, key=seal_key).digest(length=_KEY_SIZE + _NONCE_SIZE)
+    return output[:_KEY_SIZE], output[_KEY_SIZE:]
+
+
+def _associated_data(header: bytes, context: SealedContext) -> bytes:
+    """Return every part with its length before it.
+
+    The header brings format version, media type and plain length.
+    """
+    parts = (
+        header,
+        context.collection_uuid.bytes,
+        context.item_id.encode(),
+        context.revision.to_bytes(8, "little"),
+        context.companion_digest,
+    )
+    return b"".join(_LENGTH.pack(len(part)) + part for part in parts)

@@ -1,0 +1,304 @@
+"""The cipher and the file formats once more, in plain Python and without the package.
+
+Every pixel is moved by hand and every field is written out, so that a mistake in the fast code
+and the same mistake here would have to be made twice. Run as a program, it writes the vectors
+beside it: `python tests/crypto/reference.py`.
+"""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+from blake3 import blake3
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+VECTORS = Path(__file__).parent.parent / "vectors"
+DATE = "cipherlens 2026-11-21 v1 "
+STREAMS = {
+    "permutation": ("subkey block permutation", 1, 0),
+    "selection": ("subkey block selection", 2, 0),
+    "R": ("subkey substitution R", 3, 0),
+    "G": ("subkey substitution G", 3, 1),
+    "B": ("subkey substitution B", 3, 2),
+}
+SCOPES = {"collection": 1, "image": 2}
+
+
+def subkey(root, purpose):
+    return blake3(root, derive_key_context=DATE + purpose).digest()
+
+
+def fingerprint(root):
+    return blake3(root, derive_key_context=DATE + "key fingerprint").digest(length=16)
+
+
+def number(value, size):
+    return value.to_bytes(size, "little")
+
+
+def blknum(parameters):
+    block = parameters["block_size"]
+    return (parameters["height"] // block) * (parameters["width"] // block)
+
+
+def permutation(root, stream, parameters, nonce, size):
+    """Return a keyed permutation as a list: positions sorted by (word, position)."""
+    purpose, code, channel = STREAMS[stream]
+    message = (
+        number(1, 2)
+        + number(parameters["block_size"], 2)
+        + number(parameters["substituted_blocks"], 4)
+        + number(blknum(parameters), 4)
+        + number(code, 1)
+        + number(channel, 1)
+        + bytes(2)
+        + nonce
+    )
+    assert len(message) == 32
+    stream_bytes = blake3(message, key=subkey(root, purpose)).digest(length=8 * size)
+    words = [int.from_bytes(stream_bytes[8 * i : 8 * i + 8], "little") for i in range(size)]
+    return sorted(range(size), key=lambda i: (words[i], i))
+
+
+def sequences(root, parameters, nonce):
+    """Return permutation, selection and the three tables as lists."""
+    blocks = blknum(parameters)
+    order = permutation(root, "selection", parameters, nonce, blocks)
+    return {
+        "permutation": permutation(root, "permutation", parameters, nonce, blocks),
+        "selection": order[: parameters["substituted_blocks"]],
+        "tables": [permutation(root, c, parameters, nonce, 256) for c in "RGB"],
+    }
+
+
+def encrypt(image, drawn, block):
+    """Return the cipher-image of image[y][x][c], lists of ints, pixel by pixel."""
+    height, width = len(image), len(image[0])
+    across = width // block
+    result = [[[0, 0, 0] for _ in range(width)] for _ in range(height)]
+    chosen = set(drawn["selection"])
+    for y in range(height):
+        for x in range(width):
+            position = (y // block) * across + x // block
+            origin = drawn["permutation"][position]
+            from_y = origin // across * block + y % block
+            from_x = origin % across * block + x % block
+            for c in range(3):
+                value = image[from_y][from_x][c]
+                result[y][x][c] = drawn["tables"][c][value] if position in chosen else value
+    return result
+
+
+def picture(height, width):
+    """Return a picture that a formula draws."""
+    return [
+        [[(7 * y + 13 * x + 29 * c + x * y) % 256 for c in range(3)] for x in range(width)]
+        for y in range(height)
+    ]
+
+
+def flatten(image):
+    return bytes(value for row in image for pixel in row for value in pixel)
+
+
+def cipher_image_body(parameters, root, nonce, image):
+    """Return header and pixels of a cipher-image file, from its pixels image[y][x][c]."""
+    return (
+        b"CLIMAGE\0"
+        + number(1, 2)
+        + number(1, 2)
+        + number(1, 2)
+        + number(SCOPES[parameters["scope"]], 1)
+        + bytes(1)
+        + number(parameters["height"], 4)
+        + number(parameters["width"], 4)
+        + number(parameters["block_size"], 4)
+        + number(parameters["substituted_blocks"], 4)
+        + number(len(image), 2)
+        + number(len(image[0]), 2)
+        + fingerprint(root)
+        + nonce
+        + flatten(image)
+    )
+
+
+def cipher_image_digest(body):
+    return blake3(body, derive_key_context=DATE + "cipher-image digest").digest()
+
+
+def companion_digest(data):
+    return blake3(data, derive_key_context=DATE + "companion digest").digest()
+
+
+def seal_key(root, collection):
+    return blake3(collection, key=subkey(root, "subkey seal")).digest()
+
+
+def seal(plain, media_type, key, salt, collection, item_id, revision, digest):
+    """Return a sealed original with a given salt."""
+    label = media_type.encode()
+    header = b"CLSO" + number(1, 1) + number(len(label), 1) + number(len(plain), 8) + salt + label
+    parts = [header, collection, item_id.encode(), number(revision, 8), digest]
+    associated = b"".join(number(len(part), 8) + part for part in parts)
+    secret = blake3(salt, key=key).digest(length=44)
+    return header + AESGCM(secret[:32]).encrypt(secret[32:], plain, associated)
+
+
+def manifest(root, collection, counter, items):
+    """Return a signed manifest of {item id: (revision, digest)}."""
+    body = b"CLMF" + number(1, 1) + collection + number(counter, 8) + number(len(items), 4)
+    for item_id in sorted(items, key=str.encode):
+        revision, digest = items[item_id]
+        name = item_id.encode()
+        body += number(len(name), 2) + name + number(revision, 8) + digest
+    return body + Ed25519PrivateKey.from_private_bytes(subkey(root, "subkey sign")).sign(body)
+
+
+def keyring(entries, grants, passphrase, salt, nonce, n):
+    """Return the text of a protected keyring file."""
+    header = {
+        "magic": "cipherlens-keyring",
+        "version": 1,
+        "protection": {
+            "kind": "scrypt",
+            "n": n,
+            "r": 8,
+            "p": 1,
+            "salt": base64.b64encode(salt).decode(),
+            "nonce": base64.b64encode(nonce).decode(),
+        },
+    }
+    canonical = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    key = hashlib.scrypt(passphrase.encode(), salt=salt, n=n, r=8, p=1, dklen=32, maxmem=2**26)
+    plain = json.dumps({"entries": entries, "grants": grants}).encode()
+    body = AESGCM(key).encrypt(nonce, plain, canonical)
+    checksum = blake3(canonical + body).hexdigest()
+    whole = {**header, "body": base64.b64encode(body).decode(), "checksum": checksum}
+    return json.dumps(whole, indent=2) + "\n"
+
+
+ROOT = bytes(range(32))
+NONCES = {"collection": bytes(16), "image": bytes(range(100, 116))}
+SHAPES = [(16, 24, 8, 3), (128, 192, 8, 96), (128, 192, 16, 72)]
+COLLECTION = bytes.fromhex("00112233445566778899aabbccddeeff")
+PASSPHRASE = "correct horse battery staple"
+
+
+def parameter_sets():
+    """Return every shape in both scopes."""
+    return [
+        {
+            "height": height,
+            "width": width,
+            "block_size": block,
+            "substituted_blocks": substituted,
+            "scope": scope,
+        }
+        for height, width, block, substituted in SHAPES
+        for scope in SCOPES
+    ]
+
+
+def image_cipher_case(parameters):
+    """Return sequences and a digest of the whole cipher-image, landscape and portrait."""
+    nonce = NONCES[parameters["scope"]]
+    drawn = sequences(ROOT, parameters, nonce)
+    height, width = parameters["height"], parameters["width"]
+    case = {"parameters": parameters, "nonce": nonce.hex(), **drawn}
+    case["tables"] = [bytes(table).hex() for table in drawn["tables"]]
+    for name, (rows, columns) in {
+        "landscape": (height, width),
+        "portrait": (width, height),
+    }.items():
+        pixels = encrypt(picture(rows, columns), drawn, parameters["block_size"])
+        case[f"{name}_pixels_blake3"] = blake3(flatten(pixels)).hexdigest()
+        if height * width < 1000:
+            case[f"{name}_pixels"] = flatten(pixels).hex()
+        body = cipher_image_body(parameters, ROOT, nonce, pixels)
+        case[f"{name}_digest"] = cipher_image_digest(body).hex()
+    return case
+
+
+def subkeys_case():
+    """Return every subkey of the root, and the keys of one collection."""
+    purposes = [purpose for purpose, _, _ in STREAMS.values()]
+    purposes += ["subkey seal", "subkey mask", "subkey sign"]
+    return {
+        "root": ROOT.hex(),
+        "fingerprint": fingerprint(ROOT).hex(),
+        "subkeys": {DATE + purpose: subkey(ROOT, purpose).hex() for purpose in purposes},
+        "collection_uuid": COLLECTION.hex(),
+        "seal_key": seal_key(ROOT, COLLECTION).hex(),
+    }
+
+
+def sealed_case():
+    """Return a sealed original with all that opens it."""
+    salt, digest = bytes(range(32, 64)), companion_digest(bytes.fromhex("a5c3f00d0042"))
+    key = seal_key(ROOT, COLLECTION)
+    sealed = seal(b"an original", "image/png", key, salt, COLLECTION, "katze-\u00e4", 7, digest)
+    return {
+        "seal_key": key.hex(),
+        "collection_uuid": COLLECTION.hex(),
+        "item_id": "katze-\u00e4",
+        "revision": 7,
+        "companion": "a5c3f00d0042",
+        "companion_digest": digest.hex(),
+        "media_type": "image/png",
+        "plain": b"an original".hex(),
+        "sealed": sealed.hex(),
+    }
+
+
+def manifest_case():
+    """Return a signed manifest."""
+    items = {"b": (2, bytes(range(32))), "a": (1, bytes(32)), "\u00e4": (2**64 - 1, b"\xff" * 32)}
+    return {
+        "root": ROOT.hex(),
+        "collection_uuid": COLLECTION.hex(),
+        "counter": 5,
+        "items": {name: [revision, digest.hex()] for name, (revision, digest) in items.items()},
+        "signed": manifest(ROOT, COLLECTION, 5, items).hex(),
+    }
+
+
+def keyring_text():
+    """Return a keyring file with one entry and one grant."""
+    entry = {
+        "name": "reference",
+        "root": base64.b64encode(ROOT).decode(),
+        "created_at": "2026-01-02T03:04:05+00:00",
+        "parameters": {"scheme_version": 1, "preparation_version": 1, **parameter_sets()[0]},
+    }
+    grants = [{"kind": "not known to this version", "kept": [1, 2, 3]}]
+    return keyring([entry], grants, PASSPHRASE, bytes(range(32)), bytes(range(12)), 2**14)
+
+
+def cipher_image_file():
+    """Return the cipher-image file of the small picture in image scope."""
+    parameters = parameter_sets()[1]
+    nonce = NONCES["image"]
+    drawn = sequences(ROOT, parameters, nonce)
+    pixels = encrypt(picture(16, 24), drawn, parameters["block_size"])
+    body = cipher_image_body(parameters, ROOT, nonce, pixels)
+    return body + blake3(body).digest()
+
+
+def write_json(name, document):
+    (VECTORS / name).write_text(json.dumps(document, indent=1) + "\n")
+
+
+def main():
+    """Write every vector of our own."""
+    write_json("subkeys.json", subkeys_case())
+    write_json("image_cipher.json", {"cases": [image_cipher_case(p) for p in parameter_sets()]})
+    write_json("sealed_original.json", sealed_case())
+    write_json("manifest.json", manifest_case())
+    (VECTORS / "keyring.json").write_text(keyring_text())
+    (VECTORS / "cipher_image.bin").write_bytes(cipher_image_file())
+
+
+if __name__ == "__main__":
+    main()

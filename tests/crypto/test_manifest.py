@@ -1,0 +1,136 @@
+"""Manifests: the owner's word, and every way to bend it."""
+
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cipherlens.crypto import FormatError, Manifest, ManifestError, StaleItem
+
+COLLECTION = uuid.UUID(int=5)
+ITEMS = {"a": (1, bytes(32)), "b": (7, b"\1" * 32)}
+MANIFEST = Manifest(collection_uuid=COLLECTION, counter=9, items=ITEMS)
+
+
+def test_manifest_agrees_with_its_vector(vectors, reference, make_entry):
+    case = vectors("manifest.json")
+    assert reference.manifest_case() == case
+    signed = bytes.fromhex(case["signed"])
+    entry = make_entry(root=bytes.fromhex(case["root"]))
+    manifest = Manifest.verify(signed, entry.verify_key)
+    assert manifest.sign(entry) == signed
+    assert manifest.collection_uuid == uuid.UUID(case["collection_uuid"])
+    assert manifest.counter == case["counter"]
+    assert {k: [r, d.hex()] for k, (r, d) in manifest.items.items()} == case["items"]
+
+
+@given(
+    items=st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20),
+        st.tuples(st.integers(0, 2**64 - 1), st.binary(min_size=32, max_size=32)),
+        max_size=8,
+    ),
+    counter=st.integers(0, 2**64 - 1),
+    collection=st.uuids(),
+)
+def test_round_trip(make_entry, items, counter, collection):
+    entry = make_entry()
+    manifest = Manifest(collection_uuid=collection, counter=counter, items=items)
+    again = Manifest.verify(manifest.sign(entry), entry.verify_key)
+    assert again == manifest
+    assert dict(again.items) == items
+
+
+@given(position=st.integers(0), change=st.integers(1, 255))
+def test_any_changed_byte_is_refused(make_entry, position, change):
+    entry = make_entry()
+    signed = bytearray(MANIFEST.sign(entry))
+    signed[position % len(signed)] ^= change
+    with pytest.raises(ManifestError):
+        Manifest.verify(bytes(signed), entry.verify_key)
+
+
+def test_no_truncation_is_accepted(make_entry):
+    entry = make_entry()
+    signed = MANIFEST.sign(entry)
+    for length in range(len(signed)):
+        with pytest.raises(ManifestError):
+            Manifest.verify(signed[:length], entry.verify_key)
+
+
+def test_another_owner_is_refused(make_entry):
+    with pytest.raises(ManifestError):
+        Manifest.verify(MANIFEST.sign(make_entry()), make_entry(root=bytes(32)).verify_key)
+
+
+@pytest.mark.parametrize(
+    "bend",
+    [
+        lambda body: b"XXXX" + body[4:],
+        lambda body: body[:4] + b"\2" + body[5:],
+        lambda body: body[:29] + b"\3" + body[30:],
+        lambda body: body[:29] + b"\1" + body[30:],
+        lambda body: body + b"\0",
+        lambda body: body[:33] + body[33 + 43 :] + body[33 : 33 + 43],
+        lambda body: body[:35] + b"\xff" + body[36:],
+        lambda body: b"",
+    ],
+    ids=["magic", "version", "count+", "count-", "trailing", "order", "utf-8", "empty"],
+)
+def test_signed_nonsense_is_a_format_error(make_entry, bend):
+    entry = make_entry()
+    body = bend(MANIFEST.sign(entry)[:-64])
+    with pytest.raises(FormatError, match="not a manifest that this version reads"):
+        Manifest.verify(body + entry.sign(body), entry.verify_key)
+
+
+def test_an_older_manifest_is_refused(make_entry):
+    entry = make_entry()
+    signed = MANIFEST.sign(entry)
+    assert Manifest.verify(signed, entry.verify_key, minimum_counter=9) == MANIFEST
+    with pytest.raises(StaleItem, match="counter 9, 10 was seen before"):
+        Manifest.verify(signed, entry.verify_key, minimum_counter=10)
+
+
+def test_items_as_signed_or_newer_pass():
+    MANIFEST.check("b", 7, b"\1" * 32)
+    MANIFEST.check("b", 8, b"\2" * 32)
+
+
+@pytest.mark.parametrize(
+    ("item_id", "revision", "digest", "message"),
+    [
+        ("c", 1, bytes(32), "item 'c' is not in manifest 9"),
+        ("b", 6, b"\1" * 32, "item 'b' has revision 6, manifest 9 has 7"),
+        ("b", 7, b"\2" * 32, "item 'b' has another digest than revision 7"),
+    ],
+)
+def test_stale_items_are_refused(item_id, revision, digest, message):
+    with pytest.raises(StaleItem, match=message):
+        MANIFEST.check(item_id, revision, digest)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"counter": -1}, "counter must be 0 to 18446744073709551615, got -1"),
+        ({"counter": 2**64}, "counter must be 0 to"),
+        ({"items": {"": (1, bytes(32))}}, "item_id must be 1 to 4096 bytes, got 0"),
+        ({"items": {"x": (-1, bytes(32))}}, "revision must be 0 to"),
+        ({"items": {"x": (1, bytes(31))}}, "digest must be 32 bytes, got 31"),
+    ],
+)
+def test_fields_out_of_range_are_refused(changes, message):
+    fields = {"collection_uuid": COLLECTION, "counter": 1, "items": ITEMS}
+    with pytest.raises(ValueError, match=message):
+        Manifest(**{**fields, **changes})
+
+
+def test_items_cannot_change_afterwards():
+    items = dict(ITEMS)
+    manifest = Manifest(collection_uuid=COLLECTION, counter=1, items=items)
+    items["c"] = (1, bytes(32))
+    assert dict(manifest.items) == ITEMS
+    with pytest.raises(TypeError):
+        manifest.items["a"] = (2, bytes(32))

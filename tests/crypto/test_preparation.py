@@ -1,0 +1,268 @@
+"""Preparation: every mode, orientation, transparency, and files that are none."""
+
+import io
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from cipherlens.crypto import CipherParameters, ImageError, open_image, prepare
+
+SMALL = CipherParameters(height=16, width=24, substituted_blocks=0)
+
+
+def encoded(image, file_format="PNG", **options):
+    file = io.BytesIO()
+    image.save(file, file_format, **options)
+    return file.getvalue()
+
+
+def gradient(width=48, height=32):
+    rows, columns = np.mgrid[:height, :width]
+    channels = [columns * 255 // width, rows * 255 // height, (rows + columns) * 2]
+    return Image.fromarray(np.stack(channels, axis=-1).astype(np.uint8))
+
+
+def declared_png(width, height):
+    """Return a PNG whose header declares a size that its data does not have."""
+
+    def chunk(name, data):
+        checksum = struct.pack(">I", zlib.crc32(name + data))
+        return struct.pack(">I", len(data)) + name + data + checksum
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [
+        ((300, 200), (16, 24, 3)),
+        ((200, 300), (24, 16, 3)),
+        ((50, 50), (16, 24, 3)),
+        ((1, 1), (16, 24, 3)),
+        ((1, 900), (24, 16, 3)),
+    ],
+)
+def test_shape_follows_the_picture(size, shape):
+    pixels = prepare(Image.new("RGB", size, (10, 20, 30)), SMALL)
+    assert pixels.shape == shape
+    assert pixels.dtype == np.uint8
+    assert (pixels == (10, 20, 30)).all()
+    assert pixels.flags.writeable
+
+
+def test_a_picture_of_the_right_size_stays_as_it_is():
+    image = gradient(24, 16)
+    assert np.array_equal(prepare(image, SMALL), np.asarray(image))
+
+
+def test_resizing_is_pillows_bicubic_warp():
+    image = gradient()
+    expected = np.asarray(image.resize((24, 16), Image.Resampling.BICUBIC))
+    assert np.array_equal(prepare(image, SMALL), expected)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV"])
+def test_opaque_modes_agree_with_pillows_conversion(mode):
+    image = gradient().convert(mode)
+    expected = image.convert("RGB").resize((24, 16), Image.Resampling.BICUBIC)
+    assert np.array_equal(prepare(image, SMALL), np.asarray(expected))
+
+
+def test_cielab_is_close_to_what_it_came_from():
+    lab = Image.new("LAB", (48, 32), (255, 128, 128))
+    assert (prepare(lab, SMALL) >= 250).all()
+
+
+@pytest.mark.parametrize("mode", ["LA", "La", "PA", "RGBA", "RGBa"])
+def test_what_is_transparent_becomes_white(mode):
+    straight = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}.get(mode, mode)
+    clear = Image.new("RGBA", (48, 32), (0, 0, 0, 0)).convert(straight).convert(mode)
+    solid = Image.new("RGBA", (48, 32), (0, 0, 0, 255)).convert(straight).convert(mode)
+    assert (prepare(clear, SMALL) == 255).all()
+    assert (prepare(solid, SMALL) == 0).all()
+
+
+def test_half_transparent_black_is_grey():
+    half = Image.new("RGBA", (48, 32), (0, 0, 0, 128))
+    assert (prepare(half, SMALL) == 127).all()
+
+
+@pytest.mark.parametrize(
+    ("mode", "key"), [("P", 0), ("L", 0), ("RGB", (0, 0, 0)), ("1", 0), ("I;16", 0)]
+)
+def test_a_transparent_colour_becomes_white(mode, key):
+    image = Image.new(mode, (24, 16))
+    image.info["transparency"] = key
+    assert (prepare(image, SMALL) == 255).all()
+
+
+def test_a_palette_with_several_transparencies():
+    image = Image.new("P", (24, 16))
+    image.putpalette([0, 0, 0, 200, 0, 0])
+    ImageDraw.Draw(image).rectangle((0, 0, 11, 15), fill=1)
+    image = open_image(encoded(image, transparency=bytes([0, 255])))
+    pixels = prepare(image, SMALL)
+    assert (pixels[:, :12] == (200, 0, 0)).all()
+    assert (pixels[:, 12:] == 255).all()
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I;16L", "I"])
+def test_sixteen_bit_grey_is_scaled(mode):
+    image = Image.new("I;16", (24, 16), 0x8080)
+    if mode == "I":
+        image = Image.fromarray(np.full((16, 24), 0x8080, np.int32))
+    elif mode != "I;16":
+        image = Image.frombytes(
+            mode, (24, 16), struct.pack(">H" if mode[-1] == "B" else "<H", 0x8080) * 384
+        )
+    assert image.mode == mode
+    assert (prepare(image, SMALL) == 128).all()
+
+
+def test_a_sixteen_bit_png_is_scaled():
+    ramp = np.linspace(0, 65535, 24).astype(np.uint16)
+    file = encoded(Image.fromarray(np.tile(ramp, (16, 1))))
+    pixels = prepare(open_image(file), SMALL)
+    assert np.array_equal(pixels[0, :, 0], np.rint(ramp / 257).astype(np.uint8))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_grey_without_a_range_is_stretched(dtype):
+    values = np.linspace(-70000, 70000, 24).astype(dtype)
+    pixels = prepare(Image.fromarray(np.tile(values, (16, 1))), SMALL)
+    assert (pixels[0, 0, 0], pixels[0, -1, 0]) == (0, 255)
+    assert (np.diff(pixels[0, :, 0].astype(int)) > 0).all()
+
+
+def test_float_pictures_with_holes_or_without_contrast():
+    assert (prepare(Image.new("F", (24, 16), 3.5), SMALL) == 0).all()
+    holes = np.zeros((16, 24), np.float32)
+    holes[0, 0], holes[1, 1] = np.nan, 2.0
+    pixels = prepare(Image.fromarray(holes), SMALL)
+    assert (pixels[0, 0, 0], pixels[1, 1, 0]) == (0, 255)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "TIFF", "WEBP"])
+def test_exif_orientation_is_applied(orientation, file_format):
+    upright = Image.new("RGB", (48, 96), (0, 0, 255))
+    ImageDraw.Draw(upright).rectangle((0, 0, 23, 47), fill=(255, 0, 0))
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
+    stored = upright
+    if orientation in undo:
+        stored = upright.transpose(Image.Transpose(undo[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = prepare(open_image(encoded(stored, file_format, exif=exif)), SMALL).astype(int)
+    assert pixels.shape == (24, 16, 3)
+    assert np.abs(pixels[3, 3] - (255, 0, 0)).max() < 30
+    assert np.abs(pixels[20, 3] - (0, 0, 255)).max() < 30
+    assert np.abs(pixels[3, 13] - (0, 0, 255)).max() < 30
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"\0"])
+def test_damaged_exif_is_passed_over(exif):
+    image = gradient()
+    image.info["exif"] = exif
+    assert prepare(image, SMALL).shape == (16, 24, 3)
+
+
+def test_the_picture_is_not_changed():
+    image = gradient().convert("P")
+    before = image.tobytes(), image.mode, image.size
+    prepare(image, SMALL)
+    assert (image.tobytes(), image.mode, image.size) == before
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM"])
+def test_paths_and_bytes_open_alike(tmp_path, file_format):
+    data = encoded(gradient(), file_format)
+    path = tmp_path / "picture"
+    path.write_bytes(data)
+    images = [open_image(source) for source in (data, path, str(path))]
+    assert {image.size for image in images} == {(48, 32)}
+    assert len({image.tobytes() for image in images}) == 1
+
+
+def test_an_animation_gives_its_first_frame(tmp_path):
+    path = tmp_path / "moving.gif"
+    frames = [Image.new("RGB", (24, 16), colour) for colour in ("red", "blue")]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    assert (prepare(open_image(path), SMALL) == (255, 0, 0)).all()
+
+
+def test_declared_size_is_checked_before_decoding():
+    with pytest.raises(ImageError, match="has 1,000,000 pixels, the limit is 999,999"):
+        open_image(declared_png(1000, 1000), max_pixels=999_999)
+
+
+@pytest.mark.parametrize("size", [(9600, 10000), (13000, 13000), (60000, 60000), (2**31 - 1, 1)])
+def test_huge_declared_sizes_are_errors_and_never_warnings(size):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ImageError):
+            open_image(declared_png(*size), max_pixels=90_000_000)
+
+
+def test_a_large_picture_within_the_limit_opens_without_a_warning():
+    bilevel = encoded(Image.new("1", (9500, 10000)))
+    assert open_image(bilevel).size == (9500, 10000)
+
+
+@pytest.mark.parametrize("data", [b"", b"plainly no picture", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
+def test_what_is_no_picture_is_refused(data):
+    with pytest.raises(ImageError, match="the picture cannot be read"):
+        open_image(data)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"])
+def test_truncated_files_are_refused(file_format):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(noise), file_format)
+    with pytest.raises(ImageError):
+        open_image(data[: len(data) // 2])
+
+
+def test_a_missing_file_and_a_folder_are_image_errors(tmp_path):
+    for path in (tmp_path / "missing.png", tmp_path):
+        with pytest.raises(ImageError, match="the picture cannot be read"):
+            open_image(path)
+
+
+def test_a_picture_that_fails_late_is_an_image_error():
+    lazy = Image.open(io.BytesIO(encoded(gradient())[:100]))
+    with pytest.raises(ImageError, match="the picture cannot be prepared"):
+        prepare(lazy, SMALL)
+
+
+def test_an_empty_picture_is_an_image_error():
+    with pytest.raises(ImageError):
+        prepare(Image.new("RGB", (0, 5)), SMALL)
+
+
+def test_the_limit_must_be_positive():
+    with pytest.raises(ValueError, match="max_pixels must be at least 1, got 0"):
+        open_image(b"", max_pixels=0)
+
+
+@given(damage=st.data())
+def test_damaged_files_give_a_picture_or_an_image_error(damage):
+    data = bytearray(
+        encoded(gradient(), damage.draw(st.sampled_from(["PNG", "JPEG", "GIF", "TIFF"])))
+    )
+    for _ in range(damage.draw(st.integers(1, 4))):
+        position = damage.draw(st.integers(0, len(data) - 1))
+        data[position] = damage.draw(st.integers(0, 255))
+    try:
+        pixels = prepare(open_image(bytes(data), max_pixels=1_000_000), SMALL)
+    except ImageError:
+        return
+    assert pixels.shape in {(16, 24, 3), (24, 16, 3)}

@@ -1,0 +1,171 @@
+"""Sealed originals: vectors that open, and everything that must not."""
+
+import uuid
+from dataclasses import replace
+
+import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cipherlens.crypto import (
+    OpenError,
+    Original,
+    SealedContext,
+    companion_digest,
+    open_sealed,
+    seal,
+)
+
+KEY = bytes(range(32))
+CONTEXT = SealedContext(
+    collection_uuid=uuid.UUID(int=1), item_id="item", revision=3, companion_digest=b"\7" * 32
+)
+ORIGINAL = Original(media_type="image/png", data=b"some bytes of a picture")
+
+
+def assert_does_not_open(sealed, key=KEY, context=CONTEXT):
+    """Check that opening fails with the one error that tells nothing."""
+    with pytest.raises(OpenError) as caught:
+        open_sealed(sealed, key, context)
+    assert str(caught.value) == "the sealed data does not open"
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_aes_256_gcm_agrees_with_its_vectors(vectors):
+    cases = vectors("aes_256_gcm.json")["cases"]
+    assert {case["valid"] for case in cases} == {True, False}
+    for case in cases:
+        names = ("key", "iv", "aad", "msg", "ct", "tag")
+        key, iv, aad, msg, ct, tag = (bytes.fromhex(case[name]) for name in names)
+        sealed = AESGCM(key).encrypt(iv, msg, aad)
+        assert sealed[:-16] == ct, case["name"]
+        if case["valid"]:
+            assert sealed[-16:] == tag, case["name"]
+            assert AESGCM(key).decrypt(iv, ct + tag, aad) == msg
+        else:
+            with pytest.raises(InvalidTag):
+                AESGCM(key).decrypt(iv, ct + tag, aad)
+
+
+def test_sealed_original_agrees_with_its_vector(vectors, reference):
+    case = vectors("sealed_original.json")
+    assert reference.sealed_case() == case
+    assert companion_digest(bytes.fromhex(case["companion"])).hex() == case["companion_digest"]
+    context = SealedContext(
+        collection_uuid=uuid.UUID(case["collection_uuid"]),
+        item_id=case["item_id"],
+        revision=case["revision"],
+        companion_digest=bytes.fromhex(case["companion_digest"]),
+    )
+    original = open_sealed(bytes.fromhex(case["sealed"]), bytes.fromhex(case["seal_key"]), context)
+    assert original == Original(media_type=case["media_type"], data=bytes.fromhex(case["plain"]))
+
+
+@given(
+    data=st.binary(max_size=300),
+    media_type=st.text(
+        st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=255
+    ),
+    key=st.binary(min_size=32, max_size=32),
+    item_id=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80),
+    revision=st.integers(0, 2**64 - 1),
+    collection=st.uuids(),
+)
+def test_round_trip(data, media_type, key, item_id, revision, collection):
+    original = Original(media_type=media_type, data=data)
+    context = SealedContext(
+        collection_uuid=collection,
+        item_id=item_id,
+        revision=revision,
+        companion_digest=companion_digest(data),
+    )
+    assert open_sealed(seal(original, key, context), key, context) == original
+
+
+def test_two_seals_of_one_original_share_nothing():
+    first, second = (seal(ORIGINAL, KEY, CONTEXT) for _ in range(2))
+    assert first[14:46] != second[14:46]
+    assert first[55:] != second[55:]
+
+
+@given(position=st.integers(0), change=st.integers(1, 255))
+def test_any_changed_byte_does_not_open(position, change):
+    sealed = bytearray(seal(ORIGINAL, KEY, CONTEXT))
+    sealed[position % len(sealed)] ^= change
+    assert_does_not_open(bytes(sealed))
+
+
+def test_no_truncation_or_extension_opens():
+    sealed = seal(ORIGINAL, KEY, CONTEXT)
+    for length in range(len(sealed)):
+        assert_does_not_open(sealed[:length])
+    assert_does_not_open(sealed + b"\0")
+
+
+def test_another_key_does_not_open():
+    assert_does_not_open(seal(ORIGINAL, KEY, CONTEXT), key=bytes(32))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"collection_uuid": uuid.UUID(int=2)},
+        {"item_id": "item2"},
+        {"item_id": "ite"},
+        {"revision": 2},
+        {"revision": 4},
+        {"companion_digest": b"\7" * 31 + b"\6"},
+    ],
+)
+def test_another_context_does_not_open(change):
+    assert_does_not_open(seal(ORIGINAL, KEY, CONTEXT), context=replace(CONTEXT, **change))
+
+
+def test_bytes_cannot_move_between_media_type_and_data():
+    """A header with another split of the same bytes is another associated data."""
+    sealed = bytearray(seal(ORIGINAL, KEY, CONTEXT))
+    sealed[5] -= 1
+    sealed[6] += 1
+    assert_does_not_open(bytes(sealed))
+
+
+def test_a_swap_with_another_item_does_not_open():
+    other = replace(CONTEXT, item_id="other")
+    assert_does_not_open(seal(ORIGINAL, KEY, other))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"revision": -1}, ValueError, "revision must be 0 to 18446744073709551615, got -1"),
+        ({"revision": 2**64}, ValueError, "revision must be 0 to"),
+        ({"item_id": ""}, ValueError, "item_id must be 1 to 4096 bytes, got 0"),
+        ({"item_id": "ä" * 2049}, ValueError, "item_id must be 1 to 4096 bytes, got 4098"),
+        ({"companion_digest": b""}, ValueError, "companion_digest must be 32 bytes, got 0"),
+        ({"collection_uuid": "1"}, TypeError, "collection_uuid must be a UUID"),
+    ],
+)
+def test_contexts_out_of_range_are_refused(change, error, message):
+    with pytest.raises(error, match=message):
+        replace(CONTEXT, **change)
+
+
+@pytest.mark.parametrize("media_type", ["", "x" * 256, "image/pn\u0261", "image/png\n"])
+def test_media_types_out_of_range_are_refused(media_type):
+    with pytest.raises(ValueError, match="media_type must be 1 to 255 printable ASCII"):
+        Original(media_type=media_type, data=b"")
+
+
+@pytest.mark.parametrize("size", [0, 16, 31, 33])
+def test_a_seal_key_of_another_size_is_refused(size):
+    with pytest.raises(ValueError, match=f"seal_key must be 32 bytes, got {size}"):
+        seal(ORIGINAL, bytes(size), CONTEXT)
+    with pytest.raises(ValueError, match=f"seal_key must be 32 bytes, got {size}"):
+        open_sealed(b"", bytes(size), CONTEXT)
+
+
+def test_text_leaves_the_data_out():
+    assert repr(ORIGINAL) == "Original(media_type='image/png')"

@@ -1,0 +1,53 @@
+"""The public names of the package."""
+
+from cipherlens import crypto
+
+
+def test_all_lists_exactly_these_names():
+    assert sorted(crypto.__all__) == [
+        "CipherImage",
+        "CipherMismatch",
+        "CipherParameters",
+        "CryptoError",
+        "FormatError",
+        "ImageCipher",
+        "ImageError",
+        "KeyEntry",
+        "Keyring",
+        "KeyringError",
+        "KeyringPassphraseError",
+        "KeyringPermissionError",
+        "Manifest",
+        "ManifestError",
+        "OpenError",
+        "Original",
+        "PREPARATION_VERSION",
+        "SCHEME_VERSION",
+        "Scope",
+        "ScryptCost",
+        "SealedContext",
+        "Sequences",
+        "StaleItem",
+        "UnknownKey",
+        "companion_digest",
+        "decrypt_blocks",
+        "encrypt_blocks",
+        "open_image",
+        "open_sealed",
+        "prepare",
+        "seal",
+    ]
+
+
+def test_every_listed_name_exists():
+    assert all(hasattr(crypto, name) for name in crypto.__all__)
+
+
+def test_domain_failures_share_one_base():
+    failures = [
+        value
+        for name in crypto.__all__
+        if isinstance(value := getattr(crypto, name), type) and issubclass(value, Exception)
+    ]
+    assert len(failures) == 11
+    assert all(issubclass(failure, crypto.CryptoError) for failure in failures)
