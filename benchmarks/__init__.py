@@ -1,0 +1,1 @@
+"""What CipherLens measures: `python -m benchmarks NAME` writes raw JSON and a Markdown table."""

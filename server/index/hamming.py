@@ -1,0 +1,104 @@
+"""Exact search over binary codes by Hamming distance."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cipherlens.server.index.codes import check_bits, check_codes, padded_codes, stored_size_bytes
+from cipherlens.server.index.device import Device
+from cipherlens.server.index.flat import scan_hamming
+from cipherlens.server.index.gpu import MirroredRows, gpu_space, hamming_rows
+from cipherlens.server.index.protocol import SearchParameters, SearchResult
+from cipherlens.server.index.rowlog import RowLog
+from cipherlens.server.index.threads import use_one_thread
+
+_DEFAULTS = SearchParameters()
+
+
+class HammingIndex:
+    """Codes of a fixed number of bits; a VectorIndex served in order (distance, position).
+
+    On a GPU, FAISS does not promise which of several equal distances it returns. A query whose
+    k-th place is such a tie is answered by the exact scan on the CPU; for short codes, of 12 or 24
+    bits, that is most of them, and a CPU index serves those better.
+    """
+
+    def __init__(self, bits: int, device: Device) -> None:
+        """Make an empty index.
+
+        Raises:
+            ValueError: bits is not a multiple of 4 from 8 to 1024.
+        """
+        check_bits(bits)
+        self.bits = bits
+        self.device = device
+        self._stored_size = stored_size_bytes(bits)
+        self._log = RowLog(self._stored_size, np.uint8)
+        self._mirror: MirroredRows | None = None
+        if device.kind == "cuda":
+            self._mirror = hamming_rows(8 * self._stored_size, gpu_space(device.ordinal))
+
+    def append(self, rows: NDArray[np.uint8]) -> None:
+        """Add codes, (n, ceil(bits / 8)) uint8 as they travel.
+
+        Raises:
+            TypeError, ValueError: what check_codes says.
+        """
+        check_codes(rows, self.bits)
+        self._log.append(padded_codes(rows, self._stored_size))
+
+    def mask(self, positions: NDArray[np.int64]) -> None:
+        """Hide the codes at positions from every search that starts later."""
+        self._log.mask(positions)
+
+    def search(
+        self,
+        queries: NDArray[np.uint8],
+        k: int,
+        parameters: SearchParameters = _DEFAULTS,  # noqa: ARG002 every search is exact already
+    ) -> SearchResult:
+        """Return the k live codes nearest to each query by (distance, position).
+
+        The order is exact, the choice among equal distances at the k-th place included;
+        parameters change nothing.
+
+        Args:
+            queries: (q, ceil(bits / 8)) uint8.
+
+        Returns:
+            (q, k) positions and int32 distances, padded with -1 and the largest int32.
+        """
+        check_codes(queries, self.bits)
+        if k < 1:
+            raise ValueError(f"k must be at least 1, got {k}")
+        use_one_thread()
+        padded = padded_codes(queries, self._stored_size)
+        if self._mirror is not None:
+            return self._mirror.search(self._log, padded, k)
+        snapshot = self._log.snapshot
+        return scan_hamming(snapshot.rows, padded, k, snapshot.selector)
+
+    def __len__(self) -> int:
+        return len(self._log.snapshot.rows)
+
+    @property
+    def live_count(self) -> int:
+        """The number of codes not masked."""
+        return self._log.snapshot.live
+
+    @property
+    def dead_fraction(self) -> float:
+        """The masked part of the appended codes, 0.0 for an empty index."""
+        return self._log.snapshot.dead_fraction
+
+    def describe(self) -> dict[str, str | int | float | None]:
+        """Return kind, device, rows, live, bits, nlist (None), nprobe (None)."""
+        snapshot = self._log.snapshot
+        return {
+            "kind": "hamming-flat",
+            "device": str(self.device),
+            "rows": len(snapshot.rows),
+            "live": snapshot.live,
+            "bits": self.bits,
+            "nlist": None,
+            "nprobe": None,
+        }

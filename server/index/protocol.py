@@ -1,0 +1,79 @@
+"""The seam between the engine and an index, whatever its metric."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchParameters:
+    """How one search runs; it travels with the call and changes nothing in the index.
+
+    nprobe: lists to probe in an IVF index, at least 1, cut to the number of lists; None takes the
+        value calibrated when the index was trained. Indexes without lists ignore it.
+    exact: compare with every live row, whatever has been built.
+    """
+
+    nprobe: int | None = None
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        if self.nprobe is not None and self.nprobe < 1:
+            raise ValueError(f"nprobe must be at least 1, got {self.nprobe}")
+
+
+class SearchResult(NamedTuple):
+    """The best rows of each query, best first.
+
+    positions: (queries, k) int64; -1 where fewer than k live rows exist.
+    scores: (queries, k); cosine similarity as float32, or Hamming distance as int32. Beside a
+        position of -1 the score has no meaning.
+    """
+
+    positions: NDArray[np.int64]
+    scores: NDArray[Any]
+
+
+class VectorIndex(Protocol):
+    """Rows in the order they were appended; a row's position is its place in that order.
+
+    Every method may be called from any thread at any time. A search sees the rows of some moment
+    between its call and its return: a prefix of the appended rows, with the masks of that moment.
+    """
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Add rows at the end, all or none; they are found by every search that starts later.
+
+        Cosine: (n, dimension) float32 unit vectors. Hamming: (n, ceil(bits / 8)) uint8.
+        """
+        ...
+
+    def mask(self, positions: NDArray[np.int64]) -> None:
+        """Hide the rows at positions from every search that starts later, for good."""
+        ...
+
+    def search(
+        self, queries: NDArray[Any], k: int, parameters: SearchParameters = ...
+    ) -> SearchResult:
+        """Return the k best live rows of each query; queries are shaped like rows."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of rows appended, masked ones included."""
+        ...
+
+    @property
+    def live_count(self) -> int:
+        """The number of rows not masked."""
+        ...
+
+    @property
+    def dead_fraction(self) -> float:
+        """The masked part of the appended rows, 0.0 for an empty index."""
+        ...
+
+    def describe(self) -> dict[str, str | int | float | None]:
+        """Return kind, device, rows, live, and for lists nlist and nprobe, else None."""
+        ...

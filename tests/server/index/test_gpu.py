@@ -1,0 +1,170 @@
+"""The GPU path on stand-ins: FAISS's CPU indexes, made as unhelpful as the GPU ones.
+
+They take no selector, choose among ties as they like, select at most 2,048 rows, and fail where
+the GPU's lock is not held. What needs a real GPU is that FAISS's own classes do as said.
+"""
+
+import gc
+from types import SimpleNamespace
+
+import faiss
+import numpy as np
+import pytest
+
+from cipherlens.server.index import (
+    CosineIndex,
+    Device,
+    HammingIndex,
+    IvfSettings,
+    SearchParameters,
+    gpu,
+    train_ivf,
+)
+from cipherlens.server.index.exact import exact_cosine, exact_hamming
+
+EXACT = SearchParameters(exact=True)
+
+
+class StandIn:
+    """A FAISS index that takes no selector and no large k, and prefers the last of equal rows."""
+
+    def __init__(self, index, log):
+        self.gpu_lock = gpu.gpu_space(0).lock
+        assert self.gpu_lock._is_owned()
+        self.index, self.log = index, log
+        self.nlist = getattr(index, "nlist", 0)
+
+    def __del__(self):
+        self.log.append(("freed", "locked" if self.gpu_lock._is_owned() else "unlocked"))
+
+    @property
+    def ntotal(self):
+        return self.index.ntotal
+
+    def add(self, rows):
+        assert self.gpu_lock._is_owned()
+        self.index.add(rows)
+
+    def search(self, queries, k, params=None):
+        assert self.gpu_lock._is_owned()
+        assert k <= 2048
+        assert params is None or params.sel is None
+        self.log.append(("search", len(queries), k))
+        scores, positions = self.index.search(queries, self.index.ntotal, params=params)
+        farness = scores if scores.dtype == np.int32 else -scores
+        order = np.lexsort((-positions, farness), axis=1)[:, :k]
+        return np.take_along_axis(scores, order, 1), np.take_along_axis(positions, order, 1)
+
+
+@pytest.fixture
+def searches(monkeypatch):
+    """Put the stand-ins in place, and return the list of what they are asked for."""
+    log = []
+
+    class Resources:
+        def setTempMemory(self, size_bytes):  # noqa: N802 FAISS's name
+            assert size_bytes > 0
+
+    def made(index):
+        return StandIn(index, log)
+
+    stand_in = SimpleNamespace(
+        StandardGpuResources=Resources,
+        GpuIndexFlatConfig=SimpleNamespace,
+        GpuIndexBinaryFlatConfig=SimpleNamespace,
+        GpuIndexFlatIP=lambda _, dimension, config: made(faiss.IndexFlatIP(dimension)),
+        GpuIndexBinaryFlat=lambda _, bits, config: made(faiss.IndexBinaryFlat(bits)),
+        index_cpu_to_gpu=lambda _, ordinal, index: made(faiss.clone_index(index)),
+        SearchParametersIVF=faiss.SearchParametersIVF,
+    )
+    monkeypatch.setattr(gpu, "faiss", stand_in)
+    monkeypatch.setattr(gpu, "_spaces", {})
+    return log
+
+
+CUDA = Device("cuda", 0)
+
+
+@pytest.mark.parametrize("bits", [12, 48, 128])
+@pytest.mark.parametrize("k", [1, 20, 700, 2500])
+def test_hamming_order_is_the_served_one_whatever_the_gpu_does_with_ties(searches, bits, k):
+    rng = np.random.default_rng(bits)
+    rows = rng.integers(0, 256, (3000, bits // 8 or 2), dtype=np.uint8)
+    if bits == 12:
+        rows = np.column_stack([rows[:, 0], rows[:, 0] & 15])
+    queries = rows[rng.integers(0, 3000, 10)]
+    index = HammingIndex(bits, CUDA)
+    alive = rng.integers(0, 12, 3000) > 0
+    for part in np.array_split(np.arange(3000), 3):
+        index.append(rows[part])
+        index.search(queries, 1)
+    index.mask(np.flatnonzero(~alive))
+    found, truth = index.search(queries, k), exact_hamming(rows, queries, k, alive)
+    np.testing.assert_array_equal(found.positions, truth.positions)
+    np.testing.assert_array_equal(found.scores, truth.scores)
+    assert searches
+
+
+def test_long_codes_are_answered_on_the_gpu_alone(searches, monkeypatch):
+    rng = np.random.default_rng(1)
+    rows = rng.integers(0, 256, (3000, 128), dtype=np.uint8)
+    index = HammingIndex(1024, CUDA)
+    index.append(rows)
+    monkeypatch.setattr(index._mirror, "_scan", None)
+    found = index.search(rows[:5], 1)
+    assert found.positions.ravel().tolist() == [0, 1, 2, 3, 4]
+    assert searches == [("search", 5, 2)]
+
+
+@pytest.fixture
+def trained(searches, clustered):
+    index = CosineIndex(32, CUDA, IvfSettings(minimum_rows=200))
+    index.append(clustered(700, 32, seed=1)[:600])
+    index.adopt(train_ivf(index.training_snapshot(), 1))
+    index.append(clustered(700, 32, seed=1)[600:])
+    return index
+
+
+@pytest.mark.parametrize("dead", [0, 200, 699])
+@pytest.mark.parametrize("parameters", [EXACT, SearchParameters(nprobe=10_000)])
+def test_cosine_on_the_gpu_agrees_with_the_oracle(trained, clustered, dead, parameters):
+    rows, queries = clustered(700, 32, seed=1), clustered(30, 32, seed=2)
+    alive = np.ones(700, bool)
+    alive[np.random.default_rng(3).permutation(700)[:dead]] = False
+    trained.mask(np.flatnonzero(~alive))
+    found, truth = trained.search(queries, 25, parameters), exact_cosine(rows, queries, 25, alive)
+    np.testing.assert_array_equal(found.positions < 0, truth.positions < 0)
+    valid = truth.positions >= 0
+    np.testing.assert_allclose(found.scores[valid], truth.scores[valid], atol=2e-6)
+    assert alive[found.positions[valid]].all()
+
+
+def test_k_beyond_the_gpu_is_answered_exactly(searches, clustered):
+    rows = clustered(2600, 8, seed=1)
+    index = CosineIndex(8, CUDA)
+    index.append(rows)
+    found = index.search(rows[:2], 2500)
+    assert (found.positions >= 0).all()
+    assert not searches
+
+
+def test_an_empty_index_finds_nothing(searches):
+    assert (HammingIndex(48, CUDA).search(np.zeros((2, 6), np.uint8), 3).positions == -1).all()
+    queries = np.eye(2, 8, dtype=np.float32)
+    assert (CosineIndex(8, CUDA).search(queries, 3).positions == -1).all()
+
+
+def test_all_indexes_of_one_gpu_share_its_lock(searches):
+    assert gpu.gpu_space(0) is gpu.gpu_space(0)
+    assert gpu.gpu_space(1).lock is not gpu.gpu_space(0).lock
+
+
+def test_it_says_where_it_lives(trained):
+    assert trained.describe()["device"] == "cuda:0"
+
+
+def test_replaced_lists_are_freed_under_the_lock(trained, searches):
+    searches.clear()
+    trained.adopt(train_ivf(trained.training_snapshot(), 1))
+    gc.collect()
+    assert searches == [("freed", "locked")]
