@@ -8,11 +8,12 @@
       "checksum": ...
     }
 
-Bytes are base64, the passphrase is UTF-8 in form NFC. The body is the JSON text of entries and grants, encrypted with AES-256-GCM
-under the scrypt key of the passphrase; its associated data is the canonical JSON (sorted keys, no
-spaces) of the first three members. Without a passphrase the protection is {"kind": "none"} and
-the body is the plain JSON text. The checksum is the BLAKE3 of the canonical header and the body
-as stored: it tells an accident from a wrong passphrase, and protects against nobody.
+Bytes are base64; the passphrase is UTF-8 in form NFC. The body is the JSON text of entries and
+grants, encrypted with AES-256-GCM under the scrypt key of the passphrase; its associated data is
+the canonical JSON (sorted keys, no spaces) of the first three members. Without a passphrase the
+protection is {"kind": "none"} and the body is the plain JSON text. The checksum is the BLAKE3 of
+the canonical header and the body as stored: it tells an accident from a wrong passphrase, and
+protects against nobody.
 """
 
 import base64

@@ -54,7 +54,7 @@ def prepare(image: Image.Image, parameters: CipherParameters) -> npt.NDArray[np.
         ImageError: the picture cannot be decoded or converted.
     """
     with _reasons("cannot be prepared"):
-        # Decoding comes first: reading EXIF may decode too, and there errors are passed over.
+        # Reading EXIF would decode too, but under the lock, where errors are passed over.
         image.load()
         if 0 in image.size:
             raise ImageError("the picture has no pixels")

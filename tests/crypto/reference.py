@@ -136,10 +136,11 @@ def seal_key(root, collection):
     return blake3(collection, key=subkey(root, "subkey seal")).digest()
 
 
-def seal(plain, media_type, key, salt, collection, item_id, revision, digest):
-    """Return a sealed original with a given salt."""
+def seal(plain, media_type, key, salt, collection, item_id, revision, digest, *, plain_size=None):
+    """Return a sealed original with a given salt; plain_size lies about the length."""
     label = media_type.encode()
-    header = b"CLSO" + number(1, 1) + number(len(label), 1) + number(len(plain), 8) + salt + label
+    size = len(plain) if plain_size is None else plain_size
+    header = b"CLSO" + number(1, 1) + number(len(label), 1) + number(size, 8) + salt + label
     parts = [header, collection, item_id.encode(), number(revision, 8), digest]
     associated = b"".join(number(len(part), 8) + part for part in parts)
     secret = blake3(salt, key=key).digest(length=44)

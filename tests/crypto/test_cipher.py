@@ -79,6 +79,8 @@ def test_returned_nonces_are_the_callers_own(make_entry):
     _, nonces = cipher.encrypt(random_images(1), given)
     nonces[:] = 0
     assert given.all()
+    _, nonces = cipher.encrypt(random_images(1))
+    nonces[:] = 0
 
 
 def test_another_root_does_not_decrypt(cipher, make_entry):

@@ -1,6 +1,7 @@
 """Private files: who may read them, and what a crash leaves."""
 
 import os
+import stat
 
 import pytest
 
@@ -81,6 +82,15 @@ def test_a_long_file_is_refused(path):
 def test_a_missing_folder_is_a_keyring_error(tmp_path):
     with pytest.raises(KeyringError, match="cannot be written: No such file"):
         replace_private(tmp_path / "missing" / "private", b"secret")
+
+
+def test_file_and_folder_have_reached_the_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        os, "fsync", lambda file: synced.append(stat.S_IFMT(os.fstat(file).st_mode))
+    )
+    replace_private(tmp_path / "private", b"secret")
+    assert synced == [stat.S_IFREG, stat.S_IFDIR]
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_part(path, monkeypatch):

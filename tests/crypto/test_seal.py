@@ -132,6 +132,15 @@ def test_bytes_cannot_move_between_media_type_and_data():
     assert_does_not_open(bytes(sealed))
 
 
+def test_a_header_that_lies_about_the_length_does_not_open(reference):
+    """Even if who made it holds the key."""
+    context = (CONTEXT.collection_uuid.bytes, CONTEXT.item_id, 3, CONTEXT.companion_digest)
+    honest = reference.seal(b"12345", "x/y", KEY, bytes(32), *context)
+    lying = reference.seal(b"12345", "x/y", KEY, bytes(32), *context, plain_size=4)
+    assert open_sealed(honest, KEY, CONTEXT).data == b"12345"
+    assert_does_not_open(lying)
+
+
 def test_a_swap_with_another_item_does_not_open():
     other = replace(CONTEXT, item_id="other")
     assert_does_not_open(seal(ORIGINAL, KEY, other))
