@@ -1,0 +1,236 @@
+"""A network in one file: safetensors weights, and all that one must know to use them.
+
+The safetensors metadata holds one JSON document under the key "cipherlens". Reading it needs no
+torch; weights are read without pickle, so that a file from a stranger cannot run code.
+"""
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from cipherlens.model.config import NetworkConfig, record
+from cipherlens.model.errors import CheckpointError
+from cipherlens.model.fields import check_choice, check_names, check_table
+from cipherlens.model.profile import CipherProfile
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cipherlens.model.networks import EndToEndNetwork
+
+FORMAT_VERSION = 1
+MAX_FILE_BYTES = 4 * 2**30
+MAX_HEADER_BYTES = 16 * 2**20
+METADATA_KEY = "cipherlens"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckpointConfiguration:
+    """What a checkpoint says about its network.
+
+    `profile` describes the cipher-images it was trained on; None for a network of plain images.
+    `training` holds JSON-able facts (settings, epochs, data, class names) and `numeric_mode` the
+    arithmetic of the training, "fp32" or "bf16".
+    """
+
+    network: NetworkConfig
+    profile: CipherProfile | None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    numeric_mode: str = "fp32"
+    architecture: str = "e2e"
+
+    def __post_init__(self) -> None:
+        check_choice("architecture", self.architecture, ("e2e",))
+        check_choice("numeric_mode", self.numeric_mode, ("fp32", "bf16"))
+        check_table("training", self.training)
+        if self.profile is not None:
+            _check_geometry(self.network, self.profile)
+
+    def to_json(self) -> str:
+        """Return the JSON document that stands in the file."""
+        document = {
+            "format_version": FORMAT_VERSION,
+            "architecture": self.architecture,
+            "network": asdict(self.network),
+            "profile": None if self.profile is None else self.profile.to_dict(),
+            "training": dict(self.training),
+            "numeric_mode": self.numeric_mode,
+        }
+        return json.dumps(document, sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the configuration in a JSON document.
+
+        Raises:
+            CheckpointError: if it is damaged or of another format version.
+        """
+        try:
+            document = json.loads(text)
+            version = document.pop("format_version")
+            if version != FORMAT_VERSION:
+                raise CheckpointError(
+                    f"checkpoint format version {version!r} is not {FORMAT_VERSION}"
+                )
+            check_names("checkpoint", document, [*cls.__dataclass_fields__])
+            profile = document["profile"]
+            return cls(
+                architecture=document["architecture"],
+                network=record(NetworkConfig, "network", document["network"]),
+                profile=None if profile is None else CipherProfile.from_dict(profile),
+                training=document["training"],
+                numeric_mode=document["numeric_mode"],
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise CheckpointError(f"checkpoint configuration is damaged: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """A checkpoint's configuration and the SHA-256 digest of the file's bytes, 64 hex digits."""
+
+    configuration: CheckpointConfiguration
+    digest: str
+
+    @classmethod
+    def read(cls, source: Path | bytes) -> Self:
+        """Return what a checkpoint says of itself, without its weights and without torch.
+
+        Raises:
+            CheckpointError: if it is damaged or of another format version.
+            OSError: if the file cannot be read.
+        """
+        data = _data(source)
+        return cls(configuration=_configuration(data), digest=hashlib.sha256(data).hexdigest())
+
+
+def read_configuration(source: Path | bytes) -> CheckpointConfiguration:
+    """Return the configuration in a checkpoint, without its weights and without torch.
+
+    Raises:
+        CheckpointError: if the header is damaged or of another format version.
+        OSError: if the file cannot be read.
+    """
+    return _configuration(source if isinstance(source, bytes) else _head(source))
+
+
+def save(path: Path, network: "EndToEndNetwork", configuration: CheckpointConfiguration) -> None:
+    """Write a checkpoint so that a crash leaves the old file or the new, never a mix."""
+    from safetensors.torch import save as serialise
+
+    tensors = {name: each.detach().cpu().contiguous() for name, each in _state(network).items()}
+    replace_file(path, serialise(tensors, metadata={METADATA_KEY: configuration.to_json()}))
+
+
+def load_network(source: Path | bytes) -> "EndToEndNetwork":
+    """Return the network in a checkpoint, in evaluation mode on the CPU.
+
+    Raises:
+        CheckpointError: if the file is damaged, of another format version, too large, or its
+            tensors are not the ones of its configuration or not finite.
+        OSError: if the file cannot be read.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load as deserialise
+
+    from cipherlens.model.networks import EndToEndNetwork
+
+    data = _data(source)
+    configuration = _configuration(data)
+    try:
+        # On the meta device nothing is allocated: what a file claims costs no memory by itself.
+        with torch.device("meta"):
+            network = EndToEndNetwork(configuration.network)
+        tensors = deserialise(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"checkpoint weights are damaged: {error}") from error
+    _check_tensors(_state(network), tensors)
+    if any(name not in tensors for name, _ in network.named_buffers()):
+        # What a network computes when it is built and no file holds exists only in a real one.
+        network = EndToEndNetwork(configuration.network)
+    network.load_state_dict(tensors, assign=True)
+    return network.eval()
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put data at path so that a crash leaves the old bytes or the new, never a mix."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)  # the commit point
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _check_geometry(network: NetworkConfig, profile: CipherProfile) -> None:
+    """Raise ValueError unless the network's sizes are the cipher-images'."""
+    pairs = [("height", "height"), ("width", "width")]
+    if network.backbone == "vit":
+        pairs.append(("patch_size", "block_size"))
+    for ours, theirs in pairs:
+        have, need = getattr(network, ours), getattr(profile, theirs)
+        if have != need:
+            raise ValueError(f"network.{ours} {have} is not the cipher-images' {theirs} {need}")
+
+
+def _data(source: Path | bytes) -> bytes:
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise CheckpointError(f"checkpoint has {size} bytes, the limit is {MAX_FILE_BYTES}")
+    return source if isinstance(source, bytes) else source.read_bytes()
+
+
+def _head(path: Path) -> bytes:
+    """Return the first bytes of a file: the header's length and at most the largest header."""
+    with path.open("rb") as file:
+        return file.read(8 + MAX_HEADER_BYTES)
+
+
+def _configuration(data: bytes) -> CheckpointConfiguration:
+    """Return the configuration in a safetensors header: u64 little-endian length, then JSON."""
+    if len(data) < 8:
+        raise CheckpointError(f"checkpoint is cut short: {len(data)} bytes")
+    (length,) = struct.unpack_from("<Q", data)
+    if length > MAX_HEADER_BYTES:
+        raise CheckpointError(f"no checkpoint: a header of {length} bytes")
+    if len(data) < 8 + length:
+        raise CheckpointError(f"checkpoint is cut short: {len(data)} bytes")
+    try:
+        text = json.loads(data[8 : 8 + length])["__metadata__"][METADATA_KEY]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise CheckpointError("no checkpoint: it holds no cipherlens configuration") from error
+    if not isinstance(text, str):
+        raise CheckpointError("no checkpoint: it holds no cipherlens configuration")
+    return CheckpointConfiguration.from_json(text)
+
+
+def _state(network: "EndToEndNetwork") -> dict[str, "Tensor"]:
+    return network.state_dict()
+
+
+def _check_tensors(expected: Mapping[str, "Tensor"], found: Mapping[str, "Tensor"]) -> None:
+    """Raise CheckpointError unless found has exactly the expected names, shapes and types."""
+    if missing := sorted(set(expected) - set(found)):
+        raise CheckpointError(f"checkpoint lacks {len(missing)} tensors, first {missing[0]}")
+    if surplus := sorted(set(found) - set(expected)):
+        raise CheckpointError(f"checkpoint has {len(surplus)} unknown tensors, first {surplus[0]}")
+    for name, tensor in found.items():
+        want = expected[name]
+        if tensor.shape != want.shape or tensor.dtype != want.dtype:
+            raise CheckpointError(
+                f"tensor {name} is {tensor.dtype} {tuple(tensor.shape)}, "
+                f"its configuration needs {want.dtype} {tuple(want.shape)}"
+            )
+        if not tensor.isfinite().all():
+            raise CheckpointError(f"tensor {name} holds values that are not finite")

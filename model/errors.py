@@ -1,0 +1,21 @@
+"""What can go wrong with a model, a checkpoint or the data it learns from."""
+
+
+class ModelError(Exception):
+    """The root of every domain failure in this package."""
+
+
+class CheckpointError(ModelError):
+    """A checkpoint file is damaged, of another format, or does not fit its own configuration."""
+
+
+class ProfileMismatch(ModelError):
+    """Cipher-images and a model (or a collection) were made for different parameters or keys."""
+
+
+class DataError(ModelError):
+    """A data set cannot be used: too few classes or images, or not the one that was trained on."""
+
+
+class ResumeError(ModelError):
+    """A saved training state belongs to another training than the one that was asked for."""

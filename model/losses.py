@@ -1,0 +1,44 @@
+"""The loss of the E2E paper: a triplet loss on the features plus weighted cross entropy."""
+
+from dataclasses import dataclass
+
+from pytorch_metric_learning.distances import CosineSimilarity
+from pytorch_metric_learning.losses import TripletMarginLoss
+from pytorch_metric_learning.miners import BatchHardMiner
+from pytorch_metric_learning.reducers import MeanReducer
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LossParts:
+    """The three scalars of one batch: `total` = `triplet` + alpha * `cross_entropy`."""
+
+    total: Tensor
+    triplet: Tensor
+    cross_entropy: Tensor
+
+
+class RetrievalLoss:
+    """L = max(0, d_pos - d_neg + m) + alpha * CE (E2E eqs. 3-5), d the cosine distance of f.
+
+    The triplets are batch-hard: each image with the farthest one of its class and the nearest
+    one of another; the mean is over all images, satisfied triplets included.
+    """
+
+    def __init__(self, margin: float, alpha: float) -> None:
+        """Keep the margin m and the weight alpha of the cross entropy."""
+        self._alpha = alpha
+        self._miner = BatchHardMiner(distance=CosineSimilarity())
+        self._triplet = TripletMarginLoss(
+            margin=margin, distance=CosineSimilarity(), reducer=MeanReducer()
+        )
+
+    def __call__(self, features: Tensor, logits: Tensor, labels: Tensor) -> LossParts:
+        """Return the loss of (n, feature_dim) features, (n, classes) logits, (n,) int64 labels."""
+        features, logits = features.float(), logits.float()  # sums in float32 under autocast too
+        triplet = self._triplet(features, labels, self._miner(features, labels))
+        entropy = cross_entropy(logits, labels)
+        return LossParts(
+            total=triplet + self._alpha * entropy, triplet=triplet, cross_entropy=entropy
+        )

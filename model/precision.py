@@ -1,0 +1,53 @@
+"""The arithmetic a network runs in on a device: float32, or bfloat16 where it is fast."""
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+
+from cipherlens.model.config import PRECISIONS
+from cipherlens.model.fields import check_choice
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device called "cpu", "cuda:N" or "auto" (the first GPU if there is one).
+
+    Raises:
+        ValueError: if the name is unknown or this machine has no such device.
+    """
+    if name == "auto":
+        name = "cuda:0" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device must be cpu, cuda:N or auto, got {name!r}") from error
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"device must be cpu, cuda:N or auto, got {name!r}")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {name} is not here: {torch.cuda.device_count()} GPUs found")
+    return device
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """Return "fp32" or "bf16"; "auto" is bf16 where the device computes in it natively.
+
+    Raises:
+        ValueError: if precision is none of auto, fp32, bf16.
+    """
+    check_choice("precision", precision, PRECISIONS)
+    if precision != "auto":
+        return precision
+    return "bf16" if _native_bf16(device) else "fp32"
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
+    """Return the context in which matrix products run in a resolved precision."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+def _native_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    read = getattr(torch.cpu, "get_capabilities", None)  # older torch cannot tell: float32
+    capabilities: dict[str, Any] = read() if read else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

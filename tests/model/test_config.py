@@ -1,0 +1,66 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
+
+
+def test_the_defaults_are_the_papers() -> None:
+    config = TrainConfig()
+    assert (config.learning_rate, config.beta1, config.weight_decay) == (5e-5, 0.9, 1e-5)
+    assert (config.epochs, config.batch_classes, config.batch_images) == (60, 10, 5)
+    assert (config.margin, config.alpha, config.schedule) == (0.5, 0.5, "constant")
+    assert (config.split.test, config.network.dim, config.network.feature_dim) == (0.3, 768, 768)
+
+
+def test_a_dictionary_gives_the_same_settings_back(train_config: TrainConfig) -> None:
+    assert TrainConfig.from_dict(train_config.to_dict()) == train_config
+
+
+def test_a_file_sets_what_it_names(tmp_path: Path) -> None:
+    path = tmp_path / "train.toml"
+    path.write_text(
+        "[network]\ndim = 96\nheads = 3\n[split]\nseed = 5\n[augmentation]\nflip = 0.5\n"
+        '[training]\nepochs = 7\nschedule = "cosine"\n'
+    )
+    config = TrainConfig.from_toml(path)
+    assert (config.network.dim, config.split.seed, config.augmentation.flip) == (96, 5, 0.5)
+    assert (config.epochs, config.schedule, config.alpha) == (7, "cosine", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[training]\nepoch = 3", "training does not know epoch; it knows .*epochs"),
+        ("[optimiser]\nx = 1", "the file does not know optimiser"),
+        ("[network]\nclasses = 3", "network.classes comes from the data"),
+        ("[network]\nheads = 5", "heads must divide dim 768, got 5"),
+        ('[training]\nepochs = "3"', "epochs must be an integer, got '3'"),
+        ("[training]\nmargin = nan", "margin must be from 0 to 2, got nan"),
+        ("network = 3", "network must be a table, got 3"),
+        ("[training", "train.toml"),
+    ],
+)
+def test_errors_name_the_file_and_the_field(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "train.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        TrainConfig.from_toml(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["hf-hub:someone/model", "local-dir:/tmp", "../x", "", 3])
+def test_a_backbone_is_never_a_hub_or_a_path(name: object) -> None:
+    with pytest.raises(ValueError, match="backbone"):
+        NetworkConfig(backbone=name)  # type: ignore[arg-type]
+
+
+def test_blocks_must_fill_the_image(network_config: NetworkConfig) -> None:
+    with pytest.raises(ValueError, match="patch_size must divide 16 and 24, got 5"):
+        replace(network_config, patch_size=5)
+
+
+def test_something_must_be_left_to_train_on() -> None:
+    with pytest.raises(ValueError, match=r"at most 0.9, got 0.5 and 0.5"):
+        SplitConfig(validation=0.5, test=0.5)
