@@ -15,7 +15,7 @@ _READY = re.compile(r"listening on (\S+)")
 @contextmanager
 def serving(data_dir: Path, *arguments: str) -> Iterator[str]:
     """Run `cipherlens serve` on a free port of loopback, give its address, stop it at the end."""
-    command = [sys.executable, "-m", "cipherlens.client.cli", "serve"]
+    command = [str(Path(sys.executable).with_name("cipherlens")), "serve"]
     process = subprocess.Popen(
         [*command, "--data-dir", str(data_dir), "--listen", "127.0.0.1:0", *arguments],
         stdout=subprocess.PIPE,
