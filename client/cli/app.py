@@ -1,0 +1,117 @@
+"""The program: its commands, and the one place where failures become messages and exit codes."""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+
+from cipherlens.client.cli import (
+    collection,
+    files,
+    index,
+    item,
+    keys,
+    model,
+    search,
+    serve,
+    training,
+)
+from cipherlens.client.cli.failure import INTERRUPTED, SUCCESS, USAGE, describe, report
+
+EPILOG = """
+A first round, from keys to hits:
+
+\b
+  cipherlens keys new my.keys --block 16
+  cipherlens train demo/train.toml --data photos/ --keyring my.keys --out my.safetensors
+  cipherlens serve --data-dir data/ &
+  cipherlens collection create photos --kind cipher --keyring my.keys
+  cipherlens model push my.safetensors --collection photos
+  cipherlens index photos photos/ --keyring my.keys
+  cipherlens search photos query.jpg -k 20 --keyring my.keys --html hits.html
+
+\b
+Exit codes:
+  0    done
+  1    refused or failed; the message says why
+  2    wrong use: an option, an argument, a value
+  3    no collection, item, model or key of that name
+  4    no server answers, or not in time
+  130  interrupted
+
+\b
+Environment:
+  CIPHERLENS_PASSPHRASE  passphrase of the keyring, instead of the prompt
+  CIPHERLENS_TRACEBACK   1 shows the traceback of a failure
+"""
+
+app = typer.Typer(
+    name="cipherlens",
+    help="Find images among encrypted images: the server ranks ciphertext and never holds a key.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (keys, files, training, serve, collection, model, index, search, item):
+    group.add_to(app)
+
+# Every usage error of the option parser is one of these; typer names only some of its subclasses.
+_ParserError: Any = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
+
+
+def _print_version(wanted: bool) -> None:
+    """Print the version and leave, if it was asked for."""
+    if wanted:
+        typer.echo(f"cipherlens {version('cipherlens')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Find images among encrypted images: the server ranks ciphertext and never holds a key."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; None takes the program's own arguments."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    _quieten()
+    try:
+        outcome = app(words, prog_name="cipherlens", standalone_mode=False)
+    except _ParserError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help
+            typer.echo(str(error), err=True)
+            return USAGE
+        return report(describe(error), as_json="--json" in words)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough of it; the interpreter must not stumble over it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SUCCESS
+    except Exception as error:
+        if os.environ.get("CIPHERLENS_TRACEBACK") == "1":
+            raise
+        return report(describe(error), as_json="--json" in words)
+    return outcome if isinstance(outcome, int) else SUCCESS
+
+
+def _quieten() -> None:
+    """Keep libraries' warnings and gRPC's own log away from people, unless they asked for them."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")

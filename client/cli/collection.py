@@ -1,0 +1,196 @@
+"""`cipherlens collection`: make, list, show and drop collections."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cipherlens.client import Client, Collection, Kind
+from cipherlens.client.channel import DEFAULT_TARGET
+from cipherlens.client.cli.console import print_facts, print_json, print_table
+from cipherlens.client.cli.documents import collection_document
+from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.client.cli.options import (
+    Json,
+    KeyName,
+    MaybeKeyringPath,
+    PassphraseFile,
+    Server,
+    Yes,
+)
+from cipherlens.client.cli.passphrase import open_key
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The collection's name.")]
+
+app = typer.Typer(
+    help="Make, list, show and drop collections.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+def add_to(root: typer.Typer) -> None:
+    """Add this group to the program."""
+    root.add_typer(app, name="collection")
+
+
+@app.command()
+def create(
+    name: Name,
+    kind: Annotated[Kind, typer.Option(help="What it will hold.")],
+    keyring: MaybeKeyringPath = None,
+    key: KeyName = None,
+    dimension: Annotated[
+        int | None, typer.Option(metavar="D", help="Numbers in a vector, for --kind vector.")
+    ] = None,
+    bits: Annotated[
+        int | None, typer.Option(metavar="B", help="Bits in a code, for --kind code.")
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    server: Server = DEFAULT_TARGET,
+    as_json: Json = False,
+) -> None:
+    """Make an empty collection.
+
+    One of cipher-images is bound to a key for ever: it takes the key's public profile from the
+    keyring, and the key itself stays here.
+
+    \b
+    Examples:
+      cipherlens collection create photos --kind cipher --keyring my.keys
+      cipherlens collection create faces --kind vector --dimension 768
+      cipherlens collection create hashes --kind code --bits 48
+    """
+    for value, option, owner in (
+        (keyring, "--keyring", Kind.CIPHER),
+        (dimension, "--dimension", Kind.VECTOR),
+        (bits, "--bits", Kind.CODE),
+    ):
+        if (value is not None) != (kind is owner):
+            problem = "needs" if kind is owner else "does not take"
+            raise CommandError(f"--kind {kind} {problem} {option}", exit_code=USAGE)
+    with Client(server) as client:
+        if keyring is not None:
+            client.key = open_key(keyring, key, passphrase_file)
+            made = client.create_cipher_collection(name)
+        elif dimension is not None:
+            made = client.create_vector_collection(name, dimension)
+        else:
+            made = client.create_code_collection(name, bits or 0)
+    _print(made, as_json=as_json)
+
+
+@app.command("list")
+def list_(server: Server = DEFAULT_TARGET, as_json: Json = False) -> None:
+    """List all collections.
+
+    \b
+    Examples:
+      cipherlens collection list
+      cipherlens collection list --server 10.0.0.5:50051 --json
+    """
+    with Client(server) as client:
+        found = client.list_collections()
+    if as_json:
+        print_json({"collections": [collection_document(each) for each in found]})
+        return
+    rows = [
+        (each.name, each.kind, each.item_count, _length(each), each.index.kind) for each in found
+    ]
+    print_table(("NAME", "KIND", "ITEMS#", "LENGTH#", "INDEX"), rows)
+
+
+@app.command()
+def show(name: Name, server: Server = DEFAULT_TARGET, as_json: Json = False) -> None:
+    """Show one collection: what it holds and how it is searched.
+
+    \b
+    Example:
+      cipherlens collection show photos
+    """
+    with Client(server) as client:
+        found = client.get_collection(name)
+    _print(found, as_json=as_json)
+
+
+@app.command()
+def drop(
+    name: Name, yes: Yes = False, server: Server = DEFAULT_TARGET, as_json: Json = False
+) -> None:
+    """Remove a collection with all its items; it cannot be undone.
+
+    \b
+    Example:
+      cipherlens collection drop photos
+    """
+    with Client(server) as client:
+        count = client.get_collection(name).item_count
+        confirm(f"drop {name!r} with its {count} items?", yes=yes)
+        client.delete_collection(name)
+    if as_json:
+        print_json({"dropped": name, "item_count": count})
+    else:
+        typer.echo(f"collection {name!r} and its {count} items are gone")
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Return once the user agrees.
+
+    Raises:
+        CommandError: there is no terminal to ask at.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError("this cannot be undone", hint="say --yes", exit_code=USAGE)
+    typer.confirm(question, abort=True, err=True)
+
+
+def _print(collection: Collection, *, as_json: bool) -> None:
+    """Print one collection."""
+    if as_json:
+        print_json(collection_document(collection))
+        return
+    index = collection.index
+    facts: list[tuple[str, object]] = [
+        ("name", collection.name),
+        ("uuid", collection.uuid),
+        ("kind", collection.kind),
+        ("length", _length(collection)),
+        ("items", collection.item_count),
+        ("damaged", collection.damaged_count),
+        ("sequence", collection.sequence),
+        ("index", f"{index.kind or 'none yet'} {index.device}".strip()),
+        ("made", f"{collection.created_at:%Y-%m-%d %H:%M:%S} UTC"),
+    ]
+    if index.nlist:
+        facts.append(("lists", f"{index.nlist}, {index.nprobe} probed"))
+    if collection.profile is not None:
+        facts += _profile_facts(collection)
+    print_facts(facts)
+
+
+def _profile_facts(collection: Collection) -> list[tuple[str, object]]:
+    """Return what a cipher collection is bound to, and its models."""
+    if collection.profile is None:
+        return []
+    parameters = collection.profile.parameters
+    facts: list[tuple[str, object]] = [
+        ("key", collection.profile.key_fingerprint.hex()),
+        ("scope", parameters.scope),
+        ("size", f"{parameters.height}x{parameters.width}"),
+        ("blocks", f"P={parameters.block_size} M={parameters.substituted_blocks}"),
+    ]
+    model = (
+        "none yet: push one" if collection.active is None else collection.active.model_digest.hex()
+    )
+    facts.append(("model", model))
+    if collection.shadow is not None:
+        done = f"{collection.shadow.item_count} of {collection.item_count}"
+        facts.append(("next model", f"{collection.shadow.model_digest.hex()}, {done} embedded"))
+    return facts
+
+
+def _length(collection: Collection) -> str:
+    """Return the length of what is compared."""
+    if collection.kind is Kind.CODE:
+        return f"{collection.bits} bits"
+    return str(collection.dimension or "-")

@@ -1,0 +1,78 @@
+"""Printing: tables and JSON on standard output, progress and remarks on standard error."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+_UNBOUNDED_WIDTH = 10_000  # where nobody looks: a table in a pipe must not cut its cells
+
+
+def remark(text: str) -> None:
+    """Print a line for people, which is no result, on standard error."""
+    typer.echo(text, err=True)
+
+
+def json_text(document: Any) -> str:
+    """Return a document as one line of JSON."""
+    return json.dumps(document, ensure_ascii=False, separators=(", ", ": "))
+
+
+def print_json(document: Any) -> None:
+    """Print a result as one line of JSON on standard output."""
+    typer.echo(json_text(document))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table on standard output; a column whose name ends in "#" is set flush right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        number = column.endswith("#")
+        table.add_column(
+            column.removesuffix("#"), justify="right" if number else "left", overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    _print(table)
+
+
+def print_facts(facts: Sequence[tuple[str, object]]) -> None:
+    """Print names and values below each other on standard output."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, str(value))
+    _print(table)
+
+
+def progress_bar() -> Progress:
+    """Return a progress bar on standard error, which shows only at a terminal."""
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+
+
+def _print(table: Table) -> None:
+    """Print a table, where text is never taken for markup, without rich's padding at line ends."""
+    terminal = sys.stdout.isatty()
+    width = None if terminal else _UNBOUNDED_WIDTH
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
+    if terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

@@ -1,0 +1,124 @@
+"""The JSON form of what commands print. Scripts rely on these keys."""
+
+from typing import Any
+
+from cipherlens.client.collection import Collection, Generation, Model, Profile
+from cipherlens.client.item import Hit, ItemSummary
+from cipherlens.client.tally import FolderReport
+from cipherlens.crypto import CipherParameters, KeyEntry
+
+
+def parameters_document(parameters: CipherParameters) -> dict[str, Any]:
+    """Return what a key fixes."""
+    return {
+        "scheme_version": parameters.scheme_version,
+        "preparation_version": parameters.preparation_version,
+        "height": parameters.height,
+        "width": parameters.width,
+        "block_size": parameters.block_size,
+        "substituted_blocks": parameters.substituted_blocks,
+        "scope": str(parameters.scope),
+    }
+
+
+def key_document(key: KeyEntry) -> dict[str, Any]:
+    """Return a key as others may know it."""
+    return {
+        "name": key.name,
+        "fingerprint": key.fingerprint.hex(),
+        **parameters_document(key.parameters),
+        "verify_key": key.verify_key.hex(),
+        "created_at": key.created_at.isoformat(),
+    }
+
+
+def profile_document(profile: Profile | None) -> dict[str, Any] | None:
+    """Return what cipher-images claim."""
+    if profile is None:
+        return None
+    fingerprint = profile.key_fingerprint.hex()
+    return {**parameters_document(profile.parameters), "key_fingerprint": fingerprint}
+
+
+def collection_document(collection: Collection) -> dict[str, Any]:
+    """Return a collection."""
+    return {
+        "name": collection.name,
+        "uuid": str(collection.uuid),
+        "kind": str(collection.kind),
+        "dimension": collection.dimension,
+        "bits": collection.bits,
+        "profile": profile_document(collection.profile),
+        "item_count": collection.item_count,
+        "damaged_count": collection.damaged_count,
+        "sequence": collection.sequence,
+        "active_generation": _generation_document(collection.active),
+        "shadow_generation": _generation_document(collection.shadow),
+        "index": {
+            "kind": collection.index.kind,
+            "nlist": collection.index.nlist,
+            "nprobe": collection.index.nprobe,
+            "device": collection.index.device,
+            "sequence": collection.index.sequence,
+        },
+        "created_at": collection.created_at.isoformat(),
+    }
+
+
+def _generation_document(generation: Generation | None) -> dict[str, Any] | None:
+    """Return a generation."""
+    if generation is None:
+        return None
+    return {
+        "id": generation.id,
+        "model_digest": generation.model_digest.hex(),
+        "numeric_mode": generation.numeric_mode,
+        "item_count": generation.item_count,
+    }
+
+
+def model_document(model: Model) -> dict[str, Any]:
+    """Return a model."""
+    return {
+        "digest": model.digest.hex(),
+        "name": model.name,
+        "size_bytes": model.size_bytes,
+        "backbone": model.backbone,
+        "dimension": model.dimension,
+        "profile": profile_document(model.profile),
+        "created_at": model.created_at.isoformat(),
+    }
+
+
+def hit_document(hit: Hit) -> dict[str, Any]:
+    """Return a hit."""
+    return {
+        "rank": hit.rank,
+        "item_id": hit.item_id,
+        "revision": hit.revision,
+        "similarity": hit.similarity,
+        "distance": hit.distance,
+    }
+
+
+def summary_document(item: ItemSummary) -> dict[str, Any]:
+    """Return an item without its ciphertext."""
+    return {
+        "item_id": item.item_id,
+        "revision": item.revision,
+        "sequence": item.sequence,
+        "owner_tag": item.owner_tag.hex(),
+        "sealed_size_bytes": item.sealed_size_bytes,
+    }
+
+
+def report_document(report: FolderReport, *, complete: bool) -> dict[str, Any]:
+    """Return how far the indexing of a folder has come."""
+    return {
+        "complete": complete,
+        "found": report.found,
+        "indexed": report.indexed,
+        "unchanged": report.unchanged,
+        "pruned": report.pruned,
+        "skipped": [{"file": each.item_id, "reason": each.reason} for each in report.skipped],
+    }

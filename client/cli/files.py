@@ -1,0 +1,186 @@
+"""`cipherlens encrypt` and `decrypt`: pictures in files, without a server."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cipherlens.client.cli.console import print_json, progress_bar, remark
+from cipherlens.client.cli.failure import FAILURE, CommandError
+from cipherlens.client.cli.options import Json, KeyName, KeyringPath, PassphraseFile
+from cipherlens.client.cli.passphrase import open_key, open_keyring
+from cipherlens.client.cli.writing import CIPHER_SUFFIX, SEALED_SUFFIX, replace_file
+from cipherlens.client.item import Item
+from cipherlens.client.originals import restore_item
+from cipherlens.client.picture import (
+    LOCAL_PLACE,
+    encrypt_pictures,
+    png_bytes,
+    prepare_picture,
+)
+from cipherlens.crypto import CipherImage, CryptoError, ImageCipher, Keyring
+
+VIEW_SUFFIX = ".view.png"
+
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
+
+
+def add_to(root: typer.Typer) -> None:
+    """Add these commands to the program."""
+    root.command("encrypt")(encrypt)
+    root.command("decrypt")(decrypt)
+
+
+def encrypt(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Pictures.")],
+    keyring: KeyringPath,
+    out: Out,
+    key: KeyName = None,
+    seal: Annotated[
+        bool, typer.Option("--seal", help="Keep the original beside it, sealed.")
+    ] = False,
+    view: Annotated[
+        bool, typer.Option("--view", help="Write a PNG to look at, which cannot be decrypted.")
+    ] = False,
+    force: Force = False,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Encrypt pictures into files.
+
+    Writes NAME.cimg, and with --seal NAME.sealed. A cipher-image carries features for a search
+    and hides no more than the outlines of a picture that is attacked: the original is safe only
+    in the sealed file. A sealed file opens beside its own cipher-image alone, wherever the two
+    lie together.
+
+    \b
+    Examples:
+      cipherlens encrypt beach.jpg --keyring my.keys --out secret/
+      cipherlens encrypt *.jpg --keyring my.keys --seal --view --out secret/
+    """
+    entry = open_key(keyring, key, passphrase_file)
+    cipher = ImageCipher(entry)
+
+    def encrypted(path: Path) -> dict[str, bytes]:
+        picture = prepare_picture(path, entry.parameters)
+        places = [LOCAL_PLACE] if seal else None
+        (result,) = encrypt_pictures([picture], entry, cipher, places)
+        named = {path.name + CIPHER_SUFFIX: result.cipher_image.to_bytes()}
+        if seal:
+            named[path.name + SEALED_SUFFIX] = result.sealed_original
+        if view:
+            named[path.name + VIEW_SUFFIX] = png_bytes(result.cipher_image.view())
+        return named
+
+    _convert(files, encrypted, out, force=force, as_json=as_json)
+
+
+def decrypt(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILES...", help="What 'encrypt' wrote: NAME.cimg.")
+    ],
+    keyring: KeyringPath,
+    out: Out,
+    key: KeyName = None,
+    force: Force = False,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Decrypt what 'encrypt' wrote.
+
+    A cipher-image with its sealed original beside it gives that back. Without it a PNG of the
+    prepared picture is written, exact to the pixel.
+
+    \b
+    Examples:
+      cipherlens decrypt secret/beach.jpg.cimg --keyring my.keys --out plain/
+      cipherlens decrypt secret/*.cimg --keyring my.keys --out plain/
+    """
+    ring = open_keyring(keyring, passphrase_file)
+
+    def decrypted(path: Path) -> dict[str, bytes]:
+        return _decrypted(path, ring, key)
+
+    _convert(files, decrypted, out, force=force, as_json=as_json)
+
+
+def _decrypted(path: Path, ring: Keyring, key: str | None) -> dict[str, bytes]:
+    """Return the plain file of a cipher-image's file, by its name."""
+    base = path.with_name(path.name.removesuffix(SEALED_SUFFIX).removesuffix(CIPHER_SUFFIX))
+    cipher_path = base.with_name(base.name + CIPHER_SUFFIX)
+    sealed_path = base.with_name(base.name + SEALED_SUFFIX)
+    image = CipherImage.from_bytes(cipher_path.read_bytes())
+    entry = ring.by_fingerprint(image.key_fingerprint) if key is None else ring.get(key)
+    sealed = sealed_path.read_bytes() if sealed_path.exists() else b""
+    original = restore_item(_local_item(image, sealed), entry, ImageCipher(entry))
+    return {base.name if sealed else base.stem + ".png": original.data}
+
+
+def _local_item(image: CipherImage, sealed: bytes) -> Item:
+    """Return a file's content as an item at the one place of local files."""
+    return Item(
+        collection_uuid=LOCAL_PLACE.collection_uuid,
+        item_id=LOCAL_PLACE.item_id,
+        revision=LOCAL_PLACE.revision,
+        sequence=0,
+        owner_tag=b"",
+        cipher_image=image,
+        sealed_original=sealed,
+    )
+
+
+def _convert(
+    files: Sequence[Path],
+    convert: Callable[[Path], dict[str, bytes]],
+    out: Path,
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Convert every file into out; one that fails does not stop the others."""
+    out.mkdir(parents=True, exist_ok=True)
+    done: list[dict[str, Any]] = []
+    failed: list[dict[str, str]] = []
+    with progress_bar() as bar:
+        for path in bar.track(files, description="files"):
+            try:
+                written = _write_all(out, convert(path), force=force)
+                done.append({"file": str(path), "written": written})
+            except (CryptoError, OSError, CommandError) as error:
+                failed.append({"file": str(path), "error": _text(error)})
+    if as_json:
+        print_json({"done": done, "failed": failed})
+    else:
+        for line in _written_paths(done):
+            typer.echo(line)
+    for failure in failed:
+        remark(f"{failure['file']}: {failure['error']}")
+    if failed:
+        raise typer.Exit(FAILURE)
+
+
+def _write_all(out: Path, named: dict[str, bytes], *, force: bool) -> list[str]:
+    """Write files into a folder and return their paths.
+
+    Raises:
+        CommandError: one is there already and force was not given; then none is written.
+    """
+    for name in named:
+        if (out / name).exists() and not force:
+            raise CommandError(f"{out / name} is there already; --force writes over it")
+    for name, data in named.items():
+        replace_file(out / name, data)
+    return [str(out / name) for name in named]
+
+
+def _written_paths(done: Iterable[dict[str, Any]]) -> Iterable[str]:
+    """Yield the paths of all files written."""
+    for each in done:
+        yield from each["written"]
+
+
+def _text(error: Exception) -> str:
+    """Return what to tell of a file that failed."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -1,0 +1,123 @@
+"""`cipherlens index`: encrypt a folder of pictures into a collection."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress as Bar
+from rich.progress import TaskID
+
+from cipherlens.client import (
+    Client,
+    FolderIndexer,
+    FolderReport,
+    Progress,
+    Skipped,
+    Unavailable,
+    Waiting,
+)
+from cipherlens.client.channel import DEFAULT_TARGET
+from cipherlens.client.cli.console import print_json, progress_bar, remark
+from cipherlens.client.cli.documents import report_document
+from cipherlens.client.cli.failure import INTERRUPTED, NO_SERVER, CommandError
+from cipherlens.client.cli.options import Json, KeyName, KeyringPath, PassphraseFile, Server
+from cipherlens.client.cli.passphrase import open_key
+from cipherlens.client.errors import DeadlineExceeded
+from cipherlens.client.tally import FolderEvent
+
+RESUME = "run the same command again to go on from there"
+
+
+def add_to(root: typer.Typer) -> None:
+    """Add this command to the program."""
+    root.command("index")(index)
+
+
+def index(
+    collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="A cipher collection.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The pictures.")],
+    keyring: KeyringPath,
+    key: KeyName = None,
+    seal: Annotated[
+        bool, typer.Option("--seal/--no-seal", help="Store the original files too, sealed.")
+    ] = True,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete items that have no file in the folder.")
+    ] = False,
+    passphrase_file: PassphraseFile = None,
+    server: Server = DEFAULT_TARGET,
+    as_json: Json = False,
+) -> None:
+    """Encrypt and index a folder of pictures.
+
+    The pictures are encrypted here, and stored and indexed on the server as ciphertext.
+
+    An item's id is its file's path within the folder. Only what is new or changed is sent, so an
+    interrupted run goes on where it stopped. Files that cannot be read, are too large or no
+    pictures are skipped, with a line for each.
+
+    \b
+    Examples:
+      cipherlens index photos ~/photos --keyring my.keys
+      cipherlens index photos ~/photos --keyring my.keys --prune
+      cipherlens index photos ~/photos --keyring my.keys --no-seal --json
+    """
+    entry = open_key(keyring, key, passphrase_file)
+    with Client(server, key=entry) as client, progress_bar() as bar:
+        shown = _Shown(bar, quiet=as_json)
+        indexer = FolderIndexer(
+            client, collection, folder, seal=seal, prune=prune, on_event=shown.show
+        )
+        try:
+            report = indexer.run()
+        except KeyboardInterrupt:
+            bar.stop()
+            _print(indexer.report, complete=False, as_json=as_json)
+            remark(f"interrupted: {RESUME}")
+            raise typer.Exit(INTERRUPTED) from None
+        except (Unavailable, DeadlineExceeded) as error:
+            bar.stop()
+            _print(indexer.report, complete=False, as_json=as_json)
+            raise CommandError(error.message, hint=RESUME, exit_code=NO_SERVER) from error
+    _print(report, complete=True, as_json=as_json)
+
+
+class _Shown:
+    """Shows a run as it goes on: a bar at a terminal, and a line for every file skipped."""
+
+    def __init__(self, bar: Bar, *, quiet: bool) -> None:
+        """Begin the bar; `quiet` leaves the lines to the JSON document."""
+        self._bar = bar
+        self._task: TaskID = bar.add_task("pictures", total=None)
+        self._quiet = quiet
+
+    def show(self, event: FolderEvent) -> None:
+        """Show an event."""
+        if isinstance(event, Progress):
+            self._bar.update(self._task, completed=event.done, total=event.found)
+        elif isinstance(event, Waiting):
+            self._line(f"waiting for the server: {event.reason}")
+        elif isinstance(event, Skipped) and not self._quiet:
+            self._line(f"skipped {event.item_id}: {event.reason}")
+
+    def _line(self, text: str) -> None:
+        """Print a line above the bar, or plainly where there is none."""
+        if self._bar.disable:
+            remark(text)
+        else:
+            self._bar.console.print(text, soft_wrap=True)
+
+
+def _print(report: FolderReport, *, complete: bool, as_json: bool) -> None:
+    """Print the summary."""
+    if as_json:
+        print_json(report_document(report, complete=complete))
+        return
+    parts = [
+        f"{report.indexed} indexed",
+        f"{report.unchanged} unchanged",
+        f"{len(report.skipped)} skipped",
+    ]
+    if report.pruned:
+        parts.append(f"{report.pruned} deleted")
+    typer.echo(f"{report.found} pictures found: {', '.join(parts)}")

@@ -1,0 +1,186 @@
+"""`cipherlens item`: list, fetch and delete the items of a collection."""
+
+import mimetypes
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from cipherlens.client import Client, Fetched, Item, ItemState
+from cipherlens.client.channel import DEFAULT_TARGET
+from cipherlens.client.cli.collection import confirm
+from cipherlens.client.cli.console import print_json, print_table, remark
+from cipherlens.client.cli.documents import summary_document
+from cipherlens.client.cli.failure import FAILURE, NOT_FOUND
+from cipherlens.client.cli.options import (
+    Json,
+    KeyName,
+    MaybeKeyringPath,
+    PassphraseFile,
+    Server,
+    Yes,
+)
+from cipherlens.client.cli.passphrase import open_key
+from cipherlens.client.cli.writing import CIPHER_SUFFIX, SEALED_SUFFIX, replace_file
+from cipherlens.crypto import CryptoError, Original
+
+CollectionName = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")]
+ItemIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of items.")]
+
+app = typer.Typer(
+    help="List, fetch and delete the items of a collection.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def add_to(root: typer.Typer) -> None:
+    """Add this group to the program."""
+    root.add_typer(app, name="item")
+
+
+@app.command("list")
+def list_(
+    collection: CollectionName, server: Server = DEFAULT_TARGET, as_json: Json = False
+) -> None:
+    """List the items of a collection by their ids; with --json one document a line.
+
+    \b
+    Examples:
+      cipherlens item list photos
+      cipherlens item list photos --json | jq -r .item_id
+    """
+    with Client(server) as client:
+        if as_json:
+            for item in client.list_items(collection):
+                print_json(summary_document(item))
+            return
+        rows = [
+            (item.item_id, item.revision, item.sequence, item.sealed_size_bytes)
+            for item in client.list_items(collection)
+        ]
+    print_table(("ITEM", "REVISION#", "SEQUENCE#", "SEALED BYTES#"), rows)
+
+
+@app.command()
+def fetch(
+    collection: CollectionName,
+    item_ids: ItemIds,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")],
+    keyring: MaybeKeyringPath = None,
+    key: KeyName = None,
+    passphrase_file: PassphraseFile = None,
+    server: Server = DEFAULT_TARGET,
+    as_json: Json = False,
+) -> None:
+    """Fetch items and write them decrypted: the original, or a PNG of the cipher-image.
+
+    Without a keyring the ciphertext is written as it is stored. An id becomes a path below the
+    folder of --out; one that would lead out of it is percent-encoded.
+
+    \b
+    Examples:
+      cipherlens item fetch photos holidays/beach.jpg --keyring my.keys --out found/
+      cipherlens item fetch photos holidays/beach.jpg --out ciphertext/
+    """
+    entry = None if keyring is None else open_key(keyring, key, passphrase_file)
+    results: list[dict[str, Any]] = []
+    with Client(server, key=entry) as client:
+        for fetched in client.fetch(collection, item_ids):
+            results.append(_write(client, fetched, out))
+            if not as_json:
+                _tell(results[-1])
+    if as_json:
+        print_json({"collection": collection, "items": results})
+    if any(result["state"] == ItemState.MISSING for result in results):
+        raise typer.Exit(NOT_FOUND)
+    if any(result["error"] for result in results):
+        raise typer.Exit(FAILURE)
+
+
+@app.command()
+def delete(
+    collection: CollectionName,
+    item_ids: ItemIds,
+    yes: Yes = False,
+    server: Server = DEFAULT_TARGET,
+    as_json: Json = False,
+) -> None:
+    """Delete items; ids that are not there are no error.
+
+    \b
+    Example:
+      cipherlens item delete photos holidays/beach.jpg --yes
+    """
+    confirm(f"delete {len(item_ids)} items of {collection!r}?", yes=yes)
+    with Client(server) as client:
+        count = client.delete(collection, dict.fromkeys(item_ids))
+    if as_json:
+        print_json({"collection": collection, "deleted": count})
+    else:
+        typer.echo(f"{count} of {len(item_ids)} items were there and are deleted")
+
+
+def _write(client: Client, fetched: Fetched, out: Path) -> dict[str, Any]:
+    """Write one item below out and return what became of it."""
+    result: dict[str, Any] = {
+        "item_id": fetched.item_id,
+        "state": str(fetched.state),
+        "files": [],
+        "error": "",
+    }
+    if fetched.item is None:
+        result["error"] = f"the item is {fetched.state}"
+        return result
+    try:
+        files = _plain(client, fetched.item) if client.key else _ciphertext(fetched.item)
+    except (CryptoError, ValueError) as error:
+        result["error"] = str(error)
+        return result
+    for suffix, data in files:
+        path = out / (_relative_path(fetched.item_id) + suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, data)
+        result["files"].append(str(path))
+    return result
+
+
+def _plain(client: Client, item: Item) -> Iterable[tuple[str, bytes]]:
+    """Return the suffix and the bytes of the decrypted file."""
+    original = client.restore(item)
+    return [(_suffix(item.item_id, original), original.data)]
+
+
+def _ciphertext(item: Item) -> Iterable[tuple[str, bytes]]:
+    """Return the suffixes and the bytes of what is stored."""
+    files = []
+    if item.cipher_image is not None:
+        files.append((CIPHER_SUFFIX, item.cipher_image.to_bytes()))
+    if item.sealed_original:
+        files.append((SEALED_SUFFIX, item.sealed_original))
+    return files
+
+
+def _suffix(item_id: str, original: Original) -> str:
+    """Return what to add to an id so that the file's name tells its type."""
+    known, _ = mimetypes.guess_type(item_id)
+    if known == original.media_type:
+        return ""
+    return mimetypes.guess_extension(original.media_type) or ""
+
+
+def _relative_path(item_id: str) -> str:
+    """Return an id as a path that stays within its folder."""
+    parts = PurePosixPath(item_id).parts
+    safe = all(part not in {"..", "/"} for part in parts) and "/".join(parts) == item_id
+    return item_id if safe and "\0" not in item_id else quote(item_id, safe="").replace(".", "%2E")
+
+
+def _tell(result: dict[str, Any]) -> None:
+    """Print what became of one item."""
+    for path in result["files"]:
+        typer.echo(path)
+    if result["error"]:
+        remark(f"{result['item_id']}: {result['error']}")

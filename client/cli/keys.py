@@ -1,0 +1,137 @@
+"""`cipherlens keys`: make keys and show them."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cipherlens.client.cli.console import print_json, print_table, remark
+from cipherlens.client.cli.documents import key_document
+from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.client.cli.options import Json, PassphraseFile
+from cipherlens.client.cli.passphrase import keyring_passphrase, new_passphrase, open_keyring
+from cipherlens.crypto import CipherParameters, KeyEntry, Keyring, Scope
+
+KeyringArgument = Annotated[
+    Path, typer.Argument(metavar="KEYRING", help="The keyring file.", dir_okay=False)
+]
+
+app = typer.Typer(help="Make keys and show them.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def add_to(root: typer.Typer) -> None:
+    """Add this group to the program."""
+    root.add_typer(app, name="keys")
+
+
+@app.command()
+def new(
+    keyring: KeyringArgument,
+    name: Annotated[str, typer.Option("--name", help="The new key's name.")] = "main",
+    scope: Annotated[
+        Scope,
+        typer.Option(
+            help="collection: one set of sequences for all images, as in the paper. "
+            "image: fresh sequences for every image, which give away less.",
+        ),
+    ] = Scope.COLLECTION,
+    block: Annotated[int, typer.Option(metavar="P", help="Side of a block in pixels.")] = 8,
+    substituted: Annotated[
+        int | None,
+        typer.Option(metavar="M", help="Colour-substituted blocks; a quarter if left out."),
+    ] = None,
+    height: Annotated[int, typer.Option(help="Prepared height of a landscape, in pixels.")] = 128,
+    width: Annotated[int, typer.Option(help="Prepared width of a landscape, in pixels.")] = 192,
+    no_passphrase: Annotated[
+        bool, typer.Option("--no-passphrase", help="Leave a new keyring unprotected.")
+    ] = False,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key, in a new keyring or in one that is there.
+
+    Whoever holds the keyring and its passphrase can decrypt everything: keep a copy of both in
+    a safe place. What is lost cannot be recovered.
+
+    \b
+    Examples:
+      cipherlens keys new my.keys
+      cipherlens keys new my.keys --name holidays --scope image --block 16
+      cipherlens keys new test.keys --no-passphrase
+    """
+    entry = KeyEntry.generate(name, _parameters(scope, block, substituted, height, width))
+    there = keyring.exists()
+    if there and no_passphrase and Keyring.is_protected(keyring):
+        raise CommandError(
+            f"{keyring} has a passphrase, which --no-passphrase does not take away",
+            exit_code=USAGE,
+        )
+    if there:
+        passphrase = keyring_passphrase(keyring, passphrase_file)
+        ring = Keyring.load(keyring, passphrase)
+    else:
+        passphrase = None if no_passphrase else new_passphrase(passphrase_file)
+        ring = Keyring()
+    ring.add(entry)
+    ring.save(keyring, passphrase, unprotected=passphrase is None)
+    _tell(entry, keyring, protected=passphrase is not None, as_json=as_json)
+
+
+@app.command()
+def show(
+    keyring: KeyringArgument, passphrase_file: PassphraseFile = None, as_json: Json = False
+) -> None:
+    """Show the keys of a keyring, by what others may know of them.
+
+    \b
+    Examples:
+      cipherlens keys show my.keys
+      cipherlens keys show my.keys --json
+    """
+    entries = open_keyring(keyring, passphrase_file).entries
+    if as_json:
+        print_json({"keyring": str(keyring), "keys": [key_document(entry) for entry in entries]})
+        return
+    columns = ("NAME", "FINGERPRINT", "SCOPE", "SIZE", "P#", "M#", "MADE")
+    print_table(columns, [_row(entry) for entry in entries])
+
+
+def _parameters(
+    scope: Scope, block: int, substituted: int | None, height: int, width: int
+) -> CipherParameters:
+    """Return the parameters of a new key."""
+    base = CipherParameters(
+        height=height, width=width, block_size=block, substituted_blocks=0, scope=scope
+    )
+    return CipherParameters(
+        height=height,
+        width=width,
+        block_size=block,
+        substituted_blocks=base.blknum // 4 if substituted is None else substituted,
+        scope=scope,
+    )
+
+
+def _tell(entry: KeyEntry, keyring: Path, *, protected: bool, as_json: bool) -> None:
+    """Print what was made."""
+    if as_json:
+        document: dict[str, Any] = {"keyring": str(keyring), "protected": protected}
+        print_json({**document, "key": key_document(entry)})
+    else:
+        typer.echo(f"key {entry.name!r} ({entry.fingerprint.hex()}) is in {keyring}")
+    if not protected:
+        remark(f"warning: {keyring} has no passphrase: whoever can read the file has the keys")
+
+
+def _row(entry: KeyEntry) -> tuple[object, ...]:
+    """Return a key as a row of the table."""
+    parameters = entry.parameters
+    return (
+        entry.name,
+        entry.fingerprint.hex(),
+        parameters.scope,
+        f"{parameters.height}x{parameters.width}",
+        parameters.block_size,
+        parameters.substituted_blocks,
+        f"{entry.created_at:%Y-%m-%d}",
+    )

@@ -1,0 +1,40 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Server = Annotated[
+    str, typer.Option("--server", metavar="HOST:PORT", help="Where the server listens.")
+]
+KeyringPath = Annotated[
+    Path, typer.Option("--keyring", metavar="KEYRING", help="The keyring file.", dir_okay=False)
+]
+MaybeKeyringPath = Annotated[
+    Path | None,
+    typer.Option("--keyring", metavar="KEYRING", help="The keyring file.", dir_okay=False),
+]
+KeyName = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        metavar="NAME",
+        help="The key's name or fingerprint; may be left out if the keyring holds one.",
+    ),
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        metavar="FILE",
+        help="A file whose first line is the keyring's passphrase; else CIPHERLENS_PASSPHRASE, "
+        "else a prompt.",
+        dir_okay=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print results, and errors, as JSON.")]
+Device = Annotated[
+    str, typer.Option("--device", metavar="auto|cpu|cuda:N", help="Where to compute.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -1,0 +1,74 @@
+"""Passphrases and keys, from wherever the user keeps them."""
+
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.crypto import KeyEntry, Keyring
+
+VARIABLE = "CIPHERLENS_PASSPHRASE"
+
+
+def open_keyring(path: Path, passphrase_file: Path | None) -> Keyring:
+    """Return a keyring, asking for its passphrase if it needs one that was not given."""
+    return Keyring.load(path, keyring_passphrase(path, passphrase_file))
+
+
+def open_key(path: Path, name: str | None, passphrase_file: Path | None) -> KeyEntry:
+    """Return the key of a name or fingerprint, or the only one of a keyring."""
+    return open_keyring(path, passphrase_file).get(name)
+
+
+def keyring_passphrase(path: Path, passphrase_file: Path | None) -> str | None:
+    """Return the passphrase of a keyring file; None for one that has none.
+
+    A file that was named explicitly is always used: `Keyring.load` refuses a passphrase for a
+    keyring without one. The variable may be set for other keyrings, so there it does not count.
+    """
+    if passphrase_file is not None:
+        return _first_line(passphrase_file)
+    if not Keyring.is_protected(path):
+        return None
+    if (given := os.environ.get(VARIABLE)) is not None:
+        return given
+    return _ask(f"Passphrase of {path}", twice=False)
+
+
+def new_passphrase(passphrase_file: Path | None) -> str:
+    """Return the passphrase for a keyring that is about to be made."""
+    if passphrase_file is not None:
+        return _first_line(passphrase_file)
+    if (given := os.environ.get(VARIABLE)) is not None:
+        return given
+    return _ask("New passphrase", twice=True)
+
+
+def _ask(prompt: str, *, twice: bool) -> str:
+    """Return what is typed at the terminal.
+
+    Raises:
+        CommandError: there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise CommandError(
+            "a passphrase is needed and there is no terminal to ask at",
+            hint=f"use --passphrase-file FILE or set {VARIABLE}",
+            exit_code=USAGE,
+        )
+    answer: str = typer.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True)
+    return answer
+
+
+def _first_line(path: Path) -> str:
+    """Return the first line of a passphrase file.
+
+    Raises:
+        CommandError: it is empty.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if not lines or not lines[0]:
+        raise CommandError(f"{path}: the first line is empty, it must be the passphrase")
+    return lines[0]

@@ -1,0 +1,76 @@
+"""`cipherlens serve`: run the server."""
+
+import logging
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cipherlens.client.channel import DEFAULT_TARGET
+from cipherlens.client.cli.options import Device, MaybeKeyringPath, PassphraseFile
+from cipherlens.client.cli.passphrase import keyring_passphrase
+
+
+class Role(StrEnum):
+    """Which services a server hosts."""
+
+    CLOUD = "cloud"
+    OWNER = "owner"
+    ALL = "all"
+
+
+def add_to(root: typer.Typer) -> None:
+    """Add this command to the program."""
+    root.command("serve")(serve)
+
+
+def serve(
+    data_dir: Annotated[
+        Path, typer.Option("--data-dir", metavar="DIR", help="The data folder; made if absent.")
+    ],
+    role: Annotated[
+        Role,
+        typer.Option(
+            help="cloud: stores and searches, without a key. owner: encrypts, with a keyring. "
+            "all: both, for one machine."
+        ),
+    ] = Role.CLOUD,
+    keyring: MaybeKeyringPath = None,
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+    ] = DEFAULT_TARGET,
+    device: Device = "auto",
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Run the server.
+
+    It prints one line when it listens, logs to standard error, and stops in good order on Ctrl-C
+    or SIGTERM. There is no encryption of
+    the connection: listen on an address that only trusted machines reach.
+
+    \b
+    Examples:
+      cipherlens serve --data-dir data/
+      cipherlens serve --data-dir data/ --listen 0.0.0.0:50051 --device cuda:0
+      cipherlens serve --data-dir owner/ --role owner --keyring my.keys --listen 127.0.0.1:50052
+    """
+    from cipherlens.server.app import run
+    from cipherlens.server.config import Role as ServerRole
+    from cipherlens.server.config import ServerConfig
+
+    passphrase = None if keyring is None else keyring_passphrase(keyring, passphrase_file)
+    config = ServerConfig(
+        data_dir=data_dir,
+        role=ServerRole(role.value),
+        listen=listen,
+        device=device,
+        keyring=keyring,
+        passphrase=passphrase,
+    )
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    logging.getLogger("cipherlens").setLevel(logging.INFO)
+    raise typer.Exit(run(config))

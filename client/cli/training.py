@@ -1,0 +1,202 @@
+"""`cipherlens train` and `evaluate`: the owner's network."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cipherlens.client.cli.console import print_facts, print_json, progress_bar, remark
+from cipherlens.client.cli.failure import INTERRUPTED, USAGE, CommandError
+from cipherlens.client.cli.options import Device, Json, KeyName, KeyringPath, PassphraseFile
+from cipherlens.client.cli.passphrase import open_key
+from cipherlens.crypto import CipherParameters, KeyEntry
+
+if TYPE_CHECKING:
+    from cipherlens.model.data import PreparedImages
+    from cipherlens.model.encryption import Encryptor
+    from cipherlens.model.profile import CipherProfile
+    from cipherlens.model.training_state import EpochReport
+
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data", metavar="SPEC", help="A folder of class folders of pictures, PATH or folder:PATH."
+    ),
+]
+Plain = Annotated[
+    bool, typer.Option("--plain", help="On plain pictures: the twin to compare with.")
+]
+
+
+def add_to(root: typer.Typer) -> None:
+    """Add these commands to the program."""
+    root.command("train")(train)
+    root.command("evaluate")(evaluate)
+
+
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file of settings.")],
+    data: Data,
+    keyring: KeyringPath,
+    out: Annotated[Path, typer.Option("--out", metavar="CHECKPOINT", help="The file to write.")],
+    key: KeyName = None,
+    plain: Plain = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="In place of the settings' seed.")] = None,
+    device: Device = "auto",
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Train a network on encrypted pictures.
+
+    The best epoch on held-out pictures is kept; --json prints a line for every epoch. An
+    interrupted training goes on at the last epoch's border when the same command is given
+    again.
+
+    \b
+    Examples:
+      cipherlens train demo/train.toml --data photos/ --keyring my.keys --out my.safetensors
+      cipherlens train demo/train.toml --data photos/ --keyring my.keys --plain --out twin.st
+    """
+    entry = open_key(keyring, key, passphrase_file)
+    from cipherlens.model.config import TrainConfig
+
+    settings = TrainConfig.from_toml(config)
+    if seed is not None:
+        settings = replace(settings, seed=seed)
+    images = _load(data, entry.parameters)
+    from cipherlens.model.train import train as train_network
+
+    encryptor, profile = _encryptor(entry, plain=plain)
+    with progress_bar() as bar:
+        task = bar.add_task("epochs", total=settings.epochs)
+
+        def show(report: "EpochReport") -> None:
+            bar.update(task, completed=report.epoch, description=_epoch_text(report))
+            if as_json:
+                print_json(_epoch_document(report))
+            elif bar.disable:
+                remark(f"epoch {report.epoch} of {settings.epochs}: {_epoch_text(report)}")
+
+        try:
+            result = train_network(
+                settings, images, encryptor, profile, out, progress=show, device=device
+            )
+        except KeyboardInterrupt:
+            bar.stop()
+            remark("interrupted: give the same command again to go on at the last epoch's border")
+            raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        print_json(
+            {
+                "checkpoint": str(result.checkpoint),
+                "best_epoch": result.best_epoch,
+                "validation_map": result.validation_map,
+            }
+        )
+    else:
+        typer.echo(f"{result.checkpoint}: epoch {result.best_epoch} of {len(result.history)}")
+
+
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="What 'cipherlens train' wrote.")],
+    data: Data,
+    keyring: KeyringPath,
+    key: KeyName = None,
+    part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    device: Device = "auto",
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Tell how well a network ranks.
+
+    Prints mAP, that of chance, and P@k: every held-out picture queries all the others.
+
+    \b
+    Example:
+      cipherlens evaluate my.safetensors --data photos/ --keyring my.keys
+    """
+    entry = open_key(keyring, key, passphrase_file)
+    from cipherlens.model.checkpoint import read_configuration
+
+    wanted = read_configuration(checkpoint).profile
+    images = _load(data, entry.parameters)
+    from cipherlens.model.evaluate import evaluate_checkpoint
+
+    encryptor, profile = _encryptor(entry, plain=wanted is None)
+    if wanted is not None and profile is not None:
+        wanted.require(profile, f"key {entry.name!r}")
+    outcome = evaluate_checkpoint(checkpoint, images, encryptor, part=part, device=device)
+    if as_json:
+        print_json(
+            {
+                "checkpoint": str(checkpoint),
+                "part": part,
+                "queries": outcome.queries,
+                "map": outcome.mean_average_precision,
+                "chance_map": outcome.chance,
+                "precision_at": {str(k): value for k, value in outcome.precision_at.items()},
+            }
+        )
+        return
+    facts: list[tuple[str, object]] = [
+        ("queries", outcome.queries),
+        ("mAP", f"{outcome.mean_average_precision:.4f}"),
+        ("mAP of chance", f"{outcome.chance:.4f}"),
+    ]
+    facts += [(f"P@{k}", f"{value:.4f}") for k, value in outcome.precision_at.items()]
+    print_facts(facts)
+
+
+def _load(data: str, parameters: CipherParameters) -> "PreparedImages":
+    """Return the prepared pictures that a --data option names; tells of those left out.
+
+    Raises:
+        CommandError: it names no folder.
+    """
+    from cipherlens.model.data import list_folder, load_prepared
+
+    folder = Path(data.removeprefix("folder:"))
+    if not folder.is_dir():
+        raise CommandError(
+            f"--data: {folder} is not a folder",
+            hint="it takes a folder that has one folder for each class",
+            exit_code=USAGE,
+        )
+    with progress_bar() as bar:
+        task = bar.add_task("pictures", total=None)
+        images = load_prepared(
+            list_folder(folder),
+            parameters,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    for name, reason in images.skipped:
+        remark(f"skipped {name}: {reason}")
+    return images
+
+
+def _encryptor(entry: KeyEntry, *, plain: bool) -> "tuple[Encryptor, CipherProfile | None]":
+    """Return what makes of plain pictures what the network sees, and what those claim."""
+    from cipherlens.model import encryption
+
+    if plain:
+        return encryption.plain, None
+    encryptor = encryption.KeyEncryptor(entry)
+    return encryptor, encryptor.profile
+
+
+def _epoch_text(report: "EpochReport") -> str:
+    """Return an epoch in a few words."""
+    text = f"loss {report.loss:.4f}"
+    if report.validation_map is not None:
+        text += f", validation mAP {report.validation_map:.4f}"
+    return text
+
+
+def _epoch_document(report: "EpochReport") -> dict[str, object]:
+    """Return an epoch as JSON."""
+    return {
+        "epoch": report.epoch,
+        "loss": report.loss,
+        "validation_map": report.validation_map,
+    }

@@ -1,0 +1,339 @@
+"""The client: index, search and open images that the server never sees."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from cipherlens.client.batches import batched
+from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES, Deadlines
+from cipherlens.client.collection import Collection, Profile
+from cipherlens.client.conversion import profile_of
+from cipherlens.client.features import Rows, code_rows, vector_rows
+from cipherlens.client.holdings import Holdings
+from cipherlens.client.indexing import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_PICTURES,
+    IndexResult,
+    ItemHeads,
+    feature_requests,
+    picture_requests,
+)
+from cipherlens.client.item import Hits, Item
+from cipherlens.client.originals import check_age, decrypt_item, open_item, restore_item
+from cipherlens.client.picture import (
+    EncryptedPicture,
+    Picture,
+    Place,
+    PreparedPicture,
+    encrypt_pictures,
+    prepare_picture,
+    seal_beside,
+)
+from cipherlens.client.searching import DEFAULT_OPTIONS, SearchOptions
+from cipherlens.crypto import (
+    CipherImage,
+    ImageCipher,
+    KeyEntry,
+    Manifest,
+    Original,
+    companion_digest,
+)
+
+
+class Client(Holdings):
+    """Finds images among encrypted images; threads may share one.
+
+        with Client("127.0.0.1:50051", key=keyring.get()) as client:
+            client.create_cipher_collection("photos")
+            client.push_model("photos.safetensors", collection="photos")
+            client.index_images("photos", ["a", "b"], [Path("a.jpg"), Path("b.jpg")])
+            hits = client.search_image("photos", Path("query.jpg"), k=20, with_items=True)
+            pictures = [client.open_original(hit.item) for hit in hits if hit.item]
+
+    Pictures are encrypted and originals sealed in this process, under `key`; neither the key nor
+    a plain picture leaves it. Without a key it handles ciphertext, ready vectors and ready codes.
+
+    A `collection` argument is a name, or a `Collection` where its UUID is known already: sealing
+    and opening need it, and with a name it is asked for. Every method raises `CipherLensError` or
+    one of its classes when the server refuses or does not answer, and ValueError for what is
+    wrong before anything is sent.
+
+    Attributes:
+        key: the key entry that encrypts, seals and opens, if any.
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        key: KeyEntry | None = None,
+        deadlines: Deadlines | None = None,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
+        """Make the channel; it connects with the first call.
+
+        Args:
+            target: "HOST:PORT", "[IPv6]:PORT" or "unix:PATH".
+            key: encrypts and decrypts; such as `Keyring.load(path, passphrase).get(name)`.
+            deadlines: how long each kind of call may take.
+            max_message_bytes: the largest message sent or taken.
+        """
+        super().__init__(target, deadlines=deadlines, max_message_bytes=max_message_bytes)
+        self.key = key
+
+    @cached_property
+    def cipher(self) -> ImageCipher:
+        """Return the image cipher of the key; ValueError if there is none."""
+        return ImageCipher(self._require_key())
+
+    def create_cipher_collection(
+        self, name: str, profile: Profile | None = None, *, timeout_s: float | None = None
+    ) -> Collection:
+        """Make a collection of cipher-images, of this client's key unless a profile is given.
+
+        Raises:
+            AlreadyExists: the name is taken.
+        """
+        profile = profile_of(self._require_key()) if profile is None else profile
+        return super().create_cipher_collection(name, profile, timeout_s=timeout_s)
+
+    def index_images(
+        self,
+        collection: str | Collection,
+        item_ids: Sequence[str],
+        pictures: Iterable[Picture],
+        *,
+        seal: bool = True,
+        revisions: Sequence[int] | None = None,
+        owner_tags: Sequence[bytes] | None = None,
+        timeout_s: float | None = None,
+    ) -> IndexResult:
+        """Encrypt pictures, seal their originals and write both.
+
+        Pictures are read as they are needed, about 8 MiB at a time. Every batch is written whole
+        or not at all; when this returns, all are on disk and searchable. A picture that cannot be
+        read ends the call; `index_folder` is the one that skips and resumes.
+
+        Args:
+            collection: a cipher collection of this client's key.
+            item_ids: the owner's names.
+            pictures: one for each.
+            seal: store the original file too, sealed; without, only the cipher-image is there.
+            revisions: one for each, higher with every change; None takes the time of this call.
+            owner_tags: bytes that `list_items` gives back, one for each.
+            timeout_s: how long each batch may take.
+
+        Raises:
+            ImageError: a picture cannot be read.
+            FailedPrecondition: the collection is of another key or has no model yet.
+        """
+        heads = ItemHeads.of(item_ids, revisions, owner_tags)
+        where = self.resolve(collection)
+        encrypted = self._encrypt(where, heads, pictures, seal)
+        return self._write(picture_requests(where.name, heads, encrypted, self.limits), timeout_s)
+
+    def index_vectors(
+        self,
+        collection: str | Collection,
+        item_ids: Sequence[str],
+        vectors: npt.ArrayLike,
+        *,
+        originals: Sequence[Original] | None = None,
+        revisions: Sequence[int] | None = None,
+        owner_tags: Sequence[bytes] | None = None,
+        timeout_s: float | None = None,
+    ) -> IndexResult:
+        """Write ready vectors, (items, dimension) taken as float32, and seal their originals.
+
+        A vector is no ciphertext: who has it and the encoder can tell much of the picture.
+        The other arguments are those of `index_images`.
+        """
+        heads = ItemHeads.of(item_ids, revisions, owner_tags)
+        rows = vector_rows(vectors)
+        return self._index_features(collection, heads, rows, originals, timeout_s)
+
+    def index_codes(
+        self,
+        collection: str | Collection,
+        item_ids: Sequence[str],
+        codes: npt.NDArray[np.uint8],
+        *,
+        originals: Sequence[Original] | None = None,
+        revisions: Sequence[int] | None = None,
+        owner_tags: Sequence[bytes] | None = None,
+        timeout_s: float | None = None,
+    ) -> IndexResult:
+        """Write ready codes, (items, ceil(bits / 8)) uint8, and seal their originals.
+
+        `pack_bits` makes such rows of bits. The other arguments are those of `index_images`.
+        """
+        heads = ItemHeads.of(item_ids, revisions, owner_tags)
+        rows = code_rows(codes)
+        return self._index_features(collection, heads, rows, originals, timeout_s)
+
+    def search_image(
+        self,
+        collection: str | Collection,
+        picture: Picture | CipherImage,
+        k: int = 20,
+        *,
+        with_items: bool = False,
+        options: SearchOptions = DEFAULT_OPTIONS,
+        timeout_s: float | None = None,
+    ) -> Hits:
+        """Return the k items most similar to one picture; see `search_images`."""
+        return self.search_images(
+            collection, [picture], k, with_items=with_items, options=options, timeout_s=timeout_s
+        )[0]
+
+    def search_images(
+        self,
+        collection: str | Collection,
+        pictures: Sequence[Picture | CipherImage],
+        k: int = 20,
+        *,
+        with_items: bool = False,
+        options: SearchOptions = DEFAULT_OPTIONS,
+        timeout_s: float | None = None,
+    ) -> list[Hits]:
+        """Encrypt query pictures and return the k most similar items of each, by cosine.
+
+        Args:
+            collection: a cipher collection.
+            pictures: the queries; a `CipherImage` is sent as it is and needs no key.
+            k: hits wanted; fewer come only if the collection holds fewer.
+            with_items: let the hits carry their items, ready for `open_original`.
+            options: how to search.
+            timeout_s: how long each call may take.
+
+        Raises:
+            ImageError: a picture cannot be read.
+            FailedPrecondition: the queries are of another key than the collection.
+        """
+        queries = [self.encrypt_query(picture) for picture in pictures]
+        return self.search_cipher_images(
+            collection, queries, k, with_items=with_items, options=options, timeout_s=timeout_s
+        )
+
+    def encrypt_query(self, picture: Picture | CipherImage) -> CipherImage:
+        """Return a picture as the server may see it; a `CipherImage` as it is."""
+        if isinstance(picture, CipherImage):
+            return picture
+        return self.cipher.encrypt_image(prepare_picture(picture, self.cipher.parameters).pixels)
+
+    def open_original(
+        self, item: Item, *, min_revision: int = 0, manifest: Manifest | None = None
+    ) -> Original:
+        """Return the sealed original of an item, byte for byte.
+
+        Args:
+            item: from a search with items, or from `fetch`.
+            min_revision: the newest revision that the caller knows of.
+            manifest: the owner's signed list, as `Manifest.verify` returns it.
+
+        Raises:
+            ValueError: the item has no sealed original.
+            OpenError: it was altered, swapped or re-labelled, or is of another key.
+            StaleItem: it is older than the caller or the manifest knows.
+        """
+        check_age(item, min_revision, manifest)
+        return open_item(item, self._require_key())
+
+    def decrypt(self, item: Item) -> Image.Image:
+        """Return the prepared picture in an item's cipher-image.
+
+        Nothing vouches for it: a server can alter a cipher-image. An original has a seal.
+
+        Raises:
+            ValueError: the item has no cipher-image.
+            CipherMismatch: it is of another key.
+        """
+        return decrypt_item(item, self.cipher)
+
+    def restore(
+        self, item: Item, *, min_revision: int = 0, manifest: Manifest | None = None
+    ) -> Original:
+        """Return the sealed original, or where there is none a PNG of the decrypted cipher-image.
+
+        The arguments and errors are those of `open_original` and `decrypt`.
+        """
+        check_age(item, min_revision, manifest)
+        return restore_item(item, self._require_key(), self.cipher)
+
+    def _require_key(self) -> KeyEntry:
+        """Return the key; ValueError if there is none."""
+        if self.key is None:
+            raise ValueError("this needs a key: make the client with Client(target, key=...)")
+        return self.key
+
+    def _encrypt(
+        self, where: Collection, heads: ItemHeads, pictures: Iterable[Picture], seal: bool
+    ) -> Iterator[EncryptedPicture]:
+        """Yield pictures encrypted, reading no more of them at a time than one batch."""
+        key, cipher = self._require_key(), self.cipher
+        prepared = (prepare_picture(picture, cipher.parameters) for picture in pictures)
+        begin = 0
+        for batch in batched(
+            prepared,
+            _memory_bytes,
+            max_bytes=MAX_BATCH_BYTES,
+            max_items=MAX_BATCH_PICTURES,
+        ):
+            places = None
+            if seal:
+                numbers = range(begin, begin + len(batch))
+                places = [_place(where, heads, number) for number in numbers]
+            yield from encrypt_pictures(batch, key, cipher, places)
+            begin += len(batch)
+
+    def _index_features(
+        self,
+        collection: str | Collection,
+        heads: ItemHeads,
+        rows: Rows,
+        plain: Sequence[Original] | None,
+        timeout_s: float | None,
+    ) -> IndexResult:
+        """Write rows of features, and originals sealed beside them where there are any."""
+        sealed = [b""] * len(heads.item_ids)
+        if plain is not None:
+            collection = self.resolve(collection)
+            sealed = self._seal_rows(collection, heads, rows, plain)
+        name = collection if isinstance(collection, str) else collection.name
+        return self._write(feature_requests(name, heads, rows, sealed, self.limits), timeout_s)
+
+    def _seal_rows(
+        self,
+        where: Collection,
+        heads: ItemHeads,
+        rows: Rows,
+        plain: Sequence[Original],
+    ) -> list[bytes]:
+        """Return originals sealed beside codes, or beside vectors, which no seal binds."""
+        key = self._require_key()
+        return [
+            seal_beside(
+                original,
+                companion_digest(row.tobytes() if row.dtype == np.uint8 else b""),
+                key,
+                _place(where, heads, number),
+            )
+            for number, (original, row) in enumerate(zip(plain, rows, strict=True))
+        ]
+
+
+def _place(where: Collection, heads: ItemHeads, number: int) -> Place:
+    """Return where the original of one item will stand."""
+    return Place(
+        collection_uuid=where.uuid,
+        item_id=heads.item_ids[number],
+        revision=heads.revisions[number],
+    )
+
+
+def _memory_bytes(picture: PreparedPicture) -> int:
+    """Return what a picture takes while it waits for its batch."""
+    return picture.pixels.nbytes + (len(picture.original.data) if picture.original else 0)

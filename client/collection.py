@@ -1,0 +1,151 @@
+"""Collections, models and servers, as the server describes them."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from cipherlens.crypto import CipherParameters
+
+
+class Kind(StrEnum):
+    """What the items of a collection are, and how they are compared."""
+
+    CIPHER = "cipher"
+    """Cipher-images, embedded by a pushed model; cosine similarity."""
+
+    VECTOR = "vector"
+    """Ready feature vectors; cosine similarity."""
+
+    CODE = "code"
+    """Ready binary codes; Hamming distance."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Profile:
+    """What cipher-images claim: the parameters of their key, and its public name.
+
+    `key_fingerprint` has 16 bytes, or none in the profile of a model that serves any key.
+    """
+
+    parameters: CipherParameters
+    key_fingerprint: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Generation:
+    """One way of representing a collection's items.
+
+    Attributes:
+        id: number of the generation.
+        model_digest: SHA-256 of the model or encoder; empty where not stated.
+        numeric_mode: precision and processor, such as "cpu-fp32"; empty for ready features.
+        item_count: how many items are represented.
+    """
+
+    id: int
+    model_digest: bytes
+    numeric_mode: str
+    item_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexStatus:
+    """How searches are answered at this moment.
+
+    Attributes:
+        kind: "flat", "ivf_flat" or "binary_flat".
+        nlist: inverted lists, 0 without.
+        nprobe: lists probed by default, 0 without.
+        device: "cpu" or "cuda:N".
+        sequence: the last change that searches see.
+    """
+
+    kind: str
+    nlist: int
+    nprobe: int
+    device: str
+    sequence: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collection:
+    """A named set of items of one kind.
+
+    Attributes:
+        uuid: a name that is dropped and made again gets another.
+        name: what requests use.
+        kind: what its items are.
+        dimension: numbers in a vector; 0 for codes, and for cipher-images until a model is there.
+        bits: bits in a code; 0 for the other kinds.
+        profile: what every cipher-image in it must claim; only for `Kind.CIPHER`.
+        active: the generation that answers searches, if any.
+        shadow: the generation being filled by a new model, if any.
+        sequence: number of the last change.
+        item_count: items that are there now.
+        damaged_count: rows that the server found damaged and set aside.
+        index: how searches are answered.
+        created_at: when it was made.
+    """
+
+    uuid: uuid.UUID
+    name: str
+    kind: Kind
+    dimension: int
+    bits: int
+    profile: Profile | None
+    active: Generation | None
+    shadow: Generation | None
+    sequence: int
+    item_count: int
+    damaged_count: int
+    index: IndexStatus
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """A model that the server holds.
+
+    `digest` is the SHA-256 of its checkpoint; `profile` is None for one trained on plain images.
+    """
+
+    digest: bytes
+    name: str
+    size_bytes: int
+    profile: Profile | None
+    dimension: int
+    backbone: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """The largest values that a server accepts, under the names of the protocol."""
+
+    max_message_bytes: int
+    max_sealed_bytes: int
+    max_batch_items: int
+    max_queries: int
+    max_k: int
+    max_image_pixels: int
+    max_name_bytes: int
+    max_item_id_bytes: int
+    max_owner_tag_bytes: int
+    max_dimension: int
+    max_model_bytes: int
+    max_page_size: int
+    max_concurrent_calls: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerInfo:
+    """What runs at the target, where, and what it accepts."""
+
+    version: str
+    roles: tuple[str, ...]
+    index_device: str
+    model_device: str
+    limits: Limits
+    library_versions: Mapping[str, str]

@@ -1,0 +1,238 @@
+"""Between the messages of the protocol and the library's own types."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import UTC
+
+import numpy as np
+
+from cipherlens.client.collection import (
+    Collection,
+    Generation,
+    IndexStatus,
+    Kind,
+    Limits,
+    Model,
+    Profile,
+    ServerInfo,
+)
+from cipherlens.client.errors import UnreadableAnswer
+from cipherlens.client.item import Hits, Item, ItemState, ItemSummary
+from cipherlens.crypto import CipherImage, CipherParameters, KeyEntry, Scope
+from cipherlens.v1 import (
+    cipher_image_pb2,
+    collection_pb2,
+    item_pb2,
+    retrieval_service_pb2,
+)
+
+_SCOPE_TO_MESSAGE = {
+    Scope.COLLECTION: cipher_image_pb2.KEY_SCOPE_COLLECTION,
+    Scope.IMAGE: cipher_image_pb2.KEY_SCOPE_IMAGE,
+}
+_SCOPE_FROM_MESSAGE = {number: scope for scope, number in _SCOPE_TO_MESSAGE.items()}
+_KIND_TO_MESSAGE = {
+    Kind.CIPHER: collection_pb2.COLLECTION_KIND_CIPHER,
+    Kind.VECTOR: collection_pb2.COLLECTION_KIND_VECTOR,
+    Kind.CODE: collection_pb2.COLLECTION_KIND_CODE,
+}
+_KIND_FROM_MESSAGE = {number: kind for kind, number in _KIND_TO_MESSAGE.items()}
+_STATE_FROM_MESSAGE = {
+    retrieval_service_pb2.ITEM_STATE_PRESENT: ItemState.PRESENT,
+    retrieval_service_pb2.ITEM_STATE_MISSING: ItemState.MISSING,
+    retrieval_service_pb2.ITEM_STATE_DAMAGED: ItemState.DAMAGED,
+}
+
+
+def kind_message(kind: Kind) -> collection_pb2.CollectionKind.ValueType:
+    """Return the protocol's number of a kind."""
+    return _KIND_TO_MESSAGE[kind]
+
+
+def profile_of(key: KeyEntry) -> Profile:
+    """Return what the cipher-images of a key claim."""
+    return Profile(parameters=key.parameters, key_fingerprint=key.fingerprint)
+
+
+def profile_message(profile: Profile) -> cipher_image_pb2.CipherProfile:
+    """Return the message of a profile."""
+    parameters = profile.parameters
+    return cipher_image_pb2.CipherProfile(
+        scheme_version=parameters.scheme_version,
+        preparation_version=parameters.preparation_version,
+        height=parameters.height,
+        width=parameters.width,
+        block_size=parameters.block_size,
+        substituted_blocks=parameters.substituted_blocks,
+        scope=_SCOPE_TO_MESSAGE[parameters.scope],
+        key_fingerprint=profile.key_fingerprint,
+    )
+
+
+def profile_from(message: cipher_image_pb2.CipherProfile) -> Profile:
+    """Return the profile in a message.
+
+    Raises:
+        UnreadableAnswer: it is of a scheme that this version does not know.
+    """
+    try:
+        parameters = CipherParameters(
+            scheme_version=message.scheme_version,
+            preparation_version=message.preparation_version,
+            height=message.height,
+            width=message.width,
+            block_size=message.block_size,
+            substituted_blocks=message.substituted_blocks,
+            scope=_SCOPE_FROM_MESSAGE[message.scope],
+        )
+    except (ValueError, KeyError) as error:
+        raise UnreadableAnswer(f"the server sent a profile that is not known: {error}") from error
+    return Profile(parameters=parameters, key_fingerprint=message.key_fingerprint)
+
+
+def cipher_image_message(image: CipherImage) -> cipher_image_pb2.CipherImage:
+    """Return the message of a cipher-image."""
+    profile = Profile(parameters=image.parameters, key_fingerprint=image.key_fingerprint)
+    return cipher_image_pb2.CipherImage(
+        profile=profile_message(profile),
+        height=image.height,
+        width=image.width,
+        nonce=image.nonce,
+        pixels=image.pixels.tobytes(),
+    )
+
+
+def cipher_image_from(message: cipher_image_pb2.CipherImage) -> CipherImage:
+    """Return the cipher-image in a message, its pixels a view of the message's bytes.
+
+    Raises:
+        UnreadableAnswer: its parts do not fit together.
+    """
+    profile = profile_from(message.profile)
+    try:
+        pixels = np.frombuffer(message.pixels, np.uint8)
+        return CipherImage(
+            parameters=profile.parameters,
+            key_fingerprint=profile.key_fingerprint,
+            height=message.height,
+            width=message.width,
+            nonce=message.nonce,
+            pixels=pixels.reshape(message.height, message.width, 3),
+        )
+    except ValueError as error:
+        raise UnreadableAnswer(f"the server sent a broken cipher-image: {error}") from error
+
+
+def collection_from(message: collection_pb2.Collection) -> Collection:
+    """Return the collection in a message."""
+    return Collection(
+        uuid=uuid.UUID(message.uuid),
+        name=message.name,
+        kind=_KIND_FROM_MESSAGE[message.kind],
+        dimension=message.dimension,
+        bits=message.bits,
+        profile=profile_from(message.profile) if message.HasField("profile") else None,
+        active=_generation(message.active_generation),
+        shadow=_generation(message.shadow_generation),
+        sequence=message.sequence,
+        item_count=message.item_count,
+        damaged_count=message.damaged_count,
+        index=IndexStatus(
+            kind=message.index.kind,
+            nlist=message.index.nlist,
+            nprobe=message.index.nprobe,
+            device=message.index.device,
+            sequence=message.index.sequence,
+        ),
+        created_at=message.create_time.ToDatetime(UTC),
+    )
+
+
+def _generation(message: collection_pb2.Generation) -> Generation | None:
+    """Return the generation in a message; None for one that is not set, which has no number."""
+    if message.id == 0:
+        return None
+    return Generation(
+        id=message.id,
+        model_digest=message.model_digest,
+        numeric_mode=message.numeric_mode,
+        item_count=message.item_count,
+    )
+
+
+def model_from(message: retrieval_service_pb2.Model) -> Model:
+    """Return the model in a message."""
+    return Model(
+        digest=message.digest,
+        name=message.name,
+        size_bytes=message.size_bytes,
+        profile=profile_from(message.profile) if message.HasField("profile") else None,
+        dimension=message.dimension,
+        backbone=message.backbone,
+        created_at=message.create_time.ToDatetime(UTC),
+    )
+
+
+def server_info_from(message: retrieval_service_pb2.GetServerInfoResponse) -> ServerInfo:
+    """Return the server's description in a message."""
+    limits = {field.name: getattr(message.limits, field.name) for field in fields(Limits)}
+    return ServerInfo(
+        version=message.version,
+        roles=tuple(message.roles),
+        index_device=message.index_device,
+        model_device=message.model_device,
+        limits=Limits(**limits),
+        library_versions=dict(message.library_versions),
+    )
+
+
+def item_from(message: item_pb2.StoredItem, collection_uuid: uuid.UUID) -> Item:
+    """Return the stored item in a message."""
+    content = message.WhichOneof("content")
+    return Item(
+        collection_uuid=collection_uuid,
+        item_id=message.item_id,
+        revision=message.revision,
+        sequence=message.sequence,
+        owner_tag=message.owner_tag,
+        cipher_image=cipher_image_from(message.cipher_image) if content == "cipher_image" else None,
+        vector=np.frombuffer(message.vector, "<f4") if content == "vector" else None,
+        code=np.frombuffer(message.code, np.uint8) if content == "code" else None,
+        sealed_original=message.sealed_original,
+    )
+
+
+def summary_from(message: item_pb2.ItemSummary) -> ItemSummary:
+    """Return the summary in a message."""
+    return ItemSummary(
+        item_id=message.item_id,
+        revision=message.revision,
+        sequence=message.sequence,
+        owner_tag=message.owner_tag,
+        sealed_size_bytes=message.sealed_size_bytes,
+    )
+
+
+def state_from(number: retrieval_service_pb2.ItemState.ValueType) -> ItemState:
+    """Return the state with a number of the protocol."""
+    return _STATE_FROM_MESSAGE[number]
+
+
+def hits_from(
+    response: retrieval_service_pb2.SearchResponse, items: Iterable[Item]
+) -> Sequence[Hits]:
+    """Return the hits of every query of a response; items may be found by all of them."""
+    by_id = {item.item_id: item for item in items}
+    return [
+        Hits(
+            item_ids=tuple(result.item_ids),
+            revisions=tuple(result.revisions),
+            similarities=tuple(result.similarities),
+            distances=tuple(result.distances),
+            items=by_id,
+            sequence=response.sequence,
+            generation=response.generation,
+        )
+        for result in response.results
+    ]

@@ -1,0 +1,195 @@
+"""The client of the owner's service, which holds the keyring and encrypts for others."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cipherlens.client.batches import batched
+from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES, Deadlines, invoke
+from cipherlens.client.collection import Profile
+from cipherlens.client.connection import Connection
+from cipherlens.client.conversion import (
+    cipher_image_from,
+    cipher_image_message,
+    profile_from,
+    profile_message,
+)
+from cipherlens.client.indexing import MAX_BATCH_BYTES
+from cipherlens.client.item import Item
+from cipherlens.client.picture import EncryptedPicture, Place
+from cipherlens.crypto import CipherImage, CipherParameters, Original
+from cipherlens.v1 import encryption_service_pb2 as messages
+from cipherlens.v1.encryption_service_pb2_grpc import EncryptionServiceStub
+
+_MAX_BATCH_PICTURES = 16  # the service does not tell its limits: large cipher-images must fit too
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyInfo:
+    """A key as others may know it."""
+
+    name: str
+    profile: Profile
+    created_at: datetime
+
+
+class EncryptionClient(Connection):
+    """Encrypts and decrypts through the owner's service: keys stay there, plain pictures travel.
+
+    Whoever may call it can recover a collection-scope key from one picture of his choice: the
+    service is for the owner's own machines. `Client` with a key does the same in process.
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        deadlines: Deadlines | None = None,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
+        """Make the channel; it connects with the first call. See `Connection`."""
+        super().__init__(target, deadlines=deadlines, max_message_bytes=max_message_bytes)
+        self._stub = EncryptionServiceStub(self._channel)
+
+    def create_key(
+        self, name: str, parameters: CipherParameters, *, timeout_s: float | None = None
+    ) -> KeyInfo:
+        """Make a key in the service's keyring and return what others may know of it.
+
+        Raises:
+            AlreadyExists: the name is taken.
+        """
+        profile = profile_message(Profile(parameters=parameters, key_fingerprint=b""))
+        request = messages.CreateKeyRequest(name=name, profile=profile)
+        answer = invoke(self._stub.CreateKey, request, timeout_s or self.deadlines.quick_s)
+        return _key_info(answer.key)
+
+    def list_keys(self, *, timeout_s: float | None = None) -> list[KeyInfo]:
+        """Return what others may know of every key."""
+        request = messages.ListKeysRequest()
+        answer = invoke(self._stub.ListKeys, request, timeout_s or self.deadlines.quick_s)
+        return [_key_info(key) for key in answer.keys]
+
+    def encrypt(
+        self,
+        pictures: Sequence[bytes | Path],
+        *,
+        key: str = "",
+        places: Sequence[Place] | None = None,
+        timeout_s: float | None = None,
+    ) -> list[EncryptedPicture]:
+        """Return pictures encrypted, ready for `Client.index_encrypted`.
+
+        Args:
+            pictures: bytes or paths of picture files.
+            key: name or hexadecimal fingerprint; may be empty if the service has one key.
+            places: where the sealed originals will stand, one for each; None seals nothing.
+            timeout_s: how long each batch may take.
+        """
+        seconds = timeout_s or self.deadlines.write_s
+        encrypted: list[EncryptedPicture] = []
+        for images in batched(
+            _plain_images(pictures, places),
+            lambda image: len(image.data),
+            max_bytes=MAX_BATCH_BYTES,
+            max_items=_MAX_BATCH_PICTURES,
+        ):
+            request = messages.EncryptRequest(key=key, images=images)
+            answer = invoke(self._stub.Encrypt, request, seconds)
+            encrypted += map(_encrypted_picture, answer.images)
+        return encrypted
+
+    def decrypt(
+        self, items: Sequence[Item], *, key: str = "", timeout_s: float | None = None
+    ) -> list[Original]:
+        """Return the plain pictures of items: originals where sealed, else PNGs.
+
+        Raises:
+            FailedPrecondition: an item does not open; without detail.
+        """
+        seconds = timeout_s or self.deadlines.write_s
+        originals: list[Original] = []
+        for batch in batched(
+            map(_decrypt_item, items),
+            lambda item: len(item.sealed_original) + len(item.cipher_image.pixels),
+            max_bytes=MAX_BATCH_BYTES,
+            max_items=_MAX_BATCH_PICTURES,
+        ):
+            request = messages.DecryptRequest(key=key, items=batch)
+            answer = invoke(self._stub.Decrypt, request, seconds)
+            originals += (
+                Original(media_type=each.media_type, data=each.data) for each in answer.images
+            )
+        return originals
+
+    def trapdoor(
+        self, picture: bytes | Path, *, key: str = "", timeout_s: float | None = None
+    ) -> CipherImage:
+        """Return an encrypted query, which `Client.search_image` takes in a picture's place."""
+        request = messages.TrapdoorRequest(
+            key=key, data=_file_bytes(picture), kind=messages.TRAPDOOR_KIND_CIPHER_IMAGE
+        )
+        answer = invoke(self._stub.Trapdoor, request, timeout_s or self.deadlines.search_s)
+        return cipher_image_from(answer.cipher_image)
+
+
+def _file_bytes(picture: bytes | Path) -> bytes:
+    """Return the bytes of a picture file."""
+    return picture if isinstance(picture, bytes) else picture.read_bytes()
+
+
+def _plain_images(
+    pictures: Sequence[bytes | Path], places: Sequence[Place] | None
+) -> Iterator[messages.PlainImage]:
+    """Yield the messages that ask for pictures to be encrypted, and sealed for their places.
+
+    Raises:
+        ValueError: there are not as many places as pictures.
+    """
+    if places is None:
+        yield from (messages.PlainImage(data=_file_bytes(picture)) for picture in pictures)
+        return
+    for picture, place in zip(pictures, places, strict=True):
+        yield messages.PlainImage(data=_file_bytes(picture), seal=_target(place))
+
+
+def _encrypted_picture(message: messages.EncryptedImage) -> EncryptedPicture:
+    """Return the encrypted picture in a message."""
+    return EncryptedPicture(
+        cipher_image=cipher_image_from(message.cipher_image),
+        sealed_original=message.sealed_original,
+    )
+
+
+def _target(place: Place) -> messages.SealTarget:
+    """Return the message of a place."""
+    return messages.SealTarget(
+        collection_uuid=str(place.collection_uuid),
+        item_id=place.item_id,
+        revision=place.revision,
+    )
+
+
+def _decrypt_item(item: Item) -> messages.DecryptItem:
+    """Return the message that asks for one item's plain picture."""
+    message = messages.DecryptItem(sealed_original=item.sealed_original)
+    if item.cipher_image is not None:
+        message.cipher_image.CopyFrom(cipher_image_message(item.cipher_image))
+    elif item.code is not None:
+        message.companion = item.code.tobytes()
+    if item.sealed_original:
+        place = Place(
+            collection_uuid=item.collection_uuid, item_id=item.item_id, revision=item.revision
+        )
+        message.seal.CopyFrom(_target(place))
+    return message
+
+
+def _key_info(message: messages.Key) -> KeyInfo:
+    """Return the key in a message."""
+    return KeyInfo(
+        name=message.name,
+        profile=profile_from(message.profile),
+        created_at=message.create_time.ToDatetime(UTC),
+    )

@@ -1,0 +1,142 @@
+"""What callers may want to catch: one class for each gRPC status that says something of its own."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+
+class CipherLensError(Exception):
+    """A call that the server refused or did not answer.
+
+    Attributes:
+        message: what went wrong, in the server's words where it answered.
+        code: the gRPC status.
+        reason: a word that programs can act on, such as "STALE_REVISION"; empty where the
+            answer came from gRPC itself and carries no details.
+        metadata: the field, limit and value at fault, as far as they apply.
+        retry_after_s: how long the server asks to wait before another try, if it does.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: grpc.StatusCode = grpc.StatusCode.UNKNOWN,
+        reason: str = "",
+        metadata: Mapping[str, str] = MappingProxyType({}),
+        retry_after_s: float | None = None,
+    ) -> None:
+        """Keep the parts of a status."""
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.reason = reason
+        self.metadata = dict(metadata)
+        self.retry_after_s = retry_after_s
+
+
+class InvalidArgument(CipherLensError):
+    """The server names a field that is not as it must be."""
+
+
+class NotFound(CipherLensError):
+    """There is no collection, model or item of that name."""
+
+
+class AlreadyExists(CipherLensError):
+    """The name is taken."""
+
+
+class FailedPrecondition(CipherLensError):
+    """The request does not fit the state of what it names; `reason` says how."""
+
+
+class ResourceExhausted(CipherLensError):
+    """The server has too much to do, or the message is larger than it accepts."""
+
+
+class Unavailable(CipherLensError):
+    """No server answers at the target, or it is stopping."""
+
+
+class DeadlineExceeded(CipherLensError):
+    """The answer did not come in time; whether the server did the work is not known."""
+
+
+class Cancelled(CipherLensError):
+    """The call was given up, as when the client is closed."""
+
+
+class DataLoss(CipherLensError):
+    """What the server holds is damaged."""
+
+
+class Unauthenticated(CipherLensError):
+    """The server does not know who is asking."""
+
+
+class PermissionDenied(CipherLensError):
+    """The server knows who is asking and refuses."""
+
+
+class Unimplemented(CipherLensError):
+    """The server at the target does not host this service."""
+
+
+class ServerFailure(CipherLensError):
+    """The server failed; its log says why."""
+
+
+class UnreadableAnswer(CipherLensError):
+    """The server answered with something that this version of the library does not read."""
+
+
+_CLASSES: Mapping[grpc.StatusCode, type[CipherLensError]] = MappingProxyType(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
+        grpc.StatusCode.NOT_FOUND: NotFound,
+        grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
+        grpc.StatusCode.FAILED_PRECONDITION: FailedPrecondition,
+        grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhausted,
+        grpc.StatusCode.UNAVAILABLE: Unavailable,
+        grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+        grpc.StatusCode.CANCELLED: Cancelled,
+        grpc.StatusCode.DATA_LOSS: DataLoss,
+        grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+        grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
+        grpc.StatusCode.UNIMPLEMENTED: Unimplemented,
+        grpc.StatusCode.INTERNAL: ServerFailure,
+    }
+)
+
+
+def from_rpc_error(error: grpc.RpcError) -> CipherLensError:
+    """Return the library's error for a failed call, with the details that came with it."""
+    call = cast("grpc.Call", error)  # gRPC's errors of calls are both
+    code = call.code()
+    info = error_details_pb2.ErrorInfo()
+    retry = error_details_pb2.RetryInfo()
+    asked_to_wait = False
+    for detail in _details(call):
+        detail.Unpack(info)
+        asked_to_wait = detail.Unpack(retry) or asked_to_wait
+    return _CLASSES.get(code, CipherLensError)(
+        call.details() or code.name.lower().replace("_", " "),
+        code=code,
+        reason=info.reason,
+        metadata=dict(info.metadata),
+        retry_after_s=retry.retry_delay.ToTimedelta().total_seconds() if asked_to_wait else None,
+    )
+
+
+def _details(call: grpc.Call) -> list[Any]:
+    """Return the packed details of a status; none where they are missing or do not decode."""
+    try:
+        status = rpc_status.from_call(call)
+    except ValueError:
+        return []  # code and details disagree: something between us and the server made them up
+    return [] if status is None else list(status.details)

@@ -1,0 +1,79 @@
+"""Opening what comes back from the server."""
+
+from PIL import Image
+
+from cipherlens.client.item import Item
+from cipherlens.client.picture import Place, png_bytes, sealed_context
+from cipherlens.crypto import (
+    ImageCipher,
+    KeyEntry,
+    Manifest,
+    ManifestError,
+    Original,
+    StaleItem,
+    open_sealed,
+)
+
+
+def open_item(item: Item, key: KeyEntry) -> Original:
+    """Return the sealed original of an item, after its context has been checked.
+
+    Raises:
+        ValueError: the item has no sealed original.
+        OpenError: key, place or bytes are not those it was sealed with; the same for all.
+    """
+    if not item.sealed_original:
+        raise ValueError(f"item {item.item_id!r} has no sealed original")
+    place = Place(
+        collection_uuid=item.collection_uuid, item_id=item.item_id, revision=item.revision
+    )
+    context = sealed_context(place, item.companion_digest())
+    return open_sealed(item.sealed_original, key.seal_key(item.collection_uuid), context)
+
+
+def decrypt_item(item: Item, cipher: ImageCipher) -> Image.Image:
+    """Return the prepared picture in an item's cipher-image, exact.
+
+    Nothing vouches for a cipher-image: a server can alter one, and it decrypts all the same.
+
+    Raises:
+        ValueError: the item has no cipher-image.
+        CipherMismatch: it is of another key.
+    """
+    if item.cipher_image is None:
+        raise ValueError(f"item {item.item_id!r} has no cipher-image")
+    return Image.fromarray(cipher.decrypt_image(item.cipher_image))
+
+
+def restore_item(item: Item, key: KeyEntry, cipher: ImageCipher) -> Original:
+    """Return the sealed original, or where there is none a PNG of the decrypted cipher-image.
+
+    Raises:
+        ValueError: the item holds neither.
+        OpenError: the sealed original does not open.
+        CipherMismatch: the cipher-image is of another key.
+    """
+    if item.sealed_original or item.cipher_image is None:
+        return open_item(item, key)
+    return Original(media_type="image/png", data=png_bytes(decrypt_item(item, cipher)))
+
+
+def check_age(item: Item, min_revision: int, manifest: Manifest | None) -> None:
+    """Return if the item is as new as its reader knows it must be.
+
+    Raises:
+        StaleItem: its revision is below min_revision, or the manifest says otherwise.
+        ManifestError: the manifest is of another collection.
+    """
+    if item.revision < min_revision:
+        raise StaleItem(
+            f"item {item.item_id!r} has revision {item.revision}, at least {min_revision} was known"
+        )
+    if manifest is None:
+        return
+    if manifest.collection_uuid != item.collection_uuid:
+        raise ManifestError(
+            f"the manifest is of collection {manifest.collection_uuid}, "
+            f"item {item.item_id!r} of {item.collection_uuid}"
+        )
+    manifest.check(item.item_id, item.revision, item.companion_digest())

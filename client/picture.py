@@ -1,0 +1,159 @@
+"""Pictures on their way into a cipher-image: read, prepared, encrypted, sealed."""
+
+import io
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from cipherlens.crypto import (
+    CipherImage,
+    CipherParameters,
+    ImageCipher,
+    ImageError,
+    KeyEntry,
+    Original,
+    SealedContext,
+    open_image,
+    prepare,
+    seal,
+)
+
+_UNKNOWN_MEDIA_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class PreparedPicture:
+    """A picture ready to be encrypted.
+
+    Attributes:
+        pixels: (height, width, 3) uint8, as `crypto.prepare` returns them.
+        original: the file that is sealed beside it, if it is wanted.
+    """
+
+    pixels: npt.NDArray[np.uint8] = field(repr=False)
+    original: Original | None = None
+
+
+Picture = Image.Image | Path | str | bytes | PreparedPicture
+"""A Pillow image, the path of a picture file, the bytes of one, or what was prepared before."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class EncryptedPicture:
+    """What leaves the owner's side: a cipher-image, and the sealed original if it was wanted."""
+
+    cipher_image: CipherImage
+    sealed_original: bytes = field(default=b"", repr=False)
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how many bytes it takes in a message, but for a few hundred."""
+        return self.cipher_image.pixels.nbytes + len(self.sealed_original)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where an original will stand: it opens nowhere else."""
+
+    collection_uuid: uuid.UUID
+    item_id: str
+    revision: int
+
+
+LOCAL_PLACE = Place(collection_uuid=uuid.UUID(int=0), item_id="file", revision=0)
+"""Where originals stand that are kept as files: bound to the cipher-image beside them alone."""
+
+
+def prepare_picture(picture: Picture, parameters: CipherParameters) -> PreparedPicture:
+    """Return a picture prepared for a key, with its original.
+
+    The original of a path or of bytes is the file as it is, that of a Pillow image a PNG of it.
+
+    Raises:
+        ImageError: it cannot be read or prepared; gives the reason.
+        OSError: the file cannot be opened.
+    """
+    if isinstance(picture, PreparedPicture):
+        return picture
+    if isinstance(picture, Image.Image):
+        return PreparedPicture(
+            pixels=prepare(picture, parameters),
+            original=Original(media_type="image/png", data=png_bytes(picture)),
+        )
+    data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+    with _open(data) as image:
+        media_type = Image.MIME.get(image.format or "", _UNKNOWN_MEDIA_TYPE)
+        return PreparedPicture(
+            pixels=prepare(image, parameters),
+            original=Original(media_type=media_type, data=data),
+        )
+
+
+def encrypt_pictures(
+    pictures: Sequence[PreparedPicture],
+    key: KeyEntry,
+    cipher: ImageCipher,
+    places: Sequence[Place] | None = None,
+) -> list[EncryptedPicture]:
+    """Return pictures encrypted under a key, their originals sealed for their places.
+
+    Args:
+        pictures: what `prepare_picture` returned for this key's parameters.
+        key: seals the originals.
+        cipher: the image cipher of the key.
+        places: one for each picture; None seals nothing.
+    """
+    images = cipher.encrypt_images([picture.pixels for picture in pictures])
+    if places is None:
+        return [EncryptedPicture(cipher_image=image) for image in images]
+    return [
+        EncryptedPicture(
+            cipher_image=image,
+            sealed_original=_seal_beside(image.digest(), picture.original, key, place),
+        )
+        for image, picture, place in zip(images, pictures, places, strict=True)
+    ]
+
+
+def seal_beside(original: Original, companion: bytes, key: KeyEntry, place: Place) -> bytes:
+    """Return an original sealed for its place beside a companion of a 32-byte digest."""
+    context = sealed_context(place, companion)
+    return seal(original, key.seal_key(place.collection_uuid), context)
+
+
+def sealed_context(place: Place, companion: bytes) -> SealedContext:
+    """Return the context of a place beside a companion of a 32-byte digest."""
+    return SealedContext(
+        collection_uuid=place.collection_uuid,
+        item_id=place.item_id,
+        revision=place.revision,
+        companion_digest=companion,
+    )
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """Return a picture as a PNG file; a mode that PNG does not know becomes RGB."""
+    known = image.mode in {"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"}
+    file = io.BytesIO()
+    (image if known else image.convert("RGB")).save(file, "PNG")
+    return file.getvalue()
+
+
+def _open(data: bytes) -> Image.Image:
+    """Return the picture of a file's bytes; what is none is told without Pillow's inner names."""
+    try:
+        return open_image(data)
+    except ImageError as error:
+        if isinstance(error.__cause__, UnidentifiedImageError):
+            raise ImageError("it is not a picture of a known format") from error
+        raise
+
+
+def _seal_beside(companion: bytes, original: Original | None, key: KeyEntry, place: Place) -> bytes:
+    """Return the sealed original, or nothing where there is no original."""
+    return b"" if original is None else seal_beside(original, companion, key, place)

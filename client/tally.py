@@ -1,0 +1,108 @@
+"""What a run over a folder has done so far, and telling of it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cipherlens.client.walk import Skipped
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FolderReport:
+    """How far the indexing of a folder has come.
+
+    Attributes:
+        found: picture files in the folder.
+        indexed: those written now.
+        unchanged: those that were there already, the same.
+        skipped: those that were passed over, and what is no picture file, with reasons.
+        pruned: items deleted because their files are gone.
+    """
+
+    found: int = 0
+    indexed: int = 0
+    unchanged: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    pruned: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How many of the files found are done with, one way or another."""
+
+    done: int
+    found: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """The server does not answer; the batch is sent again when it does."""
+
+    reason: str
+
+
+FolderEvent = Progress | Skipped | Waiting
+"""What a caller is told of: a step forward, a file passed over, or a wait."""
+
+
+class Tally:
+    """Counts for several threads; its listener is called by one of them at a time."""
+
+    def __init__(self, on_event: Callable[[FolderEvent], None]) -> None:
+        """Begin at nothing."""
+        self._on_event = on_event
+        self._lock = threading.Lock()  # guards what follows, and the calls of on_event
+        self._found = self._indexed = self._unchanged = self._pruned = self._passed_over = 0
+        self._skipped: list[Skipped] = []
+
+    def report(self) -> FolderReport:
+        """Return the counts as they are now."""
+        with self._lock:
+            return FolderReport(
+                found=self._found,
+                indexed=self._indexed,
+                unchanged=self._unchanged,
+                skipped=tuple(self._skipped),
+                pruned=self._pruned,
+            )
+
+    def find(self, count: int) -> None:
+        """Count files found."""
+        with self._lock:
+            self._found += count
+            self._tell_progress()
+
+    def index(self, count: int) -> None:
+        """Count files written."""
+        with self._lock:
+            self._indexed += count
+            self._tell_progress()
+
+    def leave_unchanged(self) -> None:
+        """Count one file that the server has as it is."""
+        with self._lock:
+            self._unchanged += 1
+            self._tell_progress()
+
+    def prune(self, count: int) -> None:
+        """Count items deleted."""
+        with self._lock:
+            self._pruned += count
+
+    def skip(self, skipped: Skipped, *, found: bool = True) -> None:
+        """Keep what is passed over; `found` if it was counted among the files found."""
+        with self._lock:
+            self._skipped.append(skipped)
+            self._passed_over += found
+            self._on_event(skipped)
+            self._tell_progress()
+
+    def tell(self, event: FolderEvent) -> None:
+        """Tell of something that is not counted."""
+        with self._lock:
+            self._on_event(event)
+
+    def _tell_progress(self) -> None:
+        """Tell how many files are done with; the lock is held."""
+        done = self._indexed + self._unchanged + self._passed_over
+        self._on_event(Progress(done=done, found=self._found))

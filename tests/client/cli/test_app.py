@@ -1,0 +1,113 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cipherlens.client.cli import app
+
+
+def test_help_names_every_command_and_every_exit_code(run) -> None:
+    outcome = run("--help")
+    assert outcome.code == 0
+    for word in ("keys", "encrypt", "train", "serve", "collection", "model", "index", "item"):
+        assert f"\n  {word} " in outcome.out
+    for code in ("0 ", "1 ", "2 ", "3 ", "4 ", "130"):
+        assert f"\n    {code}" in outcome.out
+    assert "CIPHERLENS_PASSPHRASE" in outcome.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("encrypt",),
+        ("decrypt",),
+        ("train",),
+        ("evaluate",),
+        ("serve",),
+        ("index",),
+        ("search",),
+        ("keys", "new"),
+        ("keys", "show"),
+        ("collection", "create"),
+        ("collection", "list"),
+        ("collection", "show"),
+        ("collection", "drop"),
+        ("model", "push"),
+        ("model", "list"),
+        ("item", "list"),
+        ("item", "fetch"),
+        ("item", "delete"),
+    ],
+)
+def test_every_command_shows_an_example(run, words: tuple[str, ...]) -> None:
+    outcome = run(*words, "--help")
+    assert outcome.code == 0
+    assert "    cipherlens " + " ".join(words) in outcome.out
+
+
+def test_the_version(run) -> None:
+    assert run("--version").out.startswith("cipherlens 0.")
+
+
+@pytest.mark.parametrize("words", [(), ("keys",), ("item",)])
+def test_without_a_command_the_help_is_shown(run, words: tuple[str, ...]) -> None:
+    outcome = run(*words)
+    assert outcome.code == 2
+    assert outcome.err.startswith("Usage: cipherlens")
+
+
+def test_wrong_use(run) -> None:
+    unknown = run("serch")
+    assert unknown.code == 2
+    assert "No such command 'serch'" in unknown.err
+    missing = run("collection", "create", "--json")
+    assert missing.code == 2
+    assert missing.error["exit_code"] == 2
+    assert "NAME" in missing.error["error"]
+
+
+def test_no_server(run) -> None:
+    outcome = run("collection", "list", "--server", "127.0.0.1:1", "--json")
+    assert outcome.code == 4
+    assert outcome.out == ""
+    assert outcome.error["code"] == "UNAVAILABLE"
+    assert "cipherlens serve" in outcome.error["hint"]
+
+
+def test_a_bug_shows_no_traceback_unless_asked(
+    run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(app, "app", fail)
+    outcome = run("keys", "show", tmp_path)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith("cipherlens: unexpected RuntimeError: a bug")
+    monkeypatch.setenv("CIPHERLENS_TRACEBACK", "1")
+    with pytest.raises(RuntimeError, match="a bug"):
+        run("keys", "show", tmp_path)
+
+
+def test_an_interruption_is_130(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "app", interrupt)
+    assert run("keys", "show", "x").code == 130
+
+
+def test_a_reader_that_has_enough_is_no_failure(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    outcome = subprocess.run(
+        [sys.executable, "-m", "cipherlens.client.cli", "--help"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+    assert "Traceback" not in outcome.stderr

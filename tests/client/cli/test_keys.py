@@ -1,0 +1,102 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from cipherlens.crypto import Keyring, Scope
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "passphrase"
+    path.write_text("correct horse\nignored\n")
+    return path
+
+
+def test_a_new_keyring_under_a_passphrase(run, tmp_path: Path, secret: Path) -> None:
+    path = tmp_path / "new.keys"
+    outcome = run(
+        "keys", "new", path, "--scope", "image", "--block", 16, "--passphrase-file", secret
+    )
+    assert outcome.code == 0
+    entry = Keyring.load(path, "correct horse").get()
+    assert entry.fingerprint.hex() in outcome.out
+    assert outcome.err == ""
+    assert entry.parameters.scope is Scope.IMAGE
+    assert (entry.parameters.block_size, entry.parameters.substituted_blocks) == (16, 24)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_passphrase_may_come_from_the_environment(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIPHERLENS_PASSPHRASE", "from afar")
+    assert run("keys", "new", tmp_path / "k").code == 0
+    assert Keyring.load(tmp_path / "k", "from afar").entries[0].name == "main"
+
+
+def test_no_terminal_and_no_passphrase(run, tmp_path: Path) -> None:
+    outcome = run("keys", "new", tmp_path / "k")
+    assert outcome.code == 2
+    assert "--passphrase-file" in outcome.err
+    assert not (tmp_path / "k").exists()
+
+
+def test_an_unprotected_keyring_is_made_only_when_asked_and_with_a_warning(
+    run, tmp_path: Path
+) -> None:
+    outcome = run("keys", "new", tmp_path / "k", "--no-passphrase", "--json")
+    assert outcome.code == 0
+    assert outcome.document["protected"] is False
+    assert "warning" in outcome.err
+
+
+def test_a_second_key_joins_the_first(run, keyring: Path) -> None:
+    assert run("keys", "new", keyring, "--name", "second").code == 0
+    assert [entry.name for entry in Keyring.load(keyring).entries] == ["small", "second"]
+    again = run("keys", "new", keyring, "--name", "second")
+    assert again.code == 2
+    assert "already has a key named 'second'" in again.err
+    assert len(Keyring.load(keyring).entries) == 2
+
+
+def test_a_protected_keyring_is_not_opened_up(run, tmp_path: Path, secret: Path) -> None:
+    path = tmp_path / "k"
+    run("keys", "new", path, "--passphrase-file", secret)
+    outcome = run("keys", "new", path, "--name", "two", "--no-passphrase")
+    assert outcome.code == 2
+    assert Keyring.is_protected(path)
+
+
+def test_what_is_shown_is_public(run, keyring: Path, key) -> None:
+    table = run("keys", "show", keyring)
+    assert table.code == 0
+    assert key.fingerprint.hex() in table.out
+    document = run("keys", "show", keyring, "--json").document
+    (shown,) = document["keys"]
+    assert shown["name"] == "small"
+    assert shown["verify_key"] == key.verify_key.hex()
+    assert key.root.hex() not in str(document)
+
+
+def test_parameters_out_of_range_are_named(run, tmp_path: Path) -> None:
+    outcome = run("keys", "new", tmp_path / "k", "--height", 33, "--no-passphrase", "--json")
+    assert outcome.code == 2
+    assert outcome.error["error"] == "height must be a multiple of block_size 8, got 33"
+    assert outcome.out == ""
+
+
+def test_a_wrong_passphrase(run, tmp_path: Path, secret: Path) -> None:
+    path = tmp_path / "k"
+    run("keys", "new", path, "--passphrase-file", secret)
+    secret.write_text("wrong")
+    outcome = run("keys", "show", path, "--passphrase-file", secret)
+    assert outcome.code == 1
+    assert "passphrase" in outcome.err
+
+
+def test_a_keyring_that_others_can_read(run, keyring: Path) -> None:
+    keyring.chmod(0o644)
+    outcome = run("keys", "show", keyring)
+    assert outcome.code == 1
+    assert "chmod 600" in outcome.err

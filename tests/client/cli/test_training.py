@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+CONFIG = """
+[network]
+patch_size = 8
+dim = 16
+depth = 1
+heads = 2
+feature_dim = 8
+[training]
+epochs = 2
+batch_classes = 2
+batch_images = 2
+learning_rate = 1e-3
+precision = "fp32"
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path, noise) -> Path:
+    root = tmp_path / "data"
+    for label in ("cats", "dogs"):
+        (root / label).mkdir(parents=True)
+        for number in range(10):
+            noise(number + 100 * (label == "cats")).save(root / label / f"{number}.png")
+    return root
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "train.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.mark.parametrize("extra", [(), ("--plain",)])
+def test_train_then_evaluate(run, keyring, data, config, tmp_path, extra) -> None:
+    out = tmp_path / "m.safetensors"
+    words = ("--data", f"folder:{data}", "--keyring", keyring, "--device", "cpu", "--json")
+    trained = run("train", config, "--out", out, *extra, *words)
+    assert trained.code == 0
+    assert out.exists()
+    *epochs, result = list(trained.out.splitlines())
+    assert len(epochs) == 2
+    assert str(out) in result
+    outcome = run("evaluate", out, *words)
+    assert outcome.code == 0
+    assert outcome.document["queries"] == 6
+    assert 0 < outcome.document["map"] <= 1
+    assert set(outcome.document["precision_at"]) == {"1", "5"}
+
+
+def test_a_checkpoint_of_another_key(run, keyring, data, config, tmp_path, image_key) -> None:
+    from cipherlens.crypto import Keyring
+
+    out = tmp_path / "m.safetensors"
+    words = ("--data", data, "--device", "cpu")
+    run("train", config, "--out", out, "--keyring", keyring, *words)
+    other = tmp_path / "other.keys"
+    Keyring([image_key]).save(other, unprotected=True)
+    outcome = run("evaluate", out, "--keyring", other, *words)
+    assert outcome.code == 1
+    assert "does not fit" in outcome.err
+
+
+def test_what_cannot_be_trained(run, keyring, data, config, tmp_path) -> None:
+    out = tmp_path / "m.safetensors"
+    absent = run("train", config, "--data", "nowhere", "--keyring", keyring, "--out", out)
+    assert absent.code == 2
+    assert "nowhere is not a folder" in absent.err
+    config.write_text("[training]\nepoch = 3\n")
+    unknown = run("train", config, "--data", data, "--keyring", keyring, "--out", out)
+    assert unknown.code == 2
+    assert "epoch" in unknown.err

@@ -1,0 +1,79 @@
+import uuid
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cipherlens.client import conversion
+from cipherlens.client.errors import UnreadableAnswer
+from cipherlens.crypto import CipherImage, CipherParameters, KeyEntry, Scope
+from cipherlens.v1 import collection_pb2, item_pb2
+
+
+@st.composite
+def cipher_images(draw: st.DrawFn) -> CipherImage:
+    block = draw(st.integers(1, 4))
+    high = draw(st.integers(1, 3))
+    wide = draw(st.integers(high, 4))
+    scope = draw(st.sampled_from(Scope))
+    parameters = CipherParameters(
+        height=high * block,
+        width=wide * block,
+        block_size=block,
+        substituted_blocks=draw(st.integers(0, high * wide)),
+        scope=scope,
+    )
+    height, width = draw(
+        st.sampled_from([(high * block, wide * block), (wide * block, high * block)])
+    )
+    pixels = draw(st.binary(min_size=height * width * 3, max_size=height * width * 3))
+    return CipherImage(
+        parameters=parameters,
+        key_fingerprint=draw(st.binary(min_size=16, max_size=16)),
+        height=height,
+        width=width,
+        nonce=bytes(16) if scope is Scope.COLLECTION else draw(st.binary(min_size=16, max_size=16)),
+        pixels=np.frombuffer(pixels, np.uint8).reshape(height, width, 3),
+    )
+
+
+@given(cipher_images())
+def test_a_cipher_image_survives_the_wire(image: CipherImage) -> None:
+    data = conversion.cipher_image_message(image).SerializeToString()
+    message = conversion.cipher_image_pb2.CipherImage.FromString(data)
+    assert conversion.cipher_image_from(message) == image
+
+
+def test_a_scheme_that_is_not_known_is_named(key: KeyEntry) -> None:
+    message = conversion.profile_message(conversion.profile_of(key))
+    message.scheme_version = 9
+    with pytest.raises(UnreadableAnswer, match="scheme_version must be 1, got 9"):
+        conversion.profile_from(message)
+
+
+def test_truncated_pixels_are_found(key: KeyEntry) -> None:
+    from cipherlens.crypto import ImageCipher
+
+    image = ImageCipher(key).encrypt_image(np.zeros((32, 48, 3), np.uint8))
+    message = conversion.cipher_image_message(image)
+    message.pixels = message.pixels[:-1]
+    with pytest.raises(UnreadableAnswer, match="broken cipher-image"):
+        conversion.cipher_image_from(message)
+
+
+def test_a_collection_without_generations() -> None:
+    message = collection_pb2.Collection(
+        uuid=str(uuid.UUID(int=7)), name="c", kind=collection_pb2.COLLECTION_KIND_CODE, bits=48
+    )
+    found = conversion.collection_from(message)
+    assert (found.active, found.shadow, found.profile) == (None, None, None)
+    assert (found.kind, found.bits, found.uuid.int) == ("code", 48, 7)
+
+
+def test_a_stored_code_keeps_its_bytes() -> None:
+    message = item_pb2.StoredItem(item_id="i", revision=3, code=b"\x01\x02", sealed_original=b"s")
+    item = conversion.item_from(message, uuid.UUID(int=1))
+    assert item.code is not None
+    assert item.code.tobytes() == b"\x01\x02"
+    assert (item.cipher_image, item.vector, item.sealed_original) == (None, None, b"s")

@@ -1,0 +1,107 @@
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cipherlens.client import (
+    AlreadyExists,
+    Client,
+    EncryptionClient,
+    FailedPrecondition,
+    NotFound,
+    Place,
+    Unimplemented,
+)
+from cipherlens.crypto import CipherParameters, ImageCipher, KeyEntry, Keyring, open_image, prepare
+
+
+@pytest.fixture(scope="module")
+def owner(key: KeyEntry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real server that hosts both services and holds `key`."""
+    from cipherlens.server.app import CipherLensServer
+    from cipherlens.server.config import Role, ServerConfig
+
+    folder = tmp_path_factory.mktemp("owner")
+    Keyring([key]).save(folder / "keys", unprotected=True)
+    server = CipherLensServer(
+        ServerConfig(
+            data_dir=folder / "data",
+            role=Role.ALL,
+            listen="127.0.0.1:0",
+            device="cpu",
+            keyring=folder / "keys",
+        )
+    )
+    yield f"127.0.0.1:{server.start()}"
+    server.stop(1)
+
+
+def test_a_user_without_the_key_searches_and_sees(
+    owner: str, key: KeyEntry, checkpoint: Path, folder: Path
+) -> None:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    ids = [path.name for path in files]
+    with EncryptionClient(owner) as encryption, Client(owner) as cloud:
+        (known,) = encryption.list_keys()
+        where = cloud.create_cipher_collection("photos", known.profile)
+        cloud.push_model(checkpoint, collection="photos")
+        places = [Place(collection_uuid=where.uuid, item_id=each, revision=9) for each in ids]
+        encrypted = encryption.encrypt(files, places=places)
+        cloud.index_encrypted("photos", ids, encrypted, revisions=[9] * len(ids))
+        trapdoor = encryption.trapdoor(files[1])
+        hits = cloud.search_image("photos", trapdoor, k=2, with_items=True)
+        assert hits[0].item_id == ids[1]
+        originals = encryption.decrypt([hit.item for hit in hits if hit.item])
+        assert originals[0].data == files[1].read_bytes()
+    with Client(owner, key=key) as mine:
+        (fetched,) = mine.fetch("photos", [ids[0]])
+        assert fetched.item is not None
+        assert mine.open_original(fetched.item).data == files[0].read_bytes()
+
+
+def test_a_trapdoor_is_the_prepared_picture_encrypted(
+    owner: str, key: KeyEntry, folder: Path
+) -> None:
+    with EncryptionClient(owner) as encryption:
+        trapdoor = encryption.trapdoor((folder / "a.png").read_bytes(), key=key.name)
+    expected = prepare(open_image(folder / "a.png"), key.parameters)
+    assert np.array_equal(ImageCipher(key).decrypt_image(trapdoor), expected)
+
+
+def test_keys_are_made_there_and_only_named_here(owner: str) -> None:
+    parameters = CipherParameters(height=16, width=16, block_size=8, substituted_blocks=1)
+    with EncryptionClient(owner) as encryption:
+        made = encryption.create_key("second", parameters)
+        assert made.profile.parameters == parameters
+        assert len(made.profile.key_fingerprint) == 16
+        assert made in encryption.list_keys()
+        with pytest.raises(AlreadyExists):
+            encryption.create_key("second", parameters)
+        with pytest.raises(NotFound):
+            encryption.trapdoor(b"", key="third")
+
+
+def test_what_does_not_open_is_refused(owner: str, folder: Path, key: KeyEntry) -> None:
+    from cipherlens.client import Item
+
+    with EncryptionClient(owner) as encryption:
+        place = Place(collection_uuid=uuid.UUID(int=3), item_id="a", revision=1)
+        (made,) = encryption.encrypt([folder / "a.png"], key=key.name, places=[place])
+        moved = Item(
+            collection_uuid=place.collection_uuid,
+            item_id="b",
+            revision=1,
+            sequence=1,
+            owner_tag=b"",
+            cipher_image=made.cipher_image,
+            sealed_original=made.sealed_original,
+        )
+        with pytest.raises(FailedPrecondition):
+            encryption.decrypt([moved], key=key.name)
+
+
+def test_a_cloud_server_does_not_encrypt(target: str) -> None:
+    with EncryptionClient(target) as encryption, pytest.raises(Unimplemented):
+        encryption.list_keys()

@@ -1,0 +1,270 @@
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+from PIL import Image
+
+from cipherlens.client import (
+    Client,
+    FolderIndexer,
+    Progress,
+    Skipped,
+    Unavailable,
+    Waiting,
+    index_folder,
+)
+from cipherlens.client import conversion as convert
+from cipherlens.crypto import KeyEntry
+from cipherlens.v1 import collection_pb2
+from cipherlens.v1 import retrieval_service_pb2 as messages
+
+Noise = Callable[..., Image.Image]
+
+
+def declared_size(path: Path, width: int, height: int) -> None:
+    """Write a PNG whose header says that it is of a size, with no pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(name + data)
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", checksum)
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+
+
+def test_a_folder_is_indexed_once_and_then_left_alone(
+    client: Client, photos: str, folder: Path
+) -> None:
+    report = index_folder(client, photos, folder)
+    assert (report.found, report.indexed, report.unchanged, report.skipped) == (5, 5, 0, ())
+    assert [each.item_id for each in client.list_items(photos)] == [
+        "a.png",
+        "b.png",
+        "c.jpg",
+        "deep/d.png",
+        "deep/er/e.webp",
+    ]
+    sequence = client.get_collection(photos).sequence
+    again = index_folder(client, photos, folder)
+    assert (again.indexed, again.unchanged) == (0, 5)
+    assert client.get_collection(photos).sequence == sequence
+
+
+def test_only_what_changed_is_sent_again(
+    client: Client, photos: str, folder: Path, noise: Noise
+) -> None:
+    index_folder(client, photos, folder)
+    noise(77).save(folder / "b.png")
+    noise(78).save(folder / "new.png")
+    (folder / "a.png").unlink()
+    report = index_folder(client, photos, folder)
+    assert (report.indexed, report.unchanged, report.pruned) == (2, 3, 0)
+    (fetched,) = client.fetch(photos, ["b.png"])
+    assert fetched.item is not None
+    assert client.open_original(fetched.item).data == (folder / "b.png").read_bytes()
+    assert client.get_collection(photos).item_count == 6
+
+
+def test_leaving_the_seal_out_is_a_change(client: Client, photos: str, folder: Path) -> None:
+    index_folder(client, photos, folder)
+    assert all(item.sealed_size_bytes for item in client.list_items(photos))
+    assert index_folder(client, photos, folder, seal=False).indexed == 5
+    assert not any(item.sealed_size_bytes for item in client.list_items(photos))
+
+
+def test_pruning_deletes_what_has_no_file(client: Client, photos: str, folder: Path) -> None:
+    index_folder(client, photos, folder)
+    (folder / "a.png").unlink()
+    (folder / "b.png").write_bytes(b"damaged, but there")
+    report = index_folder(client, photos, folder, prune=True)
+    assert report.pruned == 1
+    ids = {item.item_id for item in client.list_items(photos)}
+    assert ids == {"b.png", "c.jpg", "deep/d.png", "deep/er/e.webp"}
+
+
+def test_pruning_with_an_empty_folder_is_refused(
+    client: Client, photos: str, folder: Path, tmp_path: Path
+) -> None:
+    index_folder(client, photos, folder)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ValueError, match="holds no picture"):
+        index_folder(client, photos, empty, prune=True)
+    assert client.get_collection(photos).item_count == 5
+
+
+def test_odd_and_broken_pictures_do_not_stop_the_others(
+    client: Client, photos: str, folder: Path, noise: Noise
+) -> None:
+    for mode in ("1", "L", "LA", "P", "RGBA", "CMYK", "I;16"):
+        source = noise(9).convert("L") if mode in {"LA", "I;16"} else noise(9)
+        suffix = "tif" if mode == "CMYK" else "png"
+        image = Image.new("I;16", (60, 40), 3000) if mode == "I;16" else source.convert(mode)
+        image.save(folder / f"mode-{mode.replace(';', '')}.{suffix}")
+    whole = (folder / "c.jpg").read_bytes()
+    (folder / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.png").write_text("no picture")
+    (folder / "notes.txt").write_text("notes")
+    declared_size(folder / "huge.png", 13_000, 13_000)
+    declared_size(folder / "bomb.png", 60_000, 60_000)
+    events: list[object] = []
+    report = index_folder(client, photos, folder, on_event=events.append)
+    assert report.indexed == 5 + 7
+    reasons = {each.item_id: each.reason for each in report.skipped}
+    assert set(reasons) == {
+        *("truncated.jpg", "empty.png", "text.png", "notes.txt", "huge.png", "bomb.png"),
+    }
+    assert "169,000,000 pixels, the limit is 100,000,000" in reasons["huge.png"]
+    assert [each for each in events if isinstance(each, Skipped)] == list(report.skipped)
+    assert [each for each in events if isinstance(each, Progress)][-1] == Progress(
+        done=17, found=17
+    )
+
+
+def test_a_file_beyond_what_a_seal_may_hold_is_skipped(
+    client: Client, photos: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (folder / "long.png").open("wb") as file:
+        file.truncate(17 * 2**20)
+    report = index_folder(client, photos, folder)
+    assert report.indexed == 5
+    assert [each.item_id for each in report.skipped] == ["long.png"]
+    assert "17,825,792 bytes, the limit is" in report.skipped[0].reason
+
+
+def test_a_collection_that_does_not_fit(
+    target: str, client: Client, photos: str, image_key: KeyEntry, folder: Path
+) -> None:
+    client.create_vector_collection("only-vectors", 4)
+    with pytest.raises(ValueError, match="holds items of kind vector"):
+        index_folder(client, "only-vectors", folder)
+    with (
+        Client(target, key=image_key) as other,
+        pytest.raises(ValueError, match=image_key.fingerprint.hex()),
+    ):
+        index_folder(other, photos, folder)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(
+    client: Client, photos: str, tmp_path: Path, noise: Noise
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(150):
+        noise(number, (12, 8)).save(folder / f"{number:03}.png")
+
+    def interrupt(event: object) -> None:
+        if isinstance(event, Progress) and event.done >= 64:
+            raise KeyboardInterrupt
+
+    indexer = FolderIndexer(client, photos, folder, on_event=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        indexer.run()
+    done = client.get_collection(photos).item_count
+    assert indexer.report.indexed == 64
+    assert 64 <= done < 150
+    report = index_folder(client, photos, folder)
+    assert (report.indexed, report.unchanged) == (150 - done, done)
+
+
+class Cloud:
+    """What a scripted server says of itself and of one empty collection of a key."""
+
+    def __init__(self, key: KeyEntry) -> None:
+        profile = convert.profile_message(convert.profile_of(key))
+        collection = collection_pb2.Collection(
+            uuid="0dcaf76d-cf95-4529-8ff8-7bc34bf8d528",
+            name="photos",
+            kind=collection_pb2.COLLECTION_KIND_CIPHER,
+            profile=profile,
+        )
+        self.collection = messages.GetCollectionResponse(collection=collection)
+        self.info = messages.GetServerInfoResponse(
+            limits=messages.Limits(
+                max_message_bytes=2**25,
+                max_sealed_bytes=2**24,
+                max_batch_items=1024,
+                max_item_id_bytes=512,
+            )
+        )
+        self.items = messages.ListItemsResponse()
+
+
+@pytest.fixture
+def cloud(scripted, key: KeyEntry):
+    answers = Cloud(key)
+    scripted.will("GetCollection", answers.collection)
+    scripted.will("GetServerInfo", answers.info)
+    scripted.will("ListItems", answers.items)
+    return scripted
+
+
+def refuse(code: grpc.StatusCode, **metadata: str) -> Callable[[grpc.ServicerContext], None]:
+    """Return an answer that refuses, naming what the metadata says."""
+    from google.protobuf import any_pb2
+    from google.rpc import error_details_pb2, status_pb2
+    from grpc_status import rpc_status
+
+    detail = any_pb2.Any()
+    detail.Pack(error_details_pb2.ErrorInfo(reason="X", metadata=metadata))
+    status = status_pb2.Status(code=code.value[0], message="refused", details=[detail])
+    return lambda context: context.abort_with_status(rpc_status.to_status(status))
+
+
+def test_an_item_that_the_server_names_is_left_out(cloud, key: KeyEntry, folder: Path) -> None:
+    cloud.will(
+        "Index",
+        refuse(grpc.StatusCode.INVALID_ARGUMENT, field="items[1].owner_tag"),
+        refuse(grpc.StatusCode.FAILED_PRECONDITION, field="items.revision", item_id="c.jpg"),
+        messages.IndexResponse(sequence=3, written_count=3),
+    )
+    with Client(cloud.target, key=key) as client:
+        report = index_folder(client, "photos", folder)
+    assert report.indexed == 3
+    assert {each.item_id for each in report.skipped} == {"b.png", "c.jpg"}
+    last = cloud.calls("Index")[-1]
+    assert [item.item_id for item in last.items] == ["a.png", "deep/d.png", "deep/er/e.webp"]
+
+
+def test_a_refusal_of_all_ends_the_run(cloud, key: KeyEntry, folder: Path) -> None:
+    from cipherlens.client import FailedPrecondition
+
+    cloud.will("Index", refuse(grpc.StatusCode.FAILED_PRECONDITION))
+    with (
+        Client(cloud.target, key=key) as client,
+        pytest.raises(FailedPrecondition, match="refused"),
+    ):
+        index_folder(client, "photos", folder)
+    assert len(cloud.calls("Index")) == 1
+
+
+def test_what_is_sent_again_is_the_same_bytes(cloud, image_key, key, folder: Path) -> None:
+    cloud.will(
+        "Index",
+        refuse(grpc.StatusCode.DEADLINE_EXCEEDED),
+        messages.IndexResponse(sequence=5, written_count=5),
+    )
+    with Client(cloud.target, key=key) as client:
+        assert index_folder(client, "photos", folder).indexed == 5
+    first, second = cloud.calls("Index")
+    assert first.SerializeToString(deterministic=True) == second.SerializeToString(
+        deterministic=True
+    )
+
+
+def test_a_server_that_stays_away_ends_the_run(cloud, key: KeyEntry, folder: Path) -> None:
+    cloud.will("Index", *[refuse(grpc.StatusCode.UNAVAILABLE)] * 20)
+    events: list[object] = []
+    with (
+        Client(cloud.target, key=key) as client,
+        pytest.raises(Unavailable, match="refused"),
+    ):
+        index_folder(client, "photos", folder, on_event=events.append)
+    assert [each for each in events if isinstance(each, Waiting)] == [Waiting(reason="refused")] * 2
+    sent = cloud.calls("Index")
+    assert len(sent) > 3
+    assert all(request == sent[0] for request in sent)
