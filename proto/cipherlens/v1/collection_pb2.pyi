@@ -175,11 +175,11 @@ class IndexStatus(_message.Message):
     DEVICE_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """"flat", "ivf_flat" or "binary_flat"."""
+    """"cosine-flat" and "hamming-flat" compare with every item, "cosine-ivf" with the items of the lists probed."""
     nlist: _builtins.int
-    """Inverted lists; 0 unless kind is "ivf_flat"."""
+    """Inverted lists; 0 unless kind is "cosine-ivf"."""
     nprobe: _builtins.int
-    """Lists probed by default: measured when the lists were trained; 0 unless kind is "ivf_flat"."""
+    """Lists probed by default: measured when the lists were trained; 0 unless kind is "cosine-ivf"."""
     device: _builtins.str
     """"cpu" or "cuda:N"."""
     sequence: _builtins.int

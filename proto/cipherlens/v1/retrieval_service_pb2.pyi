@@ -4,9 +4,12 @@ isort:skip_file
 The cloud's side: it stores ciphertext, embeds cipher-images, indexes and ranks. It never holds a key.
 
 Errors carry google.rpc.ErrorInfo (domain "cipherlens", a reason, and the field, limit and value at fault)
-and, for a bad argument, google.rpc.BadRequest; a full queue or a stopping server adds google.rpc.RetryInfo.
+and, for a bad argument, google.rpc.BadRequest; what may go well a little later (a full queue, a stopping server, a
+database that is not available) adds google.rpc.RetryInfo. DATA_LOSS names a collection or model whose stored bytes do
+not agree with their checksum. A refused request has changed nothing.
 A message larger than limits.max_message_bytes, or one that does not decode, is answered by gRPC itself
-(RESOURCE_EXHAUSTED or INTERNAL) before any of this is reached, and then has no details.
+(RESOURCE_EXHAUSTED or INTERNAL) before any of this is reached, and then has no details; so is a flood of calls far
+beyond limits.max_concurrent_calls.
 """
 
 from cipherlens.v1 import cipher_image_pb2 as _cipher_image_pb2
@@ -623,9 +626,11 @@ class SearchRequest(_message.Message):
     collection: _builtins.str
     """Name of the collection."""
     k: _builtins.int
-    """Hits wanted for each query, at least 1. Fewer come back only if the collection holds fewer."""
+    """Hits wanted for each query, at least 1. Fewer come back only if the collection holds fewer. The hits of all queries
+    must fit into one message, else INVALID_ARGUMENT.
+    """
     min_sequence: _builtins.int
-    """Wait until searches see this change, at most to the deadline."""
+    """Wait until searches see this change, at most to the deadline, and no longer than 30 s: then DEADLINE_EXCEEDED."""
     model_digest: _builtins.bytes
     """If set, the model that the collection must be served by; another is FAILED_PRECONDITION."""
     item_budget_bytes: _builtins.int
@@ -761,7 +766,7 @@ class FetchRequest(_message.Message):
     """Name of the collection."""
     @_builtins.property
     def item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Ids in the order wanted."""
+        """Ids in the order wanted, each once."""
 
     def __init__(
         self,

@@ -123,14 +123,14 @@ class RetrievalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCollections(self, request, context):
-        """Returns all collections, by name.
+        """Returns all collections that are served, by name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteCollection(self, request, context):
-        """Removes a collection with all its items. It cannot be undone.
+        """Removes a collection with all its items, damaged or not. It cannot be undone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,7 +139,7 @@ class RetrievalServiceServicer:
     def Index(self, request, context):
         """Writes a batch of items, all or none. When it answers OK the items are on disk and searchable.
         An item that is there with the same revision and the same content is left as it is; with a lower revision it is
-        replaced. A revision that is not higher and differs is FAILED_PRECONDITION.
+        replaced. A revision that is not higher and differs is FAILED_PRECONDITION. A damaged item is written anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -167,7 +167,7 @@ class RetrievalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListItems(self, request, context):
-        """Lists items page by page, in the order of their ids.
+        """Lists items page by page, in the order of their ids; an item whose row is damaged is left out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

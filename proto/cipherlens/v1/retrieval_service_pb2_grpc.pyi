@@ -4,9 +4,12 @@ isort:skip_file
 The cloud's side: it stores ciphertext, embeds cipher-images, indexes and ranks. It never holds a key.
 
 Errors carry google.rpc.ErrorInfo (domain "cipherlens", a reason, and the field, limit and value at fault)
-and, for a bad argument, google.rpc.BadRequest; a full queue or a stopping server adds google.rpc.RetryInfo.
+and, for a bad argument, google.rpc.BadRequest; what may go well a little later (a full queue, a stopping server, a
+database that is not available) adds google.rpc.RetryInfo. DATA_LOSS names a collection or model whose stored bytes do
+not agree with their checksum. A refused request has changed nothing.
 A message larger than limits.max_message_bytes, or one that does not decode, is answered by gRPC itself
-(RESOURCE_EXHAUSTED or INTERNAL) before any of this is reached, and then has no details.
+(RESOURCE_EXHAUSTED or INTERNAL) before any of this is reached, and then has no details; so is a flood of calls far
+beyond limits.max_concurrent_calls.
 """
 
 from cipherlens.v1 import retrieval_service_pb2 as _retrieval_service_pb2
@@ -46,13 +49,13 @@ class RetrievalServiceStub:
     GetCollection: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.GetCollectionRequest, _retrieval_service_pb2.GetCollectionResponse]
     """Returns one collection. NOT_FOUND if there is none of the name, as for every call below."""
     ListCollections: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListCollectionsRequest, _retrieval_service_pb2.ListCollectionsResponse]
-    """Returns all collections, by name."""
+    """Returns all collections that are served, by name."""
     DeleteCollection: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.DeleteCollectionRequest, _retrieval_service_pb2.DeleteCollectionResponse]
-    """Removes a collection with all its items. It cannot be undone."""
+    """Removes a collection with all its items, damaged or not. It cannot be undone."""
     Index: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.IndexRequest, _retrieval_service_pb2.IndexResponse]
     """Writes a batch of items, all or none. When it answers OK the items are on disk and searchable.
     An item that is there with the same revision and the same content is left as it is; with a lower revision it is
-    replaced. A revision that is not higher and differs is FAILED_PRECONDITION.
+    replaced. A revision that is not higher and differs is FAILED_PRECONDITION. A damaged item is written anew.
     """
     Delete: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.DeleteRequest, _retrieval_service_pb2.DeleteResponse]
     """Deletes items by id. When it answers OK the deletion is on disk and in force. Unknown ids are no error."""
@@ -61,7 +64,7 @@ class RetrievalServiceStub:
     Fetch: _grpc.UnaryStreamMultiCallable[_retrieval_service_pb2.FetchRequest, _retrieval_service_pb2.FetchResponse]
     """Streams items with their ciphertext, one answer for each id asked, in that order."""
     ListItems: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListItemsRequest, _retrieval_service_pb2.ListItemsResponse]
-    """Lists items page by page, in the order of their ids."""
+    """Lists items page by page, in the order of their ids; an item whose row is damaged is left out."""
     PushModel: _grpc.StreamUnaryMultiCallable[_retrieval_service_pb2.PushModelRequest, _retrieval_service_pb2.PushModelResponse]
     """Uploads a model (a CipherLens checkpoint, safetensors) and sets it to work in a cipher collection. On an empty
     collection it is active when the call answers; where items are, they are embedded again aside, and the new
@@ -82,13 +85,13 @@ class RetrievalServiceAsyncStub(RetrievalServiceStub):
     GetCollection: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.GetCollectionRequest, _retrieval_service_pb2.GetCollectionResponse]  # type: ignore[assignment]
     """Returns one collection. NOT_FOUND if there is none of the name, as for every call below."""
     ListCollections: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListCollectionsRequest, _retrieval_service_pb2.ListCollectionsResponse]  # type: ignore[assignment]
-    """Returns all collections, by name."""
+    """Returns all collections that are served, by name."""
     DeleteCollection: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.DeleteCollectionRequest, _retrieval_service_pb2.DeleteCollectionResponse]  # type: ignore[assignment]
-    """Removes a collection with all its items. It cannot be undone."""
+    """Removes a collection with all its items, damaged or not. It cannot be undone."""
     Index: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.IndexRequest, _retrieval_service_pb2.IndexResponse]  # type: ignore[assignment]
     """Writes a batch of items, all or none. When it answers OK the items are on disk and searchable.
     An item that is there with the same revision and the same content is left as it is; with a lower revision it is
-    replaced. A revision that is not higher and differs is FAILED_PRECONDITION.
+    replaced. A revision that is not higher and differs is FAILED_PRECONDITION. A damaged item is written anew.
     """
     Delete: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.DeleteRequest, _retrieval_service_pb2.DeleteResponse]  # type: ignore[assignment]
     """Deletes items by id. When it answers OK the deletion is on disk and in force. Unknown ids are no error."""
@@ -97,7 +100,7 @@ class RetrievalServiceAsyncStub(RetrievalServiceStub):
     Fetch: _aio.UnaryStreamMultiCallable[_retrieval_service_pb2.FetchRequest, _retrieval_service_pb2.FetchResponse]  # type: ignore[assignment]
     """Streams items with their ciphertext, one answer for each id asked, in that order."""
     ListItems: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListItemsRequest, _retrieval_service_pb2.ListItemsResponse]  # type: ignore[assignment]
-    """Lists items page by page, in the order of their ids."""
+    """Lists items page by page, in the order of their ids; an item whose row is damaged is left out."""
     PushModel: _aio.StreamUnaryMultiCallable[_retrieval_service_pb2.PushModelRequest, _retrieval_service_pb2.PushModelResponse]  # type: ignore[assignment]
     """Uploads a model (a CipherLens checkpoint, safetensors) and sets it to work in a cipher collection. On an empty
     collection it is active when the call answers; where items are, they are embedded again aside, and the new
@@ -139,7 +142,7 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _retrieval_service_pb2.ListCollectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_retrieval_service_pb2.ListCollectionsResponse, _abc.Awaitable[_retrieval_service_pb2.ListCollectionsResponse]]:
-        """Returns all collections, by name."""
+        """Returns all collections that are served, by name."""
 
     @_abc_1.abstractmethod
     def DeleteCollection(
@@ -147,7 +150,7 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _retrieval_service_pb2.DeleteCollectionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_retrieval_service_pb2.DeleteCollectionResponse, _abc.Awaitable[_retrieval_service_pb2.DeleteCollectionResponse]]:
-        """Removes a collection with all its items. It cannot be undone."""
+        """Removes a collection with all its items, damaged or not. It cannot be undone."""
 
     @_abc_1.abstractmethod
     def Index(
@@ -157,7 +160,7 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_retrieval_service_pb2.IndexResponse, _abc.Awaitable[_retrieval_service_pb2.IndexResponse]]:
         """Writes a batch of items, all or none. When it answers OK the items are on disk and searchable.
         An item that is there with the same revision and the same content is left as it is; with a lower revision it is
-        replaced. A revision that is not higher and differs is FAILED_PRECONDITION.
+        replaced. A revision that is not higher and differs is FAILED_PRECONDITION. A damaged item is written anew.
         """
 
     @_abc_1.abstractmethod
@@ -190,7 +193,7 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _retrieval_service_pb2.ListItemsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_retrieval_service_pb2.ListItemsResponse, _abc.Awaitable[_retrieval_service_pb2.ListItemsResponse]]:
-        """Lists items page by page, in the order of their ids."""
+        """Lists items page by page, in the order of their ids; an item whose row is damaged is left out."""
 
     @_abc_1.abstractmethod
     def PushModel(

@@ -1,0 +1,53 @@
+"""What work knows of the call it is done for: how long there is, and whether anyone waits."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cipherlens.server.errors import CallCancelled, DeadlineExpired
+
+
+def _always() -> bool:
+    return True
+
+
+def _never(_callback: Callable[[], None]) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call under way.
+
+    expires_at: on the monotonic clock, None without a deadline.
+    is_active: tells whether the caller still waits.
+    on_end: takes a function to be called, from another thread, once the caller waits no more.
+    """
+
+    expires_at: float | None = None
+    is_active: Callable[[], bool] = _always
+    on_end: Callable[[Callable[[], None]], object] = _never
+
+    @classmethod
+    def within(
+        cls,
+        remaining_s: float | None,
+        is_active: Callable[[], bool],
+        on_end: Callable[[Callable[[], None]], object] = _never,
+    ) -> "Call":
+        """Return a call that expires in so many seconds, or never."""
+        expires_at = None if remaining_s is None else time.monotonic() + remaining_s
+        return cls(expires_at, is_active, on_end)
+
+    def remaining_s(self, at_most: float) -> float:
+        """Return the seconds left, at most so many, at least 0."""
+        if self.expires_at is None:
+            return at_most
+        return max(0.0, min(at_most, self.expires_at - time.monotonic()))
+
+    def check(self) -> None:
+        """Raise DeadlineExpired or CallCancelled if nobody waits for the answer any more."""
+        if self.expires_at is not None and time.monotonic() >= self.expires_at:
+            raise DeadlineExpired("the deadline passed before the work was done")
+        if not self.is_active():
+            raise CallCancelled("the caller cancelled")

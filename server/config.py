@@ -1,0 +1,109 @@
+"""How a server runs: built once at the entry point, validated, never changed."""
+
+import re
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+
+MIB = 2**20
+# gRPC counts the bytes of a message in 31 bits and needs some room beside ours.
+_LARGEST_LIMIT = 2**31 - MIB
+
+
+class Role(StrEnum):
+    """Which services a server hosts."""
+
+    CLOUD = "cloud"
+    OWNER = "owner"
+    ALL = "all"
+
+    @property
+    def has_cloud(self) -> bool:
+        """Whether RetrievalService is served."""
+        return self is not Role.OWNER
+
+    @property
+    def has_owner(self) -> bool:
+        """Whether EncryptionService is served, which needs a keyring."""
+        return self is not Role.CLOUD
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """The largest values accepted; GetServerInfo tells them. All are at least 1."""
+
+    max_message_bytes: int = 32 * MIB
+    max_sealed_bytes: int = 16 * MIB
+    max_batch_items: int = 1024
+    max_queries: int = 1024
+    max_k: int = 1000
+    max_image_pixels: int = 4 * MIB
+    max_name_bytes: int = 64
+    max_item_id_bytes: int = 512
+    max_owner_tag_bytes: int = 64
+    max_dimension: int = 8192
+    max_model_bytes: int = 1024 * MIB
+    max_page_size: int = 1000
+    max_concurrent_calls: int = 64
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if type(value) is not int or not 1 <= value <= _LARGEST_LIMIT:
+                raise ValueError(
+                    f"limits.{each.name} must be a whole number from 1 to {_LARGEST_LIMIT}, "
+                    f"got {value!r}"
+                )
+        if self.max_sealed_bytes > self.max_message_bytes:
+            raise ValueError(
+                "limits.max_sealed_bytes must fit into a message of "
+                f"{self.max_message_bytes} bytes, got {self.max_sealed_bytes}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerConfig:
+    """Everything a server needs to know.
+
+    data_dir: the cloud's data folder, made if absent; held by one server at a time.
+    listen: "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; port 0 takes a free one.
+    device: where indexes and models live, "auto", "cpu" or "cuda:N".
+    keyring, passphrase: the owner's; refused for the role "cloud".
+    max_batch, max_wait_s: images that go through a model at once, and how long the first of them
+        waits for others.
+    max_waiting_images: images that may wait for a model; beyond it RESOURCE_EXHAUSTED.
+    grace_s: how long a stopping server lets calls under way finish.
+    """
+
+    data_dir: Path
+    role: Role = Role.CLOUD
+    listen: str = "127.0.0.1:50051"
+    device: str = "auto"
+    keyring: Path | None = None
+    passphrase: str | None = field(default=None, repr=False)
+    limits: Limits = field(default_factory=Limits)
+    max_batch: int = 32
+    max_wait_s: float = 0.004
+    max_waiting_images: int = 2048
+    grace_s: float = 20.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "role", Role(self.role))
+        if self.role is Role.CLOUD and self.keyring is not None:
+            raise ValueError("keyring: the cloud never holds keys; use the role owner or all")
+        if self.role.has_owner and self.keyring is None:
+            raise ValueError(f"keyring: the role {self.role} needs one")
+        if not re.fullmatch(r"unix:.+|\[[0-9a-fA-F:.]+\]:\d{1,5}|[^:\[\]]+:\d{1,5}", self.listen):
+            raise ValueError(
+                f"listen must be HOST:PORT, [IPv6]:PORT or unix:PATH, got {self.listen!r}"
+            )
+        port = self.listen.rpartition(":")[2]
+        if not self.listen.startswith("unix:") and int(port) > 65535:
+            raise ValueError(f"listen must have a port of at most 65535, got {self.listen!r}")
+        if self.max_batch < 1 or self.max_wait_s < 0 or self.grace_s < 0:
+            raise ValueError("max_batch must be at least 1, max_wait_s and grace_s at least 0")
+        if self.max_waiting_images < self.limits.max_batch_items:
+            raise ValueError(
+                f"max_waiting_images must hold a batch of {self.limits.max_batch_items} items, "
+                f"got {self.max_waiting_images}"
+            )

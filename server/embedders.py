@@ -1,0 +1,116 @@
+"""The models at work: one network and one queue for each, loaded when first needed."""
+
+import logging
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cipherlens.model.errors import CheckpointError
+from cipherlens.server.batching import EmbeddingQueue
+from cipherlens.server.config import ServerConfig
+from cipherlens.server.errors import DataDamaged, ModelRefused, Stopping
+from cipherlens.server.storage.models import ModelStore
+
+if TYPE_CHECKING:
+    from cipherlens.model.embedder import Embedder
+
+_log = logging.getLogger(__name__)
+
+
+class Embedders:
+    """Embedding queues by model digest."""
+
+    def __init__(self, models: ModelStore, config: ServerConfig) -> None:
+        self._models = models
+        self._config = config
+        self._lock = threading.Lock()  # guards _loaded and _closed, and loads one model at a time
+        self._loaded: dict[bytes, tuple[Embedder, EmbeddingQueue]] = {}
+        self._closed = False
+
+    def queue(self, digest: bytes) -> EmbeddingQueue:
+        """Return the queue of a model held here, loading it if need be.
+
+        Raises DataDamaged if its file is, ModelRefused where torch is not installed, Stopping.
+        """
+        with self._lock:
+            self._check_open()
+            if digest not in self._loaded:
+                self._loaded[digest] = self._started(self._stored(digest))
+            return self._loaded[digest][1]
+
+    def adopt(self, embedder: "Embedder") -> None:
+        """Have an embedder at hand that was made to try a model; its digest names it."""
+        with self._lock:
+            self._check_open()
+            digest = bytes.fromhex(embedder.digest)
+            if digest not in self._loaded:
+                self._loaded[digest] = self._started(embedder)
+
+    def tried(self, path: Path) -> "Embedder":
+        """Return the embedder of a checkpoint: what cannot run must not be promised.
+
+        Raises CheckpointError; ModelRefused where torch is not installed.
+        """
+        return load_embedder(path, self._config.device)
+
+    @property
+    def device(self) -> str:
+        """Where models run; "auto" until one has been loaded."""
+        # A copy, without the lock: a model that takes seconds to load holds up no description.
+        loaded = tuple(self._loaded.values())
+        if not loaded or self._config.device != "auto":
+            return self._config.device
+        return "cpu" if loaded[0][0].numeric_mode.startswith("cpu") else "cuda:0"
+
+    def release(self, in_use: set[bytes]) -> None:
+        """Let go of all models but these."""
+        with self._lock:
+            gone = [self._loaded.pop(digest) for digest in set(self._loaded) - in_use]
+        for _, queue in gone:
+            queue.close()
+
+    def close(self) -> None:
+        """Finish what waits and refuse what comes."""
+        with self._lock:
+            self._closed = True
+        self.release(set())
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Stopping("the server is shutting down")
+
+    def _stored(self, digest: bytes) -> "Embedder":
+        try:
+            return load_embedder(self._models.read(digest), self._config.device)
+        except CheckpointError as error:  # it was sound when it came
+            raise DataDamaged(f"model {digest.hex()} cannot be loaded: {error}") from error
+
+    def _started(self, embedder: "Embedder") -> "tuple[Embedder, EmbeddingQueue]":
+        queue = EmbeddingQueue(
+            embedder.embed,
+            max_batch=self._config.max_batch,
+            max_wait_s=self._config.max_wait_s,
+            max_waiting=self._config.max_waiting_images,
+        )
+        _log.info(
+            "model %s: %s, %s",
+            embedder.digest[:16],
+            embedder.configuration.network.backbone,
+            embedder.numeric_mode,
+        )
+        return embedder, queue
+
+
+def load_embedder(source: Path | bytes, device: str) -> "Embedder":
+    """Return the embedder of a checkpoint.
+
+    Raises CheckpointError; ModelRefused where torch is not installed.
+    """
+    try:
+        from cipherlens.model.embedder import Embedder  # torch: seconds, and only where a model is
+    except ModuleNotFoundError as error:
+        raise ModelRefused(
+            f"this server cannot run models: {error.name} is not installed "
+            "(install cipherlens with the extra [model])"
+        ) from error
+    return Embedder(source, device)

@@ -1,0 +1,140 @@
+"""Failures that a caller is told of. `status.py` gives each its gRPC code."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class ServerError(Exception):
+    """A failure with a reason that programs can act on.
+
+    `metadata` goes into google.rpc.ErrorInfo beside `reason`; it never holds secrets or pixels.
+    """
+
+    reason: ClassVar[str] = "UNKNOWN"
+
+    def __init__(self, message: str, metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata = dict(metadata or {})
+
+
+class InvalidField(ServerError):
+    """A field of the request is not as it must be."""
+
+    reason = "INVALID_FIELD"
+
+    def __init__(
+        self, field: str, problem: str, *, limit: object = None, value: object = None
+    ) -> None:
+        metadata = {"field": field}
+        message = f"{field}: {problem}"
+        if limit is not None:
+            metadata["limit"] = str(limit)
+            message += f" (limit {limit})"
+        if value is not None:
+            metadata["value"] = str(value)
+            message += f", got {value}"
+        super().__init__(message, metadata)
+        self.field = field
+
+
+class LimitExceeded(InvalidField):
+    """A field is larger than this server accepts."""
+
+    reason = "LIMIT_EXCEEDED"
+
+    def __init__(self, field: str, *, limit: int, value: int, unit: str) -> None:
+        super().__init__(field, f"too large in {unit}", limit=limit, value=value)
+
+
+class NotFound(ServerError):
+    """There is nothing of that name."""
+
+    reason = "NOT_FOUND"
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"no {what} named {name!r}", {"resource": what, "name": name})
+
+
+class AlreadyExists(ServerError):
+    """The name is taken."""
+
+    reason = "ALREADY_EXISTS"
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(
+            f"a {what} named {name!r} is there already", {"resource": what, "name": name}
+        )
+
+
+class Refused(ServerError):
+    """The request is well formed but does not fit the state of what it names."""
+
+    reason = "REFUSED"
+
+
+class ProfileRefused(Refused):
+    """A cipher-image or model claims another scheme, parameters or key."""
+
+    reason = "PROFILE_MISMATCH"
+
+
+class ModelRefused(Refused):
+    """The collection has no model, or another than the request expects."""
+
+    reason = "MODEL_MISMATCH"
+
+
+class StaleRevision(Refused):
+    """The item is there with the same or a higher revision and other content."""
+
+    reason = "STALE_REVISION"
+
+
+class DataDamaged(ServerError):
+    """What is stored does not agree with its checksum, or is not there: a row or a model's file."""
+
+    reason = "DATA_DAMAGED"
+
+
+class QueueFull(ServerError):
+    """More work is waiting than the server takes on; try again after `retry_after_s`."""
+
+    reason = "QUEUE_FULL"
+    retry_after_s: float = 0.1
+
+
+class Stopping(ServerError):
+    """The server is shutting down; another, or the same one later, will answer."""
+
+    reason = "STOPPING"
+    retry_after_s: float = 1.0
+
+
+class StorageUnavailable(ServerError):
+    """The database did not take the change; nothing of it was kept."""
+
+    reason = "STORAGE_UNAVAILABLE"
+    retry_after_s: float = 0.5
+
+
+class StorageFull(ServerError):
+    """The disk is full; nothing of the change was kept."""
+
+    reason = "STORAGE_FULL"
+
+
+class DeadlineExpired(ServerError):
+    """The caller's deadline passed before the work was begun."""
+
+    reason = "DEADLINE_EXPIRED"
+
+
+class CallCancelled(ServerError):
+    """The caller went away before the work was begun."""
+
+    reason = "CANCELLED"
+
+
+class StartupError(Exception):
+    """The server cannot start as configured; the message says what to change."""

@@ -1,0 +1,63 @@
+"""Checks of single fields that both services share; each raises InvalidField naming the field."""
+
+import re
+import unicodedata
+
+from cipherlens.server.config import Limits
+from cipherlens.server.errors import InvalidField, LimitExceeded
+
+DIGEST_BYTES = 32
+# Databases number in signed 64 bits.
+MAX_REVISION = 2**63 - 1
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def check_name(field: str, name: str, limits: Limits) -> str:
+    """Return the name of a collection or key if it is one."""
+    check_size(field, len(name.encode()), limits.max_name_bytes)
+    if not _NAME.fullmatch(name):
+        raise InvalidField(
+            field,
+            'must be letters, digits, ".", "_" and "-", beginning with a letter or digit',
+            value=repr(name),
+        )
+    return name
+
+
+def check_item_id(field: str, item_id: str, limits: Limits) -> str:
+    """Return an item id if it is not empty, not too long and free of control characters."""
+    if not item_id:
+        raise InvalidField(field, "must not be empty")
+    check_size(field, len(item_id.encode()), limits.max_item_id_bytes)
+    if not item_id.isprintable() and any(unicodedata.category(c) == "Cc" for c in item_id):
+        raise InvalidField(field, "must hold no control characters", value=repr(item_id))
+    return item_id
+
+
+def check_revision(field: str, revision: int) -> int:
+    """Return a revision that a database can hold."""
+    if revision > MAX_REVISION:
+        raise InvalidField(field, "too large", limit=MAX_REVISION, value=revision)
+    return revision
+
+
+def check_digest(field: str, value: bytes) -> bytes:
+    """Return a SHA-256 digest, or nothing if none was given."""
+    if len(value) not in (0, DIGEST_BYTES):
+        raise InvalidField(field, f"must have {DIGEST_BYTES} bytes or none", value=len(value))
+    return value
+
+
+def check_count(field: str, count: int, limit: int) -> None:
+    """Raise unless 1 <= count <= limit."""
+    if count == 0:
+        raise InvalidField(field, "must not be empty")
+    if count > limit:
+        raise LimitExceeded(field, limit=limit, value=count, unit="number")
+
+
+def check_size(field: str, size_bytes: int, limit: int) -> None:
+    """Raise if there are more bytes than the limit."""
+    if size_bytes > limit:
+        raise LimitExceeded(field, limit=limit, value=size_bytes, unit="bytes")

@@ -1,0 +1,3 @@
+"""RetrievalService: requests checked and translated for the engine, answers back."""
+
+__all__: list[str] = []

@@ -1,0 +1,177 @@
+"""Answers, made of what the engine returns."""
+
+import json
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from cipherlens.model.profile import CipherProfile
+from cipherlens.server.config import Limits
+from cipherlens.server.description import Status
+from cipherlens.server.storage.records import (
+    CipherPixels,
+    Collection,
+    Generation,
+    ItemSummary,
+    Kind,
+    ModelRecord,
+    StoredItem,
+)
+from cipherlens.server.view import Ranking
+from cipherlens.v1 import (
+    cipher_image_pb2,
+    collection_pb2,
+    item_pb2,
+    retrieval_service_pb2,
+)
+
+_SCOPES = {
+    "collection": cipher_image_pb2.KEY_SCOPE_COLLECTION,
+    "image": cipher_image_pb2.KEY_SCOPE_IMAGE,
+}
+_KINDS = {
+    Kind.CIPHER: collection_pb2.COLLECTION_KIND_CIPHER,
+    Kind.VECTOR: collection_pb2.COLLECTION_KIND_VECTOR,
+    Kind.CODE: collection_pb2.COLLECTION_KIND_CODE,
+}
+
+
+def collection_message(status: Status) -> collection_pb2.Collection:
+    """Return a collection as callers see it."""
+    collection = status.collection
+    active = status.active[0] if status.active else None
+    is_code = collection.kind is Kind.CODE
+    return collection_pb2.Collection(
+        uuid=collection.uuid,
+        name=collection.name,
+        kind=_KINDS[collection.kind],
+        dimension=0 if is_code or active is None else active.dimension,
+        bits=collection.bits,
+        profile=profile_message(collection.profile) if collection.profile else None,
+        active_generation=_generation_message(status.active),
+        shadow_generation=_generation_message(status.shadow),
+        sequence=collection.sequence,
+        item_count=status.item_count,
+        damaged_count=status.damaged_count,
+        index=_index_message(status),
+        create_time=_timestamp(collection.created_at_us),
+    )
+
+
+def profile_message(profile: CipherProfile) -> cipher_image_pb2.CipherProfile:
+    """Return a profile as it travels."""
+    return cipher_image_pb2.CipherProfile(
+        scheme_version=profile.scheme_version,
+        preparation_version=profile.preparation_version,
+        height=profile.height,
+        width=profile.width,
+        block_size=profile.block_size,
+        substituted_blocks=profile.substituted_blocks,
+        scope=_SCOPES[profile.scope],
+        key_fingerprint=profile.key_fingerprint,
+    )
+
+
+def hits_message(ranking: Ranking, kind: Kind) -> retrieval_service_pb2.Hits:
+    """Return the hits of one query as parallel arrays."""
+    scores = ranking.scores.tolist()
+    if kind is Kind.CODE:
+        return retrieval_service_pb2.Hits(
+            item_ids=ranking.item_ids, revisions=ranking.revisions, distances=scores
+        )
+    return retrieval_service_pb2.Hits(
+        item_ids=ranking.item_ids, revisions=ranking.revisions, similarities=scores
+    )
+
+
+def item_message(collection: Collection, item: StoredItem) -> item_pb2.StoredItem:
+    """Return an item with its ciphertext."""
+    made = item_pb2.StoredItem(
+        item_id=item.summary.item_id,
+        revision=item.summary.revision,
+        sequence=item.summary.sequence,
+        owner_tag=item.summary.owner_tag,
+        # Of a oneof, None leaves a field unset.
+        cipher_image=_cipher_image_message(collection, item.cipher) if item.cipher else None,
+        sealed_original=item.sealed,
+    )
+    if collection.kind is Kind.VECTOR:
+        made.vector = item.representation
+    elif collection.kind is Kind.CODE:
+        made.code = item.representation
+    return made
+
+
+def summary_message(item: ItemSummary) -> item_pb2.ItemSummary:
+    """Return an item without its ciphertext."""
+    return item_pb2.ItemSummary(
+        item_id=item.item_id,
+        revision=item.revision,
+        sequence=item.sequence,
+        owner_tag=item.owner_tag,
+        sealed_size_bytes=item.sealed_size,
+    )
+
+
+def model_message(record: ModelRecord) -> retrieval_service_pb2.Model:
+    """Return a model as callers see it."""
+    document = json.loads(record.configuration)
+    profile = document["profile"]
+    return retrieval_service_pb2.Model(
+        digest=record.digest,
+        name=record.name,
+        size_bytes=record.size_bytes,
+        profile=profile_message(CipherProfile.from_dict(profile)) if profile else None,
+        dimension=document["network"]["feature_dim"],
+        backbone=document["network"]["backbone"],
+        create_time=_timestamp(record.created_at_us),
+    )
+
+
+def limits_message(limits: Limits) -> retrieval_service_pb2.Limits:
+    """Return the limits as callers see them; the fields have the same names."""
+    return retrieval_service_pb2.Limits(
+        **{name: getattr(limits, name) for name in Limits.__dataclass_fields__}
+    )
+
+
+def _cipher_image_message(
+    collection: Collection, cipher: CipherPixels
+) -> cipher_image_pb2.CipherImage:
+    assert collection.profile is not None
+    return cipher_image_pb2.CipherImage(
+        profile=profile_message(collection.profile),
+        height=cipher.height,
+        width=cipher.width,
+        nonce=cipher.nonce,
+        pixels=cipher.pixels,
+    )
+
+
+def _generation_message(
+    counted: tuple[Generation, int] | None,
+) -> collection_pb2.Generation | None:
+    if counted is None:
+        return None
+    generation, item_count = counted
+    return collection_pb2.Generation(
+        id=generation.id,
+        model_digest=generation.model_digest,
+        numeric_mode=generation.numeric_mode,
+        item_count=item_count,
+    )
+
+
+def _index_message(status: Status) -> collection_pb2.IndexStatus | None:
+    if status.index is None:
+        return None
+    return collection_pb2.IndexStatus(
+        kind=str(status.index["kind"]),
+        nlist=int(status.index.get("nlist") or 0),
+        nprobe=int(status.index.get("nprobe") or 0),
+        device=str(status.index["device"]),
+        sequence=status.index_sequence,
+    )
+
+
+def _timestamp(microseconds: int) -> Timestamp:
+    return Timestamp(seconds=microseconds // 10**6, nanos=microseconds % 10**6 * 1000)

@@ -1,0 +1,158 @@
+"""What items and queries are compared by, checked row by row."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cipherlens.model.profile import FINGERPRINT_BYTES, CipherProfile
+from cipherlens.server.config import Limits
+from cipherlens.server.content import CipherBatch, CodeBatch, Content, VectorBatch
+from cipherlens.server.errors import InvalidField, LimitExceeded
+from cipherlens.server.index import check_codes
+from cipherlens.server.storage.records import CipherPixels
+from cipherlens.v1 import cipher_image_pb2, representation_pb2, retrieval_service_pb2
+
+BITS = (12, 24, 32, 48, 64, 128, 256)
+NONCE_BYTES = 16
+
+_SCOPES = {
+    cipher_image_pb2.KEY_SCOPE_COLLECTION: "collection",
+    cipher_image_pb2.KEY_SCOPE_IMAGE: "image",
+}
+
+
+def content_of(
+    field: str,
+    which: str | None,
+    request: retrieval_service_pb2.IndexRequest | retrieval_service_pb2.SearchRequest,
+    limits: Limits,
+) -> Content:
+    """Return the content of a request, the member of its oneof that is set."""
+    if which == "cipher_images":
+        return _cipher_batch(request.cipher_images.images, limits)
+    if which == "vectors":
+        return _vector_batch(request.vectors, limits)
+    if which == "codes":
+        return _code_batch(request.codes)
+    raise InvalidField(field, "one of cipher_images, vectors and codes is required")
+
+
+def profile(field: str, claim: cipher_image_pb2.CipherProfile, limits: Limits) -> CipherProfile:
+    """Return what cipher-images claim, if it can be true."""
+    if claim.scope not in _SCOPES:
+        raise InvalidField(f"{field}.scope", "must be COLLECTION or IMAGE", value=claim.scope)
+    if len(claim.key_fingerprint) != FINGERPRINT_BYTES:
+        raise InvalidField(
+            f"{field}.key_fingerprint",
+            f"must have {FINGERPRINT_BYTES} bytes",
+            value=len(claim.key_fingerprint),
+        )
+    if claim.height * claim.width > limits.max_image_pixels:
+        raise LimitExceeded(
+            f"{field}.height * width",
+            limit=limits.max_image_pixels,
+            value=claim.height * claim.width,
+            unit="pixels",
+        )
+    try:
+        return CipherProfile(
+            scheme_version=claim.scheme_version,
+            preparation_version=claim.preparation_version,
+            height=claim.height,
+            width=claim.width,
+            block_size=claim.block_size,
+            substituted_blocks=claim.substituted_blocks,
+            scope=_SCOPES[claim.scope],
+            key_fingerprint=claim.key_fingerprint,
+        )
+    except ValueError as error:
+        raise InvalidField(field, str(error)) from error
+
+
+def _cipher_batch(images: Sequence[cipher_image_pb2.CipherImage], limits: Limits) -> CipherBatch:
+    # The images of a batch nearly always claim the same; checking each claim once is enough.
+    checked: dict[bytes, CipherProfile] = {}
+    profiles, pixels = [], []
+    for position, image in enumerate(images):
+        field = f"cipher_images[{position}]"
+        claim = image.profile.SerializeToString(deterministic=True)
+        if claim not in checked:
+            checked[claim] = profile(f"{field}.profile", image.profile, limits)
+        profiles.append(checked[claim])
+        pixels.append(_pixels(field, image, checked[claim]))
+    return CipherBatch(pixels, profiles)
+
+
+def _pixels(field: str, image: cipher_image_pb2.CipherImage, claim: CipherProfile) -> CipherPixels:
+    if not claim.shape_matches(image.height, image.width):
+        raise InvalidField(
+            f"{field}.height, width",
+            f"must be {claim.height} x {claim.width} or {claim.width} x {claim.height}",
+            value=f"{image.height} x {image.width}",
+        )
+    if len(image.nonce) != NONCE_BYTES:
+        raise InvalidField(
+            f"{field}.nonce", f"must have {NONCE_BYTES} bytes", value=len(image.nonce)
+        )
+    if claim.scope == "collection" and any(image.nonce):
+        raise InvalidField(f"{field}.nonce", "must be all zero with the scope collection")
+    size = image.height * image.width * 3
+    if len(image.pixels) != size:
+        raise InvalidField(f"{field}.pixels", f"must have {size} bytes", value=len(image.pixels))
+    return CipherPixels(
+        height=image.height, width=image.width, nonce=image.nonce, pixels=image.pixels
+    )
+
+
+def _vector_batch(vectors: representation_pb2.Vectors, limits: Limits) -> VectorBatch:
+    dimension = vectors.dimension
+    if dimension < 1:
+        raise InvalidField("vectors.dimension", "must be at least 1", value=dimension)
+    if dimension > limits.max_dimension:
+        raise LimitExceeded(
+            "vectors.dimension", limit=limits.max_dimension, value=dimension, unit="numbers"
+        )
+    if not vectors.data or len(vectors.data) % (4 * dimension):
+        raise InvalidField(
+            "vectors.data",
+            f"must be one or more rows of {4 * dimension} bytes",
+            value=f"{len(vectors.data)} bytes",
+        )
+    sent = np.frombuffer(vectors.data, "<f4").reshape(-1, dimension)
+    return VectorBatch(rows=unit_rows(sent), sent=sent)
+
+
+def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (n, dimension) float32 scaled to unit length.
+
+    Raises InvalidField naming the first row that has no direction.
+    """
+    # In float64 the squares of all float32 values are in range: the length of a vector is zero
+    # only if all its values are, and not finite only if one of them is not.
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+    if not np.isfinite(lengths).all():
+        row = int(np.argmin(np.isfinite(lengths)))
+        raise InvalidField(f"vectors.data[{row}]", "holds a value that is NaN or infinite")
+    if not lengths.all():
+        row = int(np.argmin(lengths))
+        raise InvalidField(f"vectors.data[{row}]", "is zero: it has no direction")
+    return np.asarray(rows / lengths[:, None], np.float32)
+
+
+def _code_batch(codes: representation_pb2.Codes) -> CodeBatch:
+    if codes.bits not in BITS:
+        raise InvalidField("codes.bits", f"must be one of {BITS}", value=codes.bits)
+    size = (codes.bits + 7) // 8
+    if not codes.data or len(codes.data) % size:
+        raise InvalidField(
+            "codes.data",
+            f"must be one or more rows of {size} bytes",
+            value=f"{len(codes.data)} bytes",
+        )
+    rows = np.frombuffer(codes.data, np.uint8).reshape(-1, size)
+    try:
+        check_codes(rows, codes.bits)
+    except ValueError as error:
+        raise InvalidField("codes.data", str(error)) from error
+    return CodeBatch(rows, codes.bits)

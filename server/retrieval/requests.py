@@ -1,0 +1,139 @@
+"""Requests, checked field by field.
+
+What leaves here is sound; what is not names its field, the limit and the value.
+"""
+
+from collections.abc import Sequence
+
+from cipherlens.server.config import Limits
+from cipherlens.server.content import Content, ItemHead, NewCollection
+from cipherlens.server.errors import InvalidField, LimitExceeded
+from cipherlens.server.fields import (
+    check_count,
+    check_digest,
+    check_item_id,
+    check_name,
+    check_revision,
+    check_size,
+)
+from cipherlens.server.index import SearchParameters
+from cipherlens.server.retrieval.contents import BITS, content_of, profile
+from cipherlens.server.storage.records import Kind
+from cipherlens.v1 import collection_pb2, retrieval_service_pb2
+
+_KINDS = {
+    collection_pb2.COLLECTION_KIND_CIPHER: Kind.CIPHER,
+    collection_pb2.COLLECTION_KIND_VECTOR: Kind.VECTOR,
+    collection_pb2.COLLECTION_KIND_CODE: Kind.CODE,
+}
+
+
+def item_ids(ids: Sequence[str], limits: Limits) -> list[str]:
+    """Return item ids if each is sound and none comes twice."""
+    check_count("item_ids", len(ids), limits.max_batch_items)
+    listed = [
+        check_item_id(f"item_ids[{position}]", item_id, limits)
+        for position, item_id in enumerate(ids)
+    ]
+    _check_distinct("item_ids[{}]", listed)
+    return listed
+
+
+def item_heads(items: Sequence[retrieval_service_pb2.IndexItem], limits: Limits) -> list[ItemHead]:
+    """Return the items of a batch, apart from their content."""
+    check_count("items", len(items), limits.max_batch_items)
+    heads = [_item_head(f"items[{position}]", item, limits) for position, item in enumerate(items)]
+    _check_distinct("items[{}].item_id", [head.item_id for head in heads])
+    return heads
+
+
+def index_content(request: retrieval_service_pb2.IndexRequest, limits: Limits) -> Content:
+    """Return the content of a batch, as many rows as items."""
+    content = content_of("content", request.WhichOneof("content"), request, limits)
+    if len(content) != len(request.items):
+        raise InvalidField(
+            "content",
+            f"must have a row for each of the {len(request.items)} items",
+            value=len(content),
+        )
+    return content
+
+
+def search_queries(request: retrieval_service_pb2.SearchRequest, limits: Limits) -> Content:
+    """Return the queries of a search, at least one."""
+    content = content_of("queries", request.WhichOneof("queries"), request, limits)
+    check_count("queries", len(content), limits.max_queries)
+    return content
+
+
+def search_k(k: int, limits: Limits) -> int:
+    """Return k if it is in range."""
+    if k < 1:
+        raise InvalidField("k", "must be at least 1", value=k)
+    if k > limits.max_k:
+        raise LimitExceeded("k", limit=limits.max_k, value=k, unit="hits")
+    return k
+
+
+def search_parameters(parameters: retrieval_service_pb2.SearchParameters) -> SearchParameters:
+    """Return the knobs of a search."""
+    nprobe = parameters.nprobe if parameters.HasField("nprobe") else None
+    if nprobe == 0:
+        raise InvalidField("parameters.nprobe", "must be at least 1", value=0)
+    return SearchParameters(nprobe=nprobe, exact=parameters.exact)
+
+
+def new_collection(
+    request: retrieval_service_pb2.CreateCollectionRequest, limits: Limits
+) -> NewCollection:
+    """Return a collection to make."""
+    kind = _KINDS.get(request.kind)
+    if kind is None:
+        raise InvalidField("kind", "must be CIPHER, VECTOR or CODE", value=request.kind)
+    for field, given, owner in (
+        ("dimension", request.dimension != 0, Kind.VECTOR),
+        ("bits", request.bits != 0, Kind.CODE),
+        ("profile", request.HasField("profile"), Kind.CIPHER),
+    ):
+        if given != (owner is kind):
+            problem = "is required for" if owner is kind else "does not go with"
+            raise InvalidField(field, f"{problem} the kind {kind}")
+    if request.dimension > limits.max_dimension:
+        raise LimitExceeded(
+            "dimension", limit=limits.max_dimension, value=request.dimension, unit="numbers"
+        )
+    if request.bits and request.bits not in BITS:
+        raise InvalidField("bits", f"must be one of {BITS}", value=request.bits)
+    if request.encoder_digest and kind is Kind.CIPHER:
+        raise InvalidField("encoder_digest", f"does not go with the kind {kind}")
+    return NewCollection(
+        name=check_name("name", request.name, limits),
+        kind=kind,
+        dimension=request.dimension,
+        bits=request.bits,
+        profile=profile("profile", request.profile, limits) if kind is Kind.CIPHER else None,
+        encoder_digest=check_digest("encoder_digest", request.encoder_digest),
+    )
+
+
+def _item_head(field: str, item: retrieval_service_pb2.IndexItem, limits: Limits) -> ItemHead:
+    owner_tag, sealed = item.owner_tag, item.sealed_original
+    check_size(f"{field}.owner_tag", len(owner_tag), limits.max_owner_tag_bytes)
+    check_size(f"{field}.sealed_original", len(sealed), limits.max_sealed_bytes)
+    return ItemHead(
+        check_item_id(f"{field}.item_id", item.item_id, limits),
+        check_revision(f"{field}.revision", item.revision),
+        owner_tag,
+        sealed,
+    )
+
+
+def _check_distinct(field: str, ids: Sequence[str]) -> None:
+    """Raise if an id comes twice; `field` is a format that takes the position."""
+    seen: set[str] = set()
+    for position, item_id in enumerate(ids):
+        if item_id in seen:
+            raise InvalidField(
+                field.format(position), "stands twice in the batch", value=repr(item_id)
+            )
+        seen.add(item_id)

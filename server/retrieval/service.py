@@ -1,0 +1,277 @@
+"""RetrievalService: each method checks, calls the engine and translates; nothing else."""
+
+import base64
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from importlib import metadata
+
+import grpc
+
+from cipherlens.server.call import Call
+from cipherlens.server.config import Limits, ServerConfig
+from cipherlens.server.engine import Answer, Engine
+from cipherlens.server.errors import InvalidField, LimitExceeded
+from cipherlens.server.fields import (
+    check_digest,
+    check_item_id,
+    check_name,
+)
+from cipherlens.server.retrieval import answers, requests, uploads
+from cipherlens.server.storage.records import Collection, Kind, StoredItem
+from cipherlens.server.view import Ranking
+from cipherlens.v1 import item_pb2
+from cipherlens.v1 import retrieval_service_pb2 as pb
+from cipherlens.v1.retrieval_service_pb2_grpc import RetrievalServiceServicer
+
+_REPORTED_LIBRARIES = (
+    "grpcio",
+    "faiss-cpu",
+    "faiss-gpu-cu12",
+    "numpy",
+    "SQLAlchemy",
+    "torch",
+    "timm",
+)
+# Items read at once for a stream: a few sealed originals of full size stay within memory.
+_ITEMS_PER_READ = 8
+# Upper bounds: a hit's score, revision and lengths; the tag and length before an item.
+_HIT_NUMBERS_BYTES = 24
+_FIELD_HEADER_BYTES = 6
+
+
+class RetrievalService(RetrievalServiceServicer):
+    """The cloud's side of the protocol over an engine."""
+
+    def __init__(self, engine: Engine, config: ServerConfig) -> None:
+        self._engine = engine
+        self._config = config
+        self._limits = config.limits
+
+    def GetServerInfo(
+        self, request: pb.GetServerInfoRequest, context: grpc.ServicerContext
+    ) -> pb.GetServerInfoResponse:
+        """Tell what runs here, where, and what it accepts."""
+        return pb.GetServerInfoResponse(
+            version=_installed(("cipherlens",))["cipherlens"],
+            roles=[each for each in ("cloud", "owner") if self._config.role in (each, "all")],
+            index_device=str(self._engine.device),
+            model_device=self._engine.model_device,
+            limits=answers.limits_message(self._limits),
+            library_versions=_installed(_REPORTED_LIBRARIES),
+        )
+
+    def CreateCollection(
+        self, request: pb.CreateCollectionRequest, context: grpc.ServicerContext
+    ) -> pb.CreateCollectionResponse:
+        """Make an empty collection."""
+        status = self._engine.create_collection(requests.new_collection(request, self._limits))
+        return pb.CreateCollectionResponse(collection=answers.collection_message(status))
+
+    def GetCollection(
+        self, request: pb.GetCollectionRequest, context: grpc.ServicerContext
+    ) -> pb.GetCollectionResponse:
+        """Return one collection."""
+        status = self._engine.status(self._named(request.name, "name"))
+        return pb.GetCollectionResponse(collection=answers.collection_message(status))
+
+    def ListCollections(
+        self, request: pb.ListCollectionsRequest, context: grpc.ServicerContext
+    ) -> pb.ListCollectionsResponse:
+        """Return all collections."""
+        found = [answers.collection_message(each) for each in self._engine.statuses()]
+        return pb.ListCollectionsResponse(collections=found)
+
+    def DeleteCollection(
+        self, request: pb.DeleteCollectionRequest, context: grpc.ServicerContext
+    ) -> pb.DeleteCollectionResponse:
+        """Remove a collection."""
+        self._engine.drop_collection(self._named(request.name, "name"))
+        return pb.DeleteCollectionResponse()
+
+    def Index(self, request: pb.IndexRequest, context: grpc.ServicerContext) -> pb.IndexResponse:
+        """Write a batch of items."""
+        name = self._named(request.collection)
+        heads = requests.item_heads(request.items, self._limits)
+        content = requests.index_content(request, self._limits)
+        digest = check_digest("model_digest", request.model_digest)
+        written = self._engine.index(name, heads, content, digest, _call(context))
+        return pb.IndexResponse(
+            sequence=written.sequence,
+            written_count=len(written.changes),
+            unchanged_count=written.unchanged_count,
+        )
+
+    def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> pb.DeleteResponse:
+        """Delete items by id."""
+        name = self._named(request.collection)
+        ids = requests.item_ids(request.item_ids, self._limits)
+        written = self._engine.delete(name, ids, _call(context))
+        return pb.DeleteResponse(sequence=written.sequence, deleted_count=len(written.changes))
+
+    def Search(self, request: pb.SearchRequest, context: grpc.ServicerContext) -> pb.SearchResponse:
+        """Rank the collection for each query."""
+        name = self._named(request.collection)
+        queries = requests.search_queries(request, self._limits)
+        answer = self._engine.search(
+            name,
+            queries,
+            requests.search_k(request.k, self._limits),
+            requests.search_parameters(request.parameters),
+            min_sequence=request.min_sequence,
+            model_digest=check_digest("model_digest", request.model_digest),
+            call=_call(context),
+        )
+        response = self._search_response(answer, queries.kind)
+        if request.item_budget_bytes:
+            room = self._limits.max_message_bytes - response.ByteSize()
+            budget = min(request.item_budget_bytes, room)
+            response.items.extend(self._items_within(name, answer.rankings, budget))
+        return response
+
+    def Fetch(
+        self, request: pb.FetchRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.FetchResponse]:
+        """Stream items in the order asked."""
+        name = self._named(request.collection)
+        ids = requests.item_ids(request.item_ids, self._limits)
+        call = _call(context)
+        for start in range(0, len(ids), _ITEMS_PER_READ):
+            call.check()
+            wanted = ids[start : start + _ITEMS_PER_READ]
+            collection, found = self._engine.fetch(name, wanted)
+            for item_id in wanted:
+                yield _fetch_response(collection, item_id, found.get(item_id))
+
+    def ListItems(
+        self, request: pb.ListItemsRequest, context: grpc.ServicerContext
+    ) -> pb.ListItemsResponse:
+        """List items page by page."""
+        name = self._named(request.collection)
+        size = request.page_size or self._limits.max_page_size
+        if size > self._limits.max_page_size:
+            raise LimitExceeded(
+                "page_size", limit=self._limits.max_page_size, value=size, unit="items"
+            )
+        after = _opened_token(request.page_token, self._limits) if request.page_token else ""
+        found = self._engine.list_items(name, after=after, size=size + 1)
+        more = len(found) > size
+        return pb.ListItemsResponse(
+            items=[answers.summary_message(each) for each in found[:size]],
+            next_page_token=_page_token(found[size - 1].item_id) if more else "",
+        )
+
+    def PushModel(
+        self, request_iterator: Iterable[pb.PushModelRequest], context: grpc.ServicerContext
+    ) -> pb.PushModelResponse:
+        """Receive a model and set it to work."""
+        stream = iter(request_iterator)
+        header = uploads.model_header(next(stream, None), self._limits)
+        with self._engine.incoming_model(header.collection) as upload:
+            uploads.receive(header, stream, upload)
+            record = self._engine.push_model(upload, name=header.name, collection=header.collection)
+        status = self._engine.status(header.collection) if header.collection else None
+        return pb.PushModelResponse(
+            model=answers.model_message(record),
+            collection=answers.collection_message(status) if status else None,
+        )
+
+    def ListModels(
+        self, request: pb.ListModelsRequest, context: grpc.ServicerContext
+    ) -> pb.ListModelsResponse:
+        """Return the models held here."""
+        found = [answers.model_message(each) for each in self._engine.models()]
+        return pb.ListModelsResponse(models=found)
+
+    def _named(self, name: str, field: str = "collection") -> str:
+        return check_name(field, name, self._limits)
+
+    def _search_response(self, answer: Answer, kind: Kind) -> pb.SearchResponse:
+        """Return the hits of all queries, if they fit into a message."""
+        largest = self._limits.max_item_id_bytes + _HIT_NUMBERS_BYTES
+        count = sum(len(each.item_ids) for each in answer.rankings)
+        response = pb.SearchResponse(sequence=answer.sequence, generation=answer.generation)
+        left = self._limits.max_message_bytes
+        for ranking in answer.rankings:
+            hits = answers.hits_message(ranking, kind)
+            if count * largest > self._limits.max_message_bytes:  # else they fit for certain
+                left -= hits.ByteSize()
+                if left < 0:
+                    raise InvalidField(
+                        "k",
+                        "the hits of all queries do not fit into one message",
+                        limit=f"{self._limits.max_message_bytes} bytes",
+                    )
+            response.results.append(hits)
+        return response
+
+    def _items_within(
+        self, name: str, rankings: Sequence[Ranking], budget: int
+    ) -> list[item_pb2.StoredItem]:
+        """Return hits as stored, best ranks of all queries first, until the next would not fit."""
+        ids = _by_rank(rankings)
+        sent: list[item_pb2.StoredItem] = []
+        for start in range(0, len(ids), _ITEMS_PER_READ):
+            collection, found = self._engine.fetch(name, ids[start : start + _ITEMS_PER_READ])
+            for item_id in ids[start : start + _ITEMS_PER_READ]:
+                item = found.get(item_id)
+                if not isinstance(item, StoredItem):
+                    continue
+                made = answers.item_message(collection, item)
+                budget -= made.ByteSize() + _FIELD_HEADER_BYTES
+                if budget < 0:
+                    return sent
+                sent.append(made)
+        return sent
+
+
+def _call(context: grpc.ServicerContext) -> Call:
+    return Call.within(context.time_remaining(), context.is_active, context.add_callback)
+
+
+def _by_rank(rankings: Sequence[Ranking]) -> list[str]:
+    """Return the ids of all rankings, rank by rank, each once."""
+    deepest = max((len(each.item_ids) for each in rankings), default=0)
+    ordered = (
+        each.item_ids[rank]
+        for rank in range(deepest)
+        for each in rankings
+        if rank < len(each.item_ids)
+    )
+    return list(dict.fromkeys(ordered))
+
+
+def _fetch_response(collection: Collection, item_id: str, found: object) -> pb.FetchResponse:
+    if found is None:
+        return pb.FetchResponse(item_id=item_id, state=pb.ITEM_STATE_MISSING)
+    if not isinstance(found, StoredItem):
+        return pb.FetchResponse(item_id=item_id, state=pb.ITEM_STATE_DAMAGED)
+    return pb.FetchResponse(
+        item_id=item_id,
+        state=pb.ITEM_STATE_PRESENT,
+        item=answers.item_message(collection, found),
+    )
+
+
+def _page_token(last_id: str) -> str:
+    """Return a token that is safe in any text."""
+    return base64.urlsafe_b64encode(last_id.encode()).decode()
+
+
+def _opened_token(token: str, limits: Limits) -> str:
+    try:
+        last_id = base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
+        return check_item_id("page_token", last_id, limits)
+    except (ValueError, InvalidField) as error:
+        raise InvalidField("page_token", "is not one that this server gave") from error
+
+
+@cache
+def _installed(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of those of the packages that are installed."""
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,3 @@
+"""The truth: collections, items, generations and models in one database."""
+
+__all__: list[str] = []

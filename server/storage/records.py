@@ -1,0 +1,147 @@
+"""What the storage hands out: plain frozen records, no SQL."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cipherlens.model.profile import CipherProfile
+
+
+class Kind(StrEnum):
+    """What the items of a collection are and how they are compared."""
+
+    CIPHER = "cipher"
+    VECTOR = "vector"
+    CODE = "code"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collection:
+    """A collection as its row says. `id` is the row's number, never shown to callers."""
+
+    id: int
+    uuid: str
+    name: str
+    kind: Kind
+    dimension: int
+    bits: int
+    profile: CipherProfile | None
+    created_at_us: int
+    sequence: int
+    active_generation: int | None
+    shadow_generation: int | None
+    purge_horizon: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Generation:
+    """One way of representing a collection's items: a model, its numeric mode, a key and a mask."""
+
+    id: int
+    model_digest: bytes
+    numeric_mode: str
+    key_fingerprint: bytes
+    mask_id: str
+    dimension: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CipherPixels:
+    """What differs from one cipher-image to the next; pixels has height * width * 3 bytes."""
+
+    height: int
+    width: int
+    nonce: bytes
+    pixels: bytes
+
+    def array(self) -> NDArray[np.uint8]:
+        """Return (height, width, 3) uint8, a view of the bytes."""
+        return np.frombuffer(self.pixels, np.uint8).reshape(self.height, self.width, 3)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewItem:
+    """An item to write.
+
+    content: the vector or code as the owner sent it; empty beside a cipher-image.
+    representation: little-endian float32 of a unit vector, or a packed code.
+    """
+
+    item_id: str
+    revision: int
+    owner_tag: bytes
+    sealed: bytes
+    cipher: CipherPixels | None
+    content: bytes
+    representation: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemSummary:
+    """An item without its ciphertext."""
+
+    item_id: str
+    revision: int
+    sequence: int
+    owner_tag: bytes
+    sealed_size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Computed:
+    """A representation of an item in the state that a sequence gave it."""
+
+    item_id: str
+    sequence: int
+    data: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredItem:
+    """An item with its ciphertext and, if it has one, its active representation."""
+
+    summary: ItemSummary
+    cipher: CipherPixels | None
+    sealed: bytes
+    representation: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Damaged:
+    """An item whose row, ciphertext or representation does not agree with its checksum."""
+
+    item_id: str
+    sequence: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One change as an index must follow it. `representation` is None for a deletion."""
+
+    sequence: int
+    item_id: str
+    revision: int
+    representation: bytes | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """What a batch did. `changes` are in sequence order; unchanged items are not among them."""
+
+    changes: tuple[Change, ...]
+    sequence: int
+    unchanged_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRecord:
+    """A model that the server holds. `configuration` is the checkpoint's own JSON document."""
+
+    digest: bytes
+    name: str
+    size_bytes: int
+    configuration: str
+    created_at_us: int

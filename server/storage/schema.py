@@ -1,0 +1,138 @@
+"""The tables. A FAISS index is a cache of them.
+
+Every row has a checksum over its other columns, so that a damaged row is named and set aside while
+all others are served. Sequences are taken from `collections.sequence` inside the writing
+transaction, so their order is commit order.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = 1
+
+# SQLite numbers rows by itself only in a column of type INTEGER.
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Blob(LargeBinary):
+    """Bytes that come out as they are stored.
+
+    SQLAlchemy's own type fails on a damaged row that holds text here, and with it on all others.
+    """
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """Return no conversion."""
+
+
+metadata = MetaData()
+
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True),
+)
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("uuid", String(36), nullable=False, unique=True),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("bits", Integer, nullable=False),
+    # JSON of the cipher profile, or empty.
+    Column("profile", String, nullable=False),
+    Column("created_at_us", BigInteger, nullable=False),
+    # From here on columns change; the statement that takes a sequence also locks the row.
+    Column("sequence", BigInteger, nullable=False),
+    Column("active_generation", BigInteger, nullable=True),
+    Column("shadow_generation", BigInteger, nullable=True),
+    # Tombstones up to this sequence may be gone: who is behind it must rebuild.
+    Column("purge_horizon", BigInteger, nullable=False),
+    Column("checksum", Blob(16), nullable=False),
+    sqlite_autoincrement=True,  # a number is never given twice
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("collection", ForeignKey("collections.id"), nullable=False, index=True),
+    Column("model_digest", Blob(32), nullable=False),
+    Column("numeric_mode", String(64), nullable=False),
+    Column("key_fingerprint", Blob(16), nullable=False),
+    # Name of the keyed mask over the representations; empty: none.
+    Column("mask_id", String(64), nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("checksum", Blob(16), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("collection", ForeignKey("collections.id"), primary_key=True),
+    Column("item_id", String, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    # A tombstone keeps the id, its last revision and the sequence of the deletion.
+    Column("deleted", Boolean, nullable=False),
+    Column("owner_tag", Blob, nullable=False),
+    Column("sealed_size", BigInteger, nullable=False),
+    # Over all that the owner sent: equal content at an equal revision is the same write again.
+    Column("content_digest", Blob(16), nullable=False),
+    Column("checksum", Blob(16), nullable=False),
+    UniqueConstraint("collection", "sequence"),
+)
+
+ciphertexts = Table(
+    "ciphertexts",
+    metadata,
+    Column("collection", ForeignKey("collections.id"), primary_key=True),
+    Column("item_id", String, primary_key=True),
+    # Height and width 0: no cipher-image.
+    Column("height", Integer, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("nonce", Blob(16), nullable=False),
+    Column("pixels", Blob, nullable=False),
+    Column("sealed", Blob, nullable=False),
+    Column("checksum", Blob(16), nullable=False),
+)
+
+representations = Table(
+    "representations",
+    metadata,
+    Column("generation", ForeignKey("generations.id"), primary_key=True),
+    Column("item_id", String, primary_key=True),
+    # The item's sequence when this was computed: another one means that it is out of date.
+    Column("sequence", BigInteger, nullable=False),
+    # Little-endian float32 of a unit vector, or a packed code.
+    Column("data", Blob, nullable=False),
+    Column("checksum", Blob(16), nullable=False),
+    Index("representations_by_sequence", "generation", "sequence"),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("digest", Blob(32), primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    # JSON of the checkpoint's configuration.
+    Column("configuration", String, nullable=False),
+    Column("created_at_us", BigInteger, nullable=False),
+    Column("checksum", Blob(16), nullable=False),
+)

@@ -1,0 +1,72 @@
+import itertools
+
+import pytest
+
+from cipherlens.model.profile import CipherProfile
+from cipherlens.server.storage import collections
+from cipherlens.server.storage.database import Database
+from cipherlens.server.storage.records import CipherPixels, Kind, NewItem
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = Database(tmp_path / "data")
+    yield database
+    database.close()
+
+
+def make(database, name="v", kind=Kind.VECTOR):
+    """Make a collection with a generation that serves it."""
+    profile = None
+    if kind is Kind.CIPHER:
+        profile = CipherProfile(
+            scheme_version=1,
+            preparation_version=1,
+            height=8,
+            width=8,
+            block_size=8,
+            substituted_blocks=1,
+            scope="image",
+            key_fingerprint=b"k" * 16,
+        )
+    with database.write() as connection:
+        made = collections.create(
+            connection, name=name, kind=kind, dimension=2, bits=0, profile=profile
+        )
+        generation = collections.add_generation(
+            connection, made, model_digest=b"", numeric_mode="", dimension=2
+        )
+        collections.set_generations(connection, made, active=generation.id, shadow=None)
+        return collections.get(connection, name), generation
+
+
+def item(item_id, revision=1, content=b"12345678", sealed=b"", cipher=False):
+    pixels = CipherPixels(height=8, width=8, nonce=b"n" * 16, pixels=content * 24)
+    return NewItem(
+        item_id=item_id,
+        revision=revision,
+        owner_tag=b"tag",
+        sealed=sealed,
+        cipher=pixels if cipher else None,
+        content=b"" if cipher else content,
+        representation=content,
+    )
+
+
+@pytest.fixture
+def make_collection(database):
+    return lambda *args, **kwargs: make(database, *args, **kwargs)
+
+
+@pytest.fixture(scope="module")
+def new_collection(tmp_path_factory):
+    """Return a database and a function that makes another collection in it."""
+    database = Database(tmp_path_factory.mktemp("shared"))
+    numbers = itertools.count()
+    yield database, lambda: make(database, f"v{next(numbers)}")
+    database.close()
+
+
+@pytest.fixture(scope="session", name="item")
+def item_made():
+    return item

@@ -1,0 +1,29 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cipherlens.server.storage.checksum import agrees, checksum
+
+VALUES = st.one_of(st.binary(), st.text(), st.integers(-(2**63), 2**63 - 1))
+
+
+@given(st.lists(VALUES), st.lists(VALUES))
+def test_only_equal_lists_have_equal_checksums(one, other):
+    def typed(values):
+        return [(type(each), each) for each in values]
+
+    assert (checksum(*one) == checksum(*other)) == (typed(one) == typed(other))
+
+
+@given(st.lists(VALUES))
+def test_a_checksum_agrees_with_its_values_and_no_others(values):
+    assert agrees(checksum(*values), *values)
+    assert not agrees(checksum(*values), *values, b"")
+
+
+@given(st.lists(st.one_of(VALUES, st.none(), st.floats(), st.integers())))
+def test_whatever_a_damaged_row_holds_the_answer_is_no(values):
+    assert not agrees(b"x" * 16, *values)
+
+
+def test_text_that_is_no_text_compares():
+    assert not agrees(checksum("a"), b"\xff".decode(errors="surrogateescape"))

@@ -1,0 +1,271 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from cipherlens.server.errors import AlreadyExists, NotFound, StaleRevision
+from cipherlens.server.storage import collections, items, reading
+from cipherlens.server.storage.records import Computed, Damaged, Kind, StoredItem
+
+
+def put(database, made, batch):
+    collection, generation = made
+    with database.write() as connection:
+        current = collections.current(connection, collection)
+        return items.put(connection, current, generation, batch)
+
+
+def delete(database, made, ids):
+    with database.write() as connection:
+        current = collections.current(connection, made[0])
+        return items.delete_items(connection, current, ids)
+
+
+def changes(database, made, since=0):
+    with database.read() as connection:
+        return list(reading.changes_since(connection, *made, since))
+
+
+def fetched(database, made, ids):
+    with database.read() as connection:
+        return reading.fetched(connection, made[0], ids)
+
+
+def test_an_item_comes_back_as_it_went_in(database, make_collection, item):
+    made = make_collection()
+    put(database, made, [item("a", sealed=b"sealed"), item("b")])
+    found = fetched(database, made, ["b", "a", "c"])
+    assert set(found) == {"a", "b"}
+    assert (found["a"].sealed, found["a"].representation) == (b"sealed", b"12345678")
+    assert (found["a"].summary.owner_tag, found["a"].summary.sealed_size) == (b"tag", 6)
+    assert (found["b"].sealed, found["b"].cipher) == (b"", None)
+
+
+def test_a_cipher_image_comes_back_as_it_went_in(database, make_collection, item):
+    made = make_collection(kind=Kind.CIPHER)
+    wanted = item("a", sealed=b"s", cipher=True)
+    put(database, made, [wanted])
+    assert fetched(database, made, ["a"])["a"].cipher == wanted.cipher
+
+
+def test_sequences_are_taken_in_order_and_only_for_changes(database, make_collection, item):
+    made = make_collection()
+    assert put(database, made, [item("a"), item("b")]).sequence == 2
+    again = put(database, made, [item("b"), item("c"), item("a")])
+    assert (again.sequence, again.unchanged_count) == (3, 2)
+    assert [each.item_id for each in again.changes] == ["c"]
+    same = put(database, made, [item("a")])
+    assert (same.sequence, same.changes) == (3, ())
+    assert delete(database, made, ["b", "x"]).sequence == 4
+    assert [(c.sequence, c.item_id) for c in changes(database, made)] == [
+        (1, "a"),
+        (3, "c"),
+        (4, "b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("revision", "content"), [(5, b"other678"), (4, b"12345678"), (0, b"x" * 8)]
+)
+def test_a_revision_that_is_not_higher_is_stale_and_the_batch_stays_out(
+    database, make_collection, item, revision, content
+):
+    made = make_collection()
+    put(database, made, [item("a", revision=5)])
+    with pytest.raises(StaleRevision) as caught:
+        put(database, made, [item("new"), item("a", revision=revision, content=content)])
+    assert caught.value.metadata["stored"] == "5"
+    assert [each.item_id for each in changes(database, made)] == ["a"]
+
+
+def test_a_late_retry_does_not_raise_the_dead(database, make_collection, item):
+    made = make_collection()
+    put(database, made, [item("a", revision=3)])
+    delete(database, made, ["a"])
+    for revision in (1, 3):
+        with pytest.raises(StaleRevision, match="deleted"):
+            put(database, made, [item("a", revision=revision)])
+    put(database, made, [item("a", revision=4)])
+    assert set(fetched(database, made, ["a"])) == {"a"}
+
+
+def test_a_deletion_leaves_a_tombstone_and_no_ciphertext(database, make_collection, item):
+    made = make_collection()
+    put(database, made, [item("a", sealed=b"secret")])
+    assert delete(database, made, ["a"]).changes[0].representation is None
+    assert delete(database, made, ["a"]).changes == ()
+    assert fetched(database, made, ["a"]) == {}
+    (tombstone,) = changes(database, made)
+    assert (tombstone.item_id, tombstone.revision, tombstone.representation) == ("a", 1, None)
+    with database.read() as connection:
+        for table in ("ciphertexts", "representations"):
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0
+
+
+def test_the_content_is_what_was_sent_not_what_was_made_of_it(database, make_collection, item):
+    made = make_collection()
+    put(database, made, [item("a")])
+    sent = item("a")
+    rounded = type(sent)(
+        **{name: getattr(sent, name) for name in sent.__slots__ if name != "representation"},
+        representation=b"12345679",
+    )
+    assert put(database, made, [rounded]).unchanged_count == 1
+
+
+def test_pages_follow_each_other_in_the_order_of_utf8_bytes(database, make_collection, item):
+    made = make_collection()
+    ids = ["b", "a/1", "ä", "z", "\U0001f600", "B", "a", "\uffee"]
+    put(database, made, [item(each) for each in ids])
+    delete(database, made, ["b"])
+    found, after = [], ""
+    with database.read() as connection:
+        while page := reading.page(connection, made[0], after=after, size=3):
+            found += [each.item_id for each in page]
+            after = page[-1].item_id
+    assert found == sorted(set(ids) - {"b"}, key=str.encode)
+
+
+def test_more_ids_than_fit_into_a_statement(database, make_collection, item):
+    made = make_collection()
+    ids = [f"i{n}" for n in range(1201)]
+    assert len(put(database, made, [item(each) for each in ids]).changes) == 1201
+    assert put(database, made, [item(each) for each in ids]).unchanged_count == 1201
+    assert len(fetched(database, made, ids)) == 1201
+    assert len(delete(database, made, ids).changes) == 1201
+
+
+DAMAGE = {
+    "item row": "UPDATE items SET revision = revision + 1 WHERE item_id = 'a'",
+    "item tag": "UPDATE items SET owner_tag = x'00' WHERE item_id = 'a'",
+    "item type": "UPDATE items SET content_digest = 'text' WHERE item_id = 'a'",
+    "item null": "UPDATE items SET revision = 'nine' WHERE item_id = 'a'",
+    "ciphertext": "UPDATE ciphertexts SET sealed = x'00' WHERE item_id = 'a'",
+    "lost ciphertext": "DELETE FROM ciphertexts WHERE item_id = 'a'",
+    "representation": "UPDATE representations SET data = x'0011223344556677' WHERE item_id = 'a'",
+    "stale": "UPDATE representations SET sequence = 77 WHERE item_id = 'a'",
+    "lost representation": "DELETE FROM representations WHERE item_id = 'a'",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_damage_is_named_and_the_others_are_served_and_writing_again_mends(
+    database, make_collection, item, damage
+):
+    made = make_collection()
+    put(database, made, [item("a", sealed=b"s"), item("b", sealed=b"s")])
+    with database.write() as connection:
+        assert connection.execute(text(damage)).rowcount == 1
+    found = fetched(database, made, ["a", "b"])
+    assert isinstance(found["a"], Damaged)
+    assert isinstance(found["b"], StoredItem)
+    written = put(database, made, [item("a", sealed=b"s"), item("b", sealed=b"s")])
+    assert ([c.item_id for c in written.changes], written.unchanged_count) == (["a"], 1)
+    assert isinstance(fetched(database, made, ["a"])["a"], StoredItem)
+
+
+def test_a_cipher_image_without_its_representation_is_whole(database, make_collection, item):
+    made = make_collection(kind=Kind.CIPHER)
+    put(database, made, [item("a", cipher=True)])
+    with database.write() as connection:
+        connection.execute(text(DAMAGE["representation"]))
+    assert isinstance(fetched(database, made, ["a"])["a"], StoredItem)
+    assert [type(each) for each in changes(database, made)] == [Damaged]
+
+
+def test_a_damaged_id_stays_out_of_pages(database, make_collection, item):
+    made = make_collection()
+    put(database, made, [item("a"), item("b"), item("c")])
+    with database.write() as connection:
+        connection.execute(
+            text("UPDATE items SET item_id = CAST(x'62ff' AS TEXT) WHERE item_id = 'b'")
+        )
+    with database.read() as connection:
+        page = reading.page(connection, made[0], after="", size=10)
+        assert [each.item_id for each in page] == ["a", "c"]
+
+
+def test_a_representation_of_a_state_that_is_gone_is_not_stored(database, make_collection, item):
+    made = make_collection(kind=Kind.CIPHER)
+    put(database, made, [item("a", cipher=True), item("b", cipher=True), item("c", cipher=True)])
+    with database.write() as connection:
+        current = collections.current(connection, made[0])
+        shadow = collections.add_generation(
+            connection, current, model_digest=b"m" * 32, numeric_mode="x", dimension=2
+        )
+        collections.set_generations(
+            connection, current, active=current.active_generation, shadow=shadow.id
+        )
+    put(database, made, [item("a", revision=2, cipher=True)])
+    delete(database, made, ["b"])
+    rows = [Computed(item_id=i, sequence=n, data=b"87654321") for n, i in enumerate("abc", 1)]
+    with database.write() as connection:
+        current = collections.current(connection, made[0])
+        items.put_representations(connection, current, shadow, rows)
+        assert reading.count_represented(connection, shadow) == 1
+        lacking = reading.unrepresented(connection, current, shadow, after=0, limit=9)
+        assert [each.item_id for each in lacking] == ["a"]
+
+
+def test_representations_for_a_generation_that_was_dropped_are_not_stored(
+    database, make_collection, item
+):
+    made = make_collection(kind=Kind.CIPHER)
+    put(database, made, [item("a", cipher=True)])
+    with database.write() as connection:
+        current = collections.current(connection, made[0])
+        collections.set_generations(connection, current, active=None, shadow=None)
+        current = collections.current(connection, made[0])
+        items.put_representations(
+            connection, current, made[1], [Computed(item_id="a", sequence=1, data=b"x")]
+        )
+
+
+def test_a_name_is_taken_once_and_a_new_collection_has_new_numbers(database, make_collection):
+    first, generation = make_collection()
+    with pytest.raises(AlreadyExists):
+        make_collection()
+    with database.write() as connection:
+        collections.drop(connection, "v")
+    with pytest.raises(NotFound), database.read() as connection:
+        collections.current(connection, first)
+    second, new_generation = make_collection()
+    assert second.uuid != first.uuid
+    assert (second.id, new_generation.id) > (first.id, generation.id)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from("abcd"), st.integers(0, 3), st.sampled_from([None, b"x" * 8, b"y" * 8])
+    ),
+    max_size=25,
+)
+
+
+@given(STEPS)
+@settings(max_examples=25, deadline=None)
+def test_any_run_of_writes_and_deletes_leaves_what_a_dictionary_would(new_collection, item, steps):
+    database, make = new_collection
+    made = make()
+    model, alive = {}, set()
+    for item_id, revision, content in steps:
+        if content is None:
+            delete(database, made, [item_id])
+            alive.discard(item_id)
+            continue
+        stored = model.get(item_id)
+        same = stored == (revision, content) and item_id in alive
+        try:
+            put(database, made, [item(item_id, revision=revision, content=content)])
+        except StaleRevision:
+            assert stored is not None
+            assert revision <= stored[0]
+            assert not same
+            continue
+        assert same or stored is None or revision > stored[0]
+        model[item_id] = (revision, content)
+        alive.add(item_id)
+    found = fetched(database, made, list("abcd"))
+    assert {i: (f.summary.revision, f.representation) for i, f in found.items()} == {
+        i: model[i] for i in alive
+    }

@@ -1,0 +1,244 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from cipherlens.server.batching import EmbeddingQueue
+from cipherlens.server.call import Call
+from cipherlens.server.errors import CallCancelled, DeadlineExpired, QueueFull, Stopping
+
+
+class Network:
+    """A network whose row is the first pixel; it can be held up, and notes its batches."""
+
+    def __init__(self):
+        self.batches = []
+        self.free = threading.Event()
+        self.free.set()
+        self.begun = threading.Semaphore(0)
+        self.failure = None
+
+    def __call__(self, pixels):
+        self.batches.append(pixels)
+        self.begun.release()
+        assert self.free.wait(20)
+        if self.failure:
+            raise self.failure
+        return pixels.reshape(len(pixels), -1)[:, :1].astype(np.float32)
+
+
+@pytest.fixture
+def network():
+    return Network()
+
+
+@pytest.fixture
+def make_queue(network):
+    made = []
+
+    def make(max_batch=8, max_wait_s=0.0, max_waiting=64):
+        queue = EmbeddingQueue(
+            network, max_batch=max_batch, max_wait_s=max_wait_s, max_waiting=max_waiting
+        )
+        made.append(queue)
+        return queue
+
+    yield make
+    network.free.set()
+    for queue in made:
+        queue.close()
+
+
+def images(*values, shape=(2, 3, 3)):
+    return [np.full(shape, value, np.uint8) for value in values]
+
+
+class Asking:
+    """A thread that asks a queue, and what became of it."""
+
+    def __init__(self, queue, wanted, call=None, urgent=True):
+        self.rows = self.error = None
+        self._thread = threading.Thread(
+            target=self._run, args=(queue, wanted, call or Call(), urgent)
+        )
+        self._thread.start()
+
+    def _run(self, queue, wanted, call, urgent):
+        try:
+            self.rows = queue.embed(wanted, call, urgent=urgent)
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            self.error = error
+
+    def done(self):
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+        return self
+
+
+def entered(queue, count):
+    """Wait until so many images wait."""
+    with queue._changed:
+        assert queue._changed.wait_for(lambda: len(queue._urgent) + len(queue._bulk) >= count, 20)
+
+
+def hold_up(network, queue):
+    """Have the network at work on one image until `network.free` is set."""
+    network.free.clear()
+    first = Asking(queue, images(0))
+    assert network.begun.acquire(timeout=20)
+    return first
+
+
+def test_rows_come_back_in_the_order_of_the_images(make_queue):
+    rows = make_queue(max_batch=4).embed(images(*range(11)), Call(), urgent=False)
+    assert rows.shape == (11, 1)
+    assert rows[:, 0].tolist() == list(range(11))
+
+
+def test_many_callers_each_get_their_own(make_queue):
+    queue = make_queue(max_batch=7, max_waiting=1000)
+    callers = [Asking(queue, images(i, i + 1, i + 2), urgent=i % 2 == 0) for i in range(40)]
+    for i, caller in enumerate(callers):
+        assert caller.done().rows[:, 0].tolist() == [i, i + 1, i + 2]
+
+
+def test_images_of_many_calls_go_through_together(make_queue, network):
+    queue = make_queue(max_batch=8)
+    first = hold_up(network, queue)
+    callers = [Asking(queue, images(i)) for i in range(1, 9)]
+    entered(queue, 8)
+    network.free.set()
+    for caller in (first, *callers):
+        caller.done()
+    assert [len(each) for each in network.batches] == [1, 8]
+
+
+def test_a_batch_has_one_shape(make_queue, network):
+    queue = make_queue()
+    mixed = [*images(1), *images(2, shape=(3, 2, 3)), *images(3), *images(4, shape=(3, 2, 3))]
+    assert queue.embed(mixed, Call(), urgent=True)[:, 0].tolist() == [1, 2, 3, 4]
+    assert {each.shape[1:] for each in network.batches} == {(2, 3, 3), (3, 2, 3)}
+
+
+def test_an_expired_call_is_dropped_before_inference(make_queue, network):
+    queue = make_queue()
+    first = hold_up(network, queue)
+    late = Asking(queue, images(7), Call(expires_at=time.monotonic()))
+    entered(queue, 1)
+    network.free.set()
+    assert isinstance(late.done().error, DeadlineExpired)
+    first.done()
+    assert len(network.batches) == 1
+
+
+def test_a_cancelled_call_is_dropped_before_inference(make_queue, network):
+    queue = make_queue()
+    first = hold_up(network, queue)
+    active = [True]
+    gone = Asking(queue, images(7), Call(is_active=lambda: active[0]))
+    other = Asking(queue, images(8))
+    entered(queue, 2)
+    active[0] = False
+    network.free.set()
+    assert isinstance(gone.done().error, CallCancelled)
+    assert other.done().rows[:, 0].tolist() == [8]
+    first.done()
+    assert sum(len(each) for each in network.batches) == 2
+
+
+def test_a_full_queue_answers_at_once_and_takes_none_of_them(make_queue, network):
+    queue = make_queue(max_waiting=4)
+    first = hold_up(network, queue)
+    waiting = Asking(queue, images(1, 2, 3))
+    entered(queue, 3)
+    with pytest.raises(QueueFull) as caught:
+        queue.embed(images(4, 5), Call(), urgent=True)
+    assert caught.value.metadata == {"limit": "4", "value": "5"}
+    fits = Asking(queue, images(4))
+    entered(queue, 4)
+    network.free.set()
+    assert waiting.done().rows[:, 0].tolist() == [1, 2, 3]
+    assert fits.done().rows[:, 0].tolist() == [4]
+    first.done()
+
+
+def test_a_closed_queue_finishes_what_waits_and_refuses_what_comes(make_queue, network):
+    queue = make_queue()
+    first = hold_up(network, queue)
+    waiting = Asking(queue, images(1, 2))
+    entered(queue, 2)
+    closing = threading.Thread(target=queue.close)
+    closing.start()
+    network.free.set()
+    closing.join(20)
+    assert waiting.done().rows[:, 0].tolist() == [1, 2]
+    first.done()
+    with pytest.raises(Stopping):
+        queue.embed(images(3), Call(), urgent=True)
+
+
+def test_a_failing_network_fails_its_callers_and_works_on(make_queue, network):
+    queue = make_queue(max_batch=2)
+    network.failure = RuntimeError("out of memory")
+    with pytest.raises(RuntimeError, match="out of memory"):
+        queue.embed(images(1, 2, 3, 4), Call(), urgent=False)
+    network.failure = None
+    assert queue.embed(images(5), Call(), urgent=False)[0, 0] == 5
+
+
+def test_the_rest_of_a_failed_call_is_not_computed():
+    told = threading.Event()
+    seen = []
+
+    def embed(pixels):
+        seen.append(int(pixels.flat[0]))
+        if len(seen) == 1:
+            raise RuntimeError("once")
+        assert told.wait(20)
+        return np.zeros((1, 1), np.float32)
+
+    queue = EmbeddingQueue(embed, max_batch=1, max_wait_s=0.0, max_waiting=8)
+    failing = Asking(queue, images(*range(1, 9)))
+    assert isinstance(failing.done().error, RuntimeError)
+    told.set()
+    queue.close()
+    assert len(seen) <= 2
+
+
+def test_a_network_that_loses_rows_is_found_out(make_queue):
+    queue = EmbeddingQueue(
+        lambda p: np.zeros((len(p) - 1, 1), np.float32), max_batch=4, max_wait_s=0.0, max_waiting=8
+    )
+    try:
+        with pytest.raises(RuntimeError, match="rows"):
+            queue.embed(images(1, 2), Call(), urgent=True)
+    finally:
+        queue.close()
+
+
+def test_bulk_work_gets_its_turn_in_a_storm_of_queries_of_another_shape(make_queue, network):
+    queue = make_queue(max_batch=1)
+    first = hold_up(network, queue)
+    bulk = Asking(queue, images(99, shape=(3, 2, 3)), urgent=False)
+    entered(queue, 1)
+    storm = [Asking(queue, images(i)) for i in range(12)]
+    entered(queue, 13)
+    network.free.set()
+    for each in (first, bulk, *storm):
+        each.done()
+    place = [batch.shape[1:] for batch in network.batches].index((3, 2, 3))
+    assert 1 < place <= 5
+
+
+def test_queries_go_before_bulk_work(make_queue, network):
+    queue = make_queue(max_batch=1)
+    first = hold_up(network, queue)
+    bulk = Asking(queue, images(50, 51), urgent=False)
+    entered(queue, 2)
+    query = Asking(queue, images(60))
+    entered(queue, 3)
+    network.free.set()
+    for each in (first, bulk, query):
+        each.done()
+    assert [int(each.flat[0]) for each in network.batches] == [0, 60, 50, 51]

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from cipherlens.server.config import Limits, Role, ServerConfig
+
+HERE = Path("data")
+
+
+def test_the_default_listens_on_this_machine_only_and_holds_no_key():
+    config = ServerConfig(data_dir=HERE)
+    assert config.listen.startswith("127.0.0.1:")
+    assert (config.role, config.keyring) == (Role.CLOUD, None)
+
+
+@pytest.mark.parametrize("role", ["cloud", "owner", "all"])
+def test_roles_may_be_given_by_name(role):
+    keyring = None if role == "cloud" else HERE / "keyring"
+    config = ServerConfig(data_dir=HERE, role=role, keyring=keyring)
+    assert (config.role.has_cloud, config.role.has_owner) == (role != "owner", role != "cloud")
+
+
+def test_a_passphrase_is_not_shown():
+    config = ServerConfig(data_dir=HERE, role=Role.OWNER, keyring=HERE, passphrase="hidden")
+    assert "hidden" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"keyring": HERE}, "the cloud never holds keys"),
+        ({"role": Role.OWNER}, "keyring: the role owner needs one"),
+        ({"role": Role.ALL}, "keyring: the role all needs one"),
+        ({"role": "both"}, "both"),
+        ({"listen": "50051"}, "listen must be"),
+        ({"listen": ":50051"}, "listen must be"),
+        ({"listen": "::1:50051"}, "listen must be"),
+        ({"listen": "localhost:65536"}, "at most 65535"),
+        ({"listen": "unix:"}, "listen must be"),
+        ({"max_batch": 0}, "max_batch"),
+        ({"max_wait_s": -1}, "max_wait_s"),
+        ({"grace_s": -1}, "grace_s"),
+        ({"max_waiting_images": 1023}, "max_waiting_images must hold a batch of 1024"),
+    ],
+)
+def test_what_cannot_be_is_refused(settings, text):
+    with pytest.raises(ValueError, match=text):
+        ServerConfig(data_dir=HERE, **settings)
+
+
+@pytest.mark.parametrize("listen", ["localhost:0", "[::1]:50051", "unix:socket", "0.0.0.0:1"])
+def test_ways_to_listen(listen):
+    assert ServerConfig(data_dir=HERE, listen=listen).listen == listen
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, 2**31])
+def test_a_limit_is_a_whole_number_that_travels(value):
+    with pytest.raises(ValueError, match=r"limits\.max_k must be a whole number"):
+        Limits(max_k=value)
+
+
+def test_a_sealed_original_fits_into_a_message():
+    with pytest.raises(ValueError, match="max_sealed_bytes must fit"):
+        Limits(max_message_bytes=100, max_sealed_bytes=101)
