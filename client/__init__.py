@@ -25,44 +25,50 @@ The hash pipeline, by the names of the six functions of the DLHEIR paper (sectio
 `encoder` is whatever makes codes of pictures; `pack_bits` packs its bits for the wire.
 """
 
-from cipherlens.client.channel import Deadlines
-from cipherlens.client.client import Client
-from cipherlens.client.collection import (
-    Collection,
-    Generation,
-    IndexStatus,
-    Kind,
-    Limits,
-    Model,
-    Profile,
-    ServerInfo,
-)
-from cipherlens.client.encryption_client import EncryptionClient, KeyInfo
-from cipherlens.client.errors import (
-    AlreadyExists,
-    Cancelled,
-    CipherLensError,
-    DataLoss,
-    DeadlineExceeded,
-    FailedPrecondition,
-    InvalidArgument,
-    NotFound,
-    PermissionDenied,
-    ResourceExhausted,
-    ServerFailure,
-    Unauthenticated,
-    Unavailable,
-    Unimplemented,
-    UnreadableAnswer,
-)
-from cipherlens.client.features import pack_bits
-from cipherlens.client.folder import FolderIndexer, index_folder
-from cipherlens.client.indexing import IndexResult
-from cipherlens.client.item import Fetched, Hit, Hits, Item, ItemState, ItemSummary
-from cipherlens.client.picture import EncryptedPicture, Picture, Place, PreparedPicture
-from cipherlens.client.searching import SearchOptions
-from cipherlens.client.tally import FolderReport, Progress, Waiting
-from cipherlens.client.walk import Skipped
+# Names are loaded when they are first used: `cipherlens serve` lives in this package too, and the
+# process of a cloud server must never load the code of keys.
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cipherlens.client.channel import Deadlines
+    from cipherlens.client.client import Client
+    from cipherlens.client.collection import (
+        Collection,
+        Generation,
+        IndexStatus,
+        Kind,
+        Limits,
+        Model,
+        Profile,
+        ServerInfo,
+    )
+    from cipherlens.client.encryption_client import EncryptionClient, KeyInfo
+    from cipherlens.client.errors import (
+        AlreadyExists,
+        Cancelled,
+        CipherLensError,
+        DataLoss,
+        DeadlineExceeded,
+        FailedPrecondition,
+        InvalidArgument,
+        NotFound,
+        PermissionDenied,
+        ResourceExhausted,
+        ServerFailure,
+        Unauthenticated,
+        Unavailable,
+        Unimplemented,
+        UnreadableAnswer,
+    )
+    from cipherlens.client.features import pack_bits
+    from cipherlens.client.folder import FolderIndexer, index_folder
+    from cipherlens.client.indexing import IndexResult
+    from cipherlens.client.item import Fetched, Hit, Hits, Item, ItemState, ItemSummary
+    from cipherlens.client.picture import EncryptedPicture, Picture, Place, PreparedPicture
+    from cipherlens.client.searching import SearchOptions
+    from cipherlens.client.tally import FolderReport, Progress, Waiting
+    from cipherlens.client.walk import Skipped
 
 __all__ = [
     "AlreadyExists",
@@ -112,3 +118,36 @@ __all__ = [
     "index_folder",
     "pack_bits",
 ]
+
+_HOMES = {
+    "channel": "Deadlines",
+    "client": "Client",
+    "collection": "Collection Generation IndexStatus Kind Limits Model Profile ServerInfo",
+    "encryption_client": "EncryptionClient KeyInfo",
+    "errors": "AlreadyExists Cancelled CipherLensError DataLoss DeadlineExceeded "
+    "FailedPrecondition InvalidArgument NotFound PermissionDenied ResourceExhausted "
+    "ServerFailure Unauthenticated Unavailable Unimplemented UnreadableAnswer",
+    "features": "pack_bits",
+    "folder": "FolderIndexer index_folder",
+    "indexing": "IndexResult",
+    "item": "Fetched Hit Hits Item ItemState ItemSummary",
+    "picture": "EncryptedPicture Picture Place PreparedPicture",
+    "searching": "SearchOptions",
+    "tally": "FolderReport Progress Waiting",
+    "walk": "Skipped",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """Return a public name from the module it is defined in."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """Return the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

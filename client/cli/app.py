@@ -4,23 +4,15 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 
-from cipherlens.client.cli import (
-    collection,
-    files,
-    index,
-    item,
-    keys,
-    model,
-    search,
-    serve,
-    training,
-)
 from cipherlens.client.cli.failure import INTERRUPTED, SUCCESS, USAGE, describe, report
+
+HELP = "Find images among encrypted images: the server ranks ciphertext and never holds a key."
 
 EPILOG = """
 A first round, from keys to hits:
@@ -49,18 +41,42 @@ Environment:
   CIPHERLENS_TRACEBACK   1 shows the traceback of a failure
 """
 
-app = typer.Typer(
-    name="cipherlens",
-    help="Find images among encrypted images: the server ranks ciphertext and never holds a key.",
-    epilog=EPILOG,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for group in (keys, files, training, serve, collection, model, index, search, item):
-    group.add_to(app)
+# The module of every command, in the order of the help. A command loads its own module only: it is
+# quicker, and `serve` must not load the code of keys that its neighbours use.
+_HOMES = {
+    "keys": "keys",
+    "encrypt": "files",
+    "decrypt": "files",
+    "train": "training",
+    "evaluate": "training",
+    "serve": "serve",
+    "collection": "collection",
+    "model": "model",
+    "index": "index",
+    "search": "search",
+    "item": "item",
+}
+
+
+def program(words: Sequence[str]) -> typer.Typer:
+    """Return the program with the command that the words name, or with all if they name none."""
+    command = next((word for word in words if not word.startswith("-")), "")
+    made = typer.Typer(
+        name="cipherlens",
+        help=HELP,
+        epilog=EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        callback=_root,
+    )
+    homes = [_HOMES[command]] if command in _HOMES else list(dict.fromkeys(_HOMES.values()))
+    for home in homes:
+        import_module(f"cipherlens.client.cli.{home}").add_to(made)
+    return made
+
 
 # Every usage error of the option parser is one of these; typer names only some of its subclasses.
 _ParserError: Any = next(
@@ -75,14 +91,13 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def root(
+def _root(
     _version: Annotated[
         bool,
         typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Find images among encrypted images: the server ranks ciphertext and never holds a key."""
+    """Take the options that stand before a command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     _quieten()
     try:
-        outcome = app(words, prog_name="cipherlens", standalone_mode=False)
+        outcome = program(words)(words, prog_name="cipherlens", standalone_mode=False)
     except _ParserError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help
             typer.echo(str(error), err=True)

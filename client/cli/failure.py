@@ -7,12 +7,6 @@ import typer
 
 from cipherlens.client.cli.console import json_text
 from cipherlens.client.errors import CipherLensError, DeadlineExceeded, NotFound, Unavailable
-from cipherlens.crypto.errors import (
-    CryptoError,
-    KeyringPassphraseError,
-    KeyringPermissionError,
-    UnknownKey,
-)
 
 SUCCESS = 0
 FAILURE = 1
@@ -66,7 +60,7 @@ def describe(error: Exception) -> Failure:
         return Failure(message=error.message, hint=error.hint, exit_code=error.exit_code)
     if isinstance(error, CipherLensError):
         return _of_server(error)
-    if isinstance(error, CryptoError):
+    if type(error).__module__ == "cipherlens.crypto.errors":
         return _of_crypto(error)
     if isinstance(error, ModuleNotFoundError):
         return _of_module(error)
@@ -106,8 +100,11 @@ def _of_server(error: CipherLensError) -> Failure:
     return Failure(message=error.message, hint=hint, exit_code=exit_code, details=details)
 
 
-def _of_crypto(error: CryptoError) -> Failure:
+def _of_crypto(error: Exception) -> Failure:
     """Return what to tell of keys, cipher-images and seals."""
+    # Loaded by whoever raised it: a cloud server's process never comes here.
+    from cipherlens.crypto import KeyringPassphraseError, KeyringPermissionError, UnknownKey
+
     exit_code, hint = FAILURE, ""
     if isinstance(error, UnknownKey):
         exit_code = NOT_FOUND

@@ -10,7 +10,6 @@ import typer
 
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli.options import Device, MaybeKeyringPath, PassphraseFile
-from cipherlens.client.cli.passphrase import keyring_passphrase
 
 
 class Role(StrEnum):
@@ -47,8 +46,8 @@ def serve(
     """Run the server.
 
     It prints one line when it listens, logs to standard error, and stops in good order on Ctrl-C
-    or SIGTERM. There is no encryption of
-    the connection: listen on an address that only trusted machines reach.
+    or SIGTERM. There is no encryption of the connection: listen on an address that only trusted
+    machines reach.
 
     \b
     Examples:
@@ -60,7 +59,12 @@ def serve(
     from cipherlens.server.config import Role as ServerRole
     from cipherlens.server.config import ServerConfig
 
-    passphrase = None if keyring is None else keyring_passphrase(keyring, passphrase_file)
+    passphrase = None
+    if keyring is not None:
+        # Only for an owner: a cloud server's process never loads the code of keys.
+        from cipherlens.client.cli.passphrase import keyring_passphrase
+
+        passphrase = keyring_passphrase(keyring, passphrase_file)
     config = ServerConfig(
         data_dir=data_dir,
         role=ServerRole(role.value),

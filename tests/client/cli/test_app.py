@@ -82,7 +82,7 @@ def test_a_bug_shows_no_traceback_unless_asked(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(app, "app", fail)
+    monkeypatch.setattr(app, "program", lambda _words: fail)
     outcome = run("keys", "show", tmp_path)
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.startswith("cipherlens: unexpected RuntimeError: a bug")
@@ -95,7 +95,7 @@ def test_an_interruption_is_130(run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(app, "app", interrupt)
+    monkeypatch.setattr(app, "program", lambda _words: interrupt)
     assert run("keys", "show", "x").code == 130
 
 
