@@ -8,12 +8,12 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from cipherlens.model.config import NetworkConfig, record
+from cipherlens.model.config import HashNetworkConfig, NetworkConfig, record
 from cipherlens.model.errors import CheckpointError
 from cipherlens.model.fields import check_choice, check_names, check_table
 from cipherlens.model.profile import CipherProfile
@@ -21,8 +21,15 @@ from cipherlens.model.profile import CipherProfile
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from cipherlens.model.hash_network import HashNetwork
     from cipherlens.model.networks import EndToEndNetwork
 
+_Network = TypeVar("_Network", "EndToEndNetwork", "HashNetwork")
+
+ARCHITECTURES: Mapping[str, type[NetworkConfig | HashNetworkConfig]] = {
+    "e2e": NetworkConfig,
+    "hash": HashNetworkConfig,
+}
 FORMAT_VERSION = 1
 MAX_FILE_BYTES = 4 * 2**30
 MAX_HEADER_BYTES = 16 * 2**20
@@ -33,19 +40,25 @@ METADATA_KEY = "cipherlens"
 class CheckpointConfiguration:
     """What a checkpoint says about its network.
 
-    `profile` describes the cipher-images it was trained on; None for a network of plain images.
-    `training` holds JSON-able facts (settings, epochs, data, class names) and `numeric_mode` the
-    arithmetic of the training, "fp32" or "bf16".
+    `architecture` is "e2e" with a NetworkConfig or "hash" with a HashNetworkConfig. `profile`
+    describes the cipher-images it was trained on; None for a network of plain images, which every
+    hash network is. `training` holds JSON-able facts (settings, epochs, data, class names) and
+    `numeric_mode` the arithmetic of the training, "fp32" or "bf16".
     """
 
-    network: NetworkConfig
+    network: NetworkConfig | HashNetworkConfig
     profile: CipherProfile | None
     training: Mapping[str, Any] = field(default_factory=dict)
     numeric_mode: str = "fp32"
     architecture: str = "e2e"
 
     def __post_init__(self) -> None:
-        check_choice("architecture", self.architecture, ("e2e",))
+        check_choice("architecture", self.architecture, ARCHITECTURES)
+        if not isinstance(self.network, ARCHITECTURES[self.architecture]):
+            raise TypeError(
+                f"network of the architecture {self.architecture} must be a "
+                f"{ARCHITECTURES[self.architecture].__name__}, got {self.network!r}"
+            )
         check_choice("numeric_mode", self.numeric_mode, ("fp32", "bf16"))
         check_table("training", self.training)
         if self.profile is not None:
@@ -78,10 +91,11 @@ class CheckpointConfiguration:
                     f"checkpoint format version {version!r} is not {FORMAT_VERSION}"
                 )
             check_names("checkpoint", document, [*cls.__dataclass_fields__])
-            profile = document["profile"]
+            profile, architecture = document["profile"], document["architecture"]
+            check_choice("architecture", architecture, ARCHITECTURES)
             return cls(
-                architecture=document["architecture"],
-                network=record(NetworkConfig, "network", document["network"]),
+                architecture=architecture,
+                network=record(ARCHITECTURES[architecture], "network", document["network"]),
                 profile=None if profile is None else CipherProfile.from_dict(profile),
                 training=document["training"],
                 numeric_mode=document["numeric_mode"],
@@ -119,7 +133,9 @@ def read_configuration(source: Path | bytes) -> CheckpointConfiguration:
     return _configuration(source if isinstance(source, bytes) else _head(source))
 
 
-def save(path: Path, network: "EndToEndNetwork", configuration: CheckpointConfiguration) -> None:
+def save(
+    path: Path, network: "EndToEndNetwork | HashNetwork", configuration: CheckpointConfiguration
+) -> None:
     """Write a checkpoint so that a crash leaves the old file or the new, never a mix."""
     from safetensors.torch import save as serialise
 
@@ -128,34 +144,36 @@ def save(path: Path, network: "EndToEndNetwork", configuration: CheckpointConfig
 
 
 def load_network(source: Path | bytes) -> "EndToEndNetwork":
-    """Return the network in a checkpoint, in evaluation mode on the CPU.
+    """Return the network in a checkpoint of architecture "e2e", in evaluation mode on the CPU.
 
     Raises:
-        CheckpointError: if the file is damaged, of another format version, too large, or its
-            tensors are not the ones of its configuration or not finite.
+        CheckpointError: if the file is damaged, of another format version or architecture, too
+            large, or its tensors are not the ones of its configuration or not finite.
         OSError: if the file cannot be read.
     """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load as deserialise
-
     from cipherlens.model.networks import EndToEndNetwork
 
     data = _data(source)
-    configuration = _configuration(data)
-    try:
-        # On the meta device nothing is allocated: what a file claims costs no memory by itself.
-        with torch.device("meta"):
-            network = EndToEndNetwork(configuration.network)
-        tensors = deserialise(data)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(f"checkpoint weights are damaged: {error}") from error
-    _check_tensors(_state(network), tensors)
-    if any(name not in tensors for name, _ in network.named_buffers()):
-        # What a network computes when it is built and no file holds exists only in a real one.
-        network = EndToEndNetwork(configuration.network)
-    network.load_state_dict(tensors, assign=True)
-    return network.eval()
+    config = _configuration(data).network
+    if not isinstance(config, NetworkConfig):
+        raise CheckpointError("this is a hash network: it makes codes of plain images, no vectors")
+    return _restored(data, lambda: EndToEndNetwork(config))
+
+
+def load_hash_network(source: Path | bytes) -> "HashNetwork":
+    """Return the network in a checkpoint of architecture "hash", in evaluation mode on the CPU.
+
+    Raises:
+        CheckpointError: as `load_network` does.
+        OSError: if the file cannot be read.
+    """
+    from cipherlens.model.hash_network import HashNetwork
+
+    data = _data(source)
+    config = _configuration(data).network
+    if not isinstance(config, HashNetworkConfig):
+        raise CheckpointError("this is no hash network: it makes vectors, no codes")
+    return _restored(data, lambda: HashNetwork(config))
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -173,8 +191,35 @@ def replace_file(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
-def _check_geometry(network: NetworkConfig, profile: CipherProfile) -> None:
-    """Raise ValueError unless the network's sizes are the cipher-images'."""
+def _restored(data: bytes, build: Callable[[], _Network]) -> _Network:
+    """Return the network that build makes, with the weights in a checkpoint's bytes.
+
+    Raises:
+        CheckpointError: if they are damaged or not the network's.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load as deserialise
+
+    try:
+        # On the meta device nothing is allocated: what a file claims costs no memory by itself.
+        with torch.device("meta"):
+            network = build()
+        tensors = deserialise(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"checkpoint weights are damaged: {error}") from error
+    _check_tensors(_state(network), tensors)
+    if any(name not in tensors for name, _ in network.named_buffers()):
+        # What a network computes when it is built and no file holds exists only in a real one.
+        network = build()
+    network.load_state_dict(tensors, assign=True)
+    return network.eval()
+
+
+def _check_geometry(network: NetworkConfig | HashNetworkConfig, profile: CipherProfile) -> None:
+    """Raise ValueError unless the network reads cipher-images and their sizes are its own."""
+    if isinstance(network, HashNetworkConfig):
+        raise ValueError("a hash network reads plain images: its profile must be None")
     pairs = [("height", "height"), ("width", "width")]
     if network.backbone == "vit":
         pairs.append(("patch_size", "block_size"))
@@ -215,7 +260,7 @@ def _configuration(data: bytes) -> CheckpointConfiguration:
     return CheckpointConfiguration.from_json(text)
 
 
-def _state(network: "EndToEndNetwork") -> dict[str, "Tensor"]:
+def _state(network: "EndToEndNetwork | HashNetwork") -> dict[str, "Tensor"]:
     return network.state_dict()
 
 

@@ -50,8 +50,7 @@ class NetworkConfig:
     classes: int = 100
 
     def __post_init__(self) -> None:
-        if not isinstance(self.backbone, str) or not BACKBONE_NAME.fullmatch(self.backbone):
-            raise ValueError(f"backbone must be 'vit' or a timm name, got {self.backbone!r}")
+        _check_backbone("vit", self.backbone)
         check_integer("width", self.width, 1, 2**12)
         check_integer("height", self.height, 1, self.width)
         check_integer("patch_size", self.patch_size, 1, self.height)
@@ -68,6 +67,36 @@ class NetworkConfig:
         check_number("drop_path", self.drop_path, 0, 0.9)
         check_choice("positions", self.positions, ("learned", "none"))
         check_integer("feature_dim", self.feature_dim, 1, 8192)
+        check_integer("classes", self.classes, 1, 2**20)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HashNetworkConfig:
+    """A backbone and the hash layer of DLHEIR section 3.3.2; the defaults are the paper's.
+
+    `backbone` is "dlheir", the paper's shortened DenseNet201, or the name of a timm architecture:
+    "densenet201" is what the paper calls the original CNN. Bit i of a code is 1 where activation
+    i reaches `threshold`, which the paper leaves open. `height` x `width` is the size of the
+    prepared plain images, landscape where the sides differ.
+
+    Raises:
+        ValueError: if a field is out of range.
+        TypeError: if a field has the wrong type.
+    """
+
+    backbone: str = "dlheir"
+    bits: int = 48
+    threshold: float = 0.5
+    height: int = 384
+    width: int = 384
+    classes: int = 100
+
+    def __post_init__(self) -> None:
+        _check_backbone("dlheir", self.backbone)
+        check_integer("bits", self.bits, 1, 4096)
+        check_number("threshold", self.threshold, 0.001, 0.999)
+        check_integer("width", self.width, 1, 2**12)
+        check_integer("height", self.height, 1, self.width)
         check_integer("classes", self.classes, 1, 2**20)
 
 
@@ -208,3 +237,9 @@ def record(kind: type[_Record], name: str, values: object) -> _Record:
     table = check_table(name, values)
     check_names(name, table, [each.name for each in fields(cast("Any", kind))])
     return kind(**table)
+
+
+def _check_backbone(own: str, backbone: object) -> None:
+    """Raise ValueError unless backbone is our `own` or can be the name of a timm architecture."""
+    if not isinstance(backbone, str) or not BACKBONE_NAME.fullmatch(backbone):
+        raise ValueError(f"backbone must be {own!r} or a timm name, got {backbone!r}")

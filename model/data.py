@@ -35,7 +35,8 @@ class PreparedImages:
     """Prepared plain images, each (h, w, 3) uint8 in one of two orientations, and their classes.
 
     `names` are the paths within the folder, with forward slashes. `skipped` pairs the names of
-    files that could not be read with the reason.
+    files that could not be read with the reason. `held_out`, (n,) bool, marks the images that the
+    data's makers set aside for tests; None where they left that to the user.
     """
 
     images: tuple[Pixels, ...]
@@ -45,6 +46,7 @@ class PreparedImages:
     height: int
     width: int
     skipped: tuple[tuple[str, str], ...] = ()
+    held_out: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -57,14 +59,17 @@ class PreparedImages:
             images=tuple(self.images[index] for index in indices),
             labels=self.labels[indices],
             names=tuple(self.names[index] for index in indices),
+            held_out=None if self.held_out is None else self.held_out[indices],
         )
 
     def digest(self) -> str:
-        """Return 64 hex digits that change with any name, class, size or pixel."""
+        """Return 64 hex digits that change with any name, class, size, pixel or held-out mark."""
         digest = hashlib.sha256(f"{self.height}x{self.width}\n".encode())
         for name, label, image in zip(self.names, self.labels, self.images, strict=True):
             digest.update(f"{name}\n{self.class_names[label]}\n{image.shape}\n".encode())
             digest.update(image.tobytes())
+        if self.held_out is not None:
+            digest.update(self.held_out.tobytes())
         return digest.hexdigest()
 
 
@@ -133,6 +138,25 @@ def load_prepared(
         height=parameters.height,
         width=parameters.width,
         skipped=tuple(skipped),
+    )
+
+
+def split_images(images: PreparedImages, config: SplitConfig) -> Split:
+    """Return the split by the configured shares; where images are held out, they are the test part.
+
+    The share for tests then has no say, and the share for validation is of the other images.
+
+    Raises:
+        DataError: if a class has too few images to give the training two.
+    """
+    if images.held_out is None:
+        return split(images.labels, config)
+    rest = np.flatnonzero(~images.held_out)
+    parts = split(images.labels[rest], replace(config, test=0.0))
+    return Split(
+        train=rest[parts.train],
+        validation=rest[parts.validation],
+        test=np.flatnonzero(images.held_out),
     )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
 from cipherlens.model.checkpoint import Checkpoint, CheckpointConfiguration, load_network
-from cipherlens.model.networks import to_input
+from cipherlens.model.networks import check_pixels, to_input
 from cipherlens.model.precision import autocast, resolve_device, resolve_precision
 from cipherlens.model.profile import CipherProfile
 
@@ -45,7 +45,7 @@ class Embedder:
     @property
     def dimension(self) -> int:
         """The length of a vector."""
-        return self.configuration.network.feature_dim
+        return self._network.config.feature_dim
 
     @property
     def digest(self) -> str:
@@ -67,7 +67,7 @@ class Embedder:
             TypeError: if pixels is no uint8 array.
             ValueError: if its shape is not the network's size in one of the orientations.
         """
-        self._check(pixels)
+        check_pixels(pixels, self.configuration.network.height, self.configuration.network.width)
         vectors = np.empty((len(pixels), self.dimension), dtype=np.float32)
         for start in range(0, len(pixels), MAX_BATCH):
             batch = slice(start, start + MAX_BATCH)
@@ -80,14 +80,3 @@ class Embedder:
             features = self._network(to_input(pixels, self._device))
         vectors: NDArray[np.float32] = normalize(features.float()).cpu().numpy()
         return vectors
-
-    def _check(self, pixels: NDArray[np.uint8]) -> None:
-        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
-            raise TypeError("pixels must be an array of uint8")
-        height, width = self.configuration.network.height, self.configuration.network.width
-        fitting = ((height, width, 3), (width, height, 3))
-        if pixels.ndim != 4 or pixels.shape[1:] not in fitting:
-            raise ValueError(
-                f"pixels must have the shape (n, {height}, {width}, 3) or "
-                f"(n, {width}, {height}, 3), got {pixels.shape}"
-            )

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from cipherlens.model.checkpoint import load_network, read_configuration
 from cipherlens.model.config import SplitConfig, record
-from cipherlens.model.data import PARTS, PreparedImages, by_shape, split
+from cipherlens.model.data import PARTS, PreparedImages, by_shape, split_images
 from cipherlens.model.encryption import Encryptor
 from cipherlens.model.errors import CheckpointError, DataError
 from cipherlens.model.fields import check_choice
@@ -105,7 +105,7 @@ def evaluate_checkpoint(
         raise DataError(
             f"this is not the data of the training: digest {data.digest()} is not {digest}"
         )
-    chosen = data.take(getattr(split(data.labels, config), part))
+    chosen = data.take(getattr(split_images(data, config), part))
     return evaluate(load_network(source).to(target), chosen, encryptor, precision=precision)
 
 

@@ -47,6 +47,23 @@ def to_input(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
     return images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
+def check_pixels(pixels: NDArray[np.uint8], height: int, width: int) -> None:
+    """Pass if pixels are (n, height, width, 3) uint8 images or (n, width, height, 3).
+
+    Raises:
+        TypeError: if pixels is no uint8 array.
+        ValueError: if it has another shape.
+    """
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+        raise TypeError("pixels must be an array of uint8")
+    fitting = ((height, width, 3), (width, height, 3))
+    if pixels.ndim != 4 or pixels.shape[1:] not in fitting:
+        raise ValueError(
+            f"pixels must have the shape (n, {height}, {width}, 3) or "
+            f"(n, {width}, {height}, 3), got {pixels.shape}"
+        )
+
+
 def _vision_transformer(config: NetworkConfig) -> VisionTransformer:
     """Return a timm ViT whose patches are the blocks of the cipher.
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from cipherlens.model.augmentation import augment
 from cipherlens.model.checkpoint import CheckpointConfiguration, replace_file, save
 from cipherlens.model.config import NetworkConfig, TrainConfig
-from cipherlens.model.data import PreparedImages, by_shape, split
+from cipherlens.model.data import PreparedImages, by_shape, split_images
 from cipherlens.model.encryption import Encryptor
 from cipherlens.model.errors import DataError
 from cipherlens.model.evaluate import evaluate
@@ -105,7 +105,7 @@ class _Run:
         out: Path,
         device: str,
     ) -> None:
-        parts = split(data.labels, config.split)
+        parts = split_images(data, config.split)
         self.config = config
         self.training = data.take(parts.train)
         self.validation = data.take(parts.validation)
@@ -116,8 +116,9 @@ class _Run:
         self.device = resolve_device(device)
         self.precision = resolve_precision(config.precision, self.device)
         self.loss = RetrievalLoss(config.margin, config.alpha)
+        self.network = _fitted(config.network, data)
         self.configuration = CheckpointConfiguration(
-            network=_fitted(config.network, data),
+            network=self.network,
             profile=profile,
             training=_facts(config, data),
             numeric_mode=self.precision,
@@ -127,7 +128,7 @@ class _Run:
         """Return the saved state, or a fresh one where none (or no checkpoint to it) is there."""
         with torch.random.fork_rng(devices=self._cuda_devices()):
             torch.manual_seed(self.config.seed)
-            network = EndToEndNetwork(self.configuration.network).to(self.device)
+            network = EndToEndNetwork(self.network).to(self.device)
         optimizer = torch.optim.Adam(
             network.parameters(),
             lr=self.config.learning_rate,

@@ -9,8 +9,15 @@ import torch
 from PIL import Image
 
 from cipherlens.crypto import CipherParameters, KeyEntry
-from cipherlens.model.config import AugmentationConfig, NetworkConfig, SplitConfig, TrainConfig
+from cipherlens.model.config import (
+    AugmentationConfig,
+    HashNetworkConfig,
+    NetworkConfig,
+    SplitConfig,
+    TrainConfig,
+)
 from cipherlens.model.data import PreparedImages, list_folder, load_prepared
+from cipherlens.model.hash_network import HashNetwork
 from cipherlens.model.networks import EndToEndNetwork
 from cipherlens.model.profile import CipherProfile
 
@@ -69,6 +76,20 @@ def network(network_config: NetworkConfig) -> EndToEndNetwork:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return EndToEndNetwork(network_config).eval()
+
+
+@pytest.fixture
+def hash_network() -> HashNetwork:
+    """A hash network whose norm has statistics, so that its bits depend on the picture."""
+    config = HashNetworkConfig(
+        backbone="test_resnet", bits=12, threshold=0.45, height=32, width=48, classes=3
+    )
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        network = HashNetwork(config).train()
+        for _ in range(20):
+            network(torch.rand(8, 3, 32, 48) * 2 - 1)
+        return network.eval()
 
 
 @pytest.fixture

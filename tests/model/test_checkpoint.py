@@ -17,12 +17,14 @@ from cipherlens.model import checkpoint
 from cipherlens.model.checkpoint import (
     Checkpoint,
     CheckpointConfiguration,
+    load_hash_network,
     load_network,
     read_configuration,
     save,
 )
-from cipherlens.model.config import NetworkConfig
+from cipherlens.model.config import HashNetworkConfig, NetworkConfig
 from cipherlens.model.errors import CheckpointError
+from cipherlens.model.hash_network import HashNetwork
 from cipherlens.model.networks import EndToEndNetwork
 from cipherlens.model.profile import CipherProfile
 
@@ -66,6 +68,90 @@ def test_a_file_gives_the_same_network_back(
         found = Checkpoint.read(source)
         assert found.configuration == configuration
         assert found.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_document_in_a_file_never_changes(
+    network_config: NetworkConfig, profile: CipherProfile
+) -> None:
+    """Files that exist must load, and a training is known by this text."""
+    network = replace(network_config, drop_path=0.1)
+    found = CheckpointConfiguration(network=network, profile=profile, training={"seed": 3})
+    assert found.to_json() == (
+        '{"architecture": "e2e", "format_version": 1, "network": {"backbone": "vit", '
+        '"classes": 3, "depth": 2, "dim": 16, "drop_path": 0.1, "feature_dim": 8, "heads": 2, '
+        '"height": 16, "mlp_ratio": 2.0, "patch_size": 8, "positions": "learned", "width": 24}, '
+        '"numeric_mode": "fp32", "profile": {"block_size": 8, "height": 16, '
+        '"key_fingerprint": "000102030405060708090a0b0c0d0e0f", "preparation_version": 1, '
+        '"scheme_version": 1, "scope": "collection", "substituted_blocks": 2, "width": 24}, '
+        '"training": {"seed": 3}}'
+    )
+    assert CheckpointConfiguration.from_json(found.to_json()) == found
+    hashing = CheckpointConfiguration(
+        architecture="hash", network=HashNetworkConfig(backbone="test_resnet"), profile=None
+    )
+    assert hashing.to_json() == (
+        '{"architecture": "hash", "format_version": 1, "network": {"backbone": "test_resnet", '
+        '"bits": 48, "classes": 100, "height": 384, "threshold": 0.5, "width": 384}, '
+        '"numeric_mode": "fp32", "profile": null, "training": {}}'
+    )
+    assert CheckpointConfiguration.from_json(hashing.to_json()) == hashing
+
+
+@pytest.fixture
+def hash_path(tmp_path: Path, hash_network: HashNetwork) -> Path:
+    configuration = CheckpointConfiguration(
+        architecture="hash", network=hash_network.config, profile=None
+    )
+    save(tmp_path / "hash.safetensors", hash_network, configuration)
+    return tmp_path / "hash.safetensors"
+
+
+def test_a_file_gives_the_same_hash_network_back(
+    hash_path: Path, hash_network: HashNetwork
+) -> None:
+    pixels = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+    for source in (hash_path, hash_path.read_bytes()):
+        loaded = load_hash_network(source)
+        assert not loaded.training
+        assert loaded.config == hash_network.config
+        assert torch.equal(loaded(pixels), hash_network(pixels))
+        assert torch.equal(loaded.head.norm.running_mean, hash_network.head.norm.running_mean)
+
+
+def test_a_network_is_not_taken_for_the_other_kind(path: Path, hash_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="this is a hash network"):
+        load_network(hash_path)
+    with pytest.raises(CheckpointError, match="this is no hash network"):
+        load_hash_network(path)
+
+
+def test_architecture_network_and_profile_must_agree(
+    network_config: NetworkConfig, profile: CipherProfile
+) -> None:
+    hashing = HashNetworkConfig(height=16, width=24)
+    with pytest.raises(TypeError, match="architecture e2e must be a NetworkConfig"):
+        CheckpointConfiguration(network=hashing, profile=None)
+    with pytest.raises(TypeError, match="architecture hash must be a HashNetworkConfig"):
+        CheckpointConfiguration(architecture="hash", network=network_config, profile=None)
+    with pytest.raises(ValueError, match="hash network reads plain images"):
+        CheckpointConfiguration(architecture="hash", network=hashing, profile=profile)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda document: document["network"].update(bits=13), "its configuration needs"),
+        (lambda document: document["network"].update(threshold=2), "threshold must be from"),
+        (lambda document: document["network"].update(patch_size=8), "does not know patch_size"),
+        (lambda document: document.update(architecture="e2e"), "does not know bits, threshold"),
+        (lambda document: document.update(architecture=[]), "damaged"),
+    ],
+)
+def test_a_hash_configuration_that_cannot_be_right(
+    hash_path: Path, edit: Callable[[dict[str, Any]], None], message: str
+) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        load_hash_network(edited(hash_path.read_bytes(), edit))
 
 
 def test_a_plain_twin_has_no_profile(tmp_path: Path, network: EndToEndNetwork) -> None:

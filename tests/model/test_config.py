@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
+from cipherlens.model.config import HashNetworkConfig, NetworkConfig, SplitConfig, TrainConfig
 
 
 def test_the_defaults_are_the_papers() -> None:
@@ -64,3 +64,30 @@ def test_blocks_must_fill_the_image(network_config: NetworkConfig) -> None:
 def test_something_must_be_left_to_train_on() -> None:
     with pytest.raises(ValueError, match=r"at most 0.9, got 0.5 and 0.5"):
         SplitConfig(validation=0.5, test=0.5)
+
+
+def test_the_defaults_of_a_hash_network_are_the_papers() -> None:
+    config = HashNetworkConfig()
+    assert (config.backbone, config.bits, config.threshold) == ("dlheir", 48, 0.5)
+    assert (config.height, config.width, config.classes) == (384, 384, 100)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "error"),
+    [
+        ("backbone", "hf-hub:someone/model", ValueError),
+        ("bits", 0, ValueError),
+        ("bits", 12.0, TypeError),
+        ("threshold", 0, ValueError),
+        ("threshold", float("nan"), ValueError),
+        ("threshold", "0.5", TypeError),
+        ("height", 385, ValueError),
+        ("width", 0, ValueError),
+        ("classes", 0, ValueError),
+    ],
+)
+def test_fields_of_a_hash_network_out_of_range(
+    field: str, value: object, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=field):
+        HashNetworkConfig(**{field: value})  # type: ignore[arg-type]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,14 @@ from PIL import Image
 
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import SplitConfig
-from cipherlens.model.data import PreparedImages, by_shape, list_folder, load_prepared, split
+from cipherlens.model.data import (
+    PreparedImages,
+    by_shape,
+    list_folder,
+    load_prepared,
+    split,
+    split_images,
+)
 from cipherlens.model.errors import DataError
 
 
@@ -105,6 +113,26 @@ def test_a_class_too_small_to_train_on() -> None:
         split(np.array([0] * 10 + [1] * 2), SplitConfig())
 
 
+def test_images_without_a_test_set_of_their_own_are_split_by_the_shares(
+    data: PreparedImages,
+) -> None:
+    config = SplitConfig(validation=0.2, test=0.3, seed=5)
+    found, expected = split_images(data, config), split(data.labels, config)
+    for part in ("train", "validation", "test"):
+        assert np.array_equal(getattr(found, part), getattr(expected, part))
+
+
+def test_held_out_images_are_the_test_part(data: PreparedImages) -> None:
+    held_out = np.arange(len(data)) % 5 == 0
+    images = replace(data, held_out=held_out)
+    parts = split_images(images, SplitConfig(validation=0.25, test=0.3, seed=5))
+    assert parts.test.tolist() == np.flatnonzero(held_out).tolist()
+    assert sorted([*parts.train, *parts.validation]) == np.flatnonzero(~held_out).tolist()
+    assert np.bincount(images.labels[parts.validation]).tolist() == [2, 2, 2]  # of 8 each
+    assert images.take(parts.test).held_out.all()
+    assert not images.take(parts.train).held_out.any()
+
+
 def test_groups_by_orientation_hold_each_image_once(data: PreparedImages) -> None:
     groups = list(by_shape(data.images))
     assert len(groups) == 2
@@ -120,3 +148,5 @@ def test_the_digest_sees_names_classes_and_pixels(data: PreparedImages) -> None:
     assert data.take(everything).digest() == data.digest()
     assert data.take(everything[:-1]).digest() != data.digest()
     assert data.take(everything[::-1]).digest() != data.digest()
+    marked = [replace(data, held_out=everything < count).digest() for count in (3, 4)]
+    assert len({data.digest(), *marked}) == 3

@@ -9,7 +9,7 @@ import torch
 from cipherlens.crypto import KeyEntry
 from cipherlens.model import train as training
 from cipherlens.model.checkpoint import load_network, read_configuration
-from cipherlens.model.config import SplitConfig, TrainConfig
+from cipherlens.model.config import AugmentationConfig, SplitConfig, TrainConfig
 from cipherlens.model.data import PreparedImages
 from cipherlens.model.encryption import KeyEncryptor, plain
 from cipherlens.model.errors import DataError, ResumeError
@@ -44,6 +44,27 @@ def test_it_learns_from_cipher_images_of_both_orientations(
     assert evaluation.queries == 9
     assert evaluation.mean_average_precision > 1.5 * evaluation.chance
     assert read_configuration(out).profile == encryptor.profile
+
+
+def test_images_that_are_held_out_are_tested_and_not_trained_on(
+    train_config: TrainConfig, data: PreparedImages, tmp_path: Path
+) -> None:
+    held_out = np.arange(len(data)) % 5 == 0  # two of each class
+    tests = {image.tobytes() for image in data.take(np.flatnonzero(held_out)).images}
+    seen: set[bytes] = set()
+
+    def watching(images: np.ndarray, _generator: np.random.Generator) -> np.ndarray:
+        seen.update(image.tobytes() for image in images)
+        return images
+
+    config = replace(train_config, epochs=1, augmentation=AugmentationConfig())
+    marked = replace(data, held_out=held_out)
+    train(config, marked, watching, None, tmp_path / "m")
+    assert len(seen) == 24  # the training and the validation part
+    assert not seen & tests
+    seen.clear()
+    assert evaluate_checkpoint(tmp_path / "m", marked, watching).queries == 6
+    assert seen == tests
 
 
 def test_a_stopped_training_goes_on_to_the_same_weights(
