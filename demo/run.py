@@ -220,10 +220,12 @@ def _figures(
     counts = relevance.sum(axis=1)
     chance = np.mean([chance_average_precision(int(n), relevance.shape[1]) for n in counts])
     score = average_precision(relevance).mean()
+    ceiling = np.minimum(counts, 10).mean() / 10  # not every picture has ten of its category
+    precision = precision_at(relevance, 10).mean()
     figures = {
         "held-out pictures": f"{len(relevance)} in {categories} categories",
         "mAP on cipher-images": f"{score:.3f}  ({score / chance:.1f} x chance)",
-        "P@10 on cipher-images": f"{precision_at(relevance, 10).mean():.3f}",
+        "P@10 on cipher-images": f"{precision:.3f}  (at most {ceiling:.3f})",
         "mAP of a random order (by formula)": f"{chance:.3f}",
         "P@10 of a random order": f"{(counts / relevance.shape[1]).mean():.3f}",
     }
@@ -310,7 +312,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--training", type=Path, default=TRAINING, help="settings of the training")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the gallery goes")
     parser.add_argument("--keep", action="store_true", help="keep keyring, models and server data")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if not arguments.training.is_file():
+        parser.error(f"--training: there is no file {arguments.training}")
+    if not arguments.page.absolute().parent.is_dir():
+        parser.error(f"--page: there is no folder {arguments.page.parent}")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -1,5 +1,15 @@
 """The command line, `cipherlens`. `main` is its entry point."""
 
-from cipherlens.client.cli.app import main
+import os
+from collections.abc import Sequence
 
 __all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; None takes the program's own arguments."""
+    # Before anything loads gRPC, which reads this once and for all: its own log is not for people.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from cipherlens.client.cli.app import main as run
+
+    return run(arguments)

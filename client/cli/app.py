@@ -126,7 +126,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _quieten() -> None:
-    """Keep libraries' warnings and gRPC's own log away from people, unless they asked for them."""
+    """Keep libraries' warnings away from people, unless they asked for them."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -39,10 +39,10 @@ def create(
     keyring: MaybeKeyringPath = None,
     key: KeyName = None,
     dimension: Annotated[
-        int | None, typer.Option(metavar="D", help="Numbers in a vector, for --kind vector.")
+        int | None, typer.Option(metavar="D", min=1, help="Numbers in a vector, for --kind vector.")
     ] = None,
     bits: Annotated[
-        int | None, typer.Option(metavar="B", help="Bits in a code, for --kind code.")
+        int | None, typer.Option(metavar="B", min=1, help="Bits in a code, for --kind code.")
     ] = None,
     passphrase_file: PassphraseFile = None,
     server: Server = DEFAULT_TARGET,

@@ -6,7 +6,14 @@ from typing import Any
 import typer
 
 from cipherlens.client.cli.console import json_text
-from cipherlens.client.errors import CipherLensError, DeadlineExceeded, NotFound, Unavailable
+from cipherlens.client.errors import (
+    CipherLensError,
+    DeadlineExceeded,
+    InvalidArgument,
+    NotFound,
+    Unavailable,
+    Unimplemented,
+)
 
 SUCCESS = 0
 FAILURE = 1
@@ -94,7 +101,12 @@ def _of_server(error: CipherLensError) -> Failure:
         exit_code = NO_SERVER
         hint = "is the server running? 'cipherlens serve --data-dir DIR' starts one, "
         hint += "--server HOST:PORT says where it is"
-    elif error.reason == "MODEL_MISMATCH":
+    elif isinstance(error, InvalidArgument):
+        exit_code = USAGE
+    elif isinstance(error, Unimplemented):
+        hint = "is it a server of another role? 'serve --role owner' only encrypts, "
+        hint += "collections are at one of role cloud or all"
+    elif error.reason == "MODEL_MISMATCH" and "has no model" in error.message:
         hint = "'cipherlens model push CHECKPOINT --collection NAME' gives a collection its model"
     details = {"code": error.code.name, "reason": error.reason, "metadata": error.metadata}
     return Failure(message=error.message, hint=hint, exit_code=exit_code, details=details)
@@ -109,6 +121,8 @@ def _of_crypto(error: Exception) -> Failure:
     if isinstance(error, UnknownKey):
         exit_code = NOT_FOUND
         hint = "'cipherlens keys show KEYRING' lists the keys, --key NAME takes one"
+    elif isinstance(error, KeyringPassphraseError) and "was given" in str(error):
+        hint = "leave --passphrase-file out"
     elif isinstance(error, KeyringPassphraseError):
         hint = "give it at the prompt, with --passphrase-file or in CIPHERLENS_PASSPHRASE"
     elif isinstance(error, KeyringPermissionError):
@@ -136,7 +150,9 @@ def _of_others(error: Exception) -> Failure:
     parser_message = getattr(error, "format_message", None)
     if parser_message is not None:
         hint = "see 'cipherlens --help', or --help after a command"
-        return Failure(message=parser_message(), hint=hint, exit_code=USAGE)
+        return Failure(
+            message=parser_message().replace("Value error, ", ""), hint=hint, exit_code=USAGE
+        )
     return Failure(
         message=f"unexpected {type(error).__name__}: {error}",
         hint="CIPHERLENS_TRACEBACK=1 shows where",

@@ -107,7 +107,13 @@ def decrypt(
 
 
 def _decrypted(path: Path, ring: Keyring, key: str | None) -> dict[str, bytes]:
-    """Return the plain file of a cipher-image's file, by its name."""
+    """Return the plain file of a cipher-image's file, by its name.
+
+    Raises:
+        CommandError: it is not named like a cipher-image's file.
+    """
+    if path.suffix not in {CIPHER_SUFFIX, SEALED_SUFFIX}:
+        raise CommandError(f"its name does not end in {CIPHER_SUFFIX}, as what 'encrypt' wrote")
     base = path.with_name(path.name.removesuffix(SEALED_SUFFIX).removesuffix(CIPHER_SUFFIX))
     cipher_path = base.with_name(base.name + CIPHER_SUFFIX)
     sealed_path = base.with_name(base.name + SEALED_SUFFIX)
@@ -165,11 +171,15 @@ def _write_all(out: Path, named: dict[str, bytes], *, force: bool) -> list[str]:
     """Write files into a folder and return their paths.
 
     Raises:
-        CommandError: one is there already and force was not given; then none is written.
+        CommandError: one is there already and force was not given, or a sealed original would
+            lose the cipher-image that it opens beside; then none is written.
     """
     for name in named:
         if (out / name).exists() and not force:
             raise CommandError(f"{out / name} is there already; --force writes over it")
+        sealed = name.removesuffix(CIPHER_SUFFIX) + SEALED_SUFFIX
+        if name.endswith(CIPHER_SUFFIX) and sealed not in named and (out / sealed).exists():
+            raise CommandError(f"{out / sealed} opens beside the old {name} alone; add --seal")
     for name, data in named.items():
         replace_file(out / name, data)
     return [str(out / name) for name in named]

@@ -72,6 +72,12 @@ def new(
     else:
         passphrase = None if no_passphrase else new_passphrase(passphrase_file)
         ring = Keyring()
+    if any(each.name == name for each in ring.entries):
+        raise CommandError(
+            f"{keyring} already has a key named {name!r}",
+            hint="--name gives the new key another name",
+            exit_code=USAGE,
+        )
     ring.add(entry)
     ring.save(keyring, passphrase, unprotected=passphrase is None)
     _tell(entry, keyring, protected=passphrase is not None, as_json=as_json)

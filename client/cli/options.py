@@ -5,8 +5,26 @@ from typing import Annotated
 
 import typer
 
+
+def _target(text: str) -> str:
+    """Return an address as it is given, once it looks like one: gRPC takes any port modulo 2^16.
+
+    Raises:
+        typer.BadParameter: it is empty, or its port is no port.
+    """
+    _, colon, port = text.rpartition(":")
+    if text.startswith(("unix:", "dns:", "ipv4:", "ipv6:")):
+        return text
+    if not (colon and port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        raise typer.BadParameter(f"it must be HOST:PORT with a port of 1 to 65535, got {text!r}")
+    return text
+
+
 Server = Annotated[
-    str, typer.Option("--server", metavar="HOST:PORT", help="Where the server listens.")
+    str,
+    typer.Option(
+        "--server", metavar="HOST:PORT", help="Where the server listens.", callback=_target
+    ),
 ]
 KeyringPath = Annotated[
     Path, typer.Option("--keyring", metavar="KEYRING", help="The keyring file.", dir_okay=False)

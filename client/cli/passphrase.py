@@ -50,7 +50,7 @@ def _ask(prompt: str, *, twice: bool) -> str:
     """Return what is typed at the terminal.
 
     Raises:
-        CommandError: there is no terminal.
+        CommandError: there is no terminal, or nothing was typed.
     """
     if not sys.stdin.isatty():
         raise CommandError(
@@ -58,7 +58,17 @@ def _ask(prompt: str, *, twice: bool) -> str:
             hint=f"use --passphrase-file FILE or set {VARIABLE}",
             exit_code=USAGE,
         )
-    answer: str = typer.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True)
+    # With a default, an empty line is an answer: it would else be asked for again without a word.
+    answer: str = typer.prompt(
+        prompt,
+        default="",
+        show_default=False,
+        hide_input=True,
+        confirmation_prompt=twice,
+        err=True,
+    )
+    if not answer:
+        raise CommandError("the passphrase is empty", exit_code=USAGE)
     return answer
 
 

@@ -10,6 +10,7 @@ from cipherlens.client import Client, Hit, Hits, SearchOptions
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli.console import print_json, print_table, remark
 from cipherlens.client.cli.documents import hit_document
+from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.client.cli.options import Json, KeyName, KeyringPath, PassphraseFile, Server
 from cipherlens.client.cli.passphrase import open_key
 from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gallery
@@ -51,16 +52,30 @@ def search(
       cipherlens search photos query.jpg -k 50 --keyring my.keys --html hits.html
       cipherlens search photos query.jpg --keyring my.keys --json
     """
+    if html is not None and not html.parent.is_dir():
+        raise CommandError(f"--html: there is no folder {html.parent}", exit_code=USAGE)
     entry = open_key(keyring, key, passphrase_file)
     options = SearchOptions(nprobe=nprobe, exact=exact)
     with Client(server, key=entry) as client:
-        query = client.encrypt_query(image)
+        query = _encrypted(client, image)
         hits = client.search_image(
             collection, query, k, with_items=html is not None, options=options
         )
         if html is not None:
             write_gallery(html, _gallery(client, collection, image, query, hits))
     _print(collection, image, hits, html, as_json=as_json)
+
+
+def _encrypted(client: Client, image: Path) -> CipherImage:
+    """Return the encrypted query.
+
+    Raises:
+        CommandError: the file is no picture that can be read.
+    """
+    try:
+        return client.encrypt_query(image)
+    except CryptoError as error:
+        raise CommandError(f"{image}: {error}") from error
 
 
 def _print(collection: str, image: Path, hits: Hits, html: Path | None, *, as_json: bool) -> None:

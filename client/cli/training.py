@@ -95,7 +95,9 @@ def train(
             }
         )
     else:
-        typer.echo(f"{result.checkpoint}: epoch {result.best_epoch} of {len(result.history)}")
+        score = "" if result.validation_map is None else f", mAP {result.validation_map:.4f}"
+        kept = f"epoch {result.best_epoch} of {len(result.history)}, the best in validation{score}"
+        typer.echo(f"{result.checkpoint} holds {kept}")
 
 
 def evaluate(

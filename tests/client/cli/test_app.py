@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cipherlens.client.cli import app
+from cipherlens.client.cli import app, failure
+from cipherlens.client.errors import FailedPrecondition, InvalidArgument, Unimplemented
 
 
 def test_help_names_every_command_and_every_exit_code(run) -> None:
@@ -74,6 +75,47 @@ def test_no_server(run) -> None:
     assert outcome.out == ""
     assert outcome.error["code"] == "UNAVAILABLE"
     assert "cipherlens serve" in outcome.error["hint"]
+
+
+@pytest.mark.parametrize("target", ["", "nohost", "host:0", "host:65536", "host:port"])
+def test_an_address_that_is_none(run, target: str) -> None:
+    outcome = run("collection", "list", "--server", target, "--json")
+    assert outcome.code == 2
+    assert "HOST:PORT" in outcome.error["error"]
+
+
+def test_values_that_the_server_refuses_are_wrong_use() -> None:
+    told = failure.describe(InvalidArgument("bits: must be one of (12, 24), got 7"))
+    assert (told.exit_code, told.message) == (2, "bits: must be one of (12, 24), got 7")
+
+
+def test_a_server_of_another_role() -> None:
+    assert "--role owner" in failure.describe(Unimplemented("Method not found!")).hint
+
+
+@pytest.mark.parametrize(
+    ("message", "hinted"), [("collection 'a' has no model yet", True), ("takes no model", False)]
+)
+def test_a_model_is_asked_for_only_where_one_is_missing(message: str, hinted: bool) -> None:
+    told = failure.describe(FailedPrecondition(message, reason="MODEL_MISMATCH"))
+    assert ("model push" in told.hint) is hinted
+
+
+def test_a_query_that_is_no_picture_is_named(run, keyring, tmp_path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("no picture")
+    outcome = run("search", "photos", text, "--keyring", keyring)
+    assert outcome.code == 1
+    assert f"cipherlens: {text}: " in outcome.err
+
+
+def test_a_page_is_refused_before_the_search_if_its_folder_is_absent(
+    run, keyring, tmp_path
+) -> None:
+    words = ("search", "photos", "x.png", "--keyring", keyring)
+    outcome = run(*words, "--html", tmp_path / "absent/hits.html")
+    assert outcome.code == 2
+    assert str(tmp_path / "absent") in outcome.err
 
 
 def test_a_bug_shows_no_traceback_unless_asked(

@@ -96,3 +96,22 @@ def test_a_cipher_image_of_a_key_that_is_not_there(run, keyring, tmp_path, image
     outcome = run("decrypt", path, "--keyring", keyring, "--out", tmp_path / "out")
     assert outcome.code == 1
     assert image_key.fingerprint.hex() in outcome.err
+
+
+def test_a_sealed_original_keeps_the_cipher_image_it_opens_beside(
+    run, keyring: Path, picture: Path, tmp_path: Path
+) -> None:
+    words = ("encrypt", picture, "--keyring", keyring, "--out", tmp_path / "secret", "--force")
+    assert run(*words, "--seal").code == 0
+    first = (tmp_path / "secret/beach.jpg.cimg").read_bytes()
+    refused = run(*words)
+    assert refused.code == 1
+    assert "--seal" in refused.err
+    assert (tmp_path / "secret/beach.jpg.cimg").read_bytes() == first
+    assert run(*words, "--seal").code == 0
+
+
+def test_only_what_encrypt_wrote_is_decrypted(run, keyring: Path, picture: Path, tmp_path) -> None:
+    outcome = run("decrypt", picture, "--keyring", keyring, "--out", tmp_path / "out")
+    assert outcome.code == 1
+    assert "does not end in .cimg" in outcome.err

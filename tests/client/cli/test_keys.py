@@ -100,3 +100,20 @@ def test_a_keyring_that_others_can_read(run, keyring: Path) -> None:
     outcome = run("keys", "show", keyring)
     assert outcome.code == 1
     assert "chmod 600" in outcome.err
+
+
+def test_an_empty_answer_to_the_prompt_is_refused_and_not_asked_for_again(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.prompt", lambda *_, default, **__: default)
+    outcome = run("keys", "new", tmp_path / "k")
+    assert outcome.code == 2
+    assert "passphrase is empty" in outcome.err
+    assert not (tmp_path / "k").exists()
+
+
+def test_a_passphrase_that_is_not_needed(run, keyring: Path, secret: Path) -> None:
+    outcome = run("keys", "show", keyring, "--passphrase-file", secret, "--json")
+    assert outcome.code == 1
+    assert outcome.error["hint"] == "leave --passphrase-file out"
