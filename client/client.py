@@ -22,7 +22,7 @@ from cipherlens.client.indexing import (
     picture_requests,
 )
 from cipherlens.client.item import Hits, Item
-from cipherlens.client.originals import check_age, decrypt_item, open_item, restore_item
+from cipherlens.client.originals import check_age, check_bare, decrypt_item, open_item, restore_item
 from cipherlens.client.picture import (
     EncryptedPicture,
     Picture,
@@ -258,9 +258,14 @@ class Client(Holdings):
     ) -> Original:
         """Return the sealed original, or where there is none a PNG of the decrypted cipher-image.
 
-        The arguments and errors are those of `open_original` and `decrypt`.
+        The arguments and errors are those of `open_original` and `decrypt`. A server can leave
+        the seal out: only a manifest then tells whether the picture is the owner's.
+
+        Raises:
+            ManifestError: there is neither a seal nor the owner's signature for the revision.
         """
         check_age(item, min_revision, manifest)
+        check_bare(item, manifest)
         return restore_item(item, self._require_key(), self.cipher)
 
     def _require_key(self) -> KeyEntry:

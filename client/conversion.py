@@ -18,7 +18,7 @@ from cipherlens.client.collection import (
     ServerInfo,
 )
 from cipherlens.client.errors import UnreadableAnswer
-from cipherlens.client.item import Hits, Item, ItemState, ItemSummary
+from cipherlens.client.item import Fetched, Hits, Item, ItemState, ItemSummary
 from cipherlens.crypto import CipherImage, CipherParameters, KeyEntry, Scope
 from cipherlens.v1 import (
     cipher_image_pb2,
@@ -125,11 +125,19 @@ def cipher_image_from(message: cipher_image_pb2.CipherImage) -> CipherImage:
 
 
 def collection_from(message: collection_pb2.Collection) -> Collection:
-    """Return the collection in a message."""
+    """Return the collection in a message.
+
+    Raises:
+        UnreadableAnswer: it is of a kind or scheme that this version does not know.
+    """
+    try:
+        number, kind = uuid.UUID(message.uuid), _KIND_FROM_MESSAGE[message.kind]
+    except (ValueError, KeyError) as error:
+        raise UnreadableAnswer(f"the server sent a collection not known here: {error}") from error
     return Collection(
-        uuid=uuid.UUID(message.uuid),
+        uuid=number,
         name=message.name,
-        kind=_KIND_FROM_MESSAGE[message.kind],
+        kind=kind,
         dimension=message.dimension,
         bits=message.bits,
         profile=profile_from(message.profile) if message.HasField("profile") else None,
@@ -188,8 +196,14 @@ def server_info_from(message: retrieval_service_pb2.GetServerInfoResponse) -> Se
 
 
 def item_from(message: item_pb2.StoredItem, collection_uuid: uuid.UUID) -> Item:
-    """Return the stored item in a message."""
+    """Return the stored item in a message.
+
+    Raises:
+        UnreadableAnswer: its content is broken.
+    """
     content = message.WhichOneof("content")
+    if content == "vector" and len(message.vector) % 4:
+        raise UnreadableAnswer(f"the server sent a vector of {len(message.vector)} bytes")
     return Item(
         collection_uuid=collection_uuid,
         item_id=message.item_id,
@@ -214,16 +228,39 @@ def summary_from(message: item_pb2.ItemSummary) -> ItemSummary:
     )
 
 
-def state_from(number: retrieval_service_pb2.ItemState.ValueType) -> ItemState:
-    """Return the state with a number of the protocol."""
-    return _STATE_FROM_MESSAGE[number]
+def fetched_from(
+    message: retrieval_service_pb2.FetchResponse, wanted: str | None, collection_uuid: uuid.UUID
+) -> Fetched:
+    """Return what became of the id that was wanted.
+
+    Raises:
+        UnreadableAnswer: the message is about another id, or is not known.
+    """
+    state = _STATE_FROM_MESSAGE.get(message.state)
+    if state is None:
+        raise UnreadableAnswer(f"the server sent an item state that is not known: {message.state}")
+    item = item_from(message.item, collection_uuid) if message.HasField("item") else None
+    named = {message.item_id} if item is None else {message.item_id, item.item_id}
+    if named != {wanted}:
+        raise UnreadableAnswer(f"the server sent {sorted(named)} where {wanted!r} was asked for")
+    if (item is None) == (state is ItemState.PRESENT):
+        raise UnreadableAnswer(f"the server says that item {wanted!r} is {state}, wrongly")
+    return Fetched(item_id=message.item_id, state=state, item=item)
 
 
 def hits_from(
     response: retrieval_service_pb2.SearchResponse, items: Iterable[Item]
 ) -> Sequence[Hits]:
-    """Return the hits of every query of a response; items may be found by all of them."""
+    """Return the hits of every query of a response; items may be found by all of them.
+
+    Raises:
+        UnreadableAnswer: its arrays are not parallel.
+    """
     by_id = {item.item_id: item for item in items}
+    for result in response.results:
+        scores = {len(result.similarities), len(result.distances)} - {0}
+        if not {len(result.revisions), *scores} <= {len(result.item_ids)}:
+            raise UnreadableAnswer("the server sent hits whose ids, scores and revisions differ")
     return [
         Hits(
             item_ids=tuple(result.item_ids),

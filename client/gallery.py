@@ -85,7 +85,8 @@ class Gallery:
 def write_gallery(path: Path, gallery: Gallery) -> None:
     """Put the page at path so that a crash leaves the old one or the new, never a mix."""
     part = path.with_name(path.name + ".part")
-    part.write_text(gallery.to_html(), encoding="utf-8")
+    # A file's name may hold what UTF-8 cannot write; the page shows it as a question mark.
+    part.write_text(gallery.to_html(), encoding="utf-8", errors="replace")
     part.replace(path)
 
 
@@ -153,7 +154,7 @@ def _on_white(image: Image.Image) -> Image.Image:
     """Return a copy as RGB, its transparent parts on white."""
     if not image.has_transparency_data:
         return image.convert("RGB")
-    layer = image.convert("RGBA")
+    layer = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
     ground = Image.new("RGB", layer.size, _WHITE)
     ground.paste(layer, mask=layer.getchannel("A"))
     return ground

@@ -11,13 +11,8 @@ from cipherlens.client.batches import batched
 from cipherlens.client.catalog import Catalog
 from cipherlens.client.channel import invoke
 from cipherlens.client.collection import Collection
-from cipherlens.client.conversion import (
-    hits_from,
-    item_from,
-    state_from,
-    summary_from,
-)
-from cipherlens.client.errors import from_rpc_error
+from cipherlens.client.conversion import fetched_from, hits_from, item_from, summary_from
+from cipherlens.client.errors import UnreadableAnswer, from_rpc_error
 from cipherlens.client.features import code_rows, vector_rows
 from cipherlens.client.indexing import IndexResult, ItemHeads, joined, picture_requests
 from cipherlens.client.item import Fetched, Hits, Item, ItemSummary
@@ -95,18 +90,23 @@ class Holdings(Catalog):
         """Yield what became of every id, in their order, with the item where it is present.
 
         An id that is unknown or damaged is a state, not an error. `timeout_s` is for each stream.
+
+        Raises:
+            UnreadableAnswer: the server gives other items than those asked for: a sealed original
+                opens as the item that it was sealed for, so the name must be checked here.
         """
         where = self.resolve(collection)
+        seconds = timeout_s or self.deadlines.fetch_s
         for ids in self._id_batches(item_ids):
             request = messages.FetchRequest(collection=where.name, item_ids=ids)
+            wanted = iter(ids)
             try:
-                for answer in self._stub.Fetch(
-                    request, timeout=timeout_s or self.deadlines.fetch_s
-                ):
-                    item = item_from(answer.item, where.uuid) if answer.HasField("item") else None
-                    yield Fetched(item_id=answer.item_id, state=state_from(answer.state), item=item)
+                for answer in self._stub.Fetch(request, timeout=seconds):
+                    yield fetched_from(answer, next(wanted, None), where.uuid)
             except grpc.RpcError as error:
                 raise from_rpc_error(error) from error
+            if (missing := next(wanted, None)) is not None:
+                raise UnreadableAnswer(f"the server did not say what became of item {missing!r}")
 
     def search_cipher_images(
         self,

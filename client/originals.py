@@ -48,6 +48,8 @@ def decrypt_item(item: Item, cipher: ImageCipher) -> Image.Image:
 def restore_item(item: Item, key: KeyEntry, cipher: ImageCipher) -> Original:
     """Return the sealed original, or where there is none a PNG of the decrypted cipher-image.
 
+    A server can leave a seal out, and then nothing vouches for the picture: see `check_bare`.
+
     Raises:
         ValueError: the item holds neither.
         OpenError: the sealed original does not open.
@@ -56,6 +58,22 @@ def restore_item(item: Item, key: KeyEntry, cipher: ImageCipher) -> Original:
     if item.sealed_original or item.cipher_image is None:
         return open_item(item, key)
     return Original(media_type="image/png", data=png_bytes(decrypt_item(item, cipher)))
+
+
+def check_bare(item: Item, manifest: Manifest | None) -> None:
+    """Return if an item has a seal, or the manifest, where there is one, vouches for it.
+
+    Raises:
+        ManifestError: it has no seal, and a revision that the owner never signed.
+    """
+    if item.sealed_original or manifest is None or item.item_id not in manifest.items:
+        return
+    signed_revision, _ = manifest.items[item.item_id]
+    if item.revision > signed_revision:
+        raise ManifestError(
+            f"item {item.item_id!r} has revision {item.revision} and no seal to vouch for it; "
+            f"manifest {manifest.counter} has {signed_revision}"
+        )
 
 
 def check_age(item: Item, min_revision: int, manifest: Manifest | None) -> None:

@@ -11,7 +11,8 @@ from cipherlens.crypto import CipherImage
 from cipherlens.v1 import retrieval_service_pb2 as messages
 from cipherlens.v1.cipher_image_pb2 import CipherImages
 
-_HIT_BYTES = 128  # an id of usual length, its score and revision
+_HIT_NUMBERS_BYTES = 32  # the most that a hit takes beside its id: score, revision and lengths
+_QUERY_BYTES = 128  # around the pixels of a cipher-image
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +41,7 @@ def image_requests(
     """Yield the requests that search by cipher-images, in the order of the queries."""
     for batch in batched(
         images,
-        lambda image: image.pixels.nbytes + _HIT_BYTES,
+        lambda image: image.pixels.nbytes + _QUERY_BYTES,
         max_bytes=limits.max_message_bytes - MESSAGE_MARGIN_BYTES,
         max_items=_max_queries(k, limits),
     ):
@@ -70,7 +71,8 @@ def feature_requests(
 
 def _max_queries(k: int, limits: Limits) -> int:
     """Return how many queries one call takes, so that its answer fits into a message too."""
-    fitting = (limits.max_message_bytes - MESSAGE_MARGIN_BYTES) // (_HIT_BYTES * max(1, k))
+    longest = limits.max_item_id_bytes + _HIT_NUMBERS_BYTES
+    fitting = (limits.max_message_bytes - MESSAGE_MARGIN_BYTES) // (longest * max(1, k))
     return max(1, min(limits.max_queries, fitting))
 
 

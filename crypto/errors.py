@@ -13,6 +13,10 @@ class KeyringPermissionError(KeyringError):
     """A keyring file that others could read or replace: mode, owner or a symbolic link."""
 
 
+class KeyringChanged(KeyringError):
+    """A keyring file that another program changed since it was read; saving would lose its keys."""
+
+
 class KeyringPassphraseError(KeyringError):
     """A passphrase that is missing, wrong, or given for a keyring that has none."""
 

@@ -34,6 +34,7 @@ class Keyring:
         """
         self._entries: list[KeyEntry] = []
         self.grants = tuple(grants)
+        self._origin: tuple[Path, bytes] | None = None  # the file it was read from or saved to
         for entry in entries:
             self.add(entry)
 
@@ -100,11 +101,13 @@ class Keyring:
             KeyringPassphraseError: the passphrase is missing or wrong, or the file has none.
             KeyringError: the file is not there, is damaged, or is of another version.
         """
-        entries, grants = read_keyring(Path(path), passphrase)
+        entries, grants, data = read_keyring(Path(path), passphrase)
         try:
-            return cls(entries, grants)
+            keyring = cls(entries, grants)
         except ValueError as error:
             raise KeyringError(f"{path}: {error}") from error
+        keyring._origin = (Path(path).absolute(), data)
+        return keyring
 
     def save(
         self,
@@ -116,6 +119,9 @@ class Keyring:
     ) -> None:
         """Put the keyring into a file of mode 0600, replacing what is there in one step.
 
+        The file that it was loaded from is replaced only if it is still the same: of two programs
+        that add a key at once, one is refused and nothing is lost.
+
         Args:
             path: the file; its folder must exist.
             passphrase: encrypts the file; may not be empty.
@@ -124,12 +130,16 @@ class Keyring:
 
         Raises:
             ValueError: passphrase and unprotected contradict each other.
+            KeyringChanged: the file is not the one that was loaded any more; load it again.
             KeyringPermissionError: the path is a symbolic link.
             KeyringError: the file cannot be written.
         """
         if unprotected == (passphrase is not None):
             raise ValueError("give either a passphrase or unprotected=True, and not both")
-        write_keyring(Path(path), self.entries, self.grants, passphrase, scrypt_cost)
+        place = Path(path).absolute()
+        known = self._origin[1] if self._origin is not None and self._origin[0] == place else None
+        data = write_keyring(Path(path), self.entries, self.grants, passphrase, scrypt_cost, known)
+        self._origin = (place, data)
 
     def __repr__(self) -> str:
         """Return the names only."""

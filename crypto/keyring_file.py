@@ -92,9 +92,10 @@ DEFAULT_SCRYPT_COST = ScryptCost()
 
 def read_keyring(
     path: Path, passphrase: str | None
-) -> tuple[list[KeyEntry], list[Mapping[str, object]]]:
-    """Return the entries and grants of a keyring file; raises as `Keyring.load` says."""
-    header, body = _parse(read_private(path, MAX_FILE_SIZE), path)
+) -> tuple[list[KeyEntry], list[Mapping[str, object]], bytes]:
+    """Return entries, grants and the bytes of a keyring file; raises as `Keyring.load` says."""
+    data = read_private(path, MAX_FILE_SIZE)
+    header, body = _parse(data, path)
     if header["protection"]["kind"] == "none":
         if passphrase is not None:
             # Whoever could swap the file would otherwise make the user encrypt under their own key.
@@ -104,7 +105,7 @@ def read_keyring(
         if passphrase is None:
             raise KeyringPassphraseError(f"{path} needs a passphrase")
         text = _decrypt(header, body, passphrase, path)
-    return _decode_body(text, path)
+    return *_decode_body(text, path), data
 
 
 def write_keyring(
@@ -113,8 +114,12 @@ def write_keyring(
     grants: Grants,
     passphrase: str | None,
     cost: ScryptCost,
-) -> None:
-    """Replace the keyring file at path; None as passphrase leaves it unprotected."""
+    known: bytes | None,
+) -> bytes:
+    """Replace the keyring file at path and return its bytes.
+
+    None as passphrase leaves it unprotected; `known` is what `replace_private` takes.
+    """
     text = _encode_body(entries, grants)
     header: dict[str, Any] = {"magic": _MAGIC, "version": _FORMAT_VERSION}
     if passphrase is None:
@@ -132,7 +137,9 @@ def write_keyring(
         body = AESGCM(key).encrypt(nonce, text, _canonical(header))
     checksum = blake3(_canonical(header) + body).hexdigest()
     document = {**header, "body": _to_base64(body), "checksum": checksum}
-    replace_private(path, (json.dumps(document, indent=2) + "\n").encode())
+    data = (json.dumps(document, indent=2) + "\n").encode()
+    replace_private(path, data, known=known)
+    return data
 
 
 def is_protected(path: Path) -> bool:

@@ -28,6 +28,9 @@ DEFAULT_MAX_PIXELS = 100_000_000
 """Default limit of `open_image`: 300 MB as RGB."""
 
 _WHITE = (255, 255, 255)
+# Pillow hands these, whatever the file's name says, to an interpreter that it finds on the system.
+_PROGRAMS = frozenset({"EPS"})
+_STRIP_PIXELS = 2**20
 _WARNING_FILTERS = threading.Lock()
 _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -90,6 +93,8 @@ def _decode(file: io.BufferedReader | io.BytesIO, max_pixels: int) -> Image.Imag
     """Return the picture of an open file, after a look at its declared size."""
     with _without_warnings():
         image = Image.open(file)
+    if image.format in _PROGRAMS:
+        raise ImageError(f"{image.format} files are programs to run, not pictures")
     pixels = image.width * image.height
     if pixels > max_pixels:
         raise ImageError(f"the picture has {pixels:,} pixels, the limit is {max_pixels:,}")
@@ -155,13 +160,25 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _deep_grey(image: Image.Image) -> Image.Image:
     """Return a grey picture of more than 8 bits as "L"."""
-    values = np.nan_to_num(np.asarray(image).astype(np.float64))
-    low, high = values.min(), values.max()
+    samples = np.asarray(image)
+    # In strips: eight bytes a value, several times over, would take 2.5 GB for 100 million pixels.
+    rows = max(1, _STRIP_PIXELS // image.width)
+    strips = [slice(top, top + rows) for top in range(0, image.height, rows)]
+    low = min(_finite(samples[strip]).min() for strip in strips)
+    high = max(_finite(samples[strip]).max() for strip in strips)
     if image.mode != "F" and low >= 0 and high <= 65535:
         low, high = 0.0, 65535.0
-    grey = np.rint((values - low) * (255 / (high - low or 1.0))).astype(np.uint8)
-    grey[values == image.info.get("transparency", np.nan)] = 255
+    grey = np.empty(samples.shape, np.uint8)
+    for strip in strips:
+        values = _finite(samples[strip])
+        grey[strip] = np.rint((values - low) * (255 / (high - low or 1.0)))
+        grey[strip][values == image.info.get("transparency", np.nan)] = 255
     return Image.fromarray(grey)
+
+
+def _finite(samples: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    """Return samples as numbers: 0 for NaN, the largest ones for infinities."""
+    return np.nan_to_num(samples.astype(np.float64))
 
 
 def _lab_to_rgb(image: Image.Image) -> Image.Image:

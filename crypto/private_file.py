@@ -1,11 +1,14 @@
 """Files that only their owner may read."""
 
+import fcntl
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cipherlens.crypto.errors import KeyringError, KeyringPermissionError
+from cipherlens.crypto.errors import KeyringChanged, KeyringError, KeyringPermissionError
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -34,10 +37,16 @@ def read_private(path: Path, max_size: int) -> bytes:
     return data
 
 
-def replace_private(path: Path, data: bytes) -> None:
+def replace_private(path: Path, data: bytes, *, known: bytes | None = None) -> None:
     """Put data at path, mode 0600, so that a crash leaves the old bytes or the new.
 
+    Args:
+        path: the file.
+        data: its new bytes.
+        known: the bytes that the caller takes to be there; None replaces whatever is.
+
     Raises:
+        KeyringChanged: other bytes than the known ones are there.
         KeyringPermissionError: path is a symbolic link.
         KeyringError: the folder cannot be written.
     """
@@ -46,8 +55,11 @@ def replace_private(path: Path, data: bytes) -> None:
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         _write_synced(part, data)
-        part.replace(path)  # the commit point
-        _sync_folder(path.parent)
+        with _held(path.parent):
+            if known is not None:
+                _check_known(path, known)
+            part.replace(path)  # the commit point
+            _sync_folder(path.parent)
     except OSError as error:
         raise KeyringError(f"{path} cannot be written: {error.strerror}") from error
     finally:
@@ -67,6 +79,25 @@ def _check_private(path: Path, status: os.stat_result) -> None:
         raise KeyringPermissionError(
             f"{path} has mode {mode:04o}, which lets others at it; make it 0600"
         )
+
+
+def _check_known(path: Path, known: bytes) -> None:
+    """Raise KeyringChanged if other bytes than the known ones are at path; no file is no harm."""
+    if path.exists() and path.read_bytes() != known:
+        raise KeyringChanged(f"{path} was changed by another program meanwhile; read it again")
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Keep other programs of this package from replacing files in a folder meanwhile."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # Some network file systems lock no folders; there the check alone has to do.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write_synced(path: Path, data: bytes) -> None:

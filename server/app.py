@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 # Threads beyond the admitted calls: for health, reflection and refusals.
 _SPARE_THREADS = 4
+# A stream of reflection holds a thread for as long as its caller likes.
+_REFLECTION_STREAMS = _SPARE_THREADS // 2
 # Calls that may wait for a thread, as a multiple of the threads; gRPC itself refuses the rest.
 _CALLS_PER_THREAD = 16
 # For answers on their way out, and streams of health checks, which end only here.
@@ -121,7 +123,10 @@ class CipherLensServer:
         codes = _owner_codes() if self._config.role.has_owner else CODES
         return grpc.server(
             self._pool,
-            interceptors=[CallInterceptor(self._admission, codes)],
+            interceptors=[
+                CallInterceptor("/cipherlens.v1.", self._admission, codes),
+                CallInterceptor("/grpc.reflection.", Admission(_REFLECTION_STREAMS), codes),
+            ],
             maximum_concurrent_rpcs=_CALLS_PER_THREAD * threads,
             options=[
                 ("grpc.max_receive_message_length", message_bytes),

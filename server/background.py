@@ -8,8 +8,10 @@ import threading
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from cipherlens.server.call import Call
-from cipherlens.server.embedders import Embedders
+from cipherlens.server.embedders import Embedders, have_direction
 from cipherlens.server.errors import NotFound, ServerError
 from cipherlens.server.live import LiveCollection
 from cipherlens.server.storage import collections, reading
@@ -202,9 +204,17 @@ class Background:
             return []
         queue = self._embedders.queue(generation.model_digest)
         rows = queue.embed([pixels for _, pixels in images], Call(), urgent=False)
+        useful = have_direction(rows)
+        if not useful.all():
+            _log.error(
+                "generation %d: its model makes vectors without direction of %d images, set aside",
+                generation.id,
+                np.count_nonzero(~useful),
+            )
         return [
             _computed(summary, row.astype("<f4").tobytes())
-            for (summary, _), row in zip(images, rows, strict=True)
+            for (summary, _), row, is_useful in zip(images, rows, useful, strict=True)
+            if is_useful
         ]
 
 

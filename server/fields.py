@@ -30,9 +30,14 @@ def check_item_id(field: str, item_id: str, limits: Limits) -> str:
     if not item_id:
         raise InvalidField(field, "must not be empty")
     check_size(field, len(item_id.encode()), limits.max_item_id_bytes)
-    if not item_id.isprintable() and any(unicodedata.category(c) == "Cc" for c in item_id):
-        raise InvalidField(field, "must hold no control characters", value=repr(item_id))
-    return item_id
+    return check_text(field, item_id)
+
+
+def check_text(field: str, text: str) -> str:
+    """Return a text that is shown to people if it is free of control characters."""
+    if not text.isprintable() and any(unicodedata.category(c) == "Cc" for c in text):
+        raise InvalidField(field, "must hold no control characters", value=repr(text))
+    return text
 
 
 def check_revision(field: str, revision: int) -> int:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 else:
     Handler = grpc.RpcMethodHandler  # generic for type checkers only
 
-_OURS = "/cipherlens.v1."
-
 
 class Admission:
     """How many calls may be under way; the answer to one too many comes at once.
@@ -65,9 +63,11 @@ class Admission:
 
 
 class CallInterceptor(grpc.ServerInterceptor):
-    """Wraps every handler of our own services; health and reflection pass untouched."""
+    """Wraps every handler of the services below a prefix; all others pass untouched."""
 
-    def __init__(self, admission: Admission, codes: Codes) -> None:
+    def __init__(self, prefix: str, admission: Admission, codes: Codes) -> None:
+        """Guard methods whose full names begin so, such as "/cipherlens.v1."."""
+        self._prefix = prefix
         self._admission = admission
         self._codes = codes
 
@@ -76,9 +76,9 @@ class CallInterceptor(grpc.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Handler | None],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
-        """Return the handler, guarded if it is ours."""
+        """Return the handler, guarded if its name begins with the prefix."""
         handler = continuation(handler_call_details)
-        if handler is None or not str(handler_call_details.method).startswith(_OURS):
+        if handler is None or not str(handler_call_details.method).startswith(self._prefix):
             return handler
         return _rewrapped(handler, self)
 
@@ -122,4 +122,5 @@ def _rewrapped(handler: Handler, guard: CallInterceptor) -> Handler:
         return grpc.unary_stream_rpc_method_handler(guard.streaming(handler.unary_stream), *coders)
     if handler.unary_unary:
         return grpc.unary_unary_rpc_method_handler(guard.unary(handler.unary_unary), *coders)
-    raise TypeError("a method that streams both ways is not guarded yet")
+    assert handler.stream_stream is not None  # a handler has one of the four
+    return grpc.stream_stream_rpc_method_handler(guard.streaming(handler.stream_stream), *coders)

@@ -3,7 +3,10 @@
 import io
 import threading
 import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -25,6 +28,7 @@ from cipherlens.crypto import (
     ImageError,
     KeyEntry,
     Keyring,
+    KeyringChanged,
     Original,
     Scope,
     SealedContext,
@@ -34,8 +38,16 @@ from cipherlens.crypto import (
     prepare,
     seal,
 )
+from cipherlens.crypto.blocks import CHANNELS
+from cipherlens.server.call import Call
 from cipherlens.server.config import Limits
-from cipherlens.server.errors import AlreadyExists, InvalidField, LimitExceeded, ModelRefused
+from cipherlens.server.errors import (
+    AlreadyExists,
+    InvalidField,
+    LimitExceeded,
+    ModelRefused,
+    StorageUnavailable,
+)
 from cipherlens.server.fields import (
     check_count,
     check_item_id,
@@ -54,6 +66,9 @@ _SCOPES = {
 
 
 _ANY_FILE = "application/octet-stream"
+_SAVE_TRIES = 5
+
+_Part = TypeVar("_Part")
 
 
 class EncryptionService(EncryptionServiceServicer):
@@ -72,16 +87,9 @@ class EncryptionService(EncryptionServiceServicer):
     ) -> pb.CreateKeyResponse:
         """Make a key; it is in the keyring's file when this answers."""
         name = check_name("name", request.name, self._limits)
-        entry = KeyEntry.generate(name, _parameters(request.profile, self._limits))
+        entry = _new_entry(name, _parameters(request.profile, self._limits))
         with self._lock:
-            # Read anew: another program may have added a key since, and it must not be lost.
-            keyring = Keyring.load(self._path, self._passphrase)
-            if any(each.name == name for each in keyring.entries):
-                raise AlreadyExists("key", name)
-            keyring.add(entry)
-            # Saved first: a key that is used and then lost takes its images with it.
-            keyring.save(self._path, self._passphrase, unprotected=self._passphrase is None)
-            self._keyring = keyring
+            self._keyring = self._saved_with(entry)
         return pb.CreateKeyResponse(key=_key_message(entry))
 
     def ListKeys(
@@ -96,11 +104,13 @@ class EncryptionService(EncryptionServiceServicer):
         """Prepare, encrypt and, where asked, seal."""
         check_count("images", len(request.images), self._limits.max_batch_items)
         entry = self._entry(request.key)
+        self._check_answer(request.images, entry.parameters)
         cipher = ImageCipher(entry)
+        images = _while_wanted(request.images, context)
         return pb.EncryptResponse(
             images=[
                 self._encrypted(f"images[{position}]", each, cipher, entry)
-                for position, each in enumerate(request.images)
+                for position, each in enumerate(images)
             ]
         )
 
@@ -112,7 +122,7 @@ class EncryptionService(EncryptionServiceServicer):
         return pb.DecryptResponse(
             images=[
                 self._decrypted(f"items[{position}]", item, request.key)
-                for position, item in enumerate(request.items)
+                for position, item in enumerate(_while_wanted(request.items, context))
             ]
         )
 
@@ -130,6 +140,31 @@ class EncryptionService(EncryptionServiceServicer):
 
     def _entry(self, key: str) -> KeyEntry:
         return self._keyring.get(key or None)
+
+    def _saved_with(self, entry: KeyEntry) -> Keyring:
+        """Return the keyring as its file now is, with one more entry. Raises AlreadyExists.
+
+        Read anew each time: another program may have added a key, and it must not be lost.
+        """
+        for _ in range(_SAVE_TRIES):
+            keyring = Keyring.load(self._path, self._passphrase)
+            if any(each.name == entry.name for each in keyring.entries):
+                raise AlreadyExists("key", entry.name)
+            keyring.add(entry)
+            # Saved before it is used: a key that is lost takes its images with it.
+            with suppress(KeyringChanged):
+                keyring.save(self._path, self._passphrase, unprotected=self._passphrase is None)
+                return keyring
+        raise StorageUnavailable("other programs keep changing the keyring; nothing was added")
+
+    def _check_answer(self, images: Sequence[pb.PlainImage], parameters: CipherParameters) -> None:
+        """Raise LimitExceeded if the cipher-images and sealed originals make too long an answer."""
+        sealed = sum(len(each.data) for each in images if each.HasField("seal"))
+        size = sealed + len(images) * parameters.height * parameters.width * CHANNELS
+        if size > self._limits.max_message_bytes:
+            raise LimitExceeded(
+                "images", limit=self._limits.max_message_bytes, value=size, unit="bytes of answer"
+            )
 
     def _encrypted(
         self, field: str, plain: pb.PlainImage, cipher: ImageCipher, entry: KeyEntry
@@ -173,6 +208,21 @@ class EncryptionService(EncryptionServiceServicer):
         file = io.BytesIO()
         Image.fromarray(ImageCipher(entry).decrypt_image(image)).save(file, "PNG")
         return pb.DecryptedImage(media_type="image/png", data=file.getvalue())
+
+
+def _new_entry(name: str, parameters: CipherParameters) -> KeyEntry:
+    try:
+        return KeyEntry.generate(name, parameters)
+    except ValueError as error:  # what a collection may be called and a key may not
+        raise InvalidField("name", str(error)) from error
+
+
+def _while_wanted(parts: Iterable[_Part], context: grpc.ServicerContext) -> Iterator[_Part]:
+    """Yield the parts of a request. Raises DeadlineExpired or CallCancelled once nobody waits."""
+    call = Call.within(context.time_remaining(), context.is_active, context.add_callback)
+    for part in parts:
+        call.check()
+        yield part
 
 
 def _encrypted_picture(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from cipherlens.server.config import Limits
 from cipherlens.server.errors import InvalidField
-from cipherlens.server.fields import DIGEST_BYTES, check_name, check_size
+from cipherlens.server.fields import DIGEST_BYTES, check_name, check_size, check_text
 from cipherlens.server.storage.models import Upload
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
@@ -17,6 +17,7 @@ def model_header(first: pb.PushModelRequest | None, limits: Limits) -> pb.ModelH
     if header.collection:
         check_name("header.collection", header.collection, limits)
     check_size("header.name", len(header.name.encode()), limits.max_name_bytes)
+    check_text("header.name", header.name)
     check_size("header.size_bytes", header.size_bytes, limits.max_model_bytes)
     if len(header.digest) != DIGEST_BYTES:
         raise InvalidField(

@@ -1,7 +1,9 @@
 import threading
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +17,14 @@ from cipherlens.client import (
     ItemState,
     NotFound,
     SearchOptions,
+    UnreadableAnswer,
     pack_bits,
 )
 from cipherlens.crypto import KeyEntry, OpenError, Original, StaleItem, open_image
+from cipherlens.v1 import collection_pb2
+from cipherlens.v1 import retrieval_service_pb2 as messages
+from cipherlens.v1.collection_pb2 import Collection
+from cipherlens.v1.item_pb2 import StoredItem
 
 Noise = Callable[..., Image.Image]
 
@@ -262,3 +269,30 @@ def test_an_original_larger_than_a_batch_travels_alone(
     (fetched,) = client.fetch(photos, ["big"])
     assert fetched.item is not None
     assert open_image(client.open_original(fetched.item).data).size == (2000, 1700)
+
+
+def test_long_ids_and_many_queries_are_split_so_that_answers_fit(client: Client) -> None:
+    rows = np.random.default_rng(0).normal(size=(1000, 4)).astype(np.float32)
+    client.create_vector_collection("long-ids", 4)
+    client.index_vectors("long-ids", [f"{n:0>500}" for n in range(len(rows))], rows)
+    found = client.search_vectors("long-ids", rows[:70], k=1000)
+    assert [len(hits) for hits in found] == [1000] * 70
+    assert [hits[0].item_id for hits in found] == [f"{n:0>500}" for n in range(70)]
+
+
+def test_a_server_that_gives_another_item_than_was_asked_for_is_found_out(
+    scripted: Any, image_key: KeyEntry
+) -> None:
+    limits = messages.Limits(max_message_bytes=2**20, max_batch_items=8)
+    uuid_text = str(uuid.UUID(int=1))
+    made = Collection(uuid=uuid_text, name="c", kind=collection_pb2.COLLECTION_KIND_CODE)
+    swapped = messages.FetchResponse(
+        item_id="a", state=messages.ITEM_STATE_PRESENT, item=StoredItem(item_id="b", code=b"x")
+    )
+    with Client(scripted.target, key=image_key) as client:
+        for answers in ([swapped], []):
+            scripted.will("GetCollection", messages.GetCollectionResponse(collection=made))
+            scripted.will("GetServerInfo", messages.GetServerInfoResponse(limits=limits))
+            scripted.will("Fetch", iter(answers))
+            with pytest.raises(UnreadableAnswer):
+                list(client.fetch("c", ["a"]))

@@ -9,6 +9,13 @@ from cipherlens.client import conversion
 from cipherlens.client.errors import UnreadableAnswer
 from cipherlens.crypto import CipherImage, CipherParameters, KeyEntry, Scope
 from cipherlens.v1 import collection_pb2, item_pb2
+from cipherlens.v1.retrieval_service_pb2 import (
+    ITEM_STATE_MISSING,
+    ITEM_STATE_PRESENT,
+    FetchResponse,
+    Hits,
+    SearchResponse,
+)
 
 
 @st.composite
@@ -77,3 +84,37 @@ def test_a_stored_code_keeps_its_bytes() -> None:
     assert item.code is not None
     assert item.code.tobytes() == b"\x01\x02"
     assert (item.cipher_image, item.vector, item.sealed_original) == (None, None, b"s")
+
+
+def test_a_collection_that_is_not_known_is_unreadable() -> None:
+    for message in (
+        collection_pb2.Collection(uuid="x", kind=collection_pb2.COLLECTION_KIND_CODE),
+        collection_pb2.Collection(uuid=str(uuid.UUID(int=1)), kind=9),
+    ):
+        with pytest.raises(UnreadableAnswer):
+            conversion.collection_from(message)
+
+
+def test_broken_vectors_and_hits_are_unreadable() -> None:
+    with pytest.raises(UnreadableAnswer, match="a vector of 3 bytes"):
+        conversion.item_from(item_pb2.StoredItem(item_id="a", vector=b"abc"), uuid.UUID(int=1))
+    for changes in ({"revisions": []}, {"similarities": [0.5]}, {"distances": [1, 2, 3]}):
+        hits = {"item_ids": ["a", "b"], "revisions": [1, 2], **changes}
+        response = SearchResponse(results=[Hits(**hits)])
+        with pytest.raises(UnreadableAnswer, match="differ"):
+            conversion.hits_from(response, [])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        FetchResponse(item_id="b", state=ITEM_STATE_MISSING),
+        FetchResponse(item_id="a", state=ITEM_STATE_PRESENT),
+        FetchResponse(item_id="a", state=7),
+        FetchResponse(item_id="a", state=ITEM_STATE_PRESENT, item=item_pb2.StoredItem(item_id="b")),
+        FetchResponse(item_id="a", state=ITEM_STATE_MISSING, item=item_pb2.StoredItem(item_id="a")),
+    ],
+)
+def test_an_answer_about_another_item_is_unreadable(answer: FetchResponse) -> None:
+    with pytest.raises(UnreadableAnswer):
+        conversion.fetched_from(answer, "a", uuid.UUID(int=1))

@@ -65,3 +65,10 @@ def test_writing_leaves_only_the_page(tmp_path: Path) -> None:
     write_gallery(path, Gallery(title="new"))
     assert "<title>new</title>" in path.read_text()
     assert [each.name for each in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_name_that_utf_8_cannot_write_does_not_stop_the_page(tmp_path: Path) -> None:
+    premultiplied = Image.new("LA", (4, 4)).convert("La")
+    row = GalleryRow(label="q\udcff.png", picture=premultiplied, seen=None, hits=[])
+    write_gallery(tmp_path / "page.html", Gallery(title="t", rows=[row]))
+    assert "q?.png" in (tmp_path / "page.html").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cipherlens.client import Item, Place
+from cipherlens.client import Client, Item, Place
 from cipherlens.client.originals import check_age, decrypt_item, open_item, restore_item
 from cipherlens.client.picture import encrypt_pictures, prepare_picture
 from cipherlens.crypto import (
@@ -96,3 +96,19 @@ def test_an_older_item_is_found_out(item: Item) -> None:
     elsewhere = Manifest(collection_uuid=uuid.UUID(int=1), counter=1, items={})
     with pytest.raises(ManifestError, match="of collection"):
         check_age(item, 0, elsewhere)
+
+
+def test_a_picture_without_a_seal_needs_the_revision_that_the_owner_signed(
+    item: Item, key: KeyEntry
+) -> None:
+    assert item.cipher_image is not None
+    signed = (item.revision, item.cipher_image.digest())
+    manifest = Manifest(collection_uuid=WHERE, counter=1, items={"a": signed})
+    altered = replace(item.cipher_image, pixels=255 - item.cipher_image.pixels)
+    forged = replace(item, cipher_image=altered, sealed_original=b"", revision=6)
+    with Client("127.0.0.1:1", key=key) as client:
+        with pytest.raises(ManifestError, match="no seal to vouch for it"):
+            client.restore(forged, manifest=manifest)
+        bare = replace(item, sealed_original=b"")
+        assert client.restore(bare, manifest=manifest).media_type == "image/png"
+        assert client.restore(item, manifest=manifest).data

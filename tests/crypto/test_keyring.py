@@ -2,7 +2,15 @@
 
 import pytest
 
-from cipherlens.crypto import Keyring, KeyringPassphraseError, ScryptCost, UnknownKey
+from cipherlens.crypto import (
+    CipherParameters,
+    KeyEntry,
+    Keyring,
+    KeyringChanged,
+    KeyringPassphraseError,
+    ScryptCost,
+    UnknownKey,
+)
 
 FAST = ScryptCost(n=2**14)
 
@@ -124,3 +132,29 @@ def test_a_protected_file_shows_neither_names_nor_roots(tmp_path, entries):
 
 def test_text_shows_names_only(entries):
     assert repr(Keyring(entries)) == "Keyring(entries=['first', 'second'])"
+
+
+def test_of_two_programs_that_add_a_key_at_once_one_is_refused(tmp_path, entries):
+    path = tmp_path / "keyring"
+    Keyring(entries).save(path, unprotected=True)
+    ours, theirs = Keyring.load(path), Keyring.load(path)
+    theirs.add(KeyEntry.generate("theirs", CipherParameters()))
+    theirs.save(path, unprotected=True)
+    ours.add(KeyEntry.generate("ours", CipherParameters()))
+    with pytest.raises(KeyringChanged, match="read it again"):
+        ours.save(path, unprotected=True)
+    assert Keyring.load(path).entries == theirs.entries
+    assert [each.name for each in tmp_path.iterdir()] == ["keyring"]
+
+
+def test_a_keyring_may_be_saved_again_and_elsewhere(tmp_path, entries):
+    path, other = tmp_path / "keyring", tmp_path / "other"
+    keyring = Keyring(entries)
+    keyring.save(path, unprotected=True)
+    keyring.add(KeyEntry.generate("more", CipherParameters()))
+    keyring.save(path, unprotected=True)
+    Keyring().save(other, unprotected=True)
+    keyring.save(other, unprotected=True)
+    path.unlink()
+    keyring.save(path, unprotected=True)
+    assert Keyring.load(other).entries == Keyring.load(path).entries == keyring.entries

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import warnings
 import zlib
 
@@ -266,3 +267,32 @@ def test_damaged_files_give_a_picture_or_an_image_error(damage):
     except ImageError:
         return
     assert pixels.shape in {(16, 24, 3), (24, 16, 3)}
+
+
+def test_a_file_that_is_a_program_is_never_run(tmp_path, monkeypatch):
+    gs = tmp_path / "gs"
+    gs.write_text(f"#!/bin/sh\n: > {tmp_path}/ran\n")
+    gs.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n%%EOF\n"
+    with pytest.raises(ImageError, match="EPS files are programs"):
+        open_image(program)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_deep_grey_takes_little_memory_and_strips_do_not_show(mode):
+    values = np.linspace(0, 65535, 1500 * 1600).reshape(1500, 1600)
+    kind = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
+    image = Image.fromarray(values.astype(kind))
+    assert image.mode == mode
+    tracemalloc.start()
+    try:
+        pixels = prepare(image, CipherParameters(height=150, width=160, block_size=10))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 24 * values.size
+    expected = np.rint(values.astype(kind).astype(np.float64) / 257).astype(np.uint8)
+    reference = Image.fromarray(expected).convert("RGB")
+    assert np.array_equal(pixels, np.array(reference.resize((160, 150), Image.Resampling.BICUBIC)))

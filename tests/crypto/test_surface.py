@@ -14,6 +14,7 @@ def test_all_lists_exactly_these_names():
         "ImageError",
         "KeyEntry",
         "Keyring",
+        "KeyringChanged",
         "KeyringError",
         "KeyringPassphraseError",
         "KeyringPermissionError",
@@ -49,5 +50,5 @@ def test_domain_failures_share_one_base():
         for name in crypto.__all__
         if isinstance(value := getattr(crypto, name), type) and issubclass(value, Exception)
     ]
-    assert len(failures) == 11
+    assert len(failures) == 12
     assert all(issubclass(failure, crypto.CryptoError) for failure in failures)

@@ -9,6 +9,7 @@ import grpc
 import pytest
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
@@ -304,3 +305,23 @@ print("well")
         check=False,
     )
     assert done.stdout == "well\n", done.stderr
+
+
+def test_streams_of_reflection_leave_threads_for_all_else(cloud):
+    over = threading.Event()
+
+    def silent():
+        over.wait(30)
+        yield from ()
+
+    stub = reflection_pb2_grpc.ServerReflectionStub(cloud.channel)
+    threads = cloud.config.limits.max_concurrent_calls + 8
+    streams = [stub.ServerReflectionInfo(silent()) for _ in range(threads)]
+    try:
+        assert health_of(cloud, SERVICE) == health_pb2.HealthCheckResponse.SERVING
+        assert cloud.stub.GetServerInfo(pb.GetServerInfoRequest(), timeout=20).version
+        assert streams[-1].code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    finally:
+        over.set()
+        for each in streams:
+            each.cancel()

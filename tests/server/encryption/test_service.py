@@ -1,6 +1,7 @@
 """EncryptionService through a real server, beside the cloud's."""
 
 import io
+import threading
 import uuid
 
 import grpc
@@ -8,9 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cipherlens.crypto import Keyring
+from cipherlens.crypto import CipherParameters, KeyEntry, Keyring
 from cipherlens.server.app import CipherLensServer
+from cipherlens.server.call import Call
 from cipherlens.server.config import Limits, Role, ServerConfig
+from cipherlens.server.encryption import service
+from cipherlens.server.errors import CallCancelled
 from cipherlens.v1 import cipher_image_pb2, encryption_service_pb2_grpc
 from cipherlens.v1 import encryption_service_pb2 as pb
 
@@ -52,7 +56,12 @@ def owner(tmp_path):
         role=Role.OWNER,
         keyring=path,
         listen="127.0.0.1:0",
-        limits=Limits(max_batch_items=4, max_sealed_bytes=100_000, max_image_pixels=4096),
+        limits=Limits(
+            max_batch_items=4,
+            max_message_bytes=400_000,
+            max_sealed_bytes=100_000,
+            max_image_pixels=4096,
+        ),
     )
     server = CipherLensServer(config)
     with grpc.insecure_channel(f"127.0.0.1:{server.start()}") as channel:
@@ -273,3 +282,69 @@ def test_trapdoors_that_cannot_be(owner, failure):
 
 def test_an_owner_serves_no_collections(owner, tmp_path):
     assert not (tmp_path / "data").exists()
+
+
+def test_a_name_that_could_be_a_fingerprint_is_refused(owner, failure):
+    request = pb.CreateKeyRequest(name="ab" * 16, profile=parameters())
+    code, text, _ = failure(owner.CreateKey, request, timeout=20)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "fingerprint" in text
+
+
+def test_keys_that_other_programs_add_meanwhile_are_kept(owner, monkeypatch):
+    load, others = Keyring.load, iter(["theirs", "theirs too"])
+
+    def interrupted(*arguments):
+        found = load(*arguments)
+        if name := next(others, None):
+            theirs = load(*arguments)
+            theirs.add(KeyEntry.generate(name, CipherParameters()))
+            theirs.save(owner.path, unprotected=True)
+        return found
+
+    monkeypatch.setattr(Keyring, "load", interrupted)
+    owner.CreateKey(pb.CreateKeyRequest(name="two", profile=parameters()), timeout=20)
+    names = [each.name for each in load(owner.path).entries]
+    assert names == ["one", "theirs", "theirs too", "two"]
+
+
+def test_more_than_an_answer_holds_is_refused_before_any_work(owner, failure):
+    # Each cipher-image has 12,288 bytes, and what is no picture would be named if it were read.
+    large = parameters(height=64, width=64)
+    owner.CreateKey(pb.CreateKeyRequest(name="large", profile=large), timeout=20)
+    images = [pb.PlainImage(data=bytes(90_000), seal=PLACE)] * 4
+    request = pb.EncryptRequest(key="large", images=images)
+    code, text, details = failure(owner.Encrypt, request, timeout=20)
+    assert (code, details["ErrorInfo"].metadata["field"]) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "images",
+    )
+    assert "bytes of answer (limit 400000), got 409152" in text
+
+
+def test_nobody_works_for_a_caller_that_is_gone(owner, monkeypatch):
+    begun, gone, ended, seen = threading.Event(), threading.Event(), threading.Event(), []
+    real, check = service.open_image, Call.check
+
+    def watched(data):
+        seen.append(data)
+        begun.set()
+        gone.wait(20)
+        return real(data)
+
+    def checked(call):
+        call.on_end(gone.set)
+        try:
+            check(call)
+        except CallCancelled:
+            ended.set()
+            raise
+
+    monkeypatch.setattr(service, "open_image", watched)
+    monkeypatch.setattr(Call, "check", checked)
+    request = pb.EncryptRequest(images=[pb.PlainImage(data=picture())] * 4)
+    call = owner.Encrypt.future(request, timeout=20)
+    assert begun.wait(20)
+    call.cancel()
+    assert ended.wait(20)
+    assert len(seen) == 1

@@ -1,6 +1,7 @@
 """Cipher collections and their models, end to end through a real server."""
 
 import hashlib
+import json
 import threading
 
 import grpc
@@ -387,3 +388,129 @@ def test_a_full_queue_says_when_to_come_back(
     code, _, details = failure(cloud.search, "e", cipher_images=cipher_images(3))
     assert (code.name, details["ErrorInfo"].reason) == ("RESOURCE_EXHAUSTED", "QUEUE_FULL")
     assert details["RetryInfo"].retry_delay.nanos > 0
+
+
+def network(checkpoint_bytes, change):
+    """Return a checkpoint whose tensors were changed by a function of name and tensor."""
+    from safetensors.torch import load, save
+
+    length = int.from_bytes(checkpoint_bytes[:8], "little")
+    metadata = json.loads(checkpoint_bytes[8 : 8 + length])["__metadata__"]
+    tensors = {name: change(name, each) for name, each in load(checkpoint_bytes).items()}
+    return save(tensors, metadata)
+
+
+def test_a_model_without_a_direction_is_refused_when_it_comes(steady, checkpoint, failure):
+    before = steady.state()
+    silent = network(checkpoint(), lambda name, each: each * (not name.startswith("feature.")))
+    code, text, _ = failure(steady.push, silent, "e")
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "zero or not finite" in text
+    assert steady.state() == before
+
+
+def test_an_image_without_a_direction_is_refused_and_the_next_start_goes_well(
+    served, cipher_images, failure, monkeypatch
+):
+    served.index(["good"], "e", cipher_images=cipher_images(1))
+    queue = served.engine._embedders.queue(served.collection("e").active_generation.model_digest)
+    monkeypatch.setattr(queue, "_embed", lambda pixels: np.zeros((len(pixels), 8), np.float32))
+    for call in (
+        lambda: served.index(["bad"], "e", cipher_images=cipher_images(1, seed=1)),
+        lambda: served.search("e", cipher_images=cipher_images(1)),
+    ):
+        code, text, _ = failure(call)
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        assert text.startswith("cipher_images[0]: the model makes")
+    served.restart()
+    assert served.listed("e") == ["good"]
+
+
+def test_a_new_model_sets_aside_what_it_has_no_direction_for(
+    served, checkpoint, cipher_images, settled, monkeypatch
+):
+    from cipherlens.model.embedder import Embedder
+
+    served.index(["a", "b", "c"], "e", cipher_images=cipher_images(3))
+    embed = Embedder.embed
+
+    def halting(embedder, pixels):
+        rows = embed(embedder, pixels)
+        rows[len(rows) // 2] *= len(rows) != 3  # the trial has one image, the fill three
+        return rows
+
+    monkeypatch.setattr(Embedder, "embed", halting)
+    served.push(checkpoint(seed=1), "e")
+    settled(lambda: not served.collection("e").HasField("shadow_generation"))
+    monkeypatch.undo()
+    found = served.search("e", cipher_images=cipher_images(1)).results[0].item_ids
+    assert sorted(found) == ["a", "c"]
+    assert served.collection("e").damaged_count == 1
+
+
+def test_a_network_that_does_not_run_is_refused_when_it_comes(steady, failure, tmp_path):
+    from cipherlens.model.checkpoint import CheckpointConfiguration, save
+    from cipherlens.model.config import NetworkConfig
+    from cipherlens.model.networks import EndToEndNetwork
+    from cipherlens.model.profile import CipherProfile
+
+    config = NetworkConfig(
+        backbone="vit_tiny_patch16_224", height=16, width=32, feature_dim=8, classes=3
+    )
+    profile = CipherProfile(
+        scheme_version=1,
+        preparation_version=1,
+        height=16,
+        width=32,
+        block_size=8,
+        substituted_blocks=2,
+        scope="collection",
+        key_fingerprint=b"f" * 16,
+    )
+    path = tmp_path / "model.safetensors"
+    save(path, EndToEndNetwork(config), CheckpointConfiguration(network=config, profile=profile))
+    code, text, _ = failure(steady.push, path.read_bytes(), "e")
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "does not run on images of" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"training": {"loss": float("nan")}}, "damaged"),
+        (
+            {
+                "architecture": "hash",
+                "profile": None,
+                "network": {
+                    "backbone": "dlheir",
+                    "bits": 12,
+                    "threshold": 0.5,
+                    "height": 32,
+                    "width": 32,
+                    "classes": 3,
+                },
+            },
+            "takes no hash network",
+        ),
+    ],
+)
+def test_configurations_that_the_server_cannot_keep(steady, checkpoint, failure, change, word):
+    data = checkpoint()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    document = {**json.loads(header["__metadata__"]["cipherlens"]), **change}
+    header["__metadata__"]["cipherlens"] = json.dumps(document)
+    text = json.dumps(header).encode()
+    changed = len(text).to_bytes(8, "little") + text + data[8 + length :]
+    before = steady.state()
+    code, said, _ = failure(steady.push, changed)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert word in said
+    assert steady.state() == before
+
+
+def test_a_model_name_that_would_write_to_a_terminal_is_refused(steady, checkpoint, failure):
+    code, text, _ = failure(steady.push, checkpoint(), name="\x1b[2J")
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert text.startswith("header.name: must hold no control characters")
