@@ -13,16 +13,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from cipherlens.model.config import HashNetworkConfig, NetworkConfig, record
+from cipherlens.model.config import record
 from cipherlens.model.errors import CheckpointError
 from cipherlens.model.fields import check_choice, check_names, check_table
+from cipherlens.model.network_config import HashNetworkConfig, NetworkConfig
 from cipherlens.model.profile import CipherProfile
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from cipherlens.model.hash_network import HashNetwork
-    from cipherlens.model.networks import EndToEndNetwork
+    from cipherlens.model.networks import EndToEndNetwork, RetrievalNetwork
 
 _Network = TypeVar("_Network", "EndToEndNetwork", "HashNetwork")
 
@@ -133,9 +134,7 @@ def read_configuration(source: Path | bytes) -> CheckpointConfiguration:
     return _configuration(source if isinstance(source, bytes) else _head(source))
 
 
-def save(
-    path: Path, network: "EndToEndNetwork | HashNetwork", configuration: CheckpointConfiguration
-) -> None:
+def save(path: Path, network: "RetrievalNetwork", configuration: CheckpointConfiguration) -> None:
     """Write a checkpoint so that a crash leaves the old file or the new, never a mix."""
     from safetensors.torch import save as serialise
 
@@ -260,7 +259,7 @@ def _configuration(data: bytes) -> CheckpointConfiguration:
     return CheckpointConfiguration.from_json(text)
 
 
-def _state(network: "EndToEndNetwork | HashNetwork") -> dict[str, "Tensor"]:
+def _state(network: "RetrievalNetwork") -> dict[str, "Tensor"]:
     return network.state_dict()
 
 

@@ -1,11 +1,10 @@
-"""What a network is and how it is trained: the settings, and reading them from a TOML file."""
+"""How a network is trained: the settings of either kind, and reading them from a TOML file."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from cipherlens.model.fields import (
     check_choice,
@@ -14,90 +13,24 @@ from cipherlens.model.fields import (
     check_number,
     check_table,
 )
+from cipherlens.model.network_config import MEASURED, HashNetworkConfig, NetworkConfig
 
-BACKBONE_NAME = re.compile(r"[a-z0-9_]{1,64}")  # no slash or colon: never a hub or a path
-MEASURED = frozenset({"height", "width", "classes"})
+__all__ = [
+    "PRECISIONS",
+    "AugmentationConfig",
+    "HashNetworkConfig",
+    "HashTrainConfig",
+    "LoopConfig",
+    "NetworkConfig",
+    "SplitConfig",
+    "TrainConfig",
+    "read_config",
+    "record",
+]
+
 PRECISIONS = ("auto", "fp32", "bf16")
 
 _Record = TypeVar("_Record")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NetworkConfig:
-    """A backbone and the head of E2E eqs. 8-9.
-
-    `backbone` is "vit", a Vision Transformer made of the fields below, or the name of a timm
-    architecture, which ignores the fields from `patch_size` to `positions`. `height`, `width`
-    (landscape) and `classes` come from the data, not from a settings file. Of timm's, those fit
-    that take images of any size, such as "resnet50".
-
-    Raises:
-        ValueError: if a field is out of range.
-        TypeError: if a field has the wrong type.
-    """
-
-    backbone: str = "vit"
-    patch_size: int = 8
-    dim: int = 768
-    depth: int = 12
-    heads: int = 12
-    mlp_ratio: float = 4.0
-    drop_path: float = 0.0
-    positions: str = "learned"
-    feature_dim: int = 768
-    height: int = 128
-    width: int = 192
-    classes: int = 100
-
-    def __post_init__(self) -> None:
-        _check_backbone("vit", self.backbone)
-        check_integer("width", self.width, 1, 2**12)
-        check_integer("height", self.height, 1, self.width)
-        check_integer("patch_size", self.patch_size, 1, self.height)
-        if self.height % self.patch_size or self.width % self.patch_size:
-            raise ValueError(
-                f"patch_size must divide {self.height} and {self.width}, got {self.patch_size}"
-            )
-        check_integer("dim", self.dim, 1, 4096)
-        check_integer("depth", self.depth, 1, 64)
-        check_integer("heads", self.heads, 1, 128)
-        if self.dim % self.heads:
-            raise ValueError(f"heads must divide dim {self.dim}, got {self.heads}")
-        check_number("mlp_ratio", self.mlp_ratio, 0.25, 16)
-        check_number("drop_path", self.drop_path, 0, 0.9)
-        check_choice("positions", self.positions, ("learned", "none"))
-        check_integer("feature_dim", self.feature_dim, 1, 8192)
-        check_integer("classes", self.classes, 1, 2**20)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HashNetworkConfig:
-    """A backbone and the hash layer of DLHEIR section 3.3.2; the defaults are the paper's.
-
-    `backbone` is "dlheir", the paper's shortened DenseNet201, or the name of a timm architecture:
-    "densenet201" is what the paper calls the original CNN. Bit i of a code is 1 where activation
-    i reaches `threshold`, which the paper leaves open. `height` x `width` is the size of the
-    prepared plain images, landscape where the sides differ.
-
-    Raises:
-        ValueError: if a field is out of range.
-        TypeError: if a field has the wrong type.
-    """
-
-    backbone: str = "dlheir"
-    bits: int = 48
-    threshold: float = 0.5
-    height: int = 384
-    width: int = 384
-    classes: int = 100
-
-    def __post_init__(self) -> None:
-        _check_backbone("dlheir", self.backbone)
-        check_integer("bits", self.bits, 1, 4096)
-        check_number("threshold", self.threshold, 0.001, 0.999)
-        check_integer("width", self.width, 1, 2**12)
-        check_integer("height", self.height, 1, self.width)
-        check_integer("classes", self.classes, 1, 2**20)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,53 +75,46 @@ class AugmentationConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrainConfig:
-    """How a network is trained; the defaults are the E2E paper's where it states them.
+class LoopConfig:
+    """What the trainings of both kinds of network set.
 
-    A batch is `batch_classes` x `batch_images` pictures. `schedule` is "constant" (the paper) or
-    "cosine"; the rate rises linearly over `warmup_epochs` first. `max_minutes` ends a training at
-    the border of the epoch in which it is exceeded; 0 is no limit.
+    `schedule` is "constant" (the papers) or "cosine"; the rate rises linearly over
+    `warmup_epochs` first. `max_minutes` ends a training at the border of the epoch in which it is
+    exceeded; 0 is no limit.
 
     Raises:
         ValueError: if a field is out of range.
         TypeError: if a field has the wrong type.
     """
 
-    network: NetworkConfig = field(default_factory=NetworkConfig)
+    TABLE: ClassVar[str]
+    """The table of a settings file that describes the network, and so chooses the kind."""
+
+    network: NetworkConfig | HashNetworkConfig
     split: SplitConfig = field(default_factory=SplitConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     epochs: int = 60
-    batch_classes: int = 10
-    batch_images: int = 5
     learning_rate: float = 5e-5
-    beta1: float = 0.9
     weight_decay: float = 1e-5
     warmup_epochs: int = 0
     schedule: str = "constant"
-    margin: float = 0.5
-    alpha: float = 0.5
     seed: int = 0
     precision: str = "auto"
     max_minutes: float = 0.0
 
     def __post_init__(self) -> None:
         check_integer("epochs", self.epochs, 1, 100_000)
-        check_integer("batch_classes", self.batch_classes, 2, 10_000)
-        check_integer("batch_images", self.batch_images, 2, 10_000)
         check_number("learning_rate", self.learning_rate, 1e-9, 10)
-        check_number("beta1", self.beta1, 0, 0.9999)
         check_number("weight_decay", self.weight_decay, 0, 10)
         check_integer("warmup_epochs", self.warmup_epochs, 0, self.epochs)
         check_choice("schedule", self.schedule, ("constant", "cosine"))
-        check_number("margin", self.margin, 0, 2)
-        check_number("alpha", self.alpha, 0, 1000)
         check_integer("seed", self.seed, 0, 2**63 - 1)
         check_choice("precision", self.precision, PRECISIONS)
         check_number("max_minutes", self.max_minutes, 0, 1e6)
 
     @classmethod
-    def from_toml(cls, path: Path) -> "TrainConfig":
-        """Return the settings in a TOML file: [network], [split], [augmentation], [training].
+    def from_toml(cls, path: Path) -> Self:
+        """Return the settings in a TOML file: `TABLE`, [split], [augmentation], [training].
 
         Raises:
             ValueError: naming the file and what it does not know, or the value out of range.
@@ -196,17 +122,18 @@ class TrainConfig:
         """
         try:
             tables = tomllib.loads(path.read_text(encoding="utf-8"))
-            check_names("the file", tables, ("network", "split", "augmentation", "training"))
+            check_names("the file", tables, (cls.TABLE, "split", "augmentation", "training"))
             for name, values in tables.items():
                 check_table(name, values)
-            if measured := MEASURED.intersection(tables.get("network", {})):
-                raise ValueError(f"network.{min(measured)} comes from the data: leave it out")
-            return cls.from_dict({**tables.pop("training", {}), **tables})
+            network = tables.pop(cls.TABLE, {})
+            if measured := MEASURED.intersection(network):
+                raise ValueError(f"{cls.TABLE}.{min(measured)} comes from the data: leave it out")
+            return cls.from_dict({**tables.pop("training", {}), **tables, "network": network})
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}: {error}") from error
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "TrainConfig":
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the settings that `to_dict` described; what is left out has its default.
 
         Raises:
@@ -214,17 +141,88 @@ class TrainConfig:
             TypeError: for a value of the wrong type.
         """
         tables = {
-            "network": record(NetworkConfig, "network", values.get("network", {})),
-            "split": record(SplitConfig, "split", values.get("split", {})),
-            "augmentation": record(
-                AugmentationConfig, "augmentation", values.get("augmentation", {})
-            ),
+            name: _changed(default, cls.TABLE if name == "network" else name, values.get(name, {}))
+            for name, default in cls._default_tables().items()
         }
         return record(cls, "training", {**values, **tables})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as nested JSON-able values."""
         return asdict(self)
+
+    @classmethod
+    def _default_tables(cls) -> dict[str, object]:
+        """Return the default of every field that is a table."""
+        return {
+            each.name: each.default_factory()
+            for each in fields(cls)
+            if callable(each.default_factory)
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig(LoopConfig):
+    """How an end-to-end network is trained; the defaults are the E2E paper's where it states them.
+
+    A batch is `batch_classes` x `batch_images` pictures.
+    """
+
+    TABLE: ClassVar[str] = "network"
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    batch_classes: int = 10
+    batch_images: int = 5
+    beta1: float = 0.9
+    margin: float = 0.5
+    alpha: float = 0.5
+
+    def __post_init__(self) -> None:
+        LoopConfig.__post_init__(self)  # a slotted dataclass has no super() without arguments
+        check_integer("batch_classes", self.batch_classes, 2, 10_000)
+        check_integer("batch_images", self.batch_images, 2, 10_000)
+        check_number("beta1", self.beta1, 0, 0.9999)
+        check_number("margin", self.margin, 0, 2)
+        check_number("alpha", self.alpha, 0, 1000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HashTrainConfig(LoopConfig):
+    """How a hash network is trained; the defaults are those of DLHEIR section 3.3.
+
+    The paper keeps 20 % of each class for tests and states no weight decay.
+    """
+
+    TABLE: ClassVar[str] = "hash"
+
+    network: HashNetworkConfig = field(default_factory=HashNetworkConfig)
+    split: SplitConfig = field(default_factory=lambda: SplitConfig(test=0.2))
+    epochs: int = 200
+    batch_size: int = 64
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        LoopConfig.__post_init__(self)
+        check_integer("batch_size", self.batch_size, 2, 100_000)
+        check_number("momentum", self.momentum, 0, 0.9999)
+
+
+def read_config(path: Path) -> TrainConfig | HashTrainConfig:
+    """Return the settings in a TOML file: a hash network's if it has a table [hash].
+
+    Raises:
+        ValueError: naming the file and what it does not know, or the value out of range.
+        OSError: if the file cannot be read.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if TrainConfig.TABLE in tables and HashTrainConfig.TABLE in tables:
+        raise ValueError(f"{path}: [network] and [hash] are two kinds of network, choose one")
+    kind = HashTrainConfig if HashTrainConfig.TABLE in tables else TrainConfig
+    return kind.from_toml(path)
 
 
 def record(kind: type[_Record], name: str, values: object) -> _Record:
@@ -239,7 +237,7 @@ def record(kind: type[_Record], name: str, values: object) -> _Record:
     return kind(**table)
 
 
-def _check_backbone(own: str, backbone: object) -> None:
-    """Raise ValueError unless backbone is our `own` or can be the name of a timm architecture."""
-    if not isinstance(backbone, str) or not BACKBONE_NAME.fullmatch(backbone):
-        raise ValueError(f"backbone must be {own!r} or a timm name, got {backbone!r}")
+def _changed(default: object, name: str, values: object) -> object:
+    """Return a dataclass like `default` but for the values in a table called `name`."""
+    changes = check_table(name, values)
+    return record(type(default), name, {**asdict(cast("Any", default)), **changes})

@@ -180,14 +180,21 @@ def split(labels: NDArray[np.int64], config: SplitConfig) -> Split:
     return Split(**{name: np.sort(np.concatenate(chosen)) for name, chosen in parts.items()})
 
 
-def by_shape(images: Sequence[Pixels]) -> Iterator[tuple[NDArray[np.intp], Pixels]]:
-    """Yield, for each orientation, the positions of its images and them as (n, h, w, 3) uint8."""
+def by_shape(
+    images: Sequence[Pixels], size: int | None = None
+) -> Iterator[tuple[NDArray[np.intp], Pixels]]:
+    """Yield, for each orientation, the positions of its images and them as (n, h, w, 3) uint8.
+
+    With `size` they come in batches of at most so many.
+    """
     positions: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for position, image in enumerate(images):
         positions[image.shape].append(position)
     for shape in sorted(positions):
-        chosen = positions[shape]
-        yield np.array(chosen, dtype=np.intp), np.stack([images[each] for each in chosen])
+        chosen = np.array(positions[shape], dtype=np.intp)
+        for start in range(0, len(chosen), size or len(chosen)):
+            batch = chosen[start : start + (size or len(chosen))]
+            yield batch, np.stack([images[each] for each in batch])
 
 
 def _images(folder: Path) -> list[Path]:

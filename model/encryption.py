@@ -1,4 +1,4 @@
-"""What turns plain training images into what the network sees: a key, or nothing for the twin."""
+"""What turns plain training images into what the network sees: one key, any key, or nothing."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -6,7 +6,14 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.crypto import ImageCipher, KeyEntry, Scope
+from cipherlens.crypto import (
+    CipherParameters,
+    ImageCipher,
+    KeyEntry,
+    Scope,
+    Sequences,
+    encrypt_blocks,
+)
 from cipherlens.model.profile import CipherProfile
 
 Pixels = NDArray[np.uint8]
@@ -37,6 +44,42 @@ class KeyEncryptor:
         return pixels
 
 
+class AnyKeyEncryptor:
+    """Encrypts every image with sequences of its own, for a network that serves any key.
+
+    To such a network an image under a fresh key and one under a fresh nonce of a known key are
+    the same thing; so keys of image scope that the training never saw work as well as any. The
+    network must not know where a block stands: `positions = "none"` in its settings.
+    """
+
+    def __init__(self, parameters: CipherParameters) -> None:
+        """Take what all the keys have in common.
+
+        Raises:
+            ValueError: if the scope is not image.
+        """
+        if parameters.scope is not Scope.IMAGE:
+            raise ValueError(
+                f"scope must be image for a network of any key, got {parameters.scope}"
+            )
+        self._parameters = parameters
+        self.profile = _profile(parameters, key_fingerprint=b"")
+
+    def __call__(self, images: Pixels, generator: np.random.Generator) -> Pixels:
+        """Return the images encrypted, each with fresh sequences from the generator.
+
+        Raises:
+            ValueError: if the images are not of the parameters' size.
+        """
+        if not self._parameters.shape_matches(*images.shape[1:3]):
+            raise ValueError(
+                f"images must be {self._parameters.height}x{self._parameters.width} or its "
+                f"portrait, got {images.shape}"
+            )
+        sequences = Sequences.random(generator, self._parameters, len(images))
+        return encrypt_blocks(images, sequences, self._parameters.block_size)
+
+
 def plain(images: Pixels, generator: np.random.Generator) -> Pixels:  # noqa: ARG001
     """Return the images as they are: the plain twin's encryptor."""
     return images
@@ -44,7 +87,10 @@ def plain(images: Pixels, generator: np.random.Generator) -> Pixels:  # noqa: AR
 
 def profile_of(entry: KeyEntry) -> CipherProfile:
     """Return what the cipher-images made under a key entry say of themselves."""
-    parameters = entry.parameters
+    return _profile(entry.parameters, key_fingerprint=entry.fingerprint)
+
+
+def _profile(parameters: CipherParameters, *, key_fingerprint: bytes) -> CipherProfile:
     return CipherProfile(
         scheme_version=parameters.scheme_version,
         preparation_version=parameters.preparation_version,
@@ -53,5 +99,5 @@ def profile_of(entry: KeyEntry) -> CipherProfile:
         block_size=parameters.block_size,
         substituted_blocks=parameters.substituted_blocks,
         scope=str(parameters.scope),
-        key_fingerprint=entry.fingerprint,
+        key_fingerprint=key_fingerprint,
     )

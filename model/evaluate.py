@@ -1,7 +1,6 @@
-"""How well a network ranks held-out images: each queries all the others."""
+"""How well a network ranks held-out images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,68 +8,72 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
-from cipherlens.model.checkpoint import load_network, read_configuration
+from cipherlens.model.checkpoint import (
+    CheckpointConfiguration,
+    load_network,
+    read_configuration,
+)
+from cipherlens.model.codes import binarise
 from cipherlens.model.config import SplitConfig, record
 from cipherlens.model.data import PARTS, PreparedImages, by_shape, split_images
 from cipherlens.model.encryption import Encryptor
 from cipherlens.model.errors import CheckpointError, DataError
+from cipherlens.model.evaluate_codes import encode_images, evaluate_codes
+from cipherlens.model.evaluate_vectors import RANKS, evaluate_vectors
+from cipherlens.model.evaluation import Evaluation
 from cipherlens.model.fields import check_choice
-from cipherlens.model.metrics import (
-    average_precision,
-    chance_average_precision,
-    precision_at,
-    ranked_relevance,
-)
-from cipherlens.model.networks import EndToEndNetwork, to_input
+from cipherlens.model.hash_encoder import HashEncoder
+from cipherlens.model.network_config import HashNetworkConfig
+from cipherlens.model.networks import RetrievalNetwork, to_input
 from cipherlens.model.precision import autocast, resolve_device, resolve_precision
 
 BATCH = 64
-RANKS = (1, 5, 10, 20)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Evaluation:
-    """Retrieval quality over `queries` images, each ranking all the others.
-
-    `chance` is the mAP to expect of a random order, `precision_at` maps k to the mean share of
-    the query's class among the first k, for each k that there are images enough for.
-    """
-
-    queries: int
-    mean_average_precision: float
-    chance: float
-    precision_at: dict[int, float]
 
 
 def evaluate(
-    network: EndToEndNetwork,
+    network: RetrievalNetwork,
     images: PreparedImages,
     encryptor: Encryptor,
     *,
     precision: str = "auto",
     ranks: Sequence[int] = RANKS,
 ) -> Evaluation:
-    """Return how well the network ranks plain `images` after encrypting them.
+    """Return how well the network ranks plain `images` by cosine after encrypting them.
 
-    Images that are alone in their class rank with the others but do not query.
+    Each image queries all the others. Images that are alone in their class rank with the others
+    but do not query.
 
     Raises:
         DataError: if no class has two images.
     """
+    _check_pairs(images)
     vectors = features(network, images, encryptor, precision=precision)
-    relevance = ranked_relevance(
-        vectors @ vectors.T, images.labels, images.labels, exclude_self=True
+    return evaluate_vectors(
+        vectors, vectors, images.labels, images.labels, exclude_self=True, ranks=ranks
     )
-    relevance = relevance[relevance.any(axis=1)]
-    if not len(relevance):
-        raise DataError("no class has two images: there is nothing to retrieve")
-    total = relevance.shape[1]
-    chances = [chance_average_precision(int(each), total) for each in relevance.sum(axis=1)]
-    return Evaluation(
-        queries=len(relevance),
-        mean_average_precision=float(average_precision(relevance).mean()),
-        chance=float(np.mean(chances)),
-        precision_at={k: float(precision_at(relevance, k).mean()) for k in ranks if k <= total},
+
+
+def evaluate_hashing(
+    network: RetrievalNetwork,
+    config: HashNetworkConfig,
+    images: PreparedImages,
+    encryptor: Encryptor,
+    *,
+    precision: str = "fp32",
+) -> Evaluation:
+    """Return how well the codes of a hash network of these settings rank `images`.
+
+    Each image queries all the others; equal distances count as the mean over their orders. The
+    network sees what `encryptor` makes of the images: `plain`, for one that reads them plain.
+
+    Raises:
+        DataError: if no class has two images.
+    """
+    _check_pairs(images)
+    activations = outputs(network, images, encryptor, precision=precision)
+    codes = binarise(activations, config.threshold)
+    return evaluate_codes(
+        codes, codes, images.labels, images.labels, bits=config.bits, exclude_self=True
     )
 
 
@@ -86,16 +89,87 @@ def evaluate_checkpoint(
     """Return how well a checkpoint ranks a part of the data that it was trained on.
 
     The part is the one of the training's own split, so that no training image is taken for a
-    held-out one.
+    held-out one. Each image of the part queries the others; with a hash network the test images
+    query all images that are not in the test part, as in DLHEIR. A hash network reads the images
+    plain, without the encryptor, and in float32 where `precision` is "auto", as codes are made.
 
     Raises:
         CheckpointError: if the checkpoint is damaged or does not say how its data was split.
-        DataError: if the data is not what the network was trained on.
+        DataError: if the data is not what the network was trained on, or there is nothing in the
+            part to retrieve.
         ValueError: if the part or the device is unknown.
     """
     check_choice("part", part, PARTS)
     target = resolve_device(device)
-    training = read_configuration(source).training
+    configuration = read_configuration(source)
+    positions = _split(configuration, data)
+    if configuration.architecture == "hash":
+        encoder = HashEncoder(source, device, "fp32" if precision == "auto" else precision)
+        return _evaluate_encoder(encoder, data, positions, part)
+    network = load_network(source).to(target)
+    return evaluate(network, data.take(positions[part]), encryptor, precision=precision)
+
+
+def features(
+    network: RetrievalNetwork, images: PreparedImages, encryptor: Encryptor, *, precision: str
+) -> NDArray[np.float32]:
+    """Return (n, feature_dim) float32 unit vectors of plain images after encrypting them.
+
+    The network is left in evaluation mode.
+    """
+    found = torch.from_numpy(outputs(network, images, encryptor, precision=precision))
+    vectors: NDArray[np.float32] = normalize(found).numpy()
+    return vectors
+
+
+@torch.inference_mode()
+def outputs(
+    network: RetrievalNetwork, images: PreparedImages, encryptor: Encryptor, *, precision: str
+) -> NDArray[np.float32]:
+    """Return what the network makes, (n, dim) float32, of plain images after encrypting them.
+
+    The network is left in evaluation mode.
+    """
+    network.eval()
+    device = next(network.parameters()).device
+    resolved = resolve_precision(precision, device)
+    generator = np.random.default_rng(0)
+    values = np.empty((len(images), network.classifier.in_features), dtype=np.float32)
+    for positions, pixels in by_shape(images.images, BATCH):
+        encrypted = encryptor(pixels, generator)
+        with autocast(device, resolved):
+            outcome = network(to_input(encrypted, device))
+        values[positions] = outcome.float().cpu().numpy()
+    return values
+
+
+def _evaluate_encoder(
+    encoder: HashEncoder, data: PreparedImages, positions: dict[str, NDArray[np.intp]], part: str
+) -> Evaluation:
+    """Return how well a hash network's codes rank for the images of a part."""
+    queries = data.take(positions[part])
+    codes = encode_images(encoder, queries)
+    if part != "test":
+        _check_pairs(queries)
+        return evaluate_codes(
+            codes, codes, queries.labels, queries.labels, bits=encoder.bits, exclude_self=True
+        )
+    database = data.take(np.concatenate([positions["train"], positions["validation"]]))
+    return evaluate_codes(
+        codes, encode_images(encoder, database), queries.labels, database.labels, bits=encoder.bits
+    )
+
+
+def _split(
+    configuration: CheckpointConfiguration, data: PreparedImages
+) -> dict[str, NDArray[np.intp]]:
+    """Return the positions of each part of the split that a checkpoint's training made.
+
+    Raises:
+        CheckpointError: if the checkpoint does not say how its data was split.
+        DataError: if the data is another.
+    """
+    training = configuration.training
     try:
         config = record(SplitConfig, "split", training["config"]["split"])
         digest = training["data"]["digest"]
@@ -105,28 +179,11 @@ def evaluate_checkpoint(
         raise DataError(
             f"this is not the data of the training: digest {data.digest()} is not {digest}"
         )
-    chosen = data.take(getattr(split_images(data, config), part))
-    return evaluate(load_network(source).to(target), chosen, encryptor, precision=precision)
+    parts = split_images(data, config)
+    return {name: getattr(parts, name) for name in PARTS}
 
 
-@torch.inference_mode()
-def features(
-    network: EndToEndNetwork, images: PreparedImages, encryptor: Encryptor, *, precision: str
-) -> NDArray[np.float32]:
-    """Return (n, feature_dim) float32 unit vectors of plain images after encrypting them.
-
-    The network is left in evaluation mode.
-    """
-    network.eval()
-    device = next(network.parameters()).device
-    resolved = resolve_precision(precision, device)
-    generator = np.random.default_rng(0)
-    vectors = np.empty((len(images), network.config.feature_dim), dtype=np.float32)
-    for positions, pixels in by_shape(images.images):
-        for start in range(0, len(pixels), BATCH):
-            batch = slice(start, start + BATCH)
-            encrypted = encryptor(pixels[batch], generator)
-            with autocast(device, resolved):
-                outcome = network(to_input(encrypted, device))
-            vectors[positions[batch]] = normalize(outcome.float()).cpu().numpy()
-    return vectors
+def _check_pairs(images: PreparedImages) -> None:
+    """Raise DataError unless an image has another of its class to find."""
+    if len(np.unique(images.labels)) == len(images):
+        raise DataError("no class has two images: there is nothing to retrieve")

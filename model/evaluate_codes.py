@@ -13,10 +13,11 @@ from cipherlens.model.code_metrics import (
 from cipherlens.model.codes import Codes
 from cipherlens.model.data import PreparedImages, by_shape
 from cipherlens.model.errors import DataError
-from cipherlens.model.evaluate import Evaluation
+from cipherlens.model.evaluation import Evaluation
 from cipherlens.model.hash_encoder import HashEncoder
 from cipherlens.model.metrics import chance_average_precision
 
+BATCH = 1024
 RANKS = (20, 40, 60, 80, 100)  # DLHEIR Fig. 3
 
 
@@ -69,6 +70,6 @@ def encode_images(encoder: HashEncoder, images: PreparedImages) -> Codes:
         ValueError: if the images do not have the network's size.
     """
     codes = np.empty((len(images), -(-encoder.bits // 8)), dtype=np.uint8)
-    for positions, pixels in by_shape(images.images):
+    for positions, pixels in by_shape(images.images, BATCH):
         codes[positions] = encoder.encode(pixels)
     return codes

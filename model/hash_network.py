@@ -6,8 +6,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from cipherlens.model.config import HashNetworkConfig
 from cipherlens.model.dlheir import DlheirBackbone
+from cipherlens.model.network_config import HashNetworkConfig
+from cipherlens.model.networks import RetrievalNetwork
 
 
 class HashHead(nn.Module):
@@ -24,7 +25,7 @@ class HashHead(nn.Module):
         return torch.sigmoid(self.norm(self.convolution(maps))).mean(dim=(2, 3))
 
 
-class HashNetwork(nn.Module):
+class HashNetwork(RetrievalNetwork):
     """A backbone, the hash layer, and class logits that only the training needs.
 
     Whoever can run it can match any picture to stored codes: the cloud never has it in the clear.
@@ -46,10 +47,6 @@ class HashNetwork(nn.Module):
         """Return the activations AP, (n, bits) in (0, 1), for (n, 3, h, w) from `to_input`."""
         backbone = cast("DlheirBackbone", self.backbone)  # timm's have the same method
         return cast("Tensor", self.head(feature_maps(backbone, backbone.forward_features(pixels))))
-
-    def classify(self, activations: Tensor) -> Tensor:
-        """Return the class logits, (n, classes), of activations from `forward`."""
-        return cast("Tensor", self.classifier(activations))
 
 
 def feature_maps(backbone: nn.Module, features: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The loss of the E2E paper: a triplet loss on the features plus weighted cross entropy."""
+"""The losses of the two papers: triplets and cross entropy (E2E), cross entropy alone (DLHEIR)."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,22 @@ from torch.nn.functional import cross_entropy
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LossParts:
-    """The three scalars of one batch: `total` = `triplet` + alpha * `cross_entropy`."""
+    """The scalars of one batch: `total`, which is minimised, and what it is made of.
+
+    `triplet` is None for a loss without triplets.
+    """
 
     total: Tensor
-    triplet: Tensor
+    triplet: Tensor | None
     cross_entropy: Tensor
+
+    def detached(self) -> "LossParts":
+        """Return the values without the graph that made them."""
+        return LossParts(
+            total=self.total.detach(),
+            triplet=None if self.triplet is None else self.triplet.detach(),
+            cross_entropy=self.cross_entropy.detach(),
+        )
 
 
 class RetrievalLoss:
@@ -42,3 +53,9 @@ class RetrievalLoss:
         return LossParts(
             total=triplet + self._alpha * entropy, triplet=triplet, cross_entropy=entropy
         )
+
+
+def class_loss(logits: Tensor, labels: Tensor) -> LossParts:
+    """Return the softmax cross entropy of (n, classes) logits for (n,) int64 labels (DLHEIR)."""
+    entropy = cross_entropy(logits.float(), labels)
+    return LossParts(total=entropy, triplet=None, cross_entropy=entropy)

@@ -11,10 +11,23 @@ from timm.layers.patch_embed import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from cipherlens.model.config import NetworkConfig
+from cipherlens.model.network_config import NetworkConfig
 
 
-class EndToEndNetwork(nn.Module):
+class RetrievalNetwork(nn.Module):
+    """A network whose outputs are compared, with class logits that only the training needs.
+
+    Called on (n, 3, h, w) from `to_input` it returns (n, dim) outputs.
+    """
+
+    classifier: nn.Linear
+
+    def classify(self, outputs: Tensor) -> Tensor:
+        """Return the class logits, (n, classes), of outputs from `forward`."""
+        return cast("Tensor", self.classifier(outputs))
+
+
+class EndToEndNetwork(RetrievalNetwork):
     """A backbone, the feature f = tanh(W1 LN(z_L*)) (E2E eq. 8) and pred = W2 f (eq. 9).
 
     Images of both orientations go through one set of weights, one orientation per batch.
@@ -35,10 +48,6 @@ class EndToEndNetwork(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Return f, (n, feature_dim) in [-1, 1], for (n, 3, h, w) from `to_input`."""
         return torch.tanh(self.feature(self.backbone(pixels)))
-
-    def classify(self, features: Tensor) -> Tensor:
-        """Return the class logits, (n, classes), of features from `forward`."""
-        return cast("Tensor", self.classifier(features))
 
 
 def to_input(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:

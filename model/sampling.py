@@ -1,4 +1,4 @@
-"""Batches that hold the same number of images of each of several classes."""
+"""The batches of an epoch: balanced over classes, or simply shuffled."""
 
 from collections.abc import Iterator
 
@@ -22,6 +22,16 @@ def balanced_batches(
         chosen = generator.choice(present, size=count, replace=False)
         picks = [next(streams[label]) for label in chosen for _ in range(images)]
         yield np.array(picks, dtype=np.intp)
+
+
+def shuffled_batches(
+    count: int, size: int, generator: np.random.Generator
+) -> Iterator[NDArray[np.intp]]:
+    """Yield one epoch of batches: each of `count` indices once, at most `size` in a batch.
+
+    The batches differ by at most one in length, so that none is too small for a batch norm.
+    """
+    yield from np.array_split(generator.permutation(count), -(-count // size))
 
 
 def _stream(members: NDArray[np.intp], generator: np.random.Generator) -> Iterator[np.intp]:

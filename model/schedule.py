@@ -2,10 +2,10 @@
 
 import math
 
-from cipherlens.model.config import TrainConfig
+from cipherlens.model.config import LoopConfig
 
 
-def learning_rate(config: TrainConfig, epoch: float) -> float:
+def learning_rate(config: LoopConfig, epoch: float) -> float:
     """Return the rate at a point of the training, in epochs from 0 to `config.epochs`.
 
     It rises linearly from 0 over the warm-up; then it stays, or falls to 0 along a half cosine.

@@ -1,9 +1,9 @@
-"""The training of an end-to-end network: seeded, resumable, chosen on held-out images only."""
+"""The training of a network: seeded, resumable, chosen on held-out images only."""
 
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -14,16 +14,15 @@ from torch import Tensor
 
 from cipherlens.model.augmentation import augment
 from cipherlens.model.checkpoint import CheckpointConfiguration, replace_file, save
-from cipherlens.model.config import NetworkConfig, TrainConfig
+from cipherlens.model.config import HashTrainConfig, LoopConfig, TrainConfig
 from cipherlens.model.data import PreparedImages, by_shape, split_images
 from cipherlens.model.encryption import Encryptor
 from cipherlens.model.errors import DataError
-from cipherlens.model.evaluate import evaluate
-from cipherlens.model.losses import LossParts, RetrievalLoss
-from cipherlens.model.networks import EndToEndNetwork, to_input
+from cipherlens.model.losses import LossParts
+from cipherlens.model.networks import RetrievalNetwork, to_input
 from cipherlens.model.precision import autocast, resolve_device, resolve_precision
 from cipherlens.model.profile import CipherProfile
-from cipherlens.model.sampling import balanced_batches
+from cipherlens.model.recipes import recipe_of
 from cipherlens.model.schedule import learning_rate
 from cipherlens.model.training_state import EpochReport, TrainingState
 
@@ -43,7 +42,7 @@ class TrainResult:
 
 
 def train(
-    config: TrainConfig,
+    config: TrainConfig | HashTrainConfig,
     data: PreparedImages,
     encryptor: Encryptor,
     profile: CipherProfile | None,
@@ -60,10 +59,11 @@ def train(
     same seed gives the same losses on the same machine with the same number of threads.
 
     Args:
-        config: the settings; `network.height`, `width` and `classes` are taken from the data.
+        config: the settings, which choose the kind of network; its height, width and classes are
+            taken from the data.
         data: all prepared images; `config.split` parts them.
-        encryptor: makes of plain images what the network sees.
-        profile: what the encryptor's images say of themselves; None for a plain twin.
+        encryptor: makes of plain images what the network sees; `plain` for a hash network.
+        profile: what the encryptor's images say of themselves; None for plain images.
         out: the checkpoint file.
         progress: called with each epoch's report, once the epoch is saved.
         device: "cpu", "cuda:N" or "auto".
@@ -98,7 +98,7 @@ class _Run:
     def __init__(
         self,
         *,
-        config: TrainConfig,
+        config: TrainConfig | HashTrainConfig,
         data: PreparedImages,
         encryptor: Encryptor,
         profile: CipherProfile | None,
@@ -115,10 +115,10 @@ class _Run:
         self.log_path = out.with_name(out.name + ".log.jsonl")
         self.device = resolve_device(device)
         self.precision = resolve_precision(config.precision, self.device)
-        self.loss = RetrievalLoss(config.margin, config.alpha)
-        self.network = _fitted(config.network, data)
+        self.recipe = recipe_of(config, data)
         self.configuration = CheckpointConfiguration(
-            network=self.network,
+            architecture=self.recipe.architecture,
+            network=self.recipe.network,
             profile=profile,
             training=_facts(config, data),
             numeric_mode=self.precision,
@@ -128,13 +128,8 @@ class _Run:
         """Return the saved state, or a fresh one where none (or no checkpoint to it) is there."""
         with torch.random.fork_rng(devices=self._cuda_devices()):
             torch.manual_seed(self.config.seed)
-            network = EndToEndNetwork(self.network).to(self.device)
-        optimizer = torch.optim.Adam(
-            network.parameters(),
-            lr=self.config.learning_rate,
-            betas=(self.config.beta1, 0.999),
-            weight_decay=self.config.weight_decay,
-        )
+            network = self.recipe.build().to(self.device)
+        optimizer = self.recipe.optimizer(network)
         identity = hashlib.sha256(self.configuration.to_json().encode()).hexdigest()
         state = TrainingState(identity=identity, network=network, optimizer=optimizer)
         if self.state_path.exists() and self.out.exists():
@@ -154,12 +149,12 @@ class _Run:
         with torch.random.fork_rng(devices=self._cuda_devices()):
             torch.manual_seed(int(self._generator(number, DROPOUT).integers(2**63)))
             losses, rate = self._steps(state, number)
-        triplet, entropy, total = np.mean(losses, axis=0).tolist()
+        triplets = [parts.triplet for parts in losses if parts.triplet is not None]
         return EpochReport(
             epoch=number,
-            loss=total,
-            triplet=triplet,
-            cross_entropy=entropy,
+            loss=_mean([parts.total for parts in losses]),
+            triplet=_mean(triplets) if triplets else None,
+            cross_entropy=_mean([parts.cross_entropy for parts in losses]),
             learning_rate=rate,
             validation_map=self._validate(state.network),
             seconds=time.monotonic() - started,
@@ -180,16 +175,12 @@ class _Run:
         replace_file(self.log_path, "".join(lines).encode())
         state.save(self.state_path)
 
-    def _steps(self, state: TrainingState, number: int) -> tuple[list[list[float]], float]:
-        """Return the three losses of each batch of an epoch, and the last learning rate."""
+    def _steps(self, state: TrainingState, number: int) -> tuple[list[LossParts], float]:
+        """Return the losses of each batch of an epoch, and the last learning rate."""
         state.network.train()
         draw = self._generator(number, BATCHES)
         secret = self._generator(number, ENCRYPTION)
-        batches = list(
-            balanced_batches(
-                self.training.labels, self.config.batch_classes, self.config.batch_images, draw
-            )
-        )
+        batches = list(self.recipe.batches(self.training.labels, draw))
         losses = []
         rate = 0.0
         for index, batch in enumerate(batches):
@@ -197,8 +188,7 @@ class _Run:
             rate = learning_rate(self.config, number - 1 + (index + 0.5) / len(batches))
             for group in state.optimizer.param_groups:
                 group["lr"] = rate
-            parts = self._step(state, self.training.take(batch), draw, secret)
-            losses.append([parts.triplet.item(), parts.cross_entropy.item(), parts.total.item()])
+            losses.append(self._step(state, self.training.take(batch), draw, secret))
         return losses, rate
 
     def _step(
@@ -209,41 +199,41 @@ class _Run:
         secret: np.random.Generator,
     ) -> LossParts:
         """Return the loss of one batch, after the optimizer has followed its gradient."""
-        features, order = self._forward(state.network, batch, draw, secret)
+        outputs, order = self._forward(state.network, batch, draw, secret)
         labels = torch.from_numpy(batch.labels[order]).to(self.device)
         with autocast(self.device, self.precision):
-            logits = state.network.classify(features)
-        parts = self.loss(features, logits, labels)
+            logits = state.network.classify(outputs)
+        parts = self.recipe.loss(outputs, logits, labels)
         state.optimizer.zero_grad(set_to_none=True)
         parts.total.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
-        return parts
+        return parts.detached()
 
     def _forward(
         self,
-        network: EndToEndNetwork,
+        network: RetrievalNetwork,
         batch: PreparedImages,
         draw: np.random.Generator,
         secret: np.random.Generator,
     ) -> tuple[Tensor, NDArray[np.intp]]:
-        """Return the batch's features and the order of its images in them.
+        """Return the batch's outputs and the order of its images in them.
 
         Each orientation is a forward pass of its own; the loss then sees one batch.
         """
-        features, order = [], []
+        outputs, order = [], []
         for positions, pixels in by_shape(batch.images):
             changed = augment(pixels, self.config.augmentation, draw)
             encrypted = self.encryptor(changed, secret)
             with autocast(self.device, self.precision):
-                features.append(network(to_input(encrypted, self.device)))
+                outputs.append(network(to_input(encrypted, self.device)))
             order.append(positions)
-        return torch.cat(features), np.concatenate(order)
+        return torch.cat(outputs), np.concatenate(order)
 
-    def _validate(self, network: EndToEndNetwork) -> float | None:
+    def _validate(self, network: RetrievalNetwork) -> float | None:
         """Return the validation part's mAP; None if there is nothing in it to retrieve."""
         try:
-            evaluation = evaluate(
-                network, self.validation, self.encryptor, precision=self.precision
+            evaluation = self.recipe.evaluate(
+                network, self.validation, self.encryptor, self.precision
             )
         except DataError:
             return None
@@ -256,11 +246,11 @@ class _Run:
         return [self.device] if self.device.type == "cuda" else []
 
 
-def _fitted(network: NetworkConfig, data: PreparedImages) -> NetworkConfig:
-    return replace(network, height=data.height, width=data.width, classes=len(data.class_names))
+def _mean(values: Sequence[Tensor]) -> float:
+    return float(np.mean([value.item() for value in values]))
 
 
-def _facts(config: TrainConfig, data: PreparedImages) -> dict[str, object]:
+def _facts(config: LoopConfig, data: PreparedImages) -> dict[str, object]:
     """Return what a checkpoint keeps of its training; it holds nothing of a key."""
     return {
         "config": config.to_dict(),

@@ -1,6 +1,7 @@
 """A training at the border of an epoch, in a file from which it goes on exactly."""
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,19 +14,21 @@ from torch import Tensor
 
 from cipherlens.model.checkpoint import replace_file
 from cipherlens.model.errors import ResumeError
-from cipherlens.model.networks import EndToEndNetwork
+from cipherlens.model.networks import RetrievalNetwork
 
 METADATA_KEY = "cipherlens-training"
-ADAM_TENSORS = ("step", "exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EpochReport:
-    """One epoch's mean losses, last learning rate, validation mAP (or None) and duration."""
+    """One epoch's mean losses, last learning rate, validation mAP (or None) and duration.
+
+    `triplet` is None where the loss has no triplets.
+    """
 
     epoch: int
     loss: float
-    triplet: float
+    triplet: float | None
     cross_entropy: float
     learning_rate: float
     validation_map: float | None
@@ -41,8 +44,8 @@ class TrainingState:
     """
 
     identity: str
-    network: EndToEndNetwork
-    optimizer: torch.optim.Adam
+    network: RetrievalNetwork
+    optimizer: torch.optim.Optimizer
     history: list[EpochReport] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
@@ -77,25 +80,27 @@ class TrainingState:
         names = [name for name, _ in self.network.named_parameters()]
         state = self.optimizer.state_dict()["state"]
         return {
-            f"optimizer.{part}.{names[index]}": values[part]
+            f"optimizer.{part}.{names[index]}": value
             for index, values in state.items()
-            for part in ADAM_TENSORS
+            for part, value in values.items()
+            if isinstance(value, Tensor)
         }
 
     def _restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         self.network.load_state_dict(
             {name: tensors[f"network.{name}"] for name in self.network.state_dict()}
         )
-        names = [name for name, _ in self.network.named_parameters()]
+        indices = {name: index for index, (name, _) in enumerate(self.network.named_parameters())}
+        kept: dict[int, dict[str, Tensor]] = defaultdict(dict)
+        for key in tensors:
+            if key.startswith("optimizer."):
+                _, part, name = key.split(".", 2)
+                kept[indices[name]][part] = tensors[key]
         state: dict[str, Any] = self.optimizer.state_dict()
-        state["state"] = {
-            index: {part: tensors[f"optimizer.{part}.{name}"] for part in ADAM_TENSORS}
-            for index, name in enumerate(names)
-        }
-        self.optimizer.load_state_dict(state)
+        self.optimizer.load_state_dict({**state, "state": dict(kept)})
 
 
-def _network_tensors(network: EndToEndNetwork) -> dict[str, Tensor]:
+def _network_tensors(network: RetrievalNetwork) -> dict[str, Tensor]:
     return {f"network.{name}": each for name, each in network.state_dict().items()}
 
 

@@ -3,7 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from cipherlens.model.config import HashNetworkConfig, NetworkConfig, SplitConfig, TrainConfig
+from cipherlens.model.config import (
+    HashNetworkConfig,
+    HashTrainConfig,
+    NetworkConfig,
+    SplitConfig,
+    TrainConfig,
+    read_config,
+)
 
 
 def test_the_defaults_are_the_papers() -> None:
@@ -48,6 +55,63 @@ def test_errors_name_the_file_and_the_field(tmp_path: Path, text: str, message: 
     with pytest.raises(ValueError, match=message) as caught:
         TrainConfig.from_toml(path)
     assert str(path) in str(caught.value)
+
+
+def test_the_defaults_of_a_hash_training_are_the_papers() -> None:
+    config = HashTrainConfig()
+    assert (config.learning_rate, config.momentum, config.batch_size) == (0.01, 0.9, 64)
+    assert (config.epochs, config.split.test, config.schedule) == (200, 0.2, "constant")
+    assert config.network == HashNetworkConfig()
+    assert HashTrainConfig.from_dict(config.to_dict()) == config
+
+
+def test_the_table_of_the_network_chooses_the_kind(tmp_path: Path) -> None:
+    path = tmp_path / "train.toml"
+    path.write_text(
+        "[hash]\nbits = 12\nbackbone = 'test_resnet'\n[split]\nseed = 5\n"
+        "[augmentation]\nflip = 0.5\n[training]\nmomentum = 0.8\n"
+    )
+    config = read_config(path)
+    assert isinstance(config, HashTrainConfig)
+    assert config == HashTrainConfig.from_toml(path)
+    assert (config.network.bits, config.network.backbone) == (12, "test_resnet")
+    assert (config.momentum, config.augmentation.flip) == (0.8, 0.5)
+    assert (config.split.seed, config.split.test) == (5, 0.2)  # the paper's share stays
+    for text in ("[network]\ndim = 96\n", ""):
+        path.write_text(text)
+        assert read_config(path) == TrainConfig.from_toml(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[hash]\n[network]\n", "are two kinds of network, choose one"),
+        ("[hash]\ndim = 96", "hash does not know dim; it knows .*bits"),
+        ("[hash]\nclasses = 3", "hash.classes comes from the data"),
+        (
+            "[hash]\n[training]\nmargin = 0.3",
+            "training does not know margin",
+        ),
+        ("[hash]\n[training]\nbatch_size = 1", "batch_size must be from 2 to 100000, got 1"),
+        ("[hash]\n[training]\nmomentum = 1", "momentum must be from 0 to 0.9999, got 1"),
+        ("[hash]\n[training]\nseed = -1", "seed must be from 0"),
+        ("hash = 3", "hash must be a table, got 3"),
+        ("[hash", "train.toml"),
+    ],
+)
+def test_errors_in_the_settings_of_a_hash_training(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "train.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_config(path)
+    assert str(path) in str(caught.value)
+
+
+def test_an_end_to_end_training_takes_no_hash_network(tmp_path: Path) -> None:
+    path = tmp_path / "train.toml"
+    path.write_text("[hash]\nbits = 12\n")
+    with pytest.raises(ValueError, match=r"the file does not know hash; it knows .*network"):
+        TrainConfig.from_toml(path)
 
 
 @pytest.mark.parametrize("name", ["hf-hub:someone/model", "local-dir:/tmp", "../x", "", 3])

@@ -143,6 +143,17 @@ def test_groups_by_orientation_hold_each_image_once(data: PreparedImages) -> Non
             assert np.array_equal(image, data.images[position])
 
 
+def test_orientations_come_in_batches(data: PreparedImages) -> None:
+    whole = {len(images[0]): images for _, images in by_shape(data.images)}
+    batches = list(by_shape(data.images, 4))
+    assert max(len(images) for _, images in batches) == 4
+    for height, images in whole.items():
+        own = [each for _, each in batches if len(each[0]) == height]
+        assert np.array_equal(np.concatenate(own), images)
+    positions = np.concatenate([each for each, _ in batches])
+    assert sorted(positions) == list(range(len(data)))
+
+
 def test_the_digest_sees_names_classes_and_pixels(data: PreparedImages) -> None:
     everything = np.arange(len(data))
     assert data.take(everything).digest() == data.digest()

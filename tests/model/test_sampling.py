@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cipherlens.model.sampling import balanced_batches
+from cipherlens.model.sampling import balanced_batches, shuffled_batches
 
 
 @given(
@@ -36,3 +36,22 @@ def test_the_seed_decides() -> None:
 
     assert drawn(1) == drawn(1)
     assert drawn(1) != drawn(2)
+
+
+@given(count=st.integers(1, 200), size=st.integers(2, 70), seed=st.integers(0, 100))
+def test_shuffled_batches_take_each_image_once(count: int, size: int, seed: int) -> None:
+    batches = list(shuffled_batches(count, size, np.random.default_rng(seed)))
+    assert sorted(np.concatenate(batches)) == list(range(count))
+    lengths = [len(batch) for batch in batches]
+    assert max(lengths) <= size
+    assert max(lengths) - min(lengths) <= 1
+    assert len(batches) == -(-count // size)
+
+
+def test_the_generator_decides_how_batches_are_shuffled() -> None:
+    one, again, other = (
+        np.concatenate(list(shuffled_batches(50, 8, np.random.default_rng(seed))))
+        for seed in (1, 1, 2)
+    )
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from cipherlens.crypto import KeyEntry
-from cipherlens.model import train as training
+from cipherlens.crypto import KeyEntry, Scope
+from cipherlens.model import recipes
 from cipherlens.model.checkpoint import load_network, read_configuration
 from cipherlens.model.config import AugmentationConfig, SplitConfig, TrainConfig
 from cipherlens.model.data import PreparedImages
-from cipherlens.model.encryption import KeyEncryptor, plain
+from cipherlens.model.encryption import AnyKeyEncryptor, KeyEncryptor, plain
 from cipherlens.model.errors import DataError, ResumeError
-from cipherlens.model.evaluate import Evaluation, evaluate_checkpoint
+from cipherlens.model.evaluate import evaluate_checkpoint
+from cipherlens.model.evaluation import Evaluation
 from cipherlens.model.train import TrainResult, train
 from cipherlens.model.training_state import EpochReport
 
@@ -44,6 +45,28 @@ def test_it_learns_from_cipher_images_of_both_orientations(
     assert evaluation.queries == 9
     assert evaluation.mean_average_precision > 1.5 * evaluation.chance
     assert read_configuration(out).profile == encryptor.profile
+
+
+def test_what_any_key_taught_serves_a_key_never_seen(
+    train_config: TrainConfig, data: PreparedImages, entry: KeyEntry, tmp_path: Path
+) -> None:
+    """A fresh key and a fresh nonce for every picture, queries included."""
+    key = replace(
+        entry,
+        root=bytes(range(7, 39)),
+        parameters=replace(entry.parameters, scope=Scope.IMAGE),
+    )
+    network = replace(train_config.network, positions="none")
+    config = replace(train_config, network=network, epochs=12)
+    encryptor = AnyKeyEncryptor(key.parameters)
+    out = tmp_path / "model.safetensors"
+    result = train(config, data, encryptor, encryptor.profile, out)
+    assert result.history[-1].loss < 0.8 * result.history[0].loss
+    profile = read_configuration(out).profile
+    assert profile == encryptor.profile
+    profile.require(KeyEncryptor(key).profile, "the key")
+    evaluation = evaluate_checkpoint(out, data, KeyEncryptor(key))
+    assert evaluation.mean_average_precision > 1.5 * evaluation.chance
 
 
 def test_images_that_are_held_out_are_tested_and_not_trained_on(
@@ -185,7 +208,7 @@ def test_the_checkpoint_holds_the_weights_of_the_best_epoch(
         score = next(scores)
         return Evaluation(queries=1, mean_average_precision=score, chance=0.1, precision_at={})
 
-    monkeypatch.setattr(training, "evaluate", scripted)
+    monkeypatch.setattr(recipes, "evaluate", scripted)
     whole = run(train_config, data, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         run(train_config, data, tmp_path / "two", stop_after=2)

@@ -1,0 +1,17 @@
+"""The figures that tell how well a ranking retrieves."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """Retrieval quality over `queries` images, each ranking the same number of others.
+
+    `chance` is the mAP to expect of a random order, `precision_at` maps k to the mean share of
+    the query's class among the first k, for each k that there are images enough for.
+    """
+
+    queries: int
+    mean_average_precision: float
+    chance: float
+    precision_at: dict[int, float]

@@ -1,0 +1,97 @@
+"""What a network is: the settings of its layers, and the sizes that it takes from the data."""
+
+import re
+from dataclasses import dataclass
+
+from cipherlens.model.fields import check_choice, check_integer, check_number
+
+BACKBONE_NAME = re.compile(r"[a-z0-9_]{1,64}")  # no slash or colon: never a hub or a path
+MEASURED = frozenset({"height", "width", "classes"})
+"""Fields that come from the data, not from a settings file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkConfig:
+    """A backbone and the head of E2E eqs. 8-9.
+
+    `backbone` is "vit", a Vision Transformer made of the fields below, or the name of a timm
+    architecture, which ignores the fields from `patch_size` to `positions`. `height`, `width`
+    (landscape) and `classes` come from the data, not from a settings file. Of timm's, those fit
+    that take images of any size, such as "resnet50".
+
+    `positions` is "learned" (the paper's, for cipher-images of one permutation) or "none": the
+    feature is then the same for every order of the blocks, as a network of any key needs it.
+
+    Raises:
+        ValueError: if a field is out of range.
+        TypeError: if a field has the wrong type.
+    """
+
+    backbone: str = "vit"
+    patch_size: int = 8
+    dim: int = 768
+    depth: int = 12
+    heads: int = 12
+    mlp_ratio: float = 4.0
+    drop_path: float = 0.0
+    positions: str = "learned"
+    feature_dim: int = 768
+    height: int = 128
+    width: int = 192
+    classes: int = 100
+
+    def __post_init__(self) -> None:
+        _check_backbone("vit", self.backbone)
+        check_integer("width", self.width, 1, 2**12)
+        check_integer("height", self.height, 1, self.width)
+        check_integer("patch_size", self.patch_size, 1, self.height)
+        if self.height % self.patch_size or self.width % self.patch_size:
+            raise ValueError(
+                f"patch_size must divide {self.height} and {self.width}, got {self.patch_size}"
+            )
+        check_integer("dim", self.dim, 1, 4096)
+        check_integer("depth", self.depth, 1, 64)
+        check_integer("heads", self.heads, 1, 128)
+        if self.dim % self.heads:
+            raise ValueError(f"heads must divide dim {self.dim}, got {self.heads}")
+        check_number("mlp_ratio", self.mlp_ratio, 0.25, 16)
+        check_number("drop_path", self.drop_path, 0, 0.9)
+        check_choice("positions", self.positions, ("learned", "none"))
+        check_integer("feature_dim", self.feature_dim, 1, 8192)
+        check_integer("classes", self.classes, 1, 2**20)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HashNetworkConfig:
+    """A backbone and the hash layer of DLHEIR section 3.3.2; the defaults are the paper's.
+
+    `backbone` is "dlheir", the paper's shortened DenseNet201, or the name of a timm architecture:
+    "densenet201" is what the paper calls the original CNN. Bit i of a code is 1 where activation
+    i reaches `threshold`, which the paper leaves open. `height` x `width` is the size of the
+    prepared plain images, landscape where the sides differ.
+
+    Raises:
+        ValueError: if a field is out of range.
+        TypeError: if a field has the wrong type.
+    """
+
+    backbone: str = "dlheir"
+    bits: int = 48
+    threshold: float = 0.5
+    height: int = 384
+    width: int = 384
+    classes: int = 100
+
+    def __post_init__(self) -> None:
+        _check_backbone("dlheir", self.backbone)
+        check_integer("bits", self.bits, 1, 4096)
+        check_number("threshold", self.threshold, 0.001, 0.999)
+        check_integer("width", self.width, 1, 2**12)
+        check_integer("height", self.height, 1, self.width)
+        check_integer("classes", self.classes, 1, 2**20)
+
+
+def _check_backbone(own: str, backbone: object) -> None:
+    """Raise ValueError unless backbone is our `own` or can be the name of a timm architecture."""
+    if not isinstance(backbone, str) or not BACKBONE_NAME.fullmatch(backbone):
+        raise ValueError(f"backbone must be {own!r} or a timm name, got {backbone!r}")
