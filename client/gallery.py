@@ -13,6 +13,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from cipherlens.client.writing import replace_file
+
 _THUMBNAIL = (288, 288)
 _QUALITY = 88
 _WHITE = (255, 255, 255)
@@ -84,10 +86,8 @@ class Gallery:
 
 def write_gallery(path: Path, gallery: Gallery) -> None:
     """Put the page at path so that a crash leaves the old one or the new, never a mix."""
-    part = path.with_name(path.name + ".part")
     # A file's name may hold what UTF-8 cannot write; the page shows it as a question mark.
-    part.write_text(gallery.to_html(), encoding="utf-8", errors="replace")
-    part.replace(path)
+    replace_file(path, gallery.to_html().encode(errors="replace"))
 
 
 def _facts(facts: Mapping[str, str]) -> str:

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from cipherlens.crypto import (
     CipherImage,
     CipherParameters,
     ImageCipher,
-    ImageError,
     KeyEntry,
     Original,
     SealedContext,
@@ -86,7 +85,7 @@ def prepare_picture(picture: Picture, parameters: CipherParameters) -> PreparedP
             original=Original(media_type="image/png", data=png_bytes(picture)),
         )
     data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
-    with _open(data) as image:
+    with open_image(data) as image:
         media_type = Image.MIME.get(image.format or "", _UNKNOWN_MEDIA_TYPE)
         return PreparedPicture(
             pixels=prepare(image, parameters),
@@ -142,16 +141,6 @@ def png_bytes(image: Image.Image) -> bytes:
     file = io.BytesIO()
     (image if known else image.convert("RGB")).save(file, "PNG")
     return file.getvalue()
-
-
-def _open(data: bytes) -> Image.Image:
-    """Return the picture of a file's bytes; what is none is told without Pillow's inner names."""
-    try:
-        return open_image(data)
-    except ImageError as error:
-        if isinstance(error.__cause__, UnidentifiedImageError):
-            raise ImageError("it is not a picture of a known format") from error
-        raise
 
 
 def _seal_beside(companion: bytes, original: Original | None, key: KeyEntry, place: Place) -> bytes:

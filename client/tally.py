@@ -16,6 +16,7 @@ class FolderReport:
         indexed: those written now.
         unchanged: those that were there already, the same.
         skipped: those that were passed over, and what is no picture file, with reasons.
+        other_files: how many of the skipped are no picture files, and so not among those found.
         pruned: items deleted because their files are gone.
     """
 
@@ -23,6 +24,7 @@ class FolderReport:
     indexed: int = 0
     unchanged: int = 0
     skipped: tuple[Skipped, ...] = ()
+    other_files: int = 0
     pruned: int = 0
 
 
@@ -63,6 +65,7 @@ class Tally:
                 indexed=self._indexed,
                 unchanged=self._unchanged,
                 skipped=tuple(self._skipped),
+                other_files=len(self._skipped) - self._passed_over,
                 pruned=self._pruned,
             )
 

@@ -1,6 +1,7 @@
 """Writing files for good."""
 
 import os
+import secrets
 from pathlib import Path
 
 CIPHER_SUFFIX = ".cimg"
@@ -12,12 +13,17 @@ SEALED_SUFFIX = ".sealed"
 
 def replace_file(path: Path, data: bytes) -> None:
     """Put data at path so that a crash leaves the old bytes or the new, never a mix."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)  # the commit point
+    # A name of its own, opened only if new: nothing that is there is written over or followed.
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)  # the commit point
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from cipherlens.crypto.errors import ImageError
 from cipherlens.crypto.parameters import CipherParameters
@@ -109,6 +109,10 @@ def _reasons(what: str) -> Iterator[None]:
         yield
     except ImageError:
         raise
+    except UnidentifiedImageError as error:  # its text names an object of ours
+        raise ImageError("it is not a picture of a known format") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError("the picture has more pixels than Pillow decodes safely") from error
     except Exception as error:
         reason = str(error) or type(error).__name__
         raise ImageError(f"the picture {what}: {reason}") from error

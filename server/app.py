@@ -73,7 +73,10 @@ class CipherLensServer:
             port = self._server.add_insecure_port(self._config.listen)
         except RuntimeError as error:
             self.stop()
-            raise StartupError(f"cannot listen on {self._config.listen}: {error}") from error
+            raise StartupError(
+                f"cannot listen on {self._config.listen}: another program does already, or the "
+                "address is not one of this machine"
+            ) from error
         self._server.start()
         for name in ("", *self._services):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)

@@ -100,6 +100,8 @@ class ServerConfig:
         port = self.listen.rpartition(":")[2]
         if not self.listen.startswith("unix:") and int(port) > 65535:
             raise ValueError(f"listen must have a port of at most 65535, got {self.listen!r}")
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+            raise ValueError(f"device must be auto, cpu or cuda:N, got {self.device!r}")
         if self.max_batch < 1 or self.max_wait_s < 0 or self.grace_s < 0:
             raise ValueError("max_batch must be at least 1, max_wait_s and grace_s at least 0")
         if self.max_waiting_images < self.limits.max_batch_items:

@@ -120,5 +120,6 @@ def report_document(report: FolderReport, *, complete: bool) -> dict[str, Any]:
         "indexed": report.indexed,
         "unchanged": report.unchanged,
         "pruned": report.pruned,
+        "other_files": report.other_files,
         "skipped": [{"file": each.item_id, "reason": each.reason} for each in report.skipped],
     }

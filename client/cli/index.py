@@ -116,8 +116,9 @@ def _print(report: FolderReport, *, complete: bool, as_json: bool) -> None:
     parts = [
         f"{report.indexed} indexed",
         f"{report.unchanged} unchanged",
-        f"{len(report.skipped)} skipped",
+        f"{len(report.skipped) - report.other_files} skipped",
     ]
     if report.pruned:
         parts.append(f"{report.pruned} deleted")
-    typer.echo(f"{report.found} pictures found: {', '.join(parts)}")
+    others = f"; {report.other_files} other files passed over" if report.other_files else ""
+    typer.echo(f"{report.found} pictures found: {', '.join(parts)}{others}")

@@ -9,6 +9,7 @@ from cipherlens.client import Client, Model
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli.console import print_json, print_table, progress_bar
 from cipherlens.client.cli.documents import model_document
+from cipherlens.client.cli.failure import CommandError
 from cipherlens.client.cli.options import Json, Server
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ def push(
     Example:
       cipherlens model push my.safetensors --collection photos
     """
+    _check(checkpoint)
     with Client(server) as client, progress_bar() as bar:
         task = bar.add_task("bytes", total=None)
         model = client.push_model(
@@ -82,3 +84,14 @@ def _row(model: Model) -> tuple[object, ...]:
         fingerprint or "any",
         model.size_bytes,
     )
+
+
+def _check(checkpoint: Path) -> None:
+    """Raise CommandError unless the file is a checkpoint; it is told before anything is sent."""
+    from cipherlens.model.checkpoint import read_configuration
+    from cipherlens.model.errors import CheckpointError
+
+    try:
+        read_configuration(checkpoint)
+    except CheckpointError as error:
+        raise CommandError(f"{checkpoint}: {error}") from error

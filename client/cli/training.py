@@ -10,7 +10,7 @@ from cipherlens.client.cli.console import print_facts, print_json, progress_bar,
 from cipherlens.client.cli.failure import INTERRUPTED, USAGE, CommandError
 from cipherlens.client.cli.options import Device, Json, KeyName, KeyringPath, PassphraseFile
 from cipherlens.client.cli.passphrase import open_key
-from cipherlens.crypto import CipherParameters, KeyEntry
+from cipherlens.crypto import CipherParameters, KeyEntry, Scope
 
 if TYPE_CHECKING:
     from cipherlens.model.data import PreparedImages
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 Data = Annotated[
     str,
     typer.Option(
-        "--data", metavar="SPEC", help="A folder of class folders of pictures, PATH or folder:PATH."
+        "--data",
+        metavar="SPEC",
+        help="Labelled pictures: PATH or folder:PATH of class folders, fashion-mnist:PATH of the "
+        "IDX files, corel10k:PATH of N.jpg.",
     ),
 ]
 Plain = Annotated[
@@ -53,6 +56,9 @@ def train(
     interrupted training goes on at the last epoch's border when the same command is given
     again.
 
+    With a key of scope image every sample is encrypted under fresh random sequences, so that the
+    network serves any key of these parameters; the settings then should say positions = "none".
+
     \b
     Examples:
       cipherlens train demo/train.toml --data photos/ --keyring my.keys --out my.safetensors
@@ -67,7 +73,7 @@ def train(
     images = _load(data, entry.parameters)
     from cipherlens.model.train import train as train_network
 
-    encryptor, profile = _encryptor(entry, plain=plain)
+    encryptor, profile = _training_encryptor(entry, plain=plain)
     with progress_bar() as bar:
         task = bar.add_task("epochs", total=settings.epochs)
 
@@ -156,25 +162,37 @@ def _load(data: str, parameters: CipherParameters) -> "PreparedImages":
     Raises:
         CommandError: it names no folder.
     """
-    from cipherlens.model.data import list_folder, load_prepared
+    from cipherlens.model.data_spec import load_data, parse_data_spec
 
-    folder = Path(data.removeprefix("folder:"))
-    if not folder.is_dir():
+    spec = parse_data_spec(data)
+    if not spec.path.is_dir():
         raise CommandError(
-            f"--data: {folder} is not a folder",
-            hint="it takes a folder that has one folder for each class",
+            f"--data: {spec.path} is not a folder",
+            hint="'cipherlens train --help' says what it takes",
             exit_code=USAGE,
         )
     with progress_bar() as bar:
         task = bar.add_task("pictures", total=None)
-        images = load_prepared(
-            list_folder(folder),
+        images = load_data(
+            spec,
             parameters,
             lambda done, total: bar.update(task, completed=done, total=total),
         )
     for name, reason in images.skipped:
         remark(f"skipped {name}: {reason}")
     return images
+
+
+def _training_encryptor(
+    entry: KeyEntry, *, plain: bool
+) -> "tuple[Encryptor, CipherProfile | None]":
+    """Return what makes of plain pictures what the network trains on, and what those claim."""
+    if plain or entry.parameters.scope is not Scope.IMAGE:
+        return _encryptor(entry, plain=plain)
+    from cipherlens.model.encryption import AnyKeyEncryptor
+
+    encryptor = AnyKeyEncryptor(entry.parameters)
+    return encryptor, encryptor.profile
 
 
 def _encryptor(entry: KeyEntry, *, plain: bool) -> "tuple[Encryptor, CipherProfile | None]":

@@ -73,7 +73,8 @@ def profile_message(profile: CipherProfile) -> cipher_image_pb2.CipherProfile:
 
 def hits_message(ranking: Ranking, kind: Kind) -> retrieval_service_pb2.Hits:
     """Return the hits of one query as parallel arrays."""
-    scores = ranking.scores.tolist()
+    # Rounding takes a unit vector's product with itself a little beyond 1.
+    scores = (ranking.scores if kind is Kind.CODE else ranking.scores.clip(-1, 1)).tolist()
     if kind is Kind.CODE:
         return retrieval_service_pb2.Hits(
             item_ids=ranking.item_ids, revisions=ranking.revisions, distances=scores

@@ -118,8 +118,11 @@ def _locked(folder: Path) -> FolderLock:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / _FILE).touch(mode=0o600)  # before SQLite makes it readable for others
         return FolderLock(folder)
+    except FileExistsError as error:
+        raise StartupError(f"the data folder {folder} is a file") from error
     except OSError as error:
-        raise StartupError(f"the data folder {folder} cannot be used: {error}") from error
+        reason = error.strerror or error
+        raise StartupError(f"the data folder {folder} cannot be used: {reason}") from error
 
 
 def _sqlite_engine(path: Path) -> Engine:

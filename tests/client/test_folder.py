@@ -114,6 +114,8 @@ def test_odd_and_broken_pictures_do_not_stop_the_others(
     events: list[object] = []
     report = index_folder(client, photos, folder, on_event=events.append)
     assert report.indexed == 5 + 7
+    assert report.other_files == 1  # notes.txt; what has a picture's name counts as found
+    assert report.found == report.indexed + len(report.skipped) - report.other_files
     reasons = {each.item_id: each.reason for each in report.skipped}
     assert set(reasons) == {
         *("truncated.jpg", "empty.png", "text.png", "notes.txt", "huge.png", "bomb.png"),

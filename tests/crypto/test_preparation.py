@@ -220,7 +220,7 @@ def test_a_large_picture_within_the_limit_opens_without_a_warning():
 
 @pytest.mark.parametrize("data", [b"", b"plainly no picture", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
 def test_what_is_no_picture_is_refused(data):
-    with pytest.raises(ImageError, match="the picture cannot be read"):
+    with pytest.raises(ImageError, match=r"^it is not a picture of a known format$"):
         open_image(data)
 
 

@@ -163,12 +163,9 @@ def test_a_port_that_is_taken_is_named_and_the_folder_given_back(tmp_path):
     CipherLensServer(ServerConfig(data_dir=tmp_path)).stop()
 
 
-@pytest.mark.parametrize(
-    ("device", "word"), [("cuda:77", "cuda:77"), ("tpu", "device must be"), ("", "device must be")]
-)
-def test_a_device_that_is_not_there_is_named(tmp_path, device, word):
-    config = ServerConfig(data_dir=tmp_path, device=device)
-    with pytest.raises(StartupError, match=word):
+def test_a_device_that_is_not_there_is_named(tmp_path):
+    config = ServerConfig(data_dir=tmp_path, device="cuda:77")
+    with pytest.raises(StartupError, match="cuda:77"):
         CipherLensServer(config)
     CipherLensServer(ServerConfig(data_dir=tmp_path)).stop()
 

@@ -37,6 +37,8 @@ def test_a_passphrase_is_not_shown():
         ({"listen": "::1:50051"}, "listen must be"),
         ({"listen": "localhost:65536"}, "at most 65535"),
         ({"listen": "unix:"}, "listen must be"),
+        ({"device": "tpu"}, "device must be auto, cpu or cuda:N, got 'tpu'"),
+        ({"device": ""}, "device must be"),
         ({"max_batch": 0}, "max_batch"),
         ({"max_wait_s": -1}, "max_wait_s"),
         ({"grace_s": -1}, "grace_s"),

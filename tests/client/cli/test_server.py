@@ -158,3 +158,11 @@ def test_serve_refuses_a_key_in_the_cloud(run, keyring: Path, tmp_path: Path) ->
     outcome = run("serve", "--data-dir", tmp_path / "d", "--keyring", keyring)
     assert outcome.code == 2
     assert "the cloud never holds keys" in outcome.err
+
+
+def test_what_is_no_checkpoint_is_named_before_anything_is_sent(run, tmp_path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("no model at all, only words")
+    outcome = run("model", "push", path, "--server", "127.0.0.1:1")
+    assert outcome.code == 1
+    assert f"{path}: no checkpoint" in outcome.err

@@ -74,3 +74,28 @@ def test_what_cannot_be_trained(run, keyring, data, config, tmp_path) -> None:
     unknown = run("train", config, "--data", data, "--keyring", keyring, "--out", out)
     assert unknown.code == 2
     assert "epoch" in unknown.err
+
+
+def test_a_network_of_an_image_scope_key_serves_any_other(
+    run, image_key, data, config, tmp_path
+) -> None:
+    from cipherlens.crypto import KeyEntry, Keyring
+
+    config.write_text(CONFIG.replace("depth = 1", 'depth = 1\npositions = "none"'))
+    out = tmp_path / "m.safetensors"
+    mine, others = tmp_path / "mine.keys", tmp_path / "others.keys"
+    Keyring([image_key]).save(mine, unprotected=True)
+    another = KeyEntry.generate("another", image_key.parameters)
+    Keyring([another]).save(others, unprotected=True)
+    words = ("--data", data, "--device", "cpu")
+    assert run("train", config, "--out", out, "--keyring", mine, *words).code == 0
+    outcome = run("evaluate", out, "--keyring", others, *words, "--json")
+    assert outcome.code == 0
+    assert outcome.document["queries"] == 6
+
+
+def test_a_data_set_of_an_unknown_kind(run, keyring, config, tmp_path) -> None:
+    words = ("--keyring", keyring, "--out", tmp_path / "m.safetensors")
+    outcome = run("train", config, "--data", "imagenet:somewhere", *words)
+    assert outcome.code == 2
+    assert "fashion-mnist:PATH" in outcome.err
