@@ -1,0 +1,30 @@
+"""The list of packages says what there is: setuptools does not find mapped folders by itself."""
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = {
+    "crypto": "cipherlens.crypto",
+    "model": "cipherlens.model",
+    "server": "cipherlens.server",
+    "client": "cipherlens.client",
+    "proto/cipherlens/v1": "cipherlens.v1",
+}
+
+
+def test_every_package_is_listed_and_mapped() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    there = {
+        name + "".join(f".{part}" for part in found.parent.relative_to(ROOT / folder).parts): str(
+            found.parent.relative_to(ROOT)
+        )
+        for folder, name in FOLDERS.items()
+        for found in (ROOT / folder).rglob("__init__.py")
+    }
+    assert set(settings["packages"]) == set(there)
+    assert settings["package-dir"] == there
+
+
+def test_every_package_at_the_top_is_typed() -> None:
+    assert all((ROOT / folder / "py.typed").exists() for folder in FOLDERS)
