@@ -61,4 +61,4 @@ proto-check: $(STAMP) ## buf lint, and the generated code is what the .proto fil
 	@proto/check.sh $(CURDIR)/$(BIN)/python
 
 clean: ## remove what the targets made, but not the results
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache demo/work demo/index.html
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache demo/index.html

@@ -1,5 +1,7 @@
 """`cipherlens train` and `evaluate`: the owner's network."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -71,27 +73,13 @@ def train(
     if seed is not None:
         settings = replace(settings, seed=seed)
     images = _load(data, entry.parameters)
+    encryptor, profile = _training_encryptor(entry, plain=plain)
     from cipherlens.model.train import train as train_network
 
-    encryptor, profile = _training_encryptor(entry, plain=plain)
-    with progress_bar() as bar:
-        task = bar.add_task("epochs", total=settings.epochs)
-
-        def show(report: "EpochReport") -> None:
-            bar.update(task, completed=report.epoch, description=_epoch_text(report))
-            if as_json:
-                print_json(_epoch_document(report))
-            elif bar.disable:
-                remark(f"epoch {report.epoch} of {settings.epochs}: {_epoch_text(report)}")
-
-        try:
-            result = train_network(
-                settings, images, encryptor, profile, out, progress=show, device=device
-            )
-        except KeyboardInterrupt:
-            bar.stop()
-            remark("interrupted: give the same command again to go on at the last epoch's border")
-            raise typer.Exit(INTERRUPTED) from None
+    with _shown_epochs(settings.epochs, as_json=as_json) as show:
+        result = train_network(
+            settings, images, encryptor, profile, out, progress=show, device=device
+        )
     if as_json:
         print_json(
             {
@@ -154,6 +142,27 @@ def evaluate(
     ]
     facts += [(f"P@{k}", f"{value:.4f}") for k, value in outcome.precision_at.items()]
     print_facts(facts)
+
+
+@contextmanager
+def _shown_epochs(epochs: int, *, as_json: bool) -> "Iterator[Callable[[EpochReport], None]]":
+    """Give what shows each epoch: a bar at a terminal, else a line; Ctrl-C says how to go on."""
+    with progress_bar() as bar:
+        task = bar.add_task("epochs", total=epochs)
+
+        def show(report: "EpochReport") -> None:
+            bar.update(task, completed=report.epoch, description=_epoch_text(report))
+            if as_json:
+                print_json(_epoch_document(report))
+            elif bar.disable:
+                remark(f"epoch {report.epoch} of {epochs}: {_epoch_text(report)}")
+
+        try:
+            yield show
+        except KeyboardInterrupt:
+            bar.stop()
+            remark("interrupted: give the same command again to go on at the last epoch's border")
+            raise typer.Exit(INTERRUPTED) from None
 
 
 def _load(data: str, parameters: CipherParameters) -> "PreparedImages":
