@@ -138,12 +138,19 @@ class Background:
     def _fill(self, live: LiveCollection, generation: Generation) -> None:
         """Embed some of what the generation lacks; when nothing is left, let it take over."""
         number, after = self._filled.get(live, (generation.id, 0))
-        last = self._embed_some(live, generation, after if number == generation.id else 0)
+        after = after if number == generation.id else 0
+        last = self._embed_some(live, generation, after)
         if last is not None:
             self._filled[live] = (generation.id, last)
             return
         with self._database.read() as connection:
-            view = live.load(connection, generation)
+            # One transaction tells what is lacking again by now and leaves that out: a view that
+            # had passed it would never come back for it.
+            lacking = reading.unrepresented(
+                connection, live.collection, generation, after=after, limit=1
+            )
+            until = lacking[0].sequence - 1 if lacking else None
+            view = live.load(connection, generation, until)
         view.train()
         # What was written while the view was made; few, so that little is left for the lock.
         last = view.sequence

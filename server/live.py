@@ -46,19 +46,27 @@ class LiveCollection:
         self._applied = threading.Condition()
         self._dropped = False
 
-    def load(self, connection: Connection, generation: Generation) -> View:
-        """Return a view of the generation made from the database."""
+    def load(
+        self, connection: Connection, generation: Generation, until: int | None = None
+    ) -> View:
+        """Return a view of the generation made from the database, as `catch_up` brings it up."""
         view = View(generation, self._new_index(generation))
-        self.catch_up(connection, view)
+        self.catch_up(connection, view, until)
         return view
 
-    def catch_up(self, connection: Connection, view: View) -> None:
-        """Bring a view up to what the connection sees.
+    def catch_up(self, connection: Connection, view: View, until: int | None = None) -> None:
+        """Bring a view up to a sequence, or to all that the connection sees.
 
         If it answers already, the caller holds `writing`.
         """
-        view.follow(changes_since(connection, self.collection, view.generation, view.sequence))
-        view.sequence = collections.current(connection, self.collection).sequence
+        if until is None:
+            until = collections.current(connection, self.collection).sequence
+        view.follow(
+            changes_since(
+                connection, self.collection, view.generation, after=view.sequence, until=until
+            )
+        )
+        view.sequence = until
 
     def adopt(self, view: View) -> None:
         """Answer with this view from now on. The caller holds `writing`."""

@@ -38,9 +38,14 @@ class Present:
 
 
 def changes_since(
-    connection: Connection, collection: Collection, generation: Generation, sequence: int
+    connection: Connection,
+    collection: Collection,
+    generation: Generation,
+    *,
+    after: int,
+    until: int,
 ) -> Iterator[Change | Damaged]:
-    """Yield what happened to items after the sequence, in sequence order.
+    """Yield what happened to items after one sequence and until another, in sequence order.
 
     Each item comes once, with its last change. An item without an up-to-date representation under
     the generation counts as damaged.
@@ -48,7 +53,11 @@ def changes_since(
     query = (
         select(*_ITEM_COLUMNS, *_REPRESENTATION_COLUMNS)
         .outerjoin_from(items, representations, _represents(generation.id))
-        .where(items.c.collection == collection.id, items.c.sequence > sequence)
+        .where(
+            items.c.collection == collection.id,
+            items.c.sequence > after,
+            items.c.sequence <= until,
+        )
         .order_by(items.c.sequence)
     )
     return (change(row) for row in _streamed(connection, query))

@@ -227,6 +227,31 @@ def test_a_model_may_be_kept_without_a_collection(cloud, checkpoint):
     assert model == answer.model
 
 
+def test_an_item_written_when_a_swap_finds_nothing_lacking_is_not_lost(
+    served, checkpoint, cipher_images, settled, monkeypatch
+):
+    served.index(ids(3), "e", cipher_images=cipher_images(3))
+    ask, late = background.reading.unrepresented, []
+
+    def then_write(*arguments, **named):
+        lacking = ask(*arguments, **named)
+        if not lacking and not late:
+            late.append("late")
+            served.index(late, "e", cipher_images=cipher_images(1, seed=77))
+        return lacking
+
+    monkeypatch.setattr(background.reading, "unrepresented", then_write)
+    second = checkpoint(seed=1)
+    served.push(second, "e")
+    digest = hashlib.sha256(second).digest()
+    settled(lambda: served.engine._registry.find("e").view.generation.model_digest == digest)
+    made = served.collection("e")
+    assert late
+    assert (made.item_count, made.active_generation.item_count, made.damaged_count) == (4, 4, 0)
+    found = served.search("e", k=1, cipher_images=cipher_images(1, seed=77))
+    assert found.results[0].item_ids == ["late"]
+
+
 def test_a_model_swap_while_searches_and_writes_go_on(
     served, checkpoint, cipher_images, settled, monkeypatch
 ):

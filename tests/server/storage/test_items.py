@@ -23,7 +23,7 @@ def delete(database, made, ids):
 
 def changes(database, made, since=0):
     with database.read() as connection:
-        return list(reading.changes_since(connection, *made, since))
+        return list(reading.changes_since(connection, *made, after=since, until=2**62))
 
 
 def fetched(database, made, ids):
