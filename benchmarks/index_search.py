@@ -4,9 +4,6 @@ Both sides answer the same single queries over the same rows, in turn, so that w
 the machine meets both alike; a figure is the median over rounds of a round's mean.
 """
 
-import json
-import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.rounds import medians_us
 from cipherlens.server.index import (
     CosineIndex,
     HammingIndex,
@@ -59,7 +57,7 @@ def run(profile: str) -> dict[str, Any]:
         for masked in (False, True)
     }
     results |= _cosine(size)
-    return {"profile": profile, "rows": size.rows, "k": K, "results": results}
+    return {"rows": size.rows, "k": K, "results": results}
 
 
 @dataclass(frozen=True)
@@ -69,19 +67,17 @@ class Contender:
     search: Search
     queries: list[NDArray[Any]]
 
-    def round_us(self) -> float:
-        """Return the mean time of one call over all queries."""
-        start = time.perf_counter()
+    def sweep(self) -> None:
+        """Answer all queries once."""
         for query in self.queries:
             self.search(query)
-        return (time.perf_counter() - start) / len(self.queries) * 1e6
 
 
 def compare(ours: Contender, bare: Contender, rounds: int) -> dict[str, Any]:
     """Return the medians of both contenders over rounds in which each is called in turn."""
-    pairs = [(bare.round_us(), ours.round_us()) for _ in range(rounds)]
-    bare_us = statistics.median(pair[0] for pair in pairs)
-    ours_us = statistics.median(pair[1] for pair in pairs)
+    sweeps_us = medians_us({"bare": bare.sweep, "ours": ours.sweep}, rounds=rounds, calls=1)
+    bare_us = sweeps_us["bare"] / len(bare.queries)
+    ours_us = sweeps_us["ours"] / len(ours.queries)
     return {
         "ours_us": round(ours_us, 1),
         "bare_faiss_us": round(bare_us, 1),
@@ -175,7 +171,3 @@ def _around(
     rows = rows + rng.standard_normal(rows.shape)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows, np.float32)
-
-
-if __name__ == "__main__":
-    print(json.dumps(run(sys.argv[1] if len(sys.argv) > 1 else "quick"), indent=2))

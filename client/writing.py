@@ -4,6 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
+from cipherlens.crypto.private_file import sync_folder
+
 CIPHER_SUFFIX = ".cimg"
 """Of a cipher-image's file."""
 
@@ -24,8 +26,4 @@ def replace_file(path: Path, data: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -59,7 +59,7 @@ def replace_private(path: Path, data: bytes, *, known: bytes | None = None) -> N
             if known is not None:
                 _check_known(path, known)
             part.replace(path)  # the commit point
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except OSError as error:
         raise KeyringError(f"{path} cannot be written: {error.strerror}") from error
     finally:
@@ -110,7 +110,7 @@ def _write_synced(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Wait until the folder's own entries are on the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -182,21 +183,18 @@ def _upload(
     cipherlens("index", COLLECTION, folder, "--keyring", keyring, *server)
 
 
+@dataclass(frozen=True, eq=False)
 class _Measured:
     """The server's answers to all held-out queries, and which hits are of the query's category."""
 
-    def __init__(self, hits: list[Hits], relevance: NDArray[np.bool_], seconds: float) -> None:
-        self.hits = hits
-        self.relevance = relevance
-        self.seconds = seconds
+    hits: list[Hits]
+    relevance: NDArray[np.bool_]
 
 
 def _measure(client: Client, files: LabelledFiles, held_out: NDArray[np.intp]) -> _Measured:
     """Search with every held-out image; relevance is (queries, others) bool, by rank."""
     paths = [files.paths[position] for position in held_out]
-    began = time.monotonic()
     found = client.search_images(COLLECTION, paths, k=len(paths))
-    seconds = time.monotonic() - began
     relevance = [
         [
             _category(item_id) == path.parent.name
@@ -205,7 +203,7 @@ def _measure(client: Client, files: LabelledFiles, held_out: NDArray[np.intp]) -
         ]
         for path, hits in zip(paths, found, strict=True)
     ]
-    return _Measured(found, np.array(relevance), seconds)
+    return _Measured(found, np.array(relevance))
 
 
 def _figures(

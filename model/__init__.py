@@ -1,8 +1,8 @@
 """Networks that find images by their cipher-images: training, evaluation, checkpoints, embedding.
 
-The modules `profile`, `config`, `checkpoint`, `networks` and `embedder` serve the cloud side: they
-never import `cipherlens.crypto`. Names are imported from the modules themselves, so that reading
-a profile does not load torch.
+The modules `profile`, `config`, `files`, `checkpoint`, `networks`, `inference` and `embedder` serve
+the cloud side: they never import `cipherlens.crypto`. Names are imported from the modules
+themselves, so that reading a profile does not load torch.
 """
 
 __all__ = [
@@ -24,9 +24,11 @@ __all__ = [
     "evaluate_vectors",
     "evaluation",
     "fashion_mnist",
+    "files",
     "hash_encoder",
     "hash_network",
     "idx",
+    "inference",
     "losses",
     "metrics",
     "network_config",

@@ -6,7 +6,6 @@ torch; weights are read without pickle, so that a file from a stranger cannot ru
 
 import hashlib
 import json
-import os
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from cipherlens.model.config import record
 from cipherlens.model.errors import CheckpointError
 from cipherlens.model.fields import check_choice, check_names, check_table
+from cipherlens.model.files import replace_file
 from cipherlens.model.network_config import HashNetworkConfig, NetworkConfig
 from cipherlens.model.profile import CipherProfile
 
@@ -173,21 +173,6 @@ def load_hash_network(source: Path | bytes) -> "HashNetwork":
     if not isinstance(config, HashNetworkConfig):
         raise CheckpointError("this is no hash network: it makes vectors, no codes")
     return _restored(data, lambda: HashNetwork(config))
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Put data at path so that a crash leaves the old bytes or the new, never a mix."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)  # the commit point
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _restored(data: bytes, build: Callable[[], _Network]) -> _Network:

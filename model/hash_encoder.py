@@ -3,18 +3,15 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from cipherlens.model.checkpoint import Checkpoint, CheckpointConfiguration, load_hash_network
+from cipherlens.model.checkpoint import load_hash_network
 from cipherlens.model.codes import Codes, binarise
-from cipherlens.model.networks import check_pixels, to_input
-from cipherlens.model.precision import autocast, resolve_device, resolve_precision
-
-MAX_BATCH = 32
+from cipherlens.model.hash_network import HashNetwork
+from cipherlens.model.inference import NetworkRunner
 
 
-class HashEncoder:
+class HashEncoder(NetworkRunner[HashNetwork]):
     """A checkpoint's hash network, ready to encode; `encode` may be called from several threads.
 
     An owner's codes and a user's trapdoors come from different machines and are compared bit by
@@ -30,16 +27,7 @@ class HashEncoder:
             ValueError: if the device or the precision is unknown or not here.
             OSError: if the file cannot be read.
         """
-        data = source if isinstance(source, bytes) else source.read_bytes()
-        self._device = resolve_device(device)
-        self._precision = resolve_precision(precision, self._device)
-        self._checkpoint = Checkpoint.read(data)
-        self._network = load_hash_network(data).to(self._device)
-
-    @property
-    def configuration(self) -> CheckpointConfiguration:
-        """What the checkpoint says about its network."""
-        return self._checkpoint.configuration
+        super().__init__(source, load_hash_network, device, precision)
 
     @property
     def bits(self) -> int:
@@ -55,16 +43,6 @@ class HashEncoder:
     def width(self) -> int:
         """The width of a prepared landscape image."""
         return self._network.config.width
-
-    @property
-    def digest(self) -> str:
-        """The SHA-256 digest of the checkpoint's bytes, 64 hex digits."""
-        return self._checkpoint.digest
-
-    @property
-    def numeric_mode(self) -> str:
-        """The arithmetic of the activations, such as "cpu-fp32"."""
-        return f"{self._device.type}-{self._precision}"
 
     def encode(self, pixels: NDArray[np.uint8]) -> Codes:
         """Return (n, ceil(bits / 8)) uint8 packed codes of plain (n, h, w, 3) uint8 images.
@@ -82,16 +60,4 @@ class HashEncoder:
 
         The argument and the errors are those of `encode`.
         """
-        check_pixels(pixels, self.height, self.width)
-        values = np.empty((len(pixels), self.bits), dtype=np.float32)
-        for start in range(0, len(pixels), MAX_BATCH):
-            batch = slice(start, start + MAX_BATCH)
-            values[batch] = self._forward(pixels[batch])
-        return values
-
-    @torch.inference_mode()
-    def _forward(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with autocast(self._device, self._precision):
-            activations = self._network(to_input(pixels, self._device))
-        values: NDArray[np.float32] = activations.float().cpu().numpy()
-        return values
+        return self._run(pixels, self.bits)

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cipherlens.model.augmentation import augment
-from cipherlens.model.checkpoint import CheckpointConfiguration, replace_file, save
+from cipherlens.model.checkpoint import CheckpointConfiguration, save
 from cipherlens.model.config import HashTrainConfig, LoopConfig, TrainConfig
 from cipherlens.model.data import PreparedImages, by_shape, split_images
 from cipherlens.model.encryption import Encryptor
 from cipherlens.model.errors import DataError
+from cipherlens.model.files import replace_file
 from cipherlens.model.losses import LossParts
 from cipherlens.model.networks import RetrievalNetwork, to_input
 from cipherlens.model.precision import autocast, resolve_device, resolve_precision

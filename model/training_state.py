@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from cipherlens.model.checkpoint import replace_file
 from cipherlens.model.errors import ResumeError
+from cipherlens.model.files import replace_file
 from cipherlens.model.networks import RetrievalNetwork
 
 METADATA_KEY = "cipherlens-training"

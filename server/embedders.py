@@ -66,9 +66,7 @@ class Embedders:
         """Where models run; "auto" until one has been loaded."""
         # A copy, without the lock: a model that takes seconds to load holds up no description.
         loaded = tuple(self._loaded.values())
-        if not loaded or self._config.device != "auto":
-            return self._config.device
-        return "cpu" if loaded[0][0].numeric_mode.startswith("cpu") else "cuda:0"
+        return loaded[0][0].device if loaded else self._config.device
 
     def release(self, in_use: set[bytes]) -> None:
         """Let go of all models but these."""
@@ -117,8 +115,9 @@ def load_embedder(source: Path | bytes, device: str) -> "Embedder":
     try:
         from cipherlens.model.embedder import Embedder  # torch: seconds, and only where a model is
     except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
         raise ModelRefused(
-            f"this server cannot run models: {error.name} is not installed "
+            f"this server cannot run models: {package} is not installed "
             "(install cipherlens with the extra [model])"
         ) from error
     return Embedder(source, device)

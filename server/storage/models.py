@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
+from cipherlens.model.files import sync_folder
 from cipherlens.server.errors import DataDamaged
 from cipherlens.server.storage.checksum import agrees, checksum
 from cipherlens.server.storage.database import Database, file_errors
@@ -84,7 +85,7 @@ class ModelStore:
         upload.flush()
         with file_errors():
             upload.path.replace(self._path(upload.digest))
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         values = (upload.digest, name, upload.size_bytes, configuration, time.time_ns() // 1000)
         with self._database.write() as connection:
             row = connection.execute(_row_of(upload.digest)).one_or_none()
@@ -139,12 +140,3 @@ def _record(row: Any) -> ModelRecord:
         configuration=row.configuration,
         created_at_us=row.created_at_us,
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    """Put the folder's entries on disk: a renamed file is there after a crash."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save as serialise
 
-from cipherlens.model import checkpoint
+from cipherlens.model import checkpoint, files
 from cipherlens.model.checkpoint import (
     Checkpoint,
     CheckpointConfiguration,
@@ -191,7 +191,7 @@ def test_a_failed_save_leaves_the_old_file(
     def fail(_descriptor: int) -> None:
         raise OSError("no space")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", fail)
+    monkeypatch.setattr(files.os, "fsync", fail)
     with pytest.raises(OSError, match="no space"):
         save(path, network, replace(configuration, training={}))
     assert path.read_bytes() == before

@@ -6,7 +6,8 @@ import torch
 
 from cipherlens.model.checkpoint import Checkpoint, CheckpointConfiguration, save
 from cipherlens.model.config import NetworkConfig
-from cipherlens.model.embedder import MAX_BATCH, Embedder
+from cipherlens.model.embedder import Embedder
+from cipherlens.model.inference import MAX_BATCH
 from cipherlens.model.networks import EndToEndNetwork, to_input
 from cipherlens.model.profile import CipherProfile
 

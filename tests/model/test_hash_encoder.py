@@ -7,8 +7,9 @@ import torch
 from cipherlens.model.checkpoint import Checkpoint, CheckpointConfiguration, save
 from cipherlens.model.embedder import Embedder
 from cipherlens.model.errors import CheckpointError
-from cipherlens.model.hash_encoder import MAX_BATCH, HashEncoder
+from cipherlens.model.hash_encoder import HashEncoder
 from cipherlens.model.hash_network import HashNetwork
+from cipherlens.model.inference import MAX_BATCH
 from cipherlens.model.networks import to_input
 
 

@@ -1,0 +1,82 @@
+"""A checkpoint's network at work: on its device, in its arithmetic, a bounded batch at a time."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cipherlens.model.checkpoint import Checkpoint, CheckpointConfiguration
+from cipherlens.model.networks import RetrievalNetwork, check_pixels, to_input
+from cipherlens.model.precision import autocast, resolve_device, resolve_precision
+
+MAX_BATCH = 32
+
+Network = TypeVar("Network", bound=RetrievalNetwork)
+
+
+class NetworkRunner(Generic[Network]):
+    """A loaded checkpoint; what its outputs are is its subclasses' matter."""
+
+    def __init__(
+        self, source: Path | bytes, load: Callable[[bytes], Network], device: str, precision: str
+    ) -> None:
+        """Load a checkpoint, given as a file or as its bytes, onto "cpu", "cuda:N" or "auto".
+
+        Raises:
+            CheckpointError: if the checkpoint is damaged or `load` takes no such network.
+            ValueError: if the device or the precision is unknown or not here.
+            OSError: if the file cannot be read.
+        """
+        data = source if isinstance(source, bytes) else source.read_bytes()
+        self._device = resolve_device(device)
+        self._precision = resolve_precision(precision, self._device)
+        self._checkpoint = Checkpoint.read(data)
+        self._network = load(data).to(self._device)
+
+    @property
+    def configuration(self) -> CheckpointConfiguration:
+        """What the checkpoint says about its network."""
+        return self._checkpoint.configuration
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 digest of the checkpoint's bytes, 64 hex digits."""
+        return self._checkpoint.digest
+
+    @property
+    def device(self) -> str:
+        """Where the network runs, "cpu" or "cuda:N"."""
+        return str(self._device)
+
+    @property
+    def numeric_mode(self) -> str:
+        """The arithmetic of the outputs, such as "cpu-bf16": others agree only approximately."""
+        return f"{self._device.type}-{self._precision}"
+
+    def _run(
+        self,
+        pixels: NDArray[np.uint8],
+        width: int,
+        finish: Callable[[Tensor], Tensor] = lambda outputs: outputs,
+    ) -> NDArray[np.float32]:
+        """Return (n, width) float32 outputs of (n, h, w, 3) uint8 images, each batch finished.
+
+        Raises TypeError or ValueError if the pixels are not of the network's size.
+        """
+        network = self.configuration.network
+        check_pixels(pixels, network.height, network.width)
+        found = np.empty((len(pixels), width), dtype=np.float32)
+        for start in range(0, len(pixels), MAX_BATCH):
+            batch = slice(start, start + MAX_BATCH)
+            found[batch] = finish(self._forward(pixels[batch])).cpu().numpy()
+        return found
+
+    @torch.inference_mode()
+    def _forward(self, pixels: NDArray[np.uint8]) -> Tensor:
+        with autocast(self._device, self._precision):
+            outputs: Tensor = self._network(to_input(pixels, self._device))
+        return outputs.float()
