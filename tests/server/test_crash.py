@@ -37,10 +37,13 @@ class Child:
         self.channel = grpc.insecure_channel(line.split()[3])
         self.stub = retrieval_service_pb2_grpc.RetrievalServiceStub(self.channel)
 
-    def end(self, number=signal.SIGKILL):
+    def end(self, number=signal.SIGKILL, callers=()):
+        """End the server, then wait for the threads that call it, and only then close the channel."""
         self.process.send_signal(number)
         code = self.process.wait(30)
         self.process.stdout.close()
+        for caller in callers:
+            caller.join()
         self.channel.close()
         return code
 
@@ -150,9 +153,7 @@ def rounds(tmp_path, vectors, count, seed):
             writer.start()
         for _ in range(int(rng.integers(3, 25))):
             assert acknowledged.acquire(timeout=30)
-        assert child.end() == -signal.SIGKILL
-        for writer in writers:
-            writer.join(30)
+        assert child.end(callers=writers) == -signal.SIGKILL
         sums = writers if sums is None else merged(sums, writers)
         child = Child(tmp_path / "data")
         check(child, vectors, sums)
