@@ -27,7 +27,7 @@ from cipherlens.crypto.parameters import (
     CipherParameters,
     Scope,
 )
-from cipherlens.crypto.preparation import open_image, prepare
+from cipherlens.crypto.preparation import PreparedSize, open_image, prepare
 from cipherlens.crypto.seal import Original, SealedContext, companion_digest, open_sealed, seal
 from cipherlens.crypto.sequences import Sequences
 
@@ -51,6 +51,7 @@ __all__ = [
     "ManifestError",
     "OpenError",
     "Original",
+    "PreparedSize",
     "Scope",
     "ScryptCost",
     "SealedContext",

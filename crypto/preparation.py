@@ -16,13 +16,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from cipherlens.crypto.errors import ImageError
-from cipherlens.crypto.parameters import CipherParameters
 
 DEFAULT_MAX_PIXELS = 100_000_000
 """Default limit of `open_image`: 300 MB as RGB."""
@@ -43,12 +43,24 @@ _TRANSPOSITIONS = {
 }
 
 
-def prepare(image: Image.Image, parameters: CipherParameters) -> npt.NDArray[np.uint8]:
+class PreparedSize(Protocol):
+    """What says how large a prepared landscape is, in pixels; in a portrait the sides change places."""
+
+    @property
+    def height(self) -> int:
+        """The shorter side."""
+
+    @property
+    def width(self) -> int:
+        """The longer side."""
+
+
+def prepare(image: Image.Image, size: PreparedSize) -> npt.NDArray[np.uint8]:
     """Return the prepared pixels of a picture of any mode.
 
     Args:
         image: a picture; it is not changed.
-        parameters: give the size.
+        size: that of a landscape in pixels, such as a key's parameters.
 
     Returns:
         (height, width, 3) uint8 for a landscape or square, (width, height, 3) for a portrait.
@@ -62,10 +74,10 @@ def prepare(image: Image.Image, parameters: CipherParameters) -> npt.NDArray[np.
         if 0 in image.size:
             raise ImageError("the picture has no pixels")
         upright = _transpose(image)
-        size = (parameters.width, parameters.height)
+        sides = (size.width, size.height)
         if upright.height > upright.width:
-            size = (parameters.height, parameters.width)
-        return np.array(_to_rgb(upright).resize(size, Image.Resampling.BICUBIC))
+            sides = (size.height, size.width)
+        return np.array(_to_rgb(upright).resize(sides, Image.Resampling.BICUBIC))
 
 
 def open_image(source: str | Path | bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.crypto import CipherParameters, ImageError, open_image, prepare
+from cipherlens.crypto import ImageError, PreparedSize, open_image, prepare
 from cipherlens.model.config import SplitConfig
 from cipherlens.model.errors import DataError
 
@@ -109,10 +109,10 @@ def list_folder(root: Path) -> LabelledFiles:
 
 def load_prepared(
     files: LabelledFiles,
-    parameters: CipherParameters,
+    size: PreparedSize,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> PreparedImages:
-    """Return the images prepared to the key's size, those that cannot be read in `skipped`.
+    """Return the images prepared to a size, those that cannot be read in `skipped`.
 
     `progress` is called with the number of files done and of all files.
 
@@ -122,7 +122,7 @@ def load_prepared(
     images, kept, skipped = [], [], []
     for index, path in enumerate(files.paths):
         try:
-            images.append(prepare(open_image(path), parameters))
+            images.append(prepare(open_image(path), size))
             kept.append(index)
         except ImageError as error:
             skipped.append((_name(files, index), str(error)))
@@ -135,8 +135,8 @@ def load_prepared(
         labels=labels,
         names=tuple(_name(files, index) for index in kept),
         class_names=files.class_names,
-        height=parameters.height,
-        width=parameters.width,
+        height=size.height,
+        width=size.width,
         skipped=tuple(skipped),
     )
 

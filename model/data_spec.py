@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from cipherlens.crypto import CipherParameters
+from cipherlens.crypto import PreparedSize
 from cipherlens.model.corel10k import list_corel10k
 from cipherlens.model.data import PreparedImages, list_folder, load_prepared
 from cipherlens.model.errors import DataError
@@ -56,10 +56,10 @@ def parse_data_spec(text: str) -> DataSpec:
 
 def load_data(
     spec: DataSpec,
-    parameters: CipherParameters,
+    size: PreparedSize,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> PreparedImages:
-    """Return a data set's images prepared to the key's size.
+    """Return a data set's images prepared to a size.
 
     `progress` is called with the number of images done and of all images.
 
@@ -71,8 +71,8 @@ def load_data(
         raise DataError(f"{spec.path} is not a folder")
     match spec.kind:
         case DataKind.FOLDER:
-            return load_prepared(list_folder(spec.path), parameters, progress)
+            return load_prepared(list_folder(spec.path), size, progress)
         case DataKind.COREL10K:
-            return load_prepared(list_corel10k(spec.path), parameters, progress)
+            return load_prepared(list_corel10k(spec.path), size, progress)
         case DataKind.FASHION_MNIST:
-            return load_fashion_mnist(spec.path, parameters, progress)
+            return load_fashion_mnist(spec.path, size, progress)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cipherlens.crypto import CipherParameters, prepare
+from cipherlens.crypto import PreparedSize, prepare
 from cipherlens.model.data import PreparedImages
 from cipherlens.model.errors import DataError
 from cipherlens.model.idx import read_idx
@@ -30,10 +30,10 @@ PARTS = ("train", "t10k")
 
 def load_fashion_mnist(
     folder: Path,
-    parameters: CipherParameters,
+    size: PreparedSize,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> PreparedImages:
-    """Return the images of both parts prepared to the key's size, the test set held out.
+    """Return the images of both parts prepared to a size, the test set held out.
 
     Names are "train/00000" and so on, in the order of the files. `progress` is called with the
     number of images done and of all images.
@@ -45,9 +45,9 @@ def load_fashion_mnist(
     parts = [_read_part(folder, part) for part in PARTS]
     pictures = [picture for images, _ in parts for picture in images]
     # Greyscale pictures of one shape come out in one shape: one array holds them all.
-    pixels = np.empty((len(pictures), *_prepared(pictures[0], parameters).shape), dtype=np.uint8)
+    pixels = np.empty((len(pictures), *_prepared(pictures[0], size).shape), dtype=np.uint8)
     for index, picture in enumerate(pictures):
-        pixels[index] = _prepared(picture, parameters)
+        pixels[index] = _prepared(picture, size)
         progress(index + 1, len(pictures))
     counts = [len(labels) for _, labels in parts]
     return PreparedImages(
@@ -59,8 +59,8 @@ def load_fashion_mnist(
             for number in range(count)
         ),
         class_names=CLASS_NAMES,
-        height=parameters.height,
-        width=parameters.width,
+        height=size.height,
+        width=size.width,
         held_out=np.repeat([False, True], counts),
     )
 
@@ -81,5 +81,5 @@ def _read_part(folder: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[np.u
     return images, labels
 
 
-def _prepared(picture: NDArray[np.uint8], parameters: CipherParameters) -> NDArray[np.uint8]:
-    return prepare(Image.fromarray(picture), parameters)
+def _prepared(picture: NDArray[np.uint8], size: PreparedSize) -> NDArray[np.uint8]:
+    return prepare(Image.fromarray(picture), size)

@@ -20,6 +20,7 @@ class RetrievalNetwork(nn.Module):
     Called on (n, 3, h, w) from `to_input` it returns (n, dim) outputs.
     """
 
+    backbone: nn.Module
     classifier: nn.Linear
 
     def classify(self, outputs: Tensor) -> Tensor:

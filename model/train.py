@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cipherlens.model.acceleration import accelerate
 from cipherlens.model.augmentation import augment
 from cipherlens.model.checkpoint import CheckpointConfiguration, save
 from cipherlens.model.config import HashTrainConfig, LoopConfig, TrainConfig
@@ -130,6 +131,7 @@ class _Run:
         with torch.random.fork_rng(devices=self._cuda_devices()):
             torch.manual_seed(self.config.seed)
             network = self.recipe.build().to(self.device)
+        accelerate(network, self.device)
         optimizer = self.recipe.optimizer(network)
         identity = hashlib.sha256(self.configuration.to_json().encode()).hexdigest()
         state = TrainingState(identity=identity, network=network, optimizer=optimizer)

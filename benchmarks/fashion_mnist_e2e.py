@@ -1,0 +1,105 @@
+"""End-to-end networks on Fashion-MNIST: cipher-images against plain ones, one key against any.
+
+Each of the 10,000 test images queries the others. The keys of image scope that judge a network
+play no part in its training.
+"""
+
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.training import Training, trained
+from cipherlens.crypto import CipherParameters, KeyEntry, Scope
+from cipherlens.model.config import TrainConfig
+from cipherlens.model.data import PreparedImages
+from cipherlens.model.encryption import AnyKeyEncryptor, KeyEncryptor
+from cipherlens.model.fashion_mnist import load_fashion_mnist
+
+FOLDER = Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnist"))
+CONFIGS = Path(__file__).parent / "configs"
+QUICK = {"epochs": 1, "warmup_epochs": 0}
+SIZE = 32
+
+
+def run(profile: str) -> dict[str, Any]:
+    """Return the mAP of each network, and how it compares with the plain twin's."""
+    bound = _config("fashion-mnist-e2e.toml", profile)
+    free = _config("fashion-mnist-any-key.toml", profile)
+    trainings = [
+        Training(name="fashion-mnist-plain", config=bound),
+        _key_bound(bound, 1, 4),
+        _key_bound(bound, 3, 4),
+        _any_key(free, 1, 4),
+        _any_key(free, 3, 4),
+        _any_key(free, 1, 1),
+    ]
+    data = fashion_mnist(SIZE)
+    figures = {each.name: trained(each, data).figures for each in trainings}
+    plain = figures["fashion-mnist-plain"]["test"]["map"]
+    return {
+        "data": "Fashion-MNIST, 60,000 / 10,000, test against test",
+        "trainings": figures,
+        "results": {name: _row(each, plain) for name, each in figures.items()},
+    }
+
+
+def fashion_mnist(size: int) -> PreparedImages:
+    """Return the images prepared to size x size."""
+    return load_fashion_mnist(
+        FOLDER, CipherParameters(height=size, width=size, substituted_blocks=0)
+    )
+
+
+def _config(name: str, profile: str) -> TrainConfig:
+    config = TrainConfig.from_toml(CONFIGS / name)
+    return replace(config, **QUICK) if profile == "quick" else config
+
+
+def _key_bound(config: TrainConfig, part: int, of: int) -> Training:
+    encryptor = KeyEncryptor(_key(config, Scope.COLLECTION, part, of, b"one key"))
+    return Training(
+        name=f"fashion-mnist-one-key-{part}-of-{of}",
+        config=config,
+        encryptor=encryptor,
+        profile=encryptor.profile,
+    )
+
+
+def _any_key(config: TrainConfig, part: int, of: int) -> Training:
+    unseen = _key(config, Scope.IMAGE, part, of, b"a key that no training has seen")
+    encryptor = AnyKeyEncryptor(unseen.parameters)
+    return Training(
+        name=f"fashion-mnist-any-key-{part}-of-{of}",
+        config=config,
+        encryptor=encryptor,
+        judge=KeyEncryptor(unseen),
+        profile=encryptor.profile,
+    )
+
+
+def _key(config: TrainConfig, scope: Scope, part: int, of: int, seed: bytes) -> KeyEntry:
+    """Return a key of a measurement, never of a person: anyone can make it again."""
+    block = config.network.patch_size
+    parameters = CipherParameters(
+        height=SIZE,
+        width=SIZE,
+        block_size=block,
+        substituted_blocks=(SIZE // block) ** 2 * part // of,
+        scope=scope,
+    )
+    root = np.random.default_rng(list(seed)).bytes(32)
+    return KeyEntry(name="measured", root=root, parameters=parameters, created_at=datetime.now(UTC))
+
+
+def _row(figures: dict[str, Any], plain: float) -> dict[str, Any]:
+    return {
+        "mAP": round(figures["test"]["map"], 4),
+        "of plain": round(figures["test"]["map"] / plain, 3),
+        "P@20": round(figures["test"]["precision_at"]["20"], 4),
+        "epochs": len(figures["log"]),
+        "minutes": figures["minutes"],
+    }

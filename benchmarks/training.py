@@ -1,0 +1,92 @@
+"""Networks that a table needs: each trains once, goes on where it was stopped, is judged once.
+
+A training is known by a digest of all that decides it. Its checkpoint, log and figures are kept
+below `build/trained`; the test part of the data is touched when the training is over, never before.
+"""
+
+import hashlib
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cipherlens.model.config import HashTrainConfig, TrainConfig
+from cipherlens.model.data import PreparedImages
+from cipherlens.model.encryption import Encryptor, plain
+from cipherlens.model.evaluate import evaluate_checkpoint
+from cipherlens.model.profile import CipherProfile
+from cipherlens.model.train import train
+from cipherlens.model.training_state import EpochReport
+
+KEPT = Path(__file__).parents[1] / "build" / "trained"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Training:
+    """One network of a table.
+
+    `encryptor` makes what it is trained on and `judge`, if it is another, what it is judged on;
+    `profile` is what the images of either claim, None for plain ones.
+    """
+
+    name: str
+    config: TrainConfig | HashTrainConfig
+    encryptor: Encryptor = plain
+    judge: Encryptor | None = None
+    profile: CipherProfile | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trained:
+    """A checkpoint, and the figures of its training and of its test, JSON-able."""
+
+    checkpoint: Path
+    figures: dict[str, Any]
+
+
+def trained(training: Training, data: PreparedImages) -> Trained:
+    """Return the trained network and its figures, from an earlier run as far as that got."""
+    checkpoint = KEPT / f"{training.name}-{_digest(training, data)}.safetensors"
+    kept = checkpoint.with_suffix(".json")
+    if not (kept.exists() and checkpoint.exists()):
+        KEPT.mkdir(parents=True, exist_ok=True)
+        figures = _figures(training, data, checkpoint)
+        kept.write_text(json.dumps(figures, indent=2) + "\n")
+    return Trained(checkpoint=checkpoint, figures=json.loads(kept.read_text()))
+
+
+def _figures(training: Training, data: PreparedImages, checkpoint: Path) -> dict[str, Any]:
+    def tell(report: EpochReport) -> None:
+        line = f"{training.name}: epoch {report.epoch} of {training.config.epochs}"
+        score = "" if report.validation_map is None else f", mAP {report.validation_map:.4f}"
+        print(f"{line}, loss {report.loss:.4f}{score}, {report.seconds:.0f} s", file=sys.stderr)
+
+    result = train(
+        training.config, data, training.encryptor, training.profile, checkpoint, progress=tell
+    )
+    started = time.monotonic()
+    found = evaluate_checkpoint(checkpoint, data, training.judge or training.encryptor)
+    return {
+        "test": {
+            "map": found.mean_average_precision,
+            "chance": found.chance,
+            "precision_at": found.precision_at,
+            "queries": found.queries,
+            "seconds": round(time.monotonic() - started, 1),
+        },
+        "validation_map": result.validation_map,
+        "best_epoch": result.best_epoch,
+        "minutes": round(sum(each.seconds for each in result.history) / 60, 1),
+        "config": training.config.to_dict(),
+        "data_digest": data.digest(),
+        "profile": None if training.profile is None else training.profile.to_dict(),
+        "log": [asdict(each) for each in result.history],
+    }
+
+
+def _digest(training: Training, data: PreparedImages) -> str:
+    profile = None if training.profile is None else training.profile.to_dict()
+    facts = [training.config.to_dict(), profile, data.digest()]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
