@@ -3,7 +3,7 @@
 1. Transpose as the EXIF orientation says.
 2. Bring every mode to 8-bit RGB; what is transparent shows a white ground.
 3. A picture higher than wide becomes a portrait, every other a landscape.
-4. Warp it to the key's size with Pillow's bicubic filter; nothing is cropped.
+4. Warp it to the wanted size with Pillow's bicubic filter; nothing is cropped.
 
 Grey pictures of more than 8 bits: 16-bit samples are scaled from 0..65535. Modes "I" and "F" say
 nothing of their range: "I" counts as 16-bit samples if all fit, and else, as "F" always, the
@@ -44,7 +44,7 @@ _TRANSPOSITIONS = {
 
 
 class PreparedSize(Protocol):
-    """What says how large a prepared landscape is, in pixels; in a portrait the sides change places."""
+    """What tells the size of a prepared landscape in pixels; a portrait has it turned."""
 
     @property
     def height(self) -> int:

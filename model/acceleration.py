@@ -3,7 +3,8 @@
 from typing import cast
 
 import torch
-from timm.models.vision_transformer import Attention, VisionTransformer
+from timm.layers.attention import Attention
+from timm.models.vision_transformer import VisionTransformer
 
 from cipherlens.model.networks import RetrievalNetwork
 
@@ -19,9 +20,10 @@ def accelerate(network: RetrievalNetwork, device: torch.device) -> None:
     """
     if device.type != "cpu":
         return
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     backbone = network.backbone
     if isinstance(backbone, VisionTransformer):
         for module in backbone.modules():
             if isinstance(module, Attention):
-                module.fused_attn = cast("int", backbone.patch_embed.num_patches) > FEW_BLOCKS
+                blocks = cast("int", backbone.patch_embed.num_patches)
+                module.fused_attn = blocks > FEW_BLOCKS  # type: ignore[misc]

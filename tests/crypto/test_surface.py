@@ -23,6 +23,7 @@ def test_all_lists_exactly_these_names():
         "OpenError",
         "Original",
         "PREPARATION_VERSION",
+        "PreparedSize",
         "SCHEME_VERSION",
         "Scope",
         "ScryptCost",

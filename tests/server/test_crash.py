@@ -38,7 +38,7 @@ class Child:
         self.stub = retrieval_service_pb2_grpc.RetrievalServiceStub(self.channel)
 
     def end(self, number=signal.SIGKILL, callers=()):
-        """End the server, then wait for the threads that call it, and only then close the channel."""
+        """End the server, wait for the threads that call it, and only then close the channel."""
         self.process.send_signal(number)
         code = self.process.wait(30)
         self.process.stdout.close()
