@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: help demo test test-slow test-crash test-soak check lint types imports proto proto-check bench-quick clean
+.PHONY: help demo test test-slow test-crash test-soak check lint types imports proto proto-check bench report clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,12 @@ proto: $(STAMP) ## write the generated code anew
 proto-check: $(STAMP) ## buf lint, and the generated code is what the .proto files say
 	@$(BIN)/buf lint
 	@proto/check.sh $(CURDIR)/$(BIN)/python
+
+bench: $(STAMP) ## run the quick benchmarks and write benchmarks/REPORT.md
+	@$(BIN)/python -m benchmarks all --profile quick
+
+report: $(STAMP) ## write benchmarks/REPORT.md from the figures that are there
+	@$(BIN)/python -m benchmarks report
 
 clean: ## remove what the targets made, but not the results
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache demo/index.html

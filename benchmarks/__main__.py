@@ -1,67 +1,79 @@
-"""The door: `python -m benchmarks NAME [--profile quick|full]`."""
+"""The door: `python -m benchmarks NAME|all|report [--profile quick|full]`."""
 
 import argparse
-import importlib
-import json
+import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import Any
 
+from benchmarks.kept import keep
 from benchmarks.machine import environment
+from benchmarks.plots import draw
+from benchmarks.progress import say
+from benchmarks.registry import NAMES, PROFILES, module_of
+from benchmarks.report import write_report
+from benchmarks.tables import markdown
 
-RESULTS = Path(__file__).parent / "results"
-# Each has run(profile) -> {"results": {case: {figure: value}}, ...}, JSON-able.
-NAMES = {
-    "encryption": "images encrypted per second, both scopes",
-    "index-search": "one query through our indexes against bare FAISS",
-    "rpc-search": "one query through the server against an empty call with the same answer",
-    "restart": "seconds from the start of a server process to its first answer",
-    "demo-seeds": "the demo's mAP on cipher-images and on plain ones, five seeds",
+COMMANDS = {
+    "all": "every benchmark in turn, each in a process of its own, then the report",
+    "report": "write REPORT.md from the raw figures, without measuring",
 }
 
 
 def main() -> int:
-    """Run one benchmark, keep its raw figures and print its table."""
+    """Do what was asked and return the exit code."""
     arguments = _arguments()
-    module = importlib.import_module(f"benchmarks.{arguments.name.replace('-', '_')}")
-    started = time.time()
-    measured = module.run(arguments.profile)
-    document = {
-        "benchmark": arguments.name,
-        "about": NAMES[arguments.name],
-        **environment(),
-        "duration_s": round(time.time() - started, 1),
-        **measured,
-    }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{arguments.name}-{arguments.profile}.json"
-    path.write_text(json.dumps(document, indent=2) + "\n")
-    print(table(arguments.name, measured["results"]))
-    print(f"\nraw figures: {path}")
+    if arguments.name == "report":
+        print(f"report: {write_report()}")
+        return 0
+    if arguments.name == "all":
+        return _measure_all(arguments.profile)
+    _measure(arguments.name, arguments.profile)
     return 0
 
 
-def table(name: str, results: dict[str, dict[str, Any]]) -> str:
-    """Return a Markdown table with a row for each case."""
-    columns = list(dict.fromkeys(name for figures in results.values() for name in figures))
-    head = [f"| {name} | {' | '.join(columns)} |", f"|---{'|---:' * len(columns)}|"]
-    rows = [
-        f"| {case} | {' | '.join(str(figures.get(column, '')) for column in columns)} |"
-        for case, figures in results.items()
-    ]
-    return "\n".join(head + rows)
+def _measure(name: str, profile: str) -> None:
+    """Run one benchmark, keep its raw figures, draw its plots and print its table."""
+    started = time.monotonic()
+    measured = module_of(name).run(profile)
+    document = {
+        "benchmark": name,
+        "about": NAMES[name],
+        "profile": profile,
+        **environment(),
+        "duration_s": round(time.monotonic() - started, 1),
+        **measured,
+    }
+    path = keep(document)
+    for plot_name, plot in measured.get("plots", {}).items():
+        say(f"plot: {draw(plot_name, plot)}")
+    print(markdown(name, measured["results"]))
+    print(f"\nraw figures: {path}")
+
+
+def _measure_all(profile: str) -> int:
+    """Run every benchmark and write the report; return 1 if one of them failed."""
+    failed = []
+    for number, name in enumerate(NAMES, start=1):
+        say(f"==> {name} ({number} of {len(NAMES)})")
+        command = [sys.executable, "-m", "benchmarks", name, "--profile", profile]
+        if subprocess.run(command, check=False).returncode:
+            failed.append(name)
+    print(f"report: {write_report()}")
+    if failed:
+        say(f"failed: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
 def _arguments() -> argparse.Namespace:
+    choices = {**NAMES, **COMMANDS}
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure, keep the raw figures in benchmarks/results and print a table.",
-        epilog="\n".join(f"  {name:14} {about}" for name, about in NAMES.items()),
+        epilog="\n".join(f"  {name:18} {about}" for name, about in choices.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", choices=NAMES, metavar="NAME", help="one of the names below")
-    parser.add_argument("--profile", choices=("quick", "full"), default="quick")
+    parser.add_argument("name", choices=choices, metavar="NAME", help="one of the names below")
+    parser.add_argument("--profile", choices=PROFILES, default="quick")
     return parser.parse_args()
 
 

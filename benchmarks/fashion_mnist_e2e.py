@@ -27,6 +27,19 @@ SIZE = 32
 
 def run(profile: str) -> dict[str, Any]:
     """Return the mAP of each network, and how it compares with the plain twin's."""
+    trainings = e2e_trainings(profile)
+    data = fashion_mnist(SIZE)
+    figures = {name: trained(each, data).figures for name, each in trainings.items()}
+    plain = figures["fashion-mnist-plain"]["test"]["map"]
+    return {
+        "data": "Fashion-MNIST, 60,000 / 10,000, test against test",
+        "trainings": figures,
+        "results": {name: _row(each, plain) for name, each in figures.items()},
+    }
+
+
+def e2e_trainings(profile: str) -> dict[str, Training]:
+    """Return the training of each network by its name."""
     bound = _config("fashion-mnist-e2e.toml", profile)
     free = _config("fashion-mnist-any-key.toml", profile)
     trainings = [
@@ -37,14 +50,7 @@ def run(profile: str) -> dict[str, Any]:
         _any_key(free, 3, 4),
         _any_key(free, 1, 1),
     ]
-    data = fashion_mnist(SIZE)
-    figures = {each.name: trained(each, data).figures for each in trainings}
-    plain = figures["fashion-mnist-plain"]["test"]["map"]
-    return {
-        "data": "Fashion-MNIST, 60,000 / 10,000, test against test",
-        "trainings": figures,
-        "results": {name: _row(each, plain) for name, each in figures.items()},
-    }
+    return {each.name: each for each in trainings}
 
 
 def fashion_mnist(size: int) -> PreparedImages:

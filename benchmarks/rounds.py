@@ -2,22 +2,50 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import partial
+from itertools import cycle
+from typing import TypeVar
+
+from benchmarks.progress import told
+
+_Name = TypeVar("_Name", bound=Hashable)
+_Query = TypeVar("_Query")
+
+
+def asking(search: Callable[[_Query], object], queries: Iterable[_Query]) -> Callable[[], object]:
+    """Return a contender that searches by one query after the other, around and around."""
+    following = cycle(queries)
+    return lambda: search(next(following))
 
 
 def medians_us(
-    contenders: Mapping[str, Callable[[], object]], *, rounds: int, calls: int
-) -> dict[str, float]:
+    contenders: Mapping[_Name, Callable[[], object]], *, rounds: int, calls: int
+) -> dict[_Name, float]:
     """Return the median over rounds of each contender's mean microseconds per call.
 
-    In every round each contender is called `calls` times, one contender after another, so that
-    what else runs on the machine meets all alike.
+    In every round each contender is called `calls` times.
     """
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, call in contenders.items():
-            times[name].append(_mean_us(call, calls))
-    return {name: round(statistics.median(each), 1) for name, each in times.items()}
+    measures = {name: partial(_mean_us, call, calls) for name, call in contenders.items()}
+    return {name: round(each, 1) for name, each in medians(measures, rounds=rounds).items()}
+
+
+def medians(measures: Mapping[_Name, Callable[[], float]], *, rounds: int) -> dict[_Name, float]:
+    """Return the median over rounds of what each measure returns.
+
+    In every round each is taken once, one after another, so that what else runs on the machine
+    meets all alike.
+    """
+    found: dict[_Name, list[float]] = {name: [] for name in measures}
+    for _ in told("rounds", range(rounds)):
+        for name, measure in measures.items():
+            found[name].append(measure())
+    return {name: statistics.median(each) for name, each in found.items()}
+
+
+def milliseconds(task: Callable[[], object]) -> float:
+    """Return how long a task takes."""
+    return _mean_us(task, 1) / 1000
 
 
 def _mean_us(call: Callable[[], object], calls: int) -> float:

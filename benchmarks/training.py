@@ -73,6 +73,7 @@ def _figures(training: Training, data: PreparedImages, checkpoint: Path) -> dict
             "map": found.mean_average_precision,
             "chance": found.chance,
             "precision_at": found.precision_at,
+            "precision_at_recall": [round(each, 5) for each in found.precision_at_recall],
             "queries": found.queries,
             "seconds": round(time.monotonic() - started, 1),
         },

@@ -16,13 +16,22 @@ The cipher pipeline, from keys to pictures:
 The hash pipeline, by the names of the six functions of the DLHEIR paper (section 3):
 
     KeyGen   key = KeyEntry.generate("photos", CipherParameters())
-    EncImg   client.index_codes("photos", ids, codes, originals=originals)  seals and stores
-    HashGen  codes = encoder(pictures)        the owner's network; (n, ceil(bits / 8)) uint8
-    TrapGen  trapdoors = encoder([query])     the same network, run by the authorised user
+    HashGen  codes = make_codes(pictures, encoder)
+    EncImg   client.index_codes("photos", ids, codes, originals=pictures)  seals and stores
+    TrapGen  trapdoors = make_codes([query], encoder)
     Search   hits = client.search_codes("photos", trapdoors, k=20, with_items=True)[0]
     Dec      original = client.open_original(hits[0].item)
 
-`encoder` is whatever makes codes of pictures; `pack_bits` packs its bits for the wire.
+`encoder` is the owner's hash network at work, which the authorised user is given sealed:
+
+    from cipherlens.crypto import Keyring, read_network
+    from cipherlens.model.hash_encoder import HashEncoder
+
+    encoder = HashEncoder(read_network(Path("hash.sealed").read_bytes(), Keyring([key])))
+
+Any other object with the attributes of a `CodeMaker` does as well; `pack_bits` packs ready bits.
+A user without the network asks the owner's service: `EncryptionClient.trapdoor_codes([query])`.
+`index_folder(client, "photos", folder, encoder=encoder)` is HashGen and EncImg for a whole folder.
 """
 
 # Names are loaded when they are first used: `cipherlens serve` lives in this package too, and the
@@ -33,6 +42,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cipherlens.client.channel import Deadlines
     from cipherlens.client.client import Client
+    from cipherlens.client.coding import CodeMaker, make_codes
     from cipherlens.client.collection import (
         Collection,
         Generation,
@@ -65,7 +75,13 @@ if TYPE_CHECKING:
     from cipherlens.client.folder import FolderIndexer, index_folder
     from cipherlens.client.indexing import IndexResult
     from cipherlens.client.item import Fetched, Hit, Hits, Item, ItemState, ItemSummary
-    from cipherlens.client.picture import EncryptedPicture, Picture, Place, PreparedPicture
+    from cipherlens.client.picture import (
+        CodedPicture,
+        EncryptedPicture,
+        Picture,
+        Place,
+        PreparedPicture,
+    )
     from cipherlens.client.searching import SearchOptions
     from cipherlens.client.tally import FolderReport, Progress, Waiting
     from cipherlens.client.walk import Skipped
@@ -75,6 +91,8 @@ __all__ = [
     "Cancelled",
     "CipherLensError",
     "Client",
+    "CodeMaker",
+    "CodedPicture",
     "Collection",
     "DataLoss",
     "DeadlineExceeded",
@@ -116,12 +134,14 @@ __all__ = [
     "UnreadableAnswer",
     "Waiting",
     "index_folder",
+    "make_codes",
     "pack_bits",
 ]
 
 _HOMES = {
     "channel": "Deadlines",
     "client": "Client",
+    "coding": "CodeMaker make_codes",
     "collection": "Collection Generation IndexStatus Kind Limits Model Profile ServerInfo",
     "encryption_client": "EncryptionClient KeyInfo",
     "errors": "AlreadyExists Cancelled CipherLensError DataLoss DeadlineExceeded "
@@ -131,7 +151,7 @@ _HOMES = {
     "folder": "FolderIndexer index_folder",
     "indexing": "IndexResult",
     "item": "Fetched Hit Hits Item ItemState ItemSummary",
-    "picture": "EncryptedPicture Picture Place PreparedPicture",
+    "picture": "CodedPicture EncryptedPicture Picture Place PreparedPicture",
     "searching": "SearchOptions",
     "tally": "FolderReport Progress Waiting",
     "walk": "Skipped",

@@ -27,9 +27,10 @@ from cipherlens.client.picture import (
     EncryptedPicture,
     Picture,
     Place,
-    PreparedPicture,
     encrypt_pictures,
     prepare_picture,
+    prepare_query,
+    read_original,
     seal_beside,
 )
 from cipherlens.client.searching import DEFAULT_OPTIONS, SearchOptions
@@ -141,7 +142,7 @@ class Client(Holdings):
         item_ids: Sequence[str],
         vectors: npt.ArrayLike,
         *,
-        originals: Sequence[Original] | None = None,
+        originals: Sequence[Original | Picture] | None = None,
         revisions: Sequence[int] | None = None,
         owner_tags: Sequence[bytes] | None = None,
         timeout_s: float | None = None,
@@ -161,14 +162,16 @@ class Client(Holdings):
         item_ids: Sequence[str],
         codes: npt.NDArray[np.uint8],
         *,
-        originals: Sequence[Original] | None = None,
+        originals: Sequence[Original | Picture] | None = None,
         revisions: Sequence[int] | None = None,
         owner_tags: Sequence[bytes] | None = None,
         timeout_s: float | None = None,
     ) -> IndexResult:
         """Write ready codes, (items, ceil(bits / 8)) uint8, and seal their originals.
 
-        `pack_bits` makes such rows of bits. The other arguments are those of `index_images`.
+        `make_codes` makes such rows of pictures, `pack_bits` of bits; `originals` may be the same
+        pictures, whose files are sealed as they are. The other arguments are those of
+        `index_images`.
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
         rows = code_rows(codes)
@@ -222,7 +225,7 @@ class Client(Holdings):
         """Return a picture as the server may see it; a `CipherImage` as it is."""
         if isinstance(picture, CipherImage):
             return picture
-        return self.cipher.encrypt_image(prepare_picture(picture, self.cipher.parameters).pixels)
+        return self.cipher.encrypt_image(prepare_query(picture, self.cipher.parameters))
 
     def open_original(
         self, item: Item, *, min_revision: int = 0, manifest: Manifest | None = None
@@ -283,7 +286,7 @@ class Client(Holdings):
         begin = 0
         for batch in batched(
             prepared,
-            _memory_bytes,
+            lambda picture: picture.size_bytes,
             max_bytes=MAX_BATCH_BYTES,
             max_items=MAX_BATCH_PICTURES,
         ):
@@ -299,7 +302,7 @@ class Client(Holdings):
         collection: str | Collection,
         heads: ItemHeads,
         rows: Rows,
-        plain: Sequence[Original] | None,
+        plain: Sequence[Original | Picture] | None,
         timeout_s: float | None,
     ) -> IndexResult:
         """Write rows of features, and originals sealed beside them where there are any."""
@@ -315,13 +318,13 @@ class Client(Holdings):
         where: Collection,
         heads: ItemHeads,
         rows: Rows,
-        plain: Sequence[Original],
+        plain: Sequence[Original | Picture],
     ) -> list[bytes]:
         """Return originals sealed beside codes, or beside vectors, which no seal binds."""
         key = self._require_key()
         return [
             seal_beside(
-                original,
+                read_original(original),
                 companion_digest(row.tobytes() if row.dtype == np.uint8 else b""),
                 key,
                 _place(where, heads, number),
@@ -337,8 +340,3 @@ def _place(where: Collection, heads: ItemHeads, number: int) -> Place:
         item_id=heads.item_ids[number],
         revision=heads.revisions[number],
     )
-
-
-def _memory_bytes(picture: PreparedPicture) -> int:
-    """Return what a picture takes while it waits for its batch."""
-    return picture.pixels.nbytes + (len(picture.original.data) if picture.original else 0)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from cipherlens.client.batches import batched
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES, Deadlines, invoke
 from cipherlens.client.collection import Profile
@@ -15,6 +18,7 @@ from cipherlens.client.conversion import (
     profile_from,
     profile_message,
 )
+from cipherlens.client.features import codes_from
 from cipherlens.client.indexing import MAX_BATCH_BYTES
 from cipherlens.client.item import Item
 from cipherlens.client.picture import EncryptedPicture, Place
@@ -127,11 +131,67 @@ class EncryptionClient(Connection):
         self, picture: bytes | Path, *, key: str = "", timeout_s: float | None = None
     ) -> CipherImage:
         """Return an encrypted query, which `Client.search_image` takes in a picture's place."""
-        request = messages.TrapdoorRequest(
-            key=key, data=_file_bytes(picture), kind=messages.TRAPDOOR_KIND_CIPHER_IMAGE
+        return self.trapdoors([picture], key=key, timeout_s=timeout_s)[0]
+
+    def trapdoors(
+        self, pictures: Sequence[bytes | Path], *, key: str = "", timeout_s: float | None = None
+    ) -> list[CipherImage]:
+        """Return encrypted queries, which `Client.search_images` takes in place of pictures.
+
+        `timeout_s` is for each batch.
+        """
+        answers = self._trapdoors(pictures, messages.TRAPDOOR_KIND_CIPHER_IMAGE, key, timeout_s)
+        return [cipher_image_from(image) for each in answers for image in each.cipher_images.images]
+
+    def trapdoor_codes(
+        self, pictures: Sequence[bytes | Path], *, timeout_s: float | None = None
+    ) -> npt.NDArray[np.uint8]:
+        """Return the codes of queries under the owner's hash network, for `Client.search_codes`.
+
+        This is TrapGen of the DLHEIR paper for a user who does not hold the network.
+
+        Args:
+            pictures: bytes or paths of picture files, at least one.
+            timeout_s: how long each batch may take.
+
+        Returns:
+            (n, ceil(bits / 8)) uint8.
+
+        Raises:
+            FailedPrecondition: the service has no hash network.
+        """
+        answers = self._trapdoors(pictures, messages.TRAPDOOR_KIND_CODE, "", timeout_s)
+        return np.concatenate([codes_from(each.codes) for each in answers])
+
+    def _trapdoors(
+        self,
+        pictures: Sequence[bytes | Path],
+        kind: messages.TrapdoorKind.ValueType,
+        key: str,
+        timeout_s: float | None,
+    ) -> list[messages.TrapdoorResponse]:
+        """Return the answers to pictures sent in batches.
+
+        Raises:
+            ValueError: there are no pictures.
+        """
+        if not pictures:
+            raise ValueError("pictures must not be empty")
+        batches = batched(
+            map(_file_bytes, pictures),
+            len,
+            max_bytes=MAX_BATCH_BYTES,
+            max_items=_MAX_BATCH_PICTURES,
         )
-        answer = invoke(self._stub.Trapdoor, request, timeout_s or self.deadlines.search_s)
-        return cipher_image_from(answer.cipher_image)
+        seconds = timeout_s or self.deadlines.search_s
+        return [
+            invoke(
+                self._stub.Trapdoor,
+                messages.TrapdoorRequest(key=key, pictures=batch, kind=kind),
+                seconds,
+            )
+            for batch in batches
+        ]
 
 
 def _file_bytes(picture: bytes | Path) -> bytes:

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from cipherlens.client.errors import UnreadableAnswer
 from cipherlens.v1.representation_pb2 import Codes, Vectors
 from cipherlens.v1.retrieval_service_pb2 import IndexRequest, SearchRequest
 
@@ -58,3 +59,17 @@ def put_rows(request: IndexRequest | SearchRequest, rows: Rows) -> None:
         return
     bits = _BITS_OF_TWO_BYTES if length == 2 else 8 * length
     request.codes.CopyFrom(Codes(bits=bits, data=data))
+
+
+def codes_from(message: Codes) -> npt.NDArray[np.uint8]:
+    """Return the codes in a message, (rows, ceil(bits / 8)) uint8.
+
+    Raises:
+        UnreadableAnswer: its bytes are no whole rows.
+    """
+    width = -(-message.bits // 8)
+    if width == 0 or len(message.data) % width:
+        raise UnreadableAnswer(
+            f"{len(message.data)} bytes are no rows of codes of {message.bits} bits"
+        )
+    return np.frombuffer(message.data, np.uint8).reshape(-1, width)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from cipherlens.client.batches import batched
 from cipherlens.client.client import Client
-from cipherlens.client.collection import Collection, Kind
+from cipherlens.client.coding import CodeMaker
+from cipherlens.client.collection import Collection
 from cipherlens.client.errors import (
     CipherLensError,
     DeadlineExceeded,
@@ -19,17 +20,18 @@ from cipherlens.client.errors import (
 )
 from cipherlens.client.indexing import MAX_BATCH_BYTES, MAX_BATCH_PICTURES
 from cipherlens.client.item import ItemSummary
+from cipherlens.client.making import Making
 from cipherlens.client.owner_tag import OwnerTags
 from cipherlens.client.picture import (
+    CodedPicture,
     EncryptedPicture,
     Place,
     PreparedPicture,
-    encrypt_pictures,
     prepare_picture,
 )
 from cipherlens.client.tally import FolderEvent, FolderReport, Tally, Waiting
 from cipherlens.client.walk import PictureFile, Skipped, Walk
-from cipherlens.crypto import ImageError, KeyEntry
+from cipherlens.crypto import ImageError, PreparedSize
 
 _SEAL_OVERHEAD_BYTES = 512
 _MAX_UNSEALED_BYTES = 256 * 2**20
@@ -47,18 +49,13 @@ class _Candidate:
     owner_tag: bytes
     picture: PreparedPicture
 
-    @property
-    def size_bytes(self) -> int:
-        """Return what it takes in memory."""
-        original = self.picture.original
-        return self.picture.pixels.nbytes + (len(original.data) if original else 0)
-
 
 def index_folder(
     client: Client,
-    collection: str,
+    collection: str | Collection,
     folder: str | Path,
     *,
+    encoder: CodeMaker | None = None,
     seal: bool = True,
     prune: bool = False,
     on_event: Callable[[FolderEvent], None] = lambda _event: None,
@@ -71,8 +68,9 @@ def index_folder(
 
     Args:
         client: has the key.
-        collection: name of a cipher collection of that key.
+        collection: a cipher collection of that key, or a code collection.
         folder: hidden files in it, and links to folders, are passed over.
+        encoder: the hash network that makes codes of the pictures, for a code collection.
         seal: store the original files too, sealed.
         prune: delete items of the collection that have no file in the folder.
         on_event: called with every step forward, file passed over and wait, by one thread at a
@@ -80,12 +78,14 @@ def index_folder(
 
     Raises:
         NotADirectoryError: folder is none.
-        ValueError: the collection does not hold cipher-images of the client's key, or prune was
-            asked for with a folder that holds no picture.
+        ValueError: the collection holds neither cipher-images of the client's key nor codes of
+            the encoder, or prune was asked for with a folder that holds no picture.
         Unavailable, DeadlineExceeded: the server stopped answering; run it again to go on.
         CipherLensError: the server refuses all.
     """
-    indexer = FolderIndexer(client, collection, folder, seal=seal, prune=prune, on_event=on_event)
+    indexer = FolderIndexer(
+        client, collection, folder, encoder=encoder, seal=seal, prune=prune, on_event=on_event
+    )
     return indexer.run()
 
 
@@ -95,17 +95,19 @@ class FolderIndexer:
     def __init__(
         self,
         client: Client,
-        collection: str,
+        collection: str | Collection,
         folder: str | Path,
         *,
+        encoder: CodeMaker | None = None,
         seal: bool = True,
         prune: bool = False,
         on_event: Callable[[FolderEvent], None] = lambda _event: None,
     ) -> None:
         """Take the arguments of `index_folder`."""
         self._client = client
-        self._name = collection
+        self._collection = collection
         self._folder = Path(folder)
+        self._encoder = encoder
         self._seal = seal
         self._prune = prune
         self._tally = Tally(on_event)
@@ -117,8 +119,8 @@ class FolderIndexer:
 
     def run(self) -> FolderReport:
         """Index the folder, as `index_folder` says."""
-        where = self._client.get_collection(self._name)
-        key = _require_own(where, self._client)
+        where = self._client.resolve(self._collection)
+        making = Making(self._client, where, self._encoder)
         walk = Walk(self._folder, self._client.limits.max_item_id_bytes)
         if self._prune and not walk.files:
             raise ValueError(f"{self._folder} holds no picture: pruning would delete every item")
@@ -126,14 +128,20 @@ class FolderIndexer:
             self._tally.skip(skipped, found=False)
         self._tally.find(len(walk.files))
         stored = {item.item_id: item for item in self._client.list_items(where)}
-        tags = OwnerTags(key, where.uuid, sealed=self._seal)
-        self._send_all(where, key, self._candidates(walk.files, stored, tags))
+        tags = OwnerTags(
+            making.key, where.uuid, sealed=self._seal, encoder_digest=making.encoder_digest
+        )
+        self._send_all(where, making, self._candidates(walk.files, stored, tags, making.size))
         if self._prune:
             self._delete_vanished(where, walk, stored)
         return self.report
 
     def _candidates(
-        self, files: Iterable[PictureFile], stored: dict[str, ItemSummary], tags: OwnerTags
+        self,
+        files: Iterable[PictureFile],
+        stored: dict[str, ItemSummary],
+        tags: OwnerTags,
+        size: PreparedSize,
     ) -> Iterator[_Candidate]:
         """Yield the pictures that the server does not have as they are now."""
         now = time.time_ns()
@@ -145,7 +153,7 @@ class FolderIndexer:
                 if known is not None and known.owner_tag == tag:
                     self._tally.leave_unchanged()
                     continue
-                picture = prepare_picture(data, self._client.cipher.parameters)
+                picture = prepare_picture(data, size)
             except (ImageError, OSError) as error:
                 self._tally.skip(Skipped(item_id=file.item_id, reason=_reason(error)))
                 continue
@@ -172,11 +180,13 @@ class FolderIndexer:
             raise ImageError(f"the file has {file.size_bytes:,} bytes, the limit is {limit:,}")
         return file.path.read_bytes()
 
-    def _send_all(self, where: Collection, key: KeyEntry, candidates: Iterable[_Candidate]) -> None:
+    def _send_all(
+        self, where: Collection, making: Making, candidates: Iterable[_Candidate]
+    ) -> None:
         """Send the candidates in batches: while one is under way, the next is prepared."""
         batches = batched(
             candidates,
-            lambda candidate: candidate.size_bytes,
+            lambda candidate: candidate.picture.size_bytes,
             max_bytes=MAX_BATCH_BYTES,
             max_items=min(MAX_BATCH_PICTURES, self._client.limits.max_batch_items),
         )
@@ -186,24 +196,21 @@ class FolderIndexer:
             for batch in batches:
                 if under_way is not None:
                     under_way.result()
-                under_way = sender.submit(self._send, where, key, batch)
+                under_way = sender.submit(self._send, where, making, batch)
             if under_way is not None:
                 under_way.result()
         finally:
             # An interrupted run does not wait for the batch under way: closing the client ends it.
             sender.shutdown(wait=False, cancel_futures=True)
 
-    def _send(self, where: Collection, key: KeyEntry, batch: list[_Candidate]) -> None:
+    def _send(self, where: Collection, making: Making, batch: list[_Candidate]) -> None:
         """Write one batch, without those items that the server names as wrong."""
-        # Encrypted once: what is sent again must be the same bytes under the same revision.
+        # Made once: what is sent again must be the same bytes under the same revision.
         places = [
             Place(collection_uuid=where.uuid, item_id=each.item_id, revision=each.revision)
             for each in batch
         ]
-        encrypted = encrypt_pictures(
-            [each.picture for each in batch], key, self._client.cipher, places
-        )
-        left = list(zip(batch, encrypted, strict=True))
+        left = list(zip(batch, making.made([each.picture for each in batch], places), strict=True))
         while left:
             try:
                 self._write(where, left)
@@ -217,7 +224,9 @@ class FolderIndexer:
                 self._tally.index(len(left))
                 return
 
-    def _write(self, where: Collection, entries: list[tuple[_Candidate, EncryptedPicture]]) -> None:
+    def _write(
+        self, where: Collection, entries: list[tuple[_Candidate, EncryptedPicture | CodedPicture]]
+    ) -> None:
         """Write entries; a server that does not answer is waited for, but not for ever."""
         for attempt in range(1, _TRIES + 1):
             try:
@@ -248,26 +257,6 @@ class FolderIndexer:
         here = {file.item_id for file in walk.files} | {each.item_id for each in walk.skipped}
         vanished = [item_id for item_id in stored if item_id not in here]
         self._tally.prune(self._client.delete(where, vanished))
-
-
-def _require_own(where: Collection, client: Client) -> KeyEntry:
-    """Return the client's key, if the collection is of cipher-images under it.
-
-    Raises:
-        ValueError: it is not; names both.
-    """
-    if client.key is None:
-        raise ValueError("indexing a folder needs a key: make the client with Client(..., key=...)")
-    if where.kind is not Kind.CIPHER or where.profile is None:
-        raise ValueError(
-            f"collection {where.name!r} holds items of kind {where.kind}, not pictures"
-        )
-    if where.profile.key_fingerprint != client.key.fingerprint:
-        raise ValueError(
-            f"collection {where.name!r} is of key {where.profile.key_fingerprint.hex()}, "
-            f"the client's key {client.key.name!r} is {client.key.fingerprint.hex()}"
-        )
-    return client.key
 
 
 def _named_item(error: CipherLensError, item_ids: list[str]) -> int | None:

@@ -16,7 +16,7 @@ from cipherlens.client.errors import UnreadableAnswer, from_rpc_error
 from cipherlens.client.features import code_rows, vector_rows
 from cipherlens.client.indexing import IndexResult, ItemHeads, joined, picture_requests
 from cipherlens.client.item import Fetched, Hits, Item, ItemSummary
-from cipherlens.client.picture import EncryptedPicture
+from cipherlens.client.picture import CodedPicture, EncryptedPicture
 from cipherlens.client.searching import DEFAULT_OPTIONS, SearchOptions
 from cipherlens.crypto import CipherImage
 from cipherlens.v1 import retrieval_service_pb2 as messages
@@ -31,7 +31,7 @@ class Holdings(Catalog):
         self,
         collection: str | Collection,
         item_ids: Sequence[str],
-        pictures: Iterable[EncryptedPicture],
+        pictures: Iterable[EncryptedPicture | CodedPicture],
         *,
         revisions: Sequence[int] | None = None,
         owner_tags: Sequence[bytes] | None = None,
@@ -39,8 +39,9 @@ class Holdings(Catalog):
     ) -> IndexResult:
         """Write pictures that were encrypted before, as `EncryptionClient.encrypt` returns them.
 
-        Every batch is written whole or not at all; when this returns, all are on disk and
-        searchable. Sealed originals open only under the revisions that they were sealed for.
+        A call takes cipher-images or codes. Every batch is written whole or not at all; when
+        this returns, all are on disk and searchable. Sealed originals open only under the
+        revisions that they were sealed for.
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
         requests = picture_requests(_name(collection), heads, pictures, self.limits)

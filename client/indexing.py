@@ -4,11 +4,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from cipherlens.client.batches import MESSAGE_MARGIN_BYTES, batched
 from cipherlens.client.collection import Limits
 from cipherlens.client.conversion import cipher_image_message
 from cipherlens.client.features import Rows, put_rows
-from cipherlens.client.picture import EncryptedPicture
+from cipherlens.client.picture import CodedPicture, EncryptedPicture
 from cipherlens.v1 import retrieval_service_pb2 as messages
 from cipherlens.v1.cipher_image_pb2 import CipherImages
 
@@ -94,23 +96,22 @@ class ItemHeads:
 def picture_requests(
     collection: str,
     heads: ItemHeads,
-    pictures: Iterable[EncryptedPicture],
+    pictures: Iterable[EncryptedPicture | CodedPicture],
     limits: Limits,
 ) -> Iterator[messages.IndexRequest]:
-    """Yield the requests that write cipher-images; takes the pictures as it goes."""
+    """Yield the requests that write cipher-images or codes; takes the pictures as it goes."""
     for batch in batched(
         enumerate(pictures),
         lambda entry: heads.size_bytes(entry[0]) + entry[1].size_bytes + _ITEM_OVERHEAD_BYTES,
         max_bytes=limits.max_message_bytes - MESSAGE_MARGIN_BYTES,
         max_items=limits.max_batch_items,
     ):
-        yield messages.IndexRequest(
+        request = messages.IndexRequest(
             collection=collection,
             items=[heads.message(number, each.sealed_original) for number, each in batch],
-            cipher_images=CipherImages(
-                images=[cipher_image_message(each.cipher_image) for _, each in batch]
-            ),
         )
+        _put_pictures(request, [each for _, each in batch])
+        yield request
 
 
 def feature_requests(
@@ -154,3 +155,23 @@ def joined(results: Iterable[messages.IndexResponse]) -> IndexResult:
         written += result.written_count
         unchanged += result.unchanged_count
     return IndexResult(sequence=sequence, written_count=written, unchanged_count=unchanged)
+
+
+def _put_pictures(
+    request: messages.IndexRequest, pictures: Sequence[EncryptedPicture | CodedPicture]
+) -> None:
+    """Set cipher-images, or codes, as the content of a request.
+
+    Raises:
+        TypeError: there are both.
+    """
+    images = [each.cipher_image for each in pictures if isinstance(each, EncryptedPicture)]
+    codes = [each.code for each in pictures if isinstance(each, CodedPicture)]
+    if images and codes:
+        raise TypeError("pictures must all be cipher-images or all be codes")
+    if codes:
+        put_rows(request, np.stack(codes))
+    else:
+        request.cipher_images.CopyFrom(
+            CipherImages(images=[cipher_image_message(image) for image in images])
+        )

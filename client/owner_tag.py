@@ -1,7 +1,8 @@
 """Owner tags: how an owner knows again what it stored, and nobody else does.
 
 A tag is the keyed BLAKE3 of item id, picture file and the way it was stored. Its key comes from
-the collection's seal key, so that a server, which sees the tags, can neither find out whether a
+the collection's seal key and, for codes, the digest of the hash network, so that codes of another
+network count as changed, and a server, which sees the tags, can neither find out whether a
 known picture is among them nor tell that two collections hold the same.
 """
 
@@ -19,10 +20,24 @@ _HEAD = struct.Struct("<BI")
 class OwnerTags:
     """The tags of one collection."""
 
-    def __init__(self, key: KeyEntry, collection_uuid: uuid.UUID, *, sealed: bool) -> None:
-        """Derive the key of the tags; `sealed` tells whether originals are stored too."""
+    def __init__(
+        self,
+        key: KeyEntry,
+        collection_uuid: uuid.UUID,
+        *,
+        sealed: bool,
+        encoder_digest: bytes = b"",
+    ) -> None:
+        """Derive the key of the tags.
+
+        Args:
+            key: the owner's.
+            collection_uuid: where the tags are stored.
+            sealed: whether originals are stored too.
+            encoder_digest: 32 bytes that name the hash network; empty where there is none.
+        """
         seal_key = key.seal_key(collection_uuid)
-        self._key = blake3(seal_key, derive_key_context=_CONTEXT).digest()
+        self._key = blake3(seal_key + encoder_digest, derive_key_context=_CONTEXT).digest()
         self._sealed = sealed
 
     def of(self, item_id: str, data: bytes) -> bytes:

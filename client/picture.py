@@ -1,4 +1,4 @@
-"""Pictures on their way into a cipher-image: read, prepared, encrypted, sealed."""
+"""Pictures on their way to a server: read, prepared, encrypted, sealed."""
 
 import io
 import uuid
@@ -12,10 +12,10 @@ from PIL import Image
 
 from cipherlens.crypto import (
     CipherImage,
-    CipherParameters,
     ImageCipher,
     KeyEntry,
     Original,
+    PreparedSize,
     SealedContext,
     open_image,
     prepare,
@@ -27,7 +27,7 @@ _UNKNOWN_MEDIA_TYPE = "application/octet-stream"
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class PreparedPicture:
-    """A picture ready to be encrypted.
+    """A picture ready to be encrypted, or to be read by a hash network.
 
     Attributes:
         pixels: (height, width, 3) uint8, as `crypto.prepare` returns them.
@@ -36,6 +36,11 @@ class PreparedPicture:
 
     pixels: npt.NDArray[np.uint8] = field(repr=False)
     original: Original | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Return what it takes in memory."""
+        return self.pixels.nbytes + (len(self.original.data) if self.original else 0)
 
 
 Picture = Image.Image | Path | str | bytes | PreparedPicture
@@ -55,6 +60,19 @@ class EncryptedPicture:
         return self.cipher_image.pixels.nbytes + len(self.sealed_original)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class CodedPicture:
+    """The same in the hash pipeline: a code, (ceil(bits / 8),) uint8, and the sealed original."""
+
+    code: npt.NDArray[np.uint8]
+    sealed_original: bytes = field(default=b"", repr=False)
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how many bytes it takes in a message, but for a few hundred."""
+        return self.code.nbytes + len(self.sealed_original)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
     """Where an original will stand: it opens nowhere else."""
@@ -68,8 +86,8 @@ LOCAL_PLACE = Place(collection_uuid=uuid.UUID(int=0), item_id="file", revision=0
 """Where originals stand that are kept as files: bound to the cipher-image beside them alone."""
 
 
-def prepare_picture(picture: Picture, parameters: CipherParameters) -> PreparedPicture:
-    """Return a picture prepared for a key, with its original.
+def prepare_picture(picture: Picture, size: PreparedSize) -> PreparedPicture:
+    """Return a picture prepared to the size of a key or of a hash network, with its original.
 
     The original of a path or of bytes is the file as it is, that of a Pillow image a PNG of it.
 
@@ -80,17 +98,41 @@ def prepare_picture(picture: Picture, parameters: CipherParameters) -> PreparedP
     if isinstance(picture, PreparedPicture):
         return picture
     if isinstance(picture, Image.Image):
-        return PreparedPicture(
-            pixels=prepare(picture, parameters),
-            original=Original(media_type="image/png", data=png_bytes(picture)),
-        )
-    data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+        return PreparedPicture(pixels=prepare(picture, size), original=_png_original(picture))
+    data = _file_bytes(picture)
     with open_image(data) as image:
-        media_type = Image.MIME.get(image.format or "", _UNKNOWN_MEDIA_TYPE)
-        return PreparedPicture(
-            pixels=prepare(image, parameters),
-            original=Original(media_type=media_type, data=data),
-        )
+        return PreparedPicture(pixels=prepare(image, size), original=_file_original(data, image))
+
+
+def prepare_query(picture: Picture, size: PreparedSize) -> npt.NDArray[np.uint8]:
+    """Return the prepared pixels of a picture, as `prepare_picture` does, without its original."""
+    if isinstance(picture, PreparedPicture):
+        return picture.pixels
+    if isinstance(picture, Image.Image):
+        return prepare(picture, size)
+    with open_image(_file_bytes(picture)) as image:
+        return prepare(image, size)
+
+
+def read_original(picture: Picture | Original) -> Original:
+    """Return what is sealed of a picture; an original as it is.
+
+    Raises:
+        ImageError: the file is no picture.
+        OSError: the file cannot be opened.
+        ValueError: the picture was prepared without its original.
+    """
+    if isinstance(picture, Original):
+        return picture
+    if isinstance(picture, Image.Image):
+        return _png_original(picture)
+    if isinstance(picture, PreparedPicture):
+        if picture.original is None:
+            raise ValueError("the prepared picture has no original to seal")
+        return picture.original
+    data = _file_bytes(picture)
+    with open_image(data) as image:
+        return _file_original(data, image)
 
 
 def encrypt_pictures(
@@ -113,14 +155,19 @@ def encrypt_pictures(
     return [
         EncryptedPicture(
             cipher_image=image,
-            sealed_original=_seal_beside(image.digest(), picture.original, key, place),
+            sealed_original=seal_beside(picture.original, image.digest(), key, place),
         )
         for image, picture, place in zip(images, pictures, places, strict=True)
     ]
 
 
-def seal_beside(original: Original, companion: bytes, key: KeyEntry, place: Place) -> bytes:
-    """Return an original sealed for its place beside a companion of a 32-byte digest."""
+def seal_beside(original: Original | None, companion: bytes, key: KeyEntry, place: Place) -> bytes:
+    """Return an original sealed for its place beside a companion of a 32-byte digest.
+
+    Where there is no original there is nothing to seal: empty.
+    """
+    if original is None:
+        return b""
     context = sealed_context(place, companion)
     return seal(original, key.seal_key(place.collection_uuid), context)
 
@@ -143,6 +190,17 @@ def png_bytes(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def _seal_beside(companion: bytes, original: Original | None, key: KeyEntry, place: Place) -> bytes:
-    """Return the sealed original, or nothing where there is no original."""
-    return b"" if original is None else seal_beside(original, companion, key, place)
+def _file_bytes(picture: Path | str | bytes) -> bytes:
+    """Return the bytes of a picture file."""
+    return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+
+
+def _file_original(data: bytes, image: Image.Image) -> Original:
+    """Return a picture file as it is, with the media type that its decoder found."""
+    media_type = Image.MIME.get(image.format or "", _UNKNOWN_MEDIA_TYPE)
+    return Original(media_type=media_type, data=data)
+
+
+def _png_original(image: Image.Image) -> Original:
+    """Return a Pillow image as the file that it never was."""
+    return Original(media_type="image/png", data=png_bytes(image))

@@ -1,4 +1,4 @@
-"""Keys, the image cipher, sealed originals and signed manifests of CipherLens."""
+"""Keys, the image cipher, sealed originals and networks, and signed manifests of CipherLens."""
 
 from cipherlens.crypto.blocks import decrypt_blocks, encrypt_blocks
 from cipherlens.crypto.cipher import ImageCipher
@@ -29,6 +29,12 @@ from cipherlens.crypto.parameters import (
 )
 from cipherlens.crypto.preparation import PreparedSize, open_image, prepare
 from cipherlens.crypto.seal import Original, SealedContext, companion_digest, open_sealed, seal
+from cipherlens.crypto.sealed_network import (
+    is_sealed_network,
+    open_network,
+    read_network,
+    seal_network,
+)
 from cipherlens.crypto.sequences import Sequences
 
 __all__ = [
@@ -61,8 +67,12 @@ __all__ = [
     "companion_digest",
     "decrypt_blocks",
     "encrypt_blocks",
+    "is_sealed_network",
     "open_image",
+    "open_network",
     "open_sealed",
     "prepare",
+    "read_network",
     "seal",
+    "seal_network",
 ]

@@ -77,6 +77,10 @@ class KeyEntry:
         """Return the 32-byte key that seals the originals of one collection."""
         return derive_collection_key(self.root, Purpose.SEAL, collection_uuid)
 
+    def network_key(self) -> bytes:
+        """Return the 32-byte key that seals hash networks."""
+        return derive_subkey(self.root, Purpose.NETWORK)
+
     def sign(self, message: bytes) -> bytes:
         """Return the 64-byte Ed25519 signature of a message."""
         return self._signing_key().sign(message)

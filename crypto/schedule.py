@@ -58,6 +58,7 @@ class Purpose(Enum):
     SEAL = "cipherlens 2026-11-21 v1 subkey seal"
     MASK = "cipherlens 2026-11-21 v1 subkey mask"
     SIGN = "cipherlens 2026-11-21 v1 subkey sign"
+    NETWORK = "cipherlens 2026-11-21 v1 subkey network"
 
 
 _STREAM_CODES = {

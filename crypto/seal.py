@@ -11,22 +11,25 @@ A sealed original is, little-endian:
         46     t  media type, ASCII
     46 + t     -  AES-256-GCM ciphertext and 16-byte tag
 
-Key (32 bytes) and nonce (12 bytes) are the first 44 bytes of the keyed BLAKE3 of the salt under
-the collection's seal key. The salt is random and of 256 bits, so no pair of key and nonce is
-ever used for two seals. The associated data binds the header and the place of the item; every
-part of variable length has its length before it, so no two contexts have the same encoding.
+The key is the collection's seal key; the associated data binds the header and the place of the
+item. How salt, key and nonce go together is that of every seal: see `salted`.
 """
 
-import os
 import struct
 import uuid
 from dataclasses import dataclass, field
 
 from blake3 import blake3
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cipherlens.crypto.errors import OpenError
+from cipherlens.crypto.salted import (
+    TAG_SIZE,
+    check_seal_key,
+    decrypt_salted,
+    encrypt_salted,
+    new_salt,
+)
 
 MAX_MEDIA_TYPE_LENGTH = 255
 """Longest media type in characters: RFC 6838 allows 127 on each side of the slash."""
@@ -34,14 +37,9 @@ MAX_MEDIA_TYPE_LENGTH = 255
 MAX_REVISION = 2**64 - 1
 _MAX_ITEM_ID_SIZE = 4096
 _DIGEST_SIZE = 32
-_KEY_SIZE = 32
-_NONCE_SIZE = 12
-_SALT_SIZE = 32
-_TAG_SIZE = 16
 _MAGIC = b"CLSO"
 _FORMAT_VERSION = 1
 _HEADER = struct.Struct("<4sBBQ32s")
-_LENGTH = struct.Struct("<Q")
 _COMPANION_CONTEXT = "cipherlens 2026-11-21 v1 companion digest"
 
 
@@ -119,13 +117,12 @@ def seal(original: Original, seal_key: bytes, context: SealedContext) -> bytes:
     Raises:
         ValueError: the seal key is not 32 bytes.
     """
-    _check_key(seal_key)
+    check_seal_key(seal_key)
     media_type = original.media_type.encode("ascii")
-    salt = os.urandom(_SALT_SIZE)
+    salt = new_salt()
     header = _HEADER.pack(_MAGIC, _FORMAT_VERSION, len(media_type), len(original.data), salt)
     header += media_type
-    key, nonce = _item_key(seal_key, salt)
-    return header + AESGCM(key).encrypt(nonce, original.data, _associated_data(header, context))
+    return header + encrypt_salted(seal_key, salt, original.data, _bound(header, context))
 
 
 def open_sealed(sealed: bytes, seal_key: bytes, context: SealedContext) -> Original:
@@ -141,7 +138,7 @@ def open_sealed(sealed: bytes, seal_key: bytes, context: SealedContext) -> Origi
             error for all of them.
         ValueError: the seal key is not 32 bytes.
     """
-    _check_key(seal_key)
+    check_seal_key(seal_key)
     try:
         return _open(sealed, seal_key, context)
     except (InvalidTag, ValueError, struct.error):
@@ -155,36 +152,19 @@ def _open(sealed: bytes, seal_key: bytes, context: SealedContext) -> Original:
     header_size = _HEADER.size + type_size
     if (magic, version) != (_MAGIC, _FORMAT_VERSION):
         raise ValueError("not a sealed original of this version")
-    if len(sealed) != header_size + plain_size + _TAG_SIZE:
+    if len(sealed) != header_size + plain_size + TAG_SIZE:
         raise ValueError("the length is wrong")
     header = sealed[:header_size]
-    key, nonce = _item_key(seal_key, salt)
-    data = AESGCM(key).decrypt(nonce, sealed[header_size:], _associated_data(header, context))
+    data = decrypt_salted(seal_key, salt, sealed[header_size:], _bound(header, context))
     return Original(media_type=header[_HEADER.size :].decode("ascii"), data=data)
 
 
-def _check_key(seal_key: bytes) -> None:
-    """Raise unless the seal key has its size."""
-    if len(seal_key) != _KEY_SIZE:
-        raise ValueError(f"seal_key must be {_KEY_SIZE} bytes, got {len(seal_key)}")
-
-
-def _item_key(seal_key: bytes, salt: bytes) -> tuple[bytes, bytes]:
-    """Return the AES key and the nonce of the one seal with this salt."""
-    output = blake3(salt, key=seal_key).digest(length=_KEY_SIZE + _NONCE_SIZE)
-    return output[:_KEY_SIZE], output[_KEY_SIZE:]
-
-
-def _associated_data(header: bytes, context: SealedContext) -> bytes:
-    """Return every part with its length before it.
-
-    The header brings format version, media type and plain length.
-    """
-    parts = (
+def _bound(header: bytes, context: SealedContext) -> tuple[bytes, ...]:
+    """Return what a seal binds; the header brings format version, media type and plain length."""
+    return (
         header,
         context.collection_uuid.bytes,
         context.item_id.encode(),
         context.revision.to_bytes(8, "little"),
         context.companion_digest,
     )
-    return b"".join(_LENGTH.pack(len(part)) + part for part in parts)

@@ -19,16 +19,15 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
+
+from cipherlens.model.drawings import difference_hash, without_margins
 
 HERE = Path(__file__).resolve().parent
 MANIFEST = "MANIFEST.json"
 LONGER_SIDE = 192
 COLOURS = 256
 NEAR_BITS = 4  # of 64: two pictures this close look like one drawn twice
-FAINT_ALPHA = 8  # shadows below this cannot be seen, but would keep wide margins alive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,15 +131,7 @@ def prepare(picture: bytes) -> Image.Image:
         ValueError: the picture is transparent all over.
     """
     with Image.open(io.BytesIO(picture)) as opened:
-        image = opened.convert("RGBA")
-    visible = image.getchannel("A").point(lambda alpha: 255 if alpha > FAINT_ALPHA else 0)
-    box = visible.getbbox()
-    if box is None:
-        raise ValueError("a listed picture is transparent all over")
-    image = image.crop(box)
-    white = Image.new("RGBA", image.size, "white")
-    white.alpha_composite(image)
-    return reduce_colours(shrink(white.convert("RGB")))
+        return reduce_colours(shrink(without_margins(opened)))
 
 
 def shrink(image: Image.Image) -> Image.Image:
@@ -175,13 +166,6 @@ def unused_name(category: str, source: str, taken: dict[str, bytes]) -> str:
         number += 1
         file = f"{category}/{stem}-{number}.png"
     return file
-
-
-def difference_hash(image: Image.Image) -> int:
-    """Return 64 bits: whether each cell of an 8x8 grid is darker than its right neighbour."""
-    grey = image.convert("RGB").convert("L").resize((9, 8), Image.Resampling.BOX)
-    cells: npt.NDArray[np.uint8] = np.asarray(grey)
-    return int.from_bytes(np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes(), "big")
 
 
 def refuse_near_duplicates(hashes: dict[str, int]) -> None:

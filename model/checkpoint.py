@@ -35,6 +35,8 @@ FORMAT_VERSION = 1
 MAX_FILE_BYTES = 4 * 2**30
 MAX_HEADER_BYTES = 16 * 2**20
 METADATA_KEY = "cipherlens"
+SEALED_MAGIC = b"CLSN"
+"""What a sealed hash network begins with; `crypto`, which the cloud never loads, opens it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,6 +230,8 @@ def _head(path: Path) -> bytes:
 
 def _configuration(data: bytes) -> CheckpointConfiguration:
     """Return the configuration in a safetensors header: u64 little-endian length, then JSON."""
+    if data.startswith(SEALED_MAGIC):
+        raise CheckpointError("this is a sealed hash network: only who holds its key can read it")
     if len(data) < 8:
         raise CheckpointError(f"checkpoint is cut short: {len(data)} bytes")
     (length,) = struct.unpack_from("<Q", data)

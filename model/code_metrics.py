@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cipherlens.model.codes import Codes, check_codes
+from cipherlens.model.metrics import needed_hits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +111,33 @@ def expected_precision_at(groups: TieGroups, k: int) -> NDArray[np.float64]:
     taken = np.clip(k - (np.cumsum(n, axis=1) - n), 0, n)
     precision: NDArray[np.float64] = (r * taken / np.maximum(n, 1)).sum(axis=1) / k
     return precision
+
+
+def interpolated_precision_by_distance(groups: TieGroups) -> NDArray[np.float64]:
+    """Return the interpolated precision at `metrics.RECALL_LEVELS`, (queries, 101).
+
+    A point of the curve is all that lies within a distance, so that no order among equals plays a
+    part; between points the higher precision at a higher recall counts. Every query must have
+    something to find, as those of `TieGroups.answerable` have.
+    """
+    found = np.cumsum(groups.relevant, axis=1)
+    precision = found / np.maximum(np.cumsum(groups.items, axis=1), 1)
+    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    needed = needed_hits(found[:, -1])
+    curve = np.empty(needed.shape)
+    for level in range(needed.shape[1]):
+        nearest = (found >= needed[:, level, None]).argmax(axis=1)
+        curve[:, level] = best[np.arange(len(best)), nearest]
+    return curve
+
+
+def hamming_distances(query_codes: Codes, database_codes: Codes) -> NDArray[np.int64]:
+    """Return the Hamming distance of each query from each code of the database, (queries, n)."""
+    words, queries = _words(database_codes), _words(query_codes)
+    distances = np.empty((len(query_codes), len(database_codes)), dtype=np.int64)
+    for index in range(len(query_codes)):
+        distances[index] = _distances(queries[:, index], words)
+    return distances
 
 
 def _words(codes: Codes) -> NDArray[np.uint64]:

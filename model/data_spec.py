@@ -11,6 +11,7 @@ from cipherlens.model.corel10k import list_corel10k
 from cipherlens.model.data import PreparedImages, list_folder, load_prepared
 from cipherlens.model.errors import DataError
 from cipherlens.model.fashion_mnist import load_fashion_mnist
+from cipherlens.model.openclipart import load_openclipart
 
 PREFIX = re.compile(r"([A-Za-z0-9-]+):(.*)", re.DOTALL)
 
@@ -26,6 +27,9 @@ class DataKind(StrEnum):
 
     COREL10K = "corel10k"
     """Pictures N.jpg, a hundred of each class."""
+
+    OPENCLIPART = "openclipart"
+    """The pictures of the Debian package openclipart-png."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,3 +80,5 @@ def load_data(
             return load_prepared(list_corel10k(spec.path), size, progress)
         case DataKind.FASHION_MNIST:
             return load_fashion_mnist(spec.path, size, progress)
+        case DataKind.OPENCLIPART:
+            return load_openclipart(spec.path, size, progress)

@@ -19,3 +19,15 @@ class DataError(ModelError):
 
 class ResumeError(ModelError):
     """A saved training state belongs to another training than the one that was asked for."""
+
+
+class TrainingDiverged(ModelError):
+    """A training's loss is no longer a finite number."""
+
+
+class ProcessLost(ModelError):
+    """One of the processes that train together has ended before the others."""
+
+
+class PretrainedError(ModelError):
+    """The weights that a training is to start from cannot be had or are not the backbone's."""

@@ -8,24 +8,18 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
-from cipherlens.model.checkpoint import (
-    CheckpointConfiguration,
-    load_network,
-    read_configuration,
-)
+from cipherlens.model.checkpoint import load_network, read_configuration
 from cipherlens.model.codes import binarise
-from cipherlens.model.config import SplitConfig, record
-from cipherlens.model.data import PARTS, PreparedImages, by_shape, split_images
+from cipherlens.model.data import PreparedImages, by_shape
 from cipherlens.model.encryption import Encryptor
-from cipherlens.model.errors import CheckpointError, DataError
 from cipherlens.model.evaluate_codes import encode_images, evaluate_codes
 from cipherlens.model.evaluate_vectors import RANKS, evaluate_vectors
 from cipherlens.model.evaluation import Evaluation
-from cipherlens.model.fields import check_choice
 from cipherlens.model.hash_encoder import HashEncoder
 from cipherlens.model.network_config import HashNetworkConfig
 from cipherlens.model.networks import RetrievalNetwork, to_input
 from cipherlens.model.precision import autocast, resolve_device, resolve_precision
+from cipherlens.model.retrieval_task import RetrievalTask, check_pairs, retrieval_task
 
 BATCH = 64
 
@@ -46,7 +40,7 @@ def evaluate(
     Raises:
         DataError: if no class has two images.
     """
-    _check_pairs(images)
+    check_pairs(images)
     vectors = features(network, images, encryptor, precision=precision)
     return evaluate_vectors(
         vectors, vectors, images.labels, images.labels, exclude_self=True, ranks=ranks
@@ -69,7 +63,7 @@ def evaluate_hashing(
     Raises:
         DataError: if no class has two images.
     """
-    _check_pairs(images)
+    check_pairs(images)
     activations = outputs(network, images, encryptor, precision=precision)
     codes = binarise(activations, config.threshold)
     return evaluate_codes(
@@ -89,9 +83,8 @@ def evaluate_checkpoint(
     """Return how well a checkpoint ranks a part of the data that it was trained on.
 
     The part is the one of the training's own split, so that no training image is taken for a
-    held-out one. Each image of the part queries the others; with a hash network the test images
-    query all images that are not in the test part, as in DLHEIR. A hash network reads the images
-    plain, without the encryptor, and in float32 where `precision` is "auto", as codes are made.
+    held-out one; `retrieval_task` says what it searches. A hash network reads the images plain,
+    without the encryptor, and in float32 where `precision` is "auto", as codes are made.
 
     Raises:
         CheckpointError: if the checkpoint is damaged or does not say how its data was split.
@@ -99,15 +92,14 @@ def evaluate_checkpoint(
             part to retrieve.
         ValueError: if the part or the device is unknown.
     """
-    check_choice("part", part, PARTS)
     target = resolve_device(device)
     configuration = read_configuration(source)
-    positions = _split(configuration, data)
+    task = retrieval_task(configuration, data, part)
     if configuration.architecture == "hash":
         encoder = HashEncoder(source, device, "fp32" if precision == "auto" else precision)
-        return _evaluate_encoder(encoder, data, positions, part)
+        return _evaluate_encoder(encoder, task)
     network = load_network(source).to(target)
-    return evaluate(network, data.take(positions[part]), encryptor, precision=precision)
+    return evaluate(network, task.queries, encryptor, precision=precision)
 
 
 def features(
@@ -143,47 +135,14 @@ def outputs(
     return values
 
 
-def _evaluate_encoder(
-    encoder: HashEncoder, data: PreparedImages, positions: dict[str, NDArray[np.intp]], part: str
-) -> Evaluation:
-    """Return how well a hash network's codes rank for the images of a part."""
-    queries = data.take(positions[part])
-    codes = encode_images(encoder, queries)
-    if part != "test":
-        _check_pairs(queries)
-        return evaluate_codes(
-            codes, codes, queries.labels, queries.labels, bits=encoder.bits, exclude_self=True
-        )
-    database = data.take(np.concatenate([positions["train"], positions["validation"]]))
+def _evaluate_encoder(encoder: HashEncoder, task: RetrievalTask) -> Evaluation:
+    """Return how well a hash network's codes rank."""
+    codes = encode_images(encoder, task.queries)
     return evaluate_codes(
-        codes, encode_images(encoder, database), queries.labels, database.labels, bits=encoder.bits
+        codes,
+        codes if task.exclude_self else encode_images(encoder, task.database),
+        task.queries.labels,
+        task.database.labels,
+        bits=encoder.bits,
+        exclude_self=task.exclude_self,
     )
-
-
-def _split(
-    configuration: CheckpointConfiguration, data: PreparedImages
-) -> dict[str, NDArray[np.intp]]:
-    """Return the positions of each part of the split that a checkpoint's training made.
-
-    Raises:
-        CheckpointError: if the checkpoint does not say how its data was split.
-        DataError: if the data is another.
-    """
-    training = configuration.training
-    try:
-        config = record(SplitConfig, "split", training["config"]["split"])
-        digest = training["data"]["digest"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError("checkpoint does not say how its data was split") from error
-    if digest != data.digest():
-        raise DataError(
-            f"this is not the data of the training: digest {data.digest()} is not {digest}"
-        )
-    parts = split_images(data, config)
-    return {name: getattr(parts, name) for name in PARTS}
-
-
-def _check_pairs(images: PreparedImages) -> None:
-    """Raise DataError unless an image has another of its class to find."""
-    if len(np.unique(images.labels)) == len(images):
-        raise DataError("no class has two images: there is nothing to retrieve")

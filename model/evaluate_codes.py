@@ -1,4 +1,4 @@
-"""How well binary codes rank a database: mAP and precision at k, expected over equal distances."""
+"""How well binary codes rank a database: the figures expected over orders of equal distances."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from cipherlens.model.code_metrics import (
     expected_average_precision,
     expected_precision_at,
+    interpolated_precision_by_distance,
     tie_groups,
 )
 from cipherlens.model.codes import Codes
@@ -15,7 +16,7 @@ from cipherlens.model.data import PreparedImages, by_shape
 from cipherlens.model.errors import DataError
 from cipherlens.model.evaluation import Evaluation
 from cipherlens.model.hash_encoder import HashEncoder
-from cipherlens.model.metrics import chance_average_precision
+from cipherlens.model.metrics import chance_map
 
 BATCH = 1024
 RANKS = (20, 40, 60, 80, 100)  # DLHEIR Fig. 3
@@ -51,15 +52,14 @@ def evaluate_codes(
     if not len(groups):
         raise DataError("no query has a relevant image in the database")
     total = int(groups.items[0].sum())
-    relevant, queries = np.unique(groups.relevant.sum(axis=1), return_counts=True)
-    chances = [chance_average_precision(int(each), total) for each in relevant]
     return Evaluation(
         queries=len(groups),
         mean_average_precision=float(expected_average_precision(groups).mean()),
-        chance=float(np.average(chances, weights=queries)),
+        chance=chance_map(groups.relevant.sum(axis=1), total),
         precision_at={
             k: float(expected_precision_at(groups, k).mean()) for k in ranks if k <= total
         },
+        precision_at_recall=tuple(interpolated_precision_by_distance(groups).mean(axis=0).tolist()),
     )
 
 

@@ -1,22 +1,26 @@
-"""How well vectors rank a database by cosine: mAP and precision at k, a part of queries at a time.
+"""How well vectors rank a database by cosine: mAP, P@k, precision-recall, a part at a time.
 
 A ranking of 60,000 images by each of 10,000 queries does not fit in memory as a whole.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cipherlens.model.errors import DataError
 from cipherlens.model.evaluation import Evaluation
-from cipherlens.model.metrics import average_precision, chance_average_precision, precision_at
+from cipherlens.model.metrics import (
+    RECALL_LEVELS,
+    chance_map,
+    hit_precision,
+    interpolated_precision,
+    precision_at,
+    relevant_counts,
+)
+from cipherlens.model.rankings import Vectors, ascending, parts
 
-Vectors = NDArray[np.float32]
-
-RANKS = (1, 5, 10, 20)
-PAIRS = 2**22
-"""Pairs of a query and an image that are ranked at a time, about 50 bytes each."""
+RANKS = (1, 5, 10, 20, 100)
 
 
 def evaluate_vectors(
@@ -36,35 +40,57 @@ def evaluate_vectors(
     Raises:
         DataError: if no query has a relevant image in the database.
         TypeError: if vectors are no float32 arrays.
-        ValueError: if shapes do not fit each other, or `exclude_self` is asked for and there are
-            not as many queries as images.
+        ValueError: if shapes do not fit each other, or `exclude_self` is asked for and the queries
+            are not the database.
     """
     _check("query", query_vectors, query_labels)
     _check("database", database_vectors, database_labels)
-    if exclude_self and len(query_vectors) != len(database_vectors):
+    if exclude_self and not np.array_equal(query_labels, database_labels):
         raise ValueError("exclude_self needs the queries to be the database")
     total = len(database_vectors) - exclude_self
-    relevant = np.zeros(len(query_labels), dtype=np.int64)
-    scores = np.zeros(len(query_labels))
-    precisions = {k: np.zeros(len(query_labels)) for k in ranks if k <= total}
-    for part in _parts(len(query_labels), len(database_labels)):
+    relevant = relevant_counts(query_labels, database_labels) - exclude_self
+    asked = np.flatnonzero(relevant > 0)
+    if not len(asked):
+        raise DataError("no query has a relevant image in the database")
+    sums = _Sums(ranks=[k for k in ranks if k <= total])
+    for part in parts(len(asked), len(database_labels)):
+        queries = asked[part]
         relevance = _ranked_relevance(
-            query_vectors[part] @ database_vectors.T,
-            query_labels[part, None] == database_labels,
-            np.arange(len(query_labels))[part] if exclude_self else None,
+            query_vectors[queries] @ database_vectors.T,
+            query_labels[queries, None] == database_labels,
+            queries if exclude_self else None,
         )
-        relevant[part] = relevance.sum(axis=1)
-        scores[part] = average_precision(relevance)
-        for k, each in precisions.items():
-            each[part] = precision_at(relevance, k)
-    return _evaluation(relevant, scores, precisions, total)
+        sums.add(relevance, relevant[queries])
+    return sums.evaluation(chance_map(relevant[asked], total))
 
 
-def _parts(queries: int, images: int) -> Iterator[slice]:
-    """Yield slices of the queries, so small that each has at most PAIRS pairs or one query."""
-    rows = max(PAIRS // max(images, 1), 1)
-    for start in range(0, queries, rows):
-        yield slice(start, start + rows)
+class _Sums:
+    """The figures of the queries so far, summed."""
+
+    def __init__(self, ranks: Sequence[int]) -> None:
+        self._queries = 0
+        self._average_precision = 0.0
+        self._precision_at = dict.fromkeys(ranks, 0.0)
+        self._curve = np.zeros(len(RECALL_LEVELS))
+
+    def add(self, relevance: NDArray[np.bool_], relevant: NDArray[np.int64]) -> None:
+        """Add queries by their full rankings; each has something to find."""
+        hits = hit_precision(relevance)
+        self._queries += len(relevance)
+        self._average_precision += float((hits.sum(axis=1) / relevant).sum())
+        self._curve += interpolated_precision(hits, relevant).sum(axis=0)
+        for k in self._precision_at:
+            self._precision_at[k] += float(precision_at(relevance, k).sum())
+
+    def evaluation(self, chance: float) -> Evaluation:
+        """Return the means; there is at least one query."""
+        return Evaluation(
+            queries=self._queries,
+            mean_average_precision=self._average_precision / self._queries,
+            chance=chance,
+            precision_at={k: total / self._queries for k, total in self._precision_at.items()},
+            precision_at_recall=tuple((self._curve / self._queries).tolist()),
+        )
 
 
 def _ranked_relevance(
@@ -77,7 +103,7 @@ def _ranked_relevance(
     faster than a stable sort that also returns the order. `own` is each query's position in the
     database, which is then left out.
     """
-    words = _ascending(-similarity).astype(np.uint64) << np.uint64(32)
+    words = ascending(-similarity).astype(np.uint64) << np.uint64(32)
     words |= np.arange(similarity.shape[1], dtype=np.uint64) << np.uint64(1)
     words |= relevant
     if own is not None:
@@ -85,34 +111,6 @@ def _ranked_relevance(
     words.sort(axis=1)
     ranked = (words & np.uint64(1)).astype(np.bool_)
     return ranked if own is None else ranked[:, :-1]
-
-
-def _ascending(distance: Vectors) -> NDArray[np.uint32]:
-    """Return integers in the order of the distances; what is no number stands at the end."""
-    distance = np.where(np.isnan(distance), np.float32(np.inf), distance) + np.float32(0)  # no -0
-    bits = distance.view(np.uint32)
-    sign = np.uint32(2**31)
-    return np.where(bits & sign, ~bits, bits | sign)
-
-
-def _evaluation(
-    relevant: NDArray[np.int64],
-    scores: NDArray[np.float64],
-    precisions: dict[int, NDArray[np.float64]],
-    total: int,
-) -> Evaluation:
-    """Return the means over the queries that have any, `relevant`, of `total` images to find."""
-    some = relevant > 0
-    if not some.any():
-        raise DataError("no query has a relevant image in the database")
-    counts, queries = np.unique(relevant[some], return_counts=True)
-    chances = [chance_average_precision(int(each), total) for each in counts]
-    return Evaluation(
-        queries=int(some.sum()),
-        mean_average_precision=float(scores[some].mean()),
-        chance=float(np.average(chances, weights=queries)),
-        precision_at={k: float(each[some].mean()) for k, each in precisions.items()},
-    )
 
 
 def _check(name: str, vectors: Vectors, labels: NDArray[np.integer]) -> None:

@@ -9,9 +9,12 @@ class Evaluation:
 
     `chance` is the mAP to expect of a random order, `precision_at` maps k to the mean share of
     the query's class among the first k, for each k that there are images enough for.
+    `precision_at_recall` is the precision-recall curve: the mean interpolated precision at each of
+    `metrics.RECALL_LEVELS`.
     """
 
     queries: int
     mean_average_precision: float
     chance: float
     precision_at: dict[int, float]
+    precision_at_recall: tuple[float, ...]

@@ -35,6 +35,11 @@ class HashEncoder(NetworkRunner[HashNetwork]):
         return self._network.config.bits
 
     @property
+    def threshold(self) -> float:
+        """What an activation must reach to be a bit that is 1."""
+        return self._network.config.threshold
+
+    @property
     def height(self) -> int:
         """The height of a prepared landscape image."""
         return self._network.config.height
@@ -53,7 +58,7 @@ class HashEncoder(NetworkRunner[HashNetwork]):
             TypeError: if pixels is no uint8 array.
             ValueError: if its shape is not the network's size in one of the orientations.
         """
-        return binarise(self.activations(pixels), self._network.config.threshold)
+        return binarise(self.activations(pixels), self.threshold)
 
     def activations(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the activations AP that become bits, (n, bits) float32 in [0, 1].

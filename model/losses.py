@@ -1,7 +1,9 @@
 """The losses of the two papers: triplets and cross entropy (E2E), cross entropy alone (DLHEIR)."""
 
+import math
 from dataclasses import dataclass
 
+import torch
 from pytorch_metric_learning.distances import CosineSimilarity
 from pytorch_metric_learning.losses import TripletMarginLoss
 from pytorch_metric_learning.miners import BatchHardMiner
@@ -21,13 +23,10 @@ class LossParts:
     triplet: Tensor | None
     cross_entropy: Tensor
 
-    def detached(self) -> "LossParts":
-        """Return the values without the graph that made them."""
-        return LossParts(
-            total=self.total.detach(),
-            triplet=None if self.triplet is None else self.triplet.detach(),
-            cross_entropy=self.cross_entropy.detach(),
-        )
+    def values(self) -> Tensor:
+        """Return total, triplet (NaN for None) and cross entropy, (3,) float64, without a graph."""
+        triplet = self.total.new_tensor(math.nan) if self.triplet is None else self.triplet
+        return torch.stack([self.total, triplet, self.cross_entropy]).detach().double()
 
 
 class RetrievalLoss:

@@ -1,7 +1,10 @@
-"""Retrieval quality from similarities and labels: average precision, precision at k, chance."""
+"""Retrieval quality from similarities and labels: average precision, precision at k and recall."""
 
 import numpy as np
 from numpy.typing import NDArray
+
+RECALL_LEVELS = tuple(percent / 100 for percent in range(101))
+"""Where a precision-recall curve is given: 0, 0.01 ... 1."""
 
 
 def ranked_relevance(
@@ -47,6 +50,59 @@ def average_precision(relevance: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.where(total > 0, summed / np.maximum(total, 1), np.nan)
 
 
+def average_precision_at(
+    relevance: NDArray[np.bool_], relevant: NDArray[np.integer], k: int
+) -> NDArray[np.float64]:
+    """Return the average precision of the first k ranks, (queries,), from (queries, n) bool.
+
+    AP@k = (1 / min(R, k)) sum_{i <= k} P(i) rel(i) for the R relevant images, `relevant`, that the
+    whole database has: 1 where the first k ranks hold as many of them as they can. NaN where R is
+    zero.
+
+    Raises:
+        ValueError: if k is not from 1 to n.
+    """
+    _check_rank(k, relevance)
+    summed = hit_precision(relevance[:, :k]).sum(axis=1)
+    return np.where(relevant > 0, summed / np.clip(relevant, 1, k), np.nan)
+
+
+def hit_precision(relevance: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the precision at the rank of each relevant image, from (queries, n) bool by rank.
+
+    (queries, most relevant images of a query), in the order of the ranks, then zeros.
+    """
+    total = relevance.sum(axis=1)
+    queries, ranks = np.nonzero(relevance)
+    earlier = np.arange(len(ranks)) - (np.cumsum(total) - total)[queries]
+    precision = np.zeros((len(relevance), total.max(initial=0)))
+    precision[queries, earlier] = (earlier + 1) / (ranks + 1)
+    return precision
+
+
+def interpolated_precision(
+    hits: NDArray[np.float64], relevant: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Return the interpolated precision at RECALL_LEVELS, (queries, 101).
+
+    It is the highest precision at that recall or a higher one. `hits` is the `hit_precision` of
+    full rankings and `relevant`, (queries,), how many images each query has to find, at least one.
+    """
+    best = np.maximum.accumulate(hits[:, ::-1], axis=1)[:, ::-1]
+    needed = needed_hits(relevant)
+    interpolated: NDArray[np.float64] = np.take_along_axis(best, needed - 1, axis=1)
+    return interpolated
+
+
+def needed_hits(relevant: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return how many of the relevant images each recall level takes, (queries, 101), at least 1.
+
+    In whole numbers: 0.29 * 100 is a little more than 29 in floating point.
+    """
+    percent = np.arange(len(RECALL_LEVELS))
+    return np.maximum(-(-percent * relevant[:, None].astype(np.int64) // 100), 1)
+
+
 def mean_average_precision(
     similarity: NDArray[np.floating],
     query_labels: NDArray[np.integer],
@@ -76,8 +132,7 @@ def precision_at(relevance: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
     Raises:
         ValueError: if k is not from 1 to n.
     """
-    if not 1 <= k <= relevance.shape[-1]:
-        raise ValueError(f"k must be from 1 to {relevance.shape[-1]}, got {k}")
+    _check_rank(k, relevance)
     precision: NDArray[np.float64] = relevance[..., :k].mean(axis=-1)
     return precision
 
@@ -98,3 +153,28 @@ def chance_average_precision(relevant: int, total: int) -> float:
         return 1.0
     harmonic = float((1 / np.arange(1, total + 1)).sum())
     return (harmonic + (relevant - 1) / (total - 1) * (total - harmonic)) / total
+
+
+def chance_map(relevant: NDArray[np.integer], total: int) -> float:
+    """Return the mean of `chance_average_precision` over queries with so many to find, (queries,).
+
+    Raises:
+        ValueError: if one of them is not from 1 to total.
+    """
+    counts, queries = np.unique(relevant, return_counts=True)
+    chances = [chance_average_precision(int(each), total) for each in counts]
+    return float(np.average(chances, weights=queries))
+
+
+def relevant_counts(
+    query_labels: NDArray[np.integer], database_labels: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """Return how many images of the database are of each query's class, (queries,)."""
+    ordered = np.sort(database_labels)
+    first, last = (np.searchsorted(ordered, query_labels, side) for side in ("left", "right"))
+    return (last - first).astype(np.int64)
+
+
+def _check_rank(k: int, relevance: NDArray[np.bool_]) -> None:
+    if not 1 <= k <= relevance.shape[-1]:
+        raise ValueError(f"k must be from 1 to {relevance.shape[-1]}, got {k}")

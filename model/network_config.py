@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from cipherlens.model.fields import check_choice, check_integer, check_number
 
 BACKBONE_NAME = re.compile(r"[a-z0-9_]{1,64}")  # no slash or colon: never a hub or a path
-MEASURED = frozenset({"height", "width", "classes"})
-"""Fields that come from the data, not from a settings file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,12 +13,14 @@ class NetworkConfig:
     """A backbone and the head of E2E eqs. 8-9.
 
     `backbone` is "vit", a Vision Transformer made of the fields below, or the name of a timm
-    architecture, which ignores the fields from `patch_size` to `positions`. `height`, `width`
+    architecture, which ignores the fields from `patch_size` to `embedding`. `height`, `width`
     (landscape) and `classes` come from the data, not from a settings file. Of timm's, those fit
     that take images of any size, such as "resnet50".
 
     `positions` is "learned" (the paper's, for cipher-images of one permutation) or "none": the
     feature is then the same for every order of the blocks, as a network of any key needs it.
+    `embedding` makes a token of a block: "linear" (the paper's) or "convolution" (ours), which
+    also sees what every colour table leaves equal.
 
     Raises:
         ValueError: if a field is out of range.
@@ -35,6 +35,7 @@ class NetworkConfig:
     mlp_ratio: float = 4.0
     drop_path: float = 0.0
     positions: str = "learned"
+    embedding: str = "linear"
     feature_dim: int = 768
     height: int = 128
     width: int = 192
@@ -57,6 +58,7 @@ class NetworkConfig:
         check_number("mlp_ratio", self.mlp_ratio, 0.25, 16)
         check_number("drop_path", self.drop_path, 0, 0.9)
         check_choice("positions", self.positions, ("learned", "none"))
+        check_choice("embedding", self.embedding, ("linear", "convolution"))
         check_integer("feature_dim", self.feature_dim, 1, 8192)
         check_integer("classes", self.classes, 1, 2**20)
 
@@ -67,8 +69,9 @@ class HashNetworkConfig:
 
     `backbone` is "dlheir", the paper's shortened DenseNet201, or the name of a timm architecture:
     "densenet201" is what the paper calls the original CNN. Bit i of a code is 1 where activation
-    i reaches `threshold`, which the paper leaves open. `height` x `width` is the size of the
-    prepared plain images, landscape where the sides differ.
+    i reaches `threshold`, which the paper leaves open. `height` x `width` is the size to which the
+    plain images are prepared, landscape where the sides differ; `classes` comes from the data, not
+    from a settings file.
 
     Raises:
         ValueError: if a field is out of range.

@@ -1,5 +1,6 @@
 """The network of the E2E paper: a backbone over cipher-image blocks and a two-layer head."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import cast
 
@@ -11,6 +12,7 @@ from timm.layers.patch_embed import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
+from cipherlens.model.block_embedding import BlockEmbedding
 from cipherlens.model.network_config import NetworkConfig
 
 
@@ -74,6 +76,12 @@ def check_pixels(pixels: NDArray[np.uint8], height: int, width: int) -> None:
         )
 
 
+_EMBEDDINGS: dict[str, Callable[..., nn.Module]] = {
+    "linear": partial(PatchEmbed, strict_img_size=False),
+    "convolution": BlockEmbedding,
+}
+
+
 def _vision_transformer(config: NetworkConfig) -> VisionTransformer:
     """Return a timm ViT whose patches are the blocks of the cipher.
 
@@ -93,7 +101,7 @@ def _vision_transformer(config: NetworkConfig) -> VisionTransformer:
         pos_embed="learn" if config.positions == "learned" else "none",
         num_classes=0,
         weight_init="jax",
-        embed_layer=partial(PatchEmbed, strict_img_size=False),
+        embed_layer=_EMBEDDINGS[config.embedding],
     )
 
 

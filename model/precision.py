@@ -41,7 +41,14 @@ def resolve_precision(precision: str, device: torch.device) -> str:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
-    """Return the context in which matrix products run in a resolved precision."""
+    """Return the context in which matrix products run in a resolved precision.
+
+    With "fp32" the process gives up TensorFloat-32 for good: on a GPU, PyTorch would take it for
+    convolutions, and the backward pass, which the context does not hold, must not take it either.
+    """
+    if precision == "fp32":
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 

@@ -9,18 +9,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer
 
-from cipherlens.model.config import HashTrainConfig, TrainConfig
+from cipherlens.model.config import HashTrainConfig, LoopConfig, TrainConfig
 from cipherlens.model.data import PreparedImages
 from cipherlens.model.encryption import Encryptor
+from cipherlens.model.errors import DataError
 from cipherlens.model.evaluate import evaluate, evaluate_hashing
 from cipherlens.model.evaluation import Evaluation
 from cipherlens.model.hash_network import HashNetwork
 from cipherlens.model.losses import LossParts, RetrievalLoss, class_loss
 from cipherlens.model.network_config import HashNetworkConfig, NetworkConfig
 from cipherlens.model.networks import EndToEndNetwork, RetrievalNetwork
+from cipherlens.model.pretrained import origin, start_backbone
 from cipherlens.model.sampling import balanced_batches, shuffled_batches
 
-_NetworkConfig = TypeVar("_NetworkConfig", NetworkConfig, HashNetworkConfig)
+_Network = TypeVar("_Network", EndToEndNetwork, HashNetwork)
 
 
 class Recipe(Protocol):
@@ -35,7 +37,22 @@ class Recipe(Protocol):
         """The settings of the network, with what it takes from the data."""
 
     def build(self) -> RetrievalNetwork:
-        """Return the network with fresh random weights from torch's global generator."""
+        """Return the network as a training starts with it.
+
+        What is random comes from torch's global generator.
+
+        Raises:
+            PretrainedError: if the weights that it is to start from cannot be had or do not fit.
+            OSError: if a file cannot be read.
+        """
+
+    def start(self) -> dict[str, object]:
+        """Return "start": what the backbone's first weights are; empty for random ones.
+
+        Raises:
+            PretrainedError: if there are no such weights for the backbone.
+            OSError: if a file cannot be read.
+        """
 
     def optimizer(self, network: RetrievalNetwork) -> Optimizer:
         """Return what follows the gradient; the loop sets its learning rate at every step."""
@@ -67,11 +84,20 @@ class EndToEndRecipe:
         """Fit the settings to the data's sizes and classes."""
         self._config = config
         self._loss = RetrievalLoss(config.margin, config.alpha)
-        self.network = _fitted(config.network, data)
+        self.network = replace(
+            config.network,
+            height=data.height,
+            width=data.width,
+            classes=len(data.class_names),
+        )
 
     def build(self) -> EndToEndNetwork:
-        """Return a fresh end-to-end network."""
-        return EndToEndNetwork(self.network)
+        """Return an end-to-end network, its backbone as the settings want it to start."""
+        return _started(EndToEndNetwork(self.network), self._config)
+
+    def start(self) -> dict[str, object]:
+        """Return "start": what the backbone's first weights are; empty for random ones."""
+        return _start(self.network, self._config)
 
     def optimizer(self, network: RetrievalNetwork) -> Optimizer:
         """Return Adam; the paper's momentum is its beta1."""
@@ -111,13 +137,27 @@ class HashRecipe:
     architecture = "hash"
 
     def __init__(self, config: HashTrainConfig, data: PreparedImages) -> None:
-        """Fit the settings to the data's sizes and classes."""
+        """Fit the settings to the data's classes.
+
+        Raises:
+            DataError: if the data is prepared to another size than the network's.
+        """
+        network = config.network
+        if (data.height, data.width) != (network.height, network.width):
+            raise DataError(
+                f"the data is prepared to {data.height}x{data.width}, "
+                f"the hash network reads {network.height}x{network.width}"
+            )
         self._config = config
-        self.network = _fitted(config.network, data)
+        self.network = replace(network, classes=len(data.class_names))
 
     def build(self) -> HashNetwork:
-        """Return a fresh hash network."""
-        return HashNetwork(self.network)
+        """Return a hash network, its backbone as the settings want it to start."""
+        return _started(HashNetwork(self.network), self._config)
+
+    def start(self) -> dict[str, object]:
+        """Return "start": what the backbone's first weights are; empty for random ones."""
+        return _start(self.network, self._config)
 
     def optimizer(self, network: RetrievalNetwork) -> Optimizer:
         """Return SGD with momentum."""
@@ -150,11 +190,22 @@ class HashRecipe:
 
 
 def recipe_of(config: TrainConfig | HashTrainConfig, data: PreparedImages) -> Recipe:
-    """Return the recipe of the kind of network that the settings describe."""
+    """Return the recipe of the kind of network that the settings describe.
+
+    Raises:
+        DataError: if a hash network is to read images of another size than the data's.
+    """
     if isinstance(config, HashTrainConfig):
         return HashRecipe(config, data)
     return EndToEndRecipe(config, data)
 
 
-def _fitted(config: _NetworkConfig, data: PreparedImages) -> _NetworkConfig:
-    return replace(config, height=data.height, width=data.width, classes=len(data.class_names))
+def _started(network: _Network, config: LoopConfig) -> _Network:
+    """Return the network with its backbone's weights as the settings want them to start."""
+    if config.pretrained:
+        start_backbone(network.backbone, network.config, config.pretrained)
+    return network
+
+
+def _start(network: NetworkConfig | HashNetworkConfig, config: LoopConfig) -> dict[str, object]:
+    return {"start": origin(network, config.pretrained)} if config.pretrained else {}

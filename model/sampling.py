@@ -29,7 +29,7 @@ def shuffled_batches(
 ) -> Iterator[NDArray[np.intp]]:
     """Yield one epoch of batches: each of `count` indices once, at most `size` in a batch.
 
-    The batches differ by at most one in length, so that none is too small for a batch norm.
+    The batches differ by at most one in length, so that none is a small rest.
     """
     yield from np.array_split(generator.permutation(count), -(-count // size))
 

@@ -2,35 +2,30 @@
 
 import hashlib
 import json
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from cipherlens.model.acceleration import accelerate
-from cipherlens.model.augmentation import augment
+from cipherlens.model.batch_norm import synchronise
 from cipherlens.model.checkpoint import CheckpointConfiguration, save
 from cipherlens.model.config import HashTrainConfig, LoopConfig, TrainConfig
-from cipherlens.model.data import PreparedImages, by_shape, split_images
+from cipherlens.model.data import PreparedImages, split_images
+from cipherlens.model.distributed import ALONE, Processes, joined
 from cipherlens.model.encryption import Encryptor
-from cipherlens.model.errors import DataError
+from cipherlens.model.errors import DataError, TrainingDiverged
 from cipherlens.model.files import replace_file
-from cipherlens.model.losses import LossParts
-from cipherlens.model.networks import RetrievalNetwork, to_input
-from cipherlens.model.precision import autocast, resolve_device, resolve_precision
+from cipherlens.model.networks import RetrievalNetwork
+from cipherlens.model.precision import resolve_precision
 from cipherlens.model.profile import CipherProfile
 from cipherlens.model.recipes import recipe_of
 from cipherlens.model.schedule import learning_rate
-from cipherlens.model.training_state import EpochReport, TrainingState
-
-# Each epoch seeds one generator per purpose: a resumed training draws what an unbroken one would,
-# and the plain twin sees the batches and changes that its encrypted sibling sees.
-BATCHES, ENCRYPTION, DROPOUT = range(3)
+from cipherlens.model.steps import Steps
+from cipherlens.model.training_state import EpochReport, PartialEpoch, TrainingState, epochs_in
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,13 +47,18 @@ def train(
     *,
     progress: Callable[[EpochReport], None] = lambda _report: None,
     device: str = "cpu",
+    processes: Processes = ALONE,
+    save_minutes: float = 10.0,
 ) -> TrainResult:
     """Train on the training part of plain `data` and write the best checkpoint to `out`.
 
     The best epoch is the one with the highest validation mAP, or the last where the split has no
     validation part. Beside `out` stand its log, a JSON object per epoch, and until the end the
-    training state: after an interruption the same call goes on at the last epoch's border. The
-    same seed gives the same losses on the same machine with the same number of threads.
+    training state: after an interruption the same call goes on where the state was saved last.
+    The same seed gives the same losses on the same machine with the same number of threads.
+
+    Several processes make the same call, each with the same data; the first one writes. To float
+    tolerance their losses are those of one, but for the blocks that `drop_path` drops.
 
     Args:
         config: the settings, which choose the kind of network; its height, width and classes are
@@ -67,24 +67,31 @@ def train(
         encryptor: makes of plain images what the network sees; `plain` for a hash network.
         profile: what the encryptor's images say of themselves; None for plain images.
         out: the checkpoint file.
-        progress: called with each epoch's report, once the epoch is saved.
+        progress: called in the first process with each epoch's report, once the epoch is saved.
         device: "cpu", "cuda:N" or "auto".
+        processes: this process's place among those that train, as `launched` returns it.
+        save_minutes: the state is saved at the end of each epoch, and within one when so much
+            time has gone by.
 
     Raises:
-        DataError: if a class has too few images.
+        DataError: if a class has too few images, or a process has other data than the first.
         ResumeError: if the state beside `out` belongs to another training.
+        TrainingDiverged: if the loss is no longer a number.
+        ProcessLost: if another process has ended.
         ValueError: if the network does not fit the profile, or the device is not here.
     """
     run = _Run(
-        config=config, data=data, encryptor=encryptor, profile=profile, out=out, device=device
+        config, data, encryptor, profile, out, processes.device(device), processes, save_minutes
     )
-    state = run.start()
-    while not run.finished(state):
-        report = run.epoch(state)
-        state.history.append(report)
-        run.save(state)
-        progress(report)
-    run.state_path.unlink(missing_ok=True)
+    with joined(processes, run.device):
+        state = run.start()
+        while not run.finished(state):
+            report = run.epoch(state)
+            if processes.first:
+                run.save(state)
+                progress(report)
+        if processes.first:
+            run.state_path.unlink(missing_ok=True)
     best = _best(state.history)
     return TrainResult(
         checkpoint=out,
@@ -99,44 +106,64 @@ class _Run:
 
     def __init__(
         self,
-        *,
         config: TrainConfig | HashTrainConfig,
         data: PreparedImages,
         encryptor: Encryptor,
         profile: CipherProfile | None,
         out: Path,
-        device: str,
+        device: torch.device,
+        processes: Processes,
+        save_minutes: float,
     ) -> None:
         parts = split_images(data, config.split)
         self.config = config
-        self.training = data.take(parts.train)
         self.validation = data.take(parts.validation)
-        self.encryptor = encryptor
         self.out = out
         self.state_path = out.with_name(out.name + ".state")
         self.log_path = out.with_name(out.name + ".log.jsonl")
-        self.device = resolve_device(device)
-        self.precision = resolve_precision(config.precision, self.device)
+        self.device = device
+        self.processes = processes
+        self.save_seconds = 60 * save_minutes
         self.recipe = recipe_of(config, data)
+        self.steps = Steps(
+            config=config,
+            recipe=self.recipe,
+            images=data.take(parts.train),
+            encryptor=encryptor,
+            device=device,
+            precision=resolve_precision(config.precision, device),
+            processes=processes,
+        )
         self.configuration = CheckpointConfiguration(
             architecture=self.recipe.architecture,
             network=self.recipe.network,
             profile=profile,
-            training=_facts(config, data),
-            numeric_mode=self.precision,
+            training={**_facts(config, data), **self.recipe.start()},
+            numeric_mode=self.steps.precision,
         )
 
     def start(self) -> TrainingState:
-        """Return the saved state, or a fresh one where none (or no checkpoint to it) is there."""
+        """Return the saved state, or a fresh one where none (or no checkpoint to it) is there.
+
+        Raises:
+            DataError: if this process would train another network than the first.
+            ResumeError: if the saved state belongs to another training.
+        """
         with torch.random.fork_rng(devices=self._cuda_devices()):
             torch.manual_seed(self.config.seed)
             network = self.recipe.build().to(self.device)
         accelerate(network, self.device)
-        optimizer = self.recipe.optimizer(network)
+        if self.processes.count > 1:
+            synchronise(network)
         identity = hashlib.sha256(self.configuration.to_json().encode()).hexdigest()
+        if self.processes.of_first(identity.encode()) != identity.encode():
+            raise DataError(
+                f"process {self.processes.rank} has other settings, data or key than process 0"
+            )
+        optimizer = self.recipe.optimizer(network)
         state = TrainingState(identity=identity, network=network, optimizer=optimizer)
-        if self.state_path.exists() and self.out.exists():
-            state.restore(self.state_path)
+        if saved := self.processes.of_first(self._saved()):
+            state.restore(saved, self.state_path)
         return state
 
     def finished(self, state: TrainingState) -> bool:
@@ -146,28 +173,35 @@ class _Run:
         return len(state.history) >= self.config.epochs or late
 
     def epoch(self, state: TrainingState) -> EpochReport:
-        """Return the report of one more epoch, after which the state's weights have moved on."""
-        started = time.monotonic()
+        """Return the report of one more epoch, or its rest, after which it is in the history."""
         number = len(state.history) + 1
         with torch.random.fork_rng(devices=self._cuda_devices()):
-            torch.manual_seed(int(self._generator(number, DROPOUT).integers(2**63)))
-            losses, rate = self._steps(state, number)
-        triplets = [parts.triplet for parts in losses if parts.triplet is not None]
-        return EpochReport(
+            images, rate = self._train(state, number)
+        started = time.monotonic()
+        total, triplet, entropy = (state.partial.losses / state.partial.steps).tolist()
+        if not math.isfinite(total):
+            raise TrainingDiverged(f"the loss is {total} in epoch {number}: lower learning_rate")
+        report = EpochReport(
             epoch=number,
-            loss=_mean([parts.total for parts in losses]),
-            triplet=_mean(triplets) if triplets else None,
-            cross_entropy=_mean([parts.cross_entropy for parts in losses]),
+            loss=total,
+            triplet=None if math.isnan(triplet) else triplet,
+            cross_entropy=entropy,
             learning_rate=rate,
             validation_map=self._validate(state.network),
-            seconds=time.monotonic() - started,
+            seconds=state.partial.seconds + time.monotonic() - started,
+            images_per_second=images / max(state.partial.seconds, 1e-9),
         )
+        # One process's score and clock decide for all which epoch is the best and the last.
+        shared = self.processes.of_first(json.dumps(asdict(report)).encode())
+        state.history.append(EpochReport(**json.loads(shared)))
+        state.partial = PartialEpoch()
+        return state.history[-1]
 
     def save(self, state: TrainingState) -> None:
         """Write the checkpoint if the last epoch is the best, then the log, then the state.
 
-        The state is the commit point: if it is not reached, the epoch is run again and writes
-        the same checkpoint again.
+        The state is the commit point: if it is not reached, the epoch's end is run again and
+        writes the same checkpoint again.
         """
         best = _best(state.history)
         if best is state.history[-1]:
@@ -178,79 +212,52 @@ class _Run:
         replace_file(self.log_path, "".join(lines).encode())
         state.save(self.state_path)
 
-    def _steps(self, state: TrainingState, number: int) -> tuple[list[LossParts], float]:
-        """Return the losses of each batch of an epoch, and the last learning rate."""
+    def _saved(self) -> bytes:
+        """Return the state to go on from; empty if there is none, or its checkpoint is gone."""
+        if not (self.processes.first and self.state_path.exists()):
+            return b""
+        data = self.state_path.read_bytes()
+        return data if self.out.exists() or epochs_in(data, self.state_path) == 0 else b""
+
+    def _train(self, state: TrainingState, number: int) -> tuple[int, float]:
+        """Run what is left of an epoch; return its number of images and the last learning rate."""
         state.network.train()
-        draw = self._generator(number, BATCHES)
-        secret = self._generator(number, ENCRYPTION)
-        batches = list(self.recipe.batches(self.training.labels, draw))
-        losses = []
+        batches = self.steps.batches(number)
         rate = 0.0
-        for index, batch in enumerate(batches):
+        saved = time.monotonic()
+        for index in range(state.partial.steps, len(batches)):
+            started = time.monotonic()
             # Taken at the middle of a step, the rate is 0 neither at the first nor at the last.
             rate = learning_rate(self.config, number - 1 + (index + 0.5) / len(batches))
             for group in state.optimizer.param_groups:
                 group["lr"] = rate
-            losses.append(self._step(state, self.training.take(batch), draw, secret))
-        return losses, rate
-
-    def _step(
-        self,
-        state: TrainingState,
-        batch: PreparedImages,
-        draw: np.random.Generator,
-        secret: np.random.Generator,
-    ) -> LossParts:
-        """Return the loss of one batch, after the optimizer has followed its gradient."""
-        outputs, order = self._forward(state.network, batch, draw, secret)
-        labels = torch.from_numpy(batch.labels[order]).to(self.device)
-        with autocast(self.device, self.precision):
-            logits = state.network.classify(outputs)
-        parts = self.recipe.loss(outputs, logits, labels)
-        state.optimizer.zero_grad(set_to_none=True)
-        parts.total.backward()  # type: ignore[no-untyped-call]
-        state.optimizer.step()
-        return parts.detached()
-
-    def _forward(
-        self,
-        network: RetrievalNetwork,
-        batch: PreparedImages,
-        draw: np.random.Generator,
-        secret: np.random.Generator,
-    ) -> tuple[Tensor, NDArray[np.intp]]:
-        """Return the batch's outputs and the order of its images in them.
-
-        Each orientation is a forward pass of its own; the loss then sees one batch.
-        """
-        outputs, order = [], []
-        for positions, pixels in by_shape(batch.images):
-            changed = augment(pixels, self.config.augmentation, draw)
-            encrypted = self.encryptor(changed, secret)
-            with autocast(self.device, self.precision):
-                outputs.append(network(to_input(encrypted, self.device)))
-            order.append(positions)
-        return torch.cat(outputs), np.concatenate(order)
+            values = self.steps.step(
+                state.network, state.optimizer, batches[index], (number, index)
+            )
+            state.partial.add(values, time.monotonic() - started)
+            due = time.monotonic() - saved >= self.save_seconds
+            if due and self.processes.first and index + 1 < len(batches):
+                state.save(self.state_path)
+                saved = time.monotonic()
+        return sum(len(batch) for batch in batches), rate
 
     def _validate(self, network: RetrievalNetwork) -> float | None:
-        """Return the validation part's mAP; None if there is nothing in it to retrieve."""
+        """Return the validation part's mAP; None if there is nothing in it to retrieve.
+
+        The first process does it for all.
+        """
+        if not self.processes.first:
+            return None
         try:
             evaluation = self.recipe.evaluate(
-                network, self.validation, self.encryptor, self.precision
+                network, self.validation, self.steps.encryptor, self.steps.precision
             )
         except DataError:
             return None
         return evaluation.mean_average_precision
 
-    def _generator(self, epoch: int, purpose: int) -> np.random.Generator:
-        return np.random.default_rng([self.config.seed, epoch, purpose])
-
     def _cuda_devices(self) -> list[torch.device]:
         return [self.device] if self.device.type == "cuda" else []
-
-
-def _mean(values: Sequence[Tensor]) -> float:
-    return float(np.mean([value.item() for value in values]))
 
 
 def _facts(config: LoopConfig, data: PreparedImages) -> dict[str, object]:

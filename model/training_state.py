@@ -1,4 +1,4 @@
-"""A training at the border of an epoch, in a file from which it goes on exactly."""
+"""A training between two of its steps, in a file from which it goes on exactly."""
 
 import json
 from collections import defaultdict
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as deserialise
 from safetensors.torch import save as serialise
 from torch import Tensor
 
@@ -23,7 +24,8 @@ METADATA_KEY = "cipherlens-training"
 class EpochReport:
     """One epoch's mean losses, last learning rate, validation mAP (or None) and duration.
 
-    `triplet` is None where the loss has no triplets.
+    `triplet` is None where the loss has no triplets. `images_per_second` is the rate of the steps,
+    `seconds` include the validation; both count a time that was interrupted once.
     """
 
     epoch: int
@@ -33,47 +35,79 @@ class EpochReport:
     learning_rate: float
     validation_map: float | None
     seconds: float
+    images_per_second: float = 0.0
+
+
+@dataclass(kw_only=True, slots=True)
+class PartialEpoch:
+    """What is done of an epoch: its steps, their time and the sums of their `LossParts.values`."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    losses: Tensor = field(default_factory=lambda: torch.zeros(3, dtype=torch.float64))
+
+    def add(self, values: Tensor, seconds: float) -> None:
+        """Count one more step, with the `LossParts.values` of its batch."""
+        self.steps += 1
+        self.seconds += seconds
+        self.losses = self.losses.to(values.device) + values
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON-able values."""
+        return {"steps": self.steps, "seconds": self.seconds, "losses": self.losses.tolist()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "PartialEpoch":
+        """Return what `to_dict` described; nothing is the beginning of an epoch."""
+        if not values:
+            return cls()
+        return cls(**{**values, "losses": torch.tensor(values["losses"], dtype=torch.float64)})
 
 
 @dataclass(kw_only=True, slots=True)
 class TrainingState:
-    """A network, its optimizer and the reports of the epochs so far.
+    """A network, its optimizer, the reports of the epochs so far and what is done of the next.
 
     `identity` tells trainings apart: settings, data and key in one digest. There is no generator
-    state to keep, because each epoch seeds its own generators.
+    state to keep, because each epoch and each step seed their own generators.
     """
 
     identity: str
     network: RetrievalNetwork
     optimizer: torch.optim.Optimizer
     history: list[EpochReport] = field(default_factory=list)
+    partial: PartialEpoch = field(default_factory=PartialEpoch)
 
     def save(self, path: Path) -> None:
         """Write the state so that a crash leaves the old file or the new, never a mix."""
-        document = {"identity": self.identity, "history": [asdict(each) for each in self.history]}
+        document = {
+            "identity": self.identity,
+            "history": [asdict(each) for each in self.history],
+            "partial": self.partial.to_dict(),
+        }
         tensors = {**_network_tensors(self.network), **self._optimizer_tensors()}
         contiguous = {name: each.detach().cpu().contiguous() for name, each in tensors.items()}
         replace_file(path, serialise(contiguous, metadata={METADATA_KEY: json.dumps(document)}))
 
-    def restore(self, path: Path) -> None:
-        """Take over a saved state.
+    def restore(self, data: bytes, path: Path) -> None:
+        """Take over the state in the bytes of a saved file; errors name its path.
 
         Raises:
             ResumeError: if it is damaged or belongs to another training.
-            OSError: if the file cannot be read.
         """
+        document = _document(data, path)
         try:
-            metadata, tensors = _read(path)
-            document = json.loads(metadata[METADATA_KEY])
             history = [EpochReport(**each) for each in document["history"]]
+            partial = PartialEpoch.from_dict(document["partial"])
+            tensors = deserialise(data)
         except (SafetensorError, ValueError, TypeError, KeyError) as error:
-            raise ResumeError(f"{path} is no training state: delete it to start over") from error
-        if document["identity"] != self.identity:
+            raise _damaged(path) from error
+        if document.get("identity") != self.identity:
             raise ResumeError(
                 f"{path} belongs to a training with other settings, data or key: "
                 "delete it to start over, or choose another output file"
             )
-        self.history = history
+        self.history, self.partial = history, partial
         self._restore_tensors(tensors)
 
     def _optimizer_tensors(self) -> dict[str, Tensor]:
@@ -104,6 +138,24 @@ def _network_tensors(network: RetrievalNetwork) -> dict[str, Tensor]:
     return {f"network.{name}": each for name, each in network.state_dict().items()}
 
 
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    with safe_open(path, framework="pt") as file:
-        return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+def epochs_in(data: bytes, path: Path) -> int:
+    """Return how many whole epochs there are in the bytes of a saved state.
+
+    Raises:
+        ResumeError: if it is damaged.
+    """
+    return len(_document(data, path).get("history", ()))
+
+
+def _document(data: bytes, path: Path) -> dict[str, Any]:
+    """Return what a state says of itself, from its header: u64 little-endian length, then JSON."""
+    length = int.from_bytes(data[:8], "little")
+    try:
+        text = json.loads(data[8 : 8 + length])["__metadata__"][METADATA_KEY]
+        return {"partial": {}, **json.loads(text)}
+    except (ValueError, TypeError, KeyError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> ResumeError:
+    return ResumeError(f"{path} is no training state: delete it to start over")

@@ -2,9 +2,9 @@
 
 import logging
 import signal
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import grpc
@@ -17,6 +17,7 @@ from cipherlens.server.interceptor import Admission, CallInterceptor
 from cipherlens.server.status import CODES, Codes
 
 if TYPE_CHECKING:
+    from cipherlens.server.encryption.service import EncryptionService
     from cipherlens.server.engine import Engine
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class CipherLensServer:
         self._health = health.HealthServicer()
         self._services: list[str] = []
         self._engine: Engine | None = None
+        self._owner: EncryptionService | None = None
         self._stopping = threading.Lock()  # held by the one that stops
         threads = config.limits.max_concurrent_calls + _SPARE_THREADS
         self._pool = ThreadPoolExecutor(threads, "call")
@@ -109,7 +111,8 @@ class CipherLensServer:
             # ... and key code enters the process only here: a cloud server never imports it.
             from cipherlens.server.encryption import serve as encryption
 
-            self._services.append(encryption.add_service(server, config))
+            self._owner = encryption.open_service(config)
+            self._services.append(encryption.add_service(server, self._owner))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         names = [*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, server)
@@ -118,6 +121,8 @@ class CipherLensServer:
         # A call that was cancelled may still be at work: its thread is waited for, so that
         # nothing touches the database after it is closed.
         self._pool.shutdown(wait=True)
+        if self._owner is not None:
+            self._owner.close()
         if self._engine is not None:
             self._engine.close()
 
@@ -148,22 +153,30 @@ def _owner_codes() -> Codes:
 
 def run(config: ServerConfig) -> int:
     """Serve until SIGTERM or SIGINT, then stop in good order; return the exit code."""
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+    stopping = _stop_signals()
     server = CipherLensServer(config)
     port = server.start()
     where = _address(config.listen, port)
     # The line that people and scripts wait for: from here on the server answers.
     print(f"cipherlens: listening on {where} ({server.description})", flush=True)  # noqa: T201
-    stop.wait()
+    stopping.recv(1)
     _log.info("stopping: calls under way have %g s", config.grace_s)
     server.stop()
     return 0
+
+
+def _stop_signals() -> socket.socket:
+    """Return a socket that has a byte to read once SIGTERM or SIGINT has come.
+
+    Whenever that is and on whatever thread. A handler that sets an event can come between the main
+    thread's last look at it and its wait, which then never ends.
+    """
+    stopping, stopped = socket.socketpair()
+    stopped.setblocking(False)
+    signal.set_wakeup_fd(stopped.detach())  # open for as long as the process lives
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    return stopping
 
 
 def _address(listen: str, port: int) -> str:

@@ -30,13 +30,17 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """The largest values accepted; GetServerInfo tells them. All are at least 1."""
+    """The largest values accepted; GetServerInfo tells them. All are at least 1.
+
+    max_k: the full ranking of a collection on which a network is judged; with the longest ids it
+        takes 3 MB of an answer.
+    """
 
     max_message_bytes: int = 32 * MIB
     max_sealed_bytes: int = 16 * MIB
     max_batch_items: int = 1024
     max_queries: int = 1024
-    max_k: int = 1000
+    max_k: int = 5000
     max_image_pixels: int = 4 * MIB
     max_name_bytes: int = 64
     max_item_id_bytes: int = 512
@@ -69,6 +73,8 @@ class ServerConfig:
     listen: "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; port 0 takes a free one.
     device: where indexes and models live, "auto", "cpu" or "cuda:N".
     keyring, passphrase: the owner's; refused for the role "cloud".
+    hash_model: the owner's hash network, sealed or plain, for trapdoors that are codes; refused
+        for the role "cloud".
     max_batch, max_wait_s: images that go through a model at once, and how long the first of them
         waits for others.
     max_waiting_images: images that may wait for a model; beyond it RESOURCE_EXHAUSTED.
@@ -81,6 +87,7 @@ class ServerConfig:
     device: str = "auto"
     keyring: Path | None = None
     passphrase: str | None = field(default=None, repr=False)
+    hash_model: Path | None = None
     limits: Limits = field(default_factory=Limits)
     max_batch: int = 32
     max_wait_s: float = 0.004
@@ -91,6 +98,10 @@ class ServerConfig:
         object.__setattr__(self, "role", Role(self.role))
         if self.role is Role.CLOUD and self.keyring is not None:
             raise ValueError("keyring: the cloud never holds keys; use the role owner or all")
+        if self.role is Role.CLOUD and self.hash_model is not None:
+            raise ValueError(
+                "hash_model: the cloud never holds a hash network; use the role owner or all"
+            )
         if self.role.has_owner and self.keyring is None:
             raise ValueError(f"keyring: the role {self.role} needs one")
         if not re.fullmatch(r"unix:.+|\[[0-9a-fA-F:.]+\]:\d{1,5}|[^:\[\]]+:\d{1,5}", self.listen):

@@ -28,3 +28,11 @@ def test_every_package_is_listed_and_mapped() -> None:
 
 def test_every_package_at_the_top_is_typed() -> None:
     assert all((ROOT / folder / "py.typed").exists() for folder in FOLDERS)
+
+
+def test_data_files_travel_with_their_package() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    kept = {".csv", ".json", ".safetensors", ".toml"}
+    for folder, name in FOLDERS.items():
+        found = {path.name for path in (ROOT / folder).iterdir() if path.suffix in kept}
+        assert found == set(settings["package-data"].get(name, [])), name

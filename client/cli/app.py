@@ -27,6 +27,16 @@ A first round, from keys to hits:
   cipherlens search photos query.jpg -k 20 --keyring my.keys --html hits.html
 
 \b
+The same with binary codes, which the owner's hash network makes of plain pictures:
+
+\b
+  cipherlens train hash.toml --data photos/ --out hash.safetensors
+  cipherlens model seal hash.safetensors --keyring my.keys --out hash.sealed
+  cipherlens collection create codes --kind code --bits 48
+  cipherlens index codes photos/ --keyring my.keys --model hash.sealed
+  cipherlens search codes query.jpg --keyring my.keys --model hash.sealed
+
+\b
 Exit codes:
   0    done
   1    refused or failed; the message says why
@@ -48,7 +58,7 @@ _HOMES = {
     "encrypt": "files",
     "decrypt": "files",
     "train": "training",
-    "evaluate": "training",
+    "evaluate": "evaluate",
     "serve": "serve",
     "collection": "collection",
     "model": "model",

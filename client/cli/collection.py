@@ -1,6 +1,7 @@
 """`cipherlens collection`: make, list, show and drop collections."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli.console import print_facts, print_json, print_table
 from cipherlens.client.cli.documents import collection_document
 from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.client.cli.hash_network import HashNetworkPath, describe_network
 from cipherlens.client.cli.options import (
     Json,
     KeyName,
@@ -18,7 +20,8 @@ from cipherlens.client.cli.options import (
     Server,
     Yes,
 )
-from cipherlens.client.cli.passphrase import open_key
+from cipherlens.client.cli.passphrase import open_key, open_keyring
+from cipherlens.crypto import Keyring
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The collection's name.")]
 
@@ -44,6 +47,7 @@ def create(
     bits: Annotated[
         int | None, typer.Option(metavar="B", min=1, help="Bits in a code, for --kind code.")
     ] = None,
+    model: HashNetworkPath = None,
     passphrase_file: PassphraseFile = None,
     server: Server = DEFAULT_TARGET,
     as_json: Json = False,
@@ -51,24 +55,24 @@ def create(
     """Make an empty collection.
 
     One of cipher-images is bound to a key for ever: it takes the key's public profile from the
-    keyring, and the key itself stays here.
+    keyring, and the key itself stays here. One of codes may be bound to a hash network in the
+    same way: --model takes the bits from it and tells the server its digest, so that 'index' and
+    'search' refuse another network.
 
     \b
     Examples:
       cipherlens collection create photos --kind cipher --keyring my.keys
       cipherlens collection create faces --kind vector --dimension 768
       cipherlens collection create hashes --kind code --bits 48
+      cipherlens collection create hashes --kind code --model hash.sealed --keyring my.keys
     """
-    for value, option, owner in (
-        (keyring, "--keyring", Kind.CIPHER),
-        (dimension, "--dimension", Kind.VECTOR),
-        (bits, "--bits", Kind.CODE),
-    ):
-        if (value is not None) != (kind is owner):
-            problem = "needs" if kind is owner else "does not take"
-            raise CommandError(f"--kind {kind} {problem} {option}", exit_code=USAGE)
+    _check_options(kind, keyring, dimension, bits, model)
     with Client(server) as client:
-        if keyring is not None:
+        if model is not None:
+            keys = Keyring() if keyring is None else open_keyring(keyring, passphrase_file)
+            length, digest = describe_network(model, keys)
+            made = client.create_code_collection(name, length, encoder_digest=digest)
+        elif keyring is not None:
             client.key = open_key(keyring, key, passphrase_file)
             made = client.create_cipher_collection(name)
         elif dimension is not None:
@@ -142,6 +146,27 @@ def confirm(question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise CommandError("this cannot be undone", hint="say --yes", exit_code=USAGE)
     typer.confirm(question, abort=True, err=True)
+
+
+def _check_options(
+    kind: Kind,
+    keyring: Path | None,
+    dimension: int | None,
+    bits: int | None,
+    model: Path | None,
+) -> None:
+    """Raise CommandError unless the options are those of the kind."""
+    opens_model = kind is Kind.CODE and model is not None
+    for value, option, owner in (
+        (None if opens_model else keyring, "--keyring", Kind.CIPHER),
+        (dimension, "--dimension", Kind.VECTOR),
+        (model if bits is None else bits, "--bits or --model", Kind.CODE),
+    ):
+        if (value is not None) != (kind is owner):
+            problem = "needs" if kind is owner else "does not take"
+            raise CommandError(f"--kind {kind} {problem} {option}", exit_code=USAGE)
+    if opens_model and bits is not None:
+        raise CommandError("--model brings the bits: leave --bits out", exit_code=USAGE)
 
 
 def _print(collection: Collection, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`cipherlens index`: encrypt a folder of pictures into a collection."""
+"""`cipherlens index`: put a folder of pictures into a collection, encrypted or as codes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,8 +20,16 @@ from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli.console import print_json, progress_bar, remark
 from cipherlens.client.cli.documents import report_document
 from cipherlens.client.cli.failure import INTERRUPTED, NO_SERVER, CommandError
-from cipherlens.client.cli.options import Json, KeyName, KeyringPath, PassphraseFile, Server
-from cipherlens.client.cli.passphrase import open_key
+from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
+from cipherlens.client.cli.options import (
+    Device,
+    Json,
+    KeyName,
+    KeyringPath,
+    PassphraseFile,
+    Server,
+)
+from cipherlens.client.cli.passphrase import open_keyring
 from cipherlens.client.errors import DeadlineExceeded
 from cipherlens.client.tally import FolderEvent
 
@@ -34,23 +42,27 @@ def add_to(root: typer.Typer) -> None:
 
 
 def index(
-    collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="A cipher collection.")],
+    collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="Where they go.")],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The pictures.")],
     keyring: KeyringPath,
     key: KeyName = None,
+    model: HashNetworkPath = None,
     seal: Annotated[
         bool, typer.Option("--seal/--no-seal", help="Store the original files too, sealed.")
     ] = True,
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete items that have no file in the folder.")
     ] = False,
+    device: Device = "auto",
     passphrase_file: PassphraseFile = None,
     server: Server = DEFAULT_TARGET,
     as_json: Json = False,
 ) -> None:
     """Encrypt and index a folder of pictures.
 
-    The pictures are encrypted here, and stored and indexed on the server as ciphertext.
+    For a collection of cipher-images the pictures are encrypted here, and stored and indexed on
+    the server as ciphertext. For a collection of codes the owner's hash network, --model, makes
+    the codes here; the server stores them beside the sealed originals.
 
     An item's id is its file's path within the folder. Only what is new or changed is sent, so an
     interrupted run goes on where it stopped. Files that cannot be read, are too large or no
@@ -61,12 +73,20 @@ def index(
       cipherlens index photos ~/photos --keyring my.keys
       cipherlens index photos ~/photos --keyring my.keys --prune
       cipherlens index photos ~/photos --keyring my.keys --no-seal --json
+      cipherlens index codes ~/photos --keyring my.keys --model hash.sealed
     """
-    entry = open_key(keyring, key, passphrase_file)
-    with Client(server, key=entry) as client, progress_bar() as bar:
+    keys = open_keyring(keyring, passphrase_file)
+    with Client(server, key=keys.get(key)) as client, progress_bar() as bar:
+        where = client.get_collection(collection)
         shown = _Shown(bar, quiet=as_json)
         indexer = FolderIndexer(
-            client, collection, folder, seal=seal, prune=prune, on_event=shown.show
+            client,
+            where,
+            folder,
+            encoder=encoder_for(where, model, keys, device),
+            seal=seal,
+            prune=prune,
+            on_event=shown.show,
         )
         try:
             report = indexer.run()

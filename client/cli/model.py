@@ -1,4 +1,4 @@
-"""`cipherlens model`: push models to the server and list them."""
+"""`cipherlens model`: push models to the server and list them; seal hash networks."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +9,17 @@ from cipherlens.client import Client, Model
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli.console import print_json, print_table, progress_bar
 from cipherlens.client.cli.documents import model_document
-from cipherlens.client.cli.failure import CommandError
-from cipherlens.client.cli.options import Json, Server
+from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.client.cli.hash_network import describe_network
+from cipherlens.client.cli.options import Json, KeyName, KeyringPath, PassphraseFile, Server
+from cipherlens.client.cli.passphrase import open_key
+from cipherlens.client.writing import replace_file
+from cipherlens.crypto import Keyring, is_sealed_network, seal_network
 
 app = typer.Typer(
-    help="Push models to the server and list them.", no_args_is_help=True, rich_markup_mode=None
+    help="Push models to the server and list them; seal hash networks.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
@@ -35,7 +41,7 @@ def push(
     """Upload a model and set it to work in a cipher collection.
 
     Where items are already, they are embedded again aside while the old model serves; 'collection
-    show' tells how far that is.
+    show' tells how far that is. A hash network is never pushed: see 'model seal'.
 
     \b
     Example:
@@ -55,6 +61,40 @@ def push(
         return
     purpose = f" for collection {collection!r}" if collection else ""
     typer.echo(f"model {model.name!r} ({model.digest.hex()[:16]}) is on the server{purpose}")
+
+
+@app.command()
+def seal(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="A hash network that 'cipherlens train' wrote.", dir_okay=False)
+    ],
+    keyring: KeyringPath,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")],
+    key: KeyName = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> None:
+    """Seal a hash network, so that it can travel to the users who hold the key.
+
+    Whoever can run it can match any picture to the codes that a server stores. Every --model
+    takes the sealed file and opens it in memory with the keyring; delete the plain checkpoint
+    where it is not needed.
+
+    \b
+    Example:
+      cipherlens model seal hash.safetensors --keyring my.keys --out hash.sealed
+    """
+    data = checkpoint.read_bytes()
+    if is_sealed_network(data):
+        raise CommandError(f"{checkpoint} is sealed already", exit_code=USAGE)
+    bits, _ = describe_network(checkpoint, Keyring())
+    entry = open_key(keyring, key, passphrase_file)
+    replace_file(out, seal_network(data, entry))
+    if as_json:
+        document = {"sealed": str(out), "bits": bits, "key_fingerprint": entry.fingerprint.hex()}
+        print_json(document)
+        return
+    typer.echo(f"{out} holds the network of {bits} bits, sealed under key {entry.name!r}")
 
 
 @app.command("list")
@@ -87,11 +127,18 @@ def _row(model: Model) -> tuple[object, ...]:
 
 
 def _check(checkpoint: Path) -> None:
-    """Raise CommandError unless the file is a checkpoint; it is told before anything is sent."""
+    """Raise CommandError unless the server takes the file; it is told before anything is sent."""
     from cipherlens.model.checkpoint import read_configuration
     from cipherlens.model.errors import CheckpointError
 
     try:
-        read_configuration(checkpoint)
+        configuration = read_configuration(checkpoint)
     except CheckpointError as error:
         raise CommandError(f"{checkpoint}: {error}") from error
+    if configuration.architecture == "hash":
+        raise CommandError(
+            f"{checkpoint} is a hash network, which no server is given: whoever can run it can "
+            "match any picture to stored codes",
+            hint="'cipherlens model seal' prepares it for the users",
+            exit_code=USAGE,
+        )

@@ -26,6 +26,15 @@ Server = Annotated[
         "--server", metavar="HOST:PORT", help="Where the server listens.", callback=_target
     ),
 ]
+MaybeServer = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="HOST:PORT",
+        help="Go through the server that listens there.",
+        callback=lambda text: None if text is None else _target(text),
+    ),
+]
 KeyringPath = Annotated[
     Path, typer.Option("--keyring", metavar="KEYRING", help="The keyring file.", dir_okay=False)
 ]

@@ -6,15 +6,31 @@ from typing import Annotated
 import typer
 from PIL import Image
 
-from cipherlens.client import Client, Hit, Hits, SearchOptions
+from cipherlens.client import (
+    Client,
+    CodeMaker,
+    Collection,
+    Hit,
+    Hits,
+    SearchOptions,
+    make_codes,
+)
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli.console import print_json, print_table, remark
 from cipherlens.client.cli.documents import hit_document
 from cipherlens.client.cli.failure import USAGE, CommandError
-from cipherlens.client.cli.options import Json, KeyName, KeyringPath, PassphraseFile, Server
-from cipherlens.client.cli.passphrase import open_key
+from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
+from cipherlens.client.cli.options import (
+    Device,
+    Json,
+    KeyName,
+    KeyringPath,
+    PassphraseFile,
+    Server,
+)
+from cipherlens.client.cli.passphrase import open_keyring
 from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gallery
-from cipherlens.crypto import CipherImage, CryptoError, open_image
+from cipherlens.crypto import CryptoError, ImageError, open_image
 
 
 def add_to(root: typer.Typer) -> None:
@@ -23,11 +39,12 @@ def add_to(root: typer.Typer) -> None:
 
 
 def search(
-    collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="A cipher collection.")],
+    collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="Where to look.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The query picture.")],
     keyring: KeyringPath,
     k: Annotated[int, typer.Option("-k", metavar="K", min=1, help="Hits wanted.")] = 20,
     key: KeyName = None,
+    model: HashNetworkPath = None,
     html: Annotated[
         Path | None,
         typer.Option("--html", metavar="FILE", help="Write a page with the decrypted hits."),
@@ -36,13 +53,15 @@ def search(
         int | None, typer.Option(min=1, help="Inverted lists to probe, where there are any.")
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every item.")] = False,
+    device: Device = "auto",
     passphrase_file: PassphraseFile = None,
     server: Server = DEFAULT_TARGET,
     as_json: Json = False,
 ) -> None:
     """Find the pictures most like one.
 
-    The query is encrypted here; the server ranks what it holds without seeing either.
+    The query is encrypted here, or made into a code by the owner's hash network, --model, where
+    the collection holds codes; the server ranks what it holds without seeing a picture.
 
     The page of --html holds decrypted pictures: whoever can read it sees them.
 
@@ -51,30 +70,53 @@ def search(
       cipherlens search photos query.jpg --keyring my.keys
       cipherlens search photos query.jpg -k 50 --keyring my.keys --html hits.html
       cipherlens search photos query.jpg --keyring my.keys --json
+      cipherlens search codes query.jpg --keyring my.keys --model hash.sealed
     """
     if html is not None and not html.parent.is_dir():
         raise CommandError(f"--html: there is no folder {html.parent}", exit_code=USAGE)
-    entry = open_key(keyring, key, passphrase_file)
+    picture = _opened(image)
+    keys = open_keyring(keyring, passphrase_file)
     options = SearchOptions(nprobe=nprobe, exact=exact)
-    with Client(server, key=entry) as client:
-        query = _encrypted(client, image)
-        hits = client.search_image(
-            collection, query, k, with_items=html is not None, options=options
+    with Client(server, key=keys.get(key)) as client:
+        where = client.get_collection(collection)
+        encoder = encoder_for(where, model, keys, device)
+        hits, seen = _found(
+            client, where, picture, encoder, k, options, with_items=html is not None
         )
         if html is not None:
-            write_gallery(html, _gallery(client, collection, image, query, hits))
+            write_gallery(html, _gallery(client, where.name, image, picture, seen, hits))
     _print(collection, image, hits, html, as_json=as_json)
 
 
-def _encrypted(client: Client, image: Path) -> CipherImage:
-    """Return the encrypted query.
+def _found(
+    client: Client,
+    where: Collection,
+    picture: Image.Image,
+    encoder: CodeMaker | None,
+    k: int,
+    options: SearchOptions,
+    *,
+    with_items: bool,
+) -> tuple[Hits, Image.Image | None]:
+    """Return the hits, and the query as the server saw it where that is a picture."""
+    if encoder is None:
+        query = client.encrypt_query(picture)
+        hits = client.search_image(where, query, k, with_items=with_items, options=options)
+        return hits, query.view()
+    trapdoors = make_codes([picture], encoder)
+    (hits,) = client.search_codes(where, trapdoors, k, with_items=with_items, options=options)
+    return hits, None
+
+
+def _opened(image: Path) -> Image.Image:
+    """Return the query picture.
 
     Raises:
         CommandError: the file is no picture that can be read.
     """
     try:
-        return client.encrypt_query(image)
-    except CryptoError as error:
+        return open_image(image)
+    except ImageError as error:
         raise CommandError(f"{image}: {error}") from error
 
 
@@ -106,20 +148,24 @@ def _score(hit: Hit) -> str:
 
 
 def _gallery(
-    client: Client, collection: str, image: Path, query: CipherImage, hits: Hits
+    client: Client,
+    collection: str,
+    image: Path,
+    picture: Image.Image,
+    seen: Image.Image | None,
+    hits: Hits,
 ) -> Gallery:
     """Return the page of one search."""
     row = GalleryRow(
         label=image.name,
-        picture=open_image(image),
-        seen=query.view(),
+        picture=picture,
+        seen=seen,
         hits=[_gallery_hit(client, hit) for hit in hits],
     )
-    return Gallery(
-        title=f"{image.name} in {collection}",
-        lead="Decrypted on this machine. Point at a hit to see what the server holds of it.",
-        rows=[row],
-    )
+    lead = "Decrypted on this machine."
+    if seen is not None:
+        lead += " Point at a hit to see what the server holds of it."
+    return Gallery(title=f"{image.name} in {collection}", lead=lead, rows=[row])
 
 
 def _gallery_hit(client: Client, hit: Hit) -> GalleryHit:

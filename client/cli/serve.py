@@ -37,6 +37,16 @@ def serve(
         ),
     ] = Role.CLOUD,
     keyring: MaybeKeyringPath = None,
+    hash_model: Annotated[
+        Path | None,
+        typer.Option(
+            "--hash-model",
+            metavar="FILE",
+            help="The owner's hash network, sealed or plain: makes codes of query pictures for "
+            "those who do not hold it. Not for role cloud.",
+            dir_okay=False,
+        ),
+    ] = None,
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
     ] = DEFAULT_TARGET,
@@ -54,6 +64,7 @@ def serve(
       cipherlens serve --data-dir data/
       cipherlens serve --data-dir data/ --listen 0.0.0.0:50051 --device cuda:0
       cipherlens serve --data-dir owner/ --role owner --keyring my.keys --listen 127.0.0.1:50052
+      cipherlens serve --data-dir data/ --role all --keyring my.keys --hash-model hash.sealed
     """
     from cipherlens.server.app import run
     from cipherlens.server.config import Role as ServerRole
@@ -72,6 +83,7 @@ def serve(
         device=device,
         keyring=keyring,
         passphrase=passphrase,
+        hash_model=hash_model,
     )
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"

@@ -1,50 +1,42 @@
-"""`cipherlens train` and `evaluate`: the owner's network."""
+"""`cipherlens train`: the owner's network."""
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cipherlens.client.cli.console import print_facts, print_json, progress_bar, remark
+from cipherlens.client.cli.console import print_json, progress_bar, remark
+from cipherlens.client.cli.data import Data, encryptor_of, load_images
 from cipherlens.client.cli.failure import INTERRUPTED, USAGE, CommandError
-from cipherlens.client.cli.options import Device, Json, KeyName, KeyringPath, PassphraseFile
+from cipherlens.client.cli.options import Device, Json, KeyName, MaybeKeyringPath, PassphraseFile
 from cipherlens.client.cli.passphrase import open_key
-from cipherlens.crypto import CipherParameters, KeyEntry, Scope
+from cipherlens.crypto import KeyEntry, PreparedSize, Scope
 
 if TYPE_CHECKING:
-    from cipherlens.model.data import PreparedImages
+    from cipherlens.model.config import HashTrainConfig, TrainConfig
     from cipherlens.model.encryption import Encryptor
     from cipherlens.model.profile import CipherProfile
     from cipherlens.model.training_state import EpochReport
 
-Data = Annotated[
-    str,
-    typer.Option(
-        "--data",
-        metavar="SPEC",
-        help="Labelled pictures: PATH or folder:PATH of class folders, fashion-mnist:PATH of the "
-        "IDX files, corel10k:PATH of N.jpg.",
-    ),
-]
 Plain = Annotated[
     bool, typer.Option("--plain", help="On plain pictures: the twin to compare with.")
 ]
 
 
 def add_to(root: typer.Typer) -> None:
-    """Add these commands to the program."""
+    """Add this command to the program."""
     root.command("train")(train)
-    root.command("evaluate")(evaluate)
 
 
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file of settings.")],
     data: Data,
-    keyring: KeyringPath,
     out: Annotated[Path, typer.Option("--out", metavar="CHECKPOINT", help="The file to write.")],
+    keyring: MaybeKeyringPath = None,
     key: KeyName = None,
     plain: Plain = False,
     seed: Annotated[int | None, typer.Option(min=0, help="In place of the settings' seed.")] = None,
@@ -52,34 +44,60 @@ def train(
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
 ) -> None:
-    """Train a network on encrypted pictures.
+    """Train a network: one for encrypted pictures, or a hash network.
 
-    The best epoch on held-out pictures is kept; --json prints a line for every epoch. An
-    interrupted training goes on at the last epoch's border when the same command is given
-    again.
+    Settings with a table [network] are of the cipher pipeline: the network learns from pictures
+    encrypted under the key. With a key of scope image every sample is encrypted under fresh
+    random sequences, so that the network serves any key of these parameters; the settings then
+    should say positions = "none".
 
-    With a key of scope image every sample is encrypted under fresh random sequences, so that the
-    network serves any key of these parameters; the settings then should say positions = "none".
+    Settings with a table [hash] are of the hash pipeline: the network learns binary codes from
+    plain pictures and needs no key. Seal it with 'model seal' before it travels: whoever can run
+    it can match any picture to stored codes.
+
+    The best epoch on held-out pictures is kept; --json prints a line for every epoch, and
+    CHECKPOINT.log.jsonl keeps one: losses, learning rate, validation mAP, seconds, images per
+    second. A training is saved after every epoch and every ten minutes: when it was interrupted,
+    the same command goes on from there.
+
+    torchrun trains on several GPUs or machines, as in the last example; --device then stays auto.
+    The batch is parted over the processes, and the losses are those of one.
 
     \b
     Examples:
       cipherlens train demo/train.toml --data photos/ --keyring my.keys --out my.safetensors
       cipherlens train demo/train.toml --data photos/ --keyring my.keys --plain --out twin.st
+      cipherlens train hash.toml --data photos/ --out hash.safetensors
+      torchrun --nproc-per-node 4 -m cipherlens.client.cli train hash.toml --data photos/ --out h.st
     """
-    entry = open_key(keyring, key, passphrase_file)
-    from cipherlens.model.config import TrainConfig
+    from cipherlens.model.config import read_config
 
-    settings = TrainConfig.from_toml(config)
+    settings = read_config(config)
     if seed is not None:
         settings = replace(settings, seed=seed)
-    images = _load(data, entry.parameters)
+    entry = _training_key(settings, keyring, key, passphrase_file, plain=plain)
+    size: PreparedSize = settings.network if entry is None else entry.parameters
+    from cipherlens.model.distributed import launched
+
+    processes = launched()
+    with _silent(unless=processes.first):
+        images = load_images(data, size)
     encryptor, profile = _training_encryptor(entry, plain=plain)
     from cipherlens.model.train import train as train_network
 
-    with _shown_epochs(settings.epochs, as_json=as_json) as show:
+    with _silent(unless=processes.first), _shown_epochs(settings.epochs, as_json=as_json) as show:
         result = train_network(
-            settings, images, encryptor, profile, out, progress=show, device=device
+            settings,
+            images,
+            encryptor,
+            profile,
+            out,
+            progress=show,
+            device=device,
+            processes=processes,
         )
+    if not processes.first:
+        return
     if as_json:
         print_json(
             {
@@ -94,54 +112,14 @@ def train(
         typer.echo(f"{result.checkpoint} holds {kept}")
 
 
-def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(help="What 'cipherlens train' wrote.")],
-    data: Data,
-    keyring: KeyringPath,
-    key: KeyName = None,
-    part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    device: Device = "auto",
-    passphrase_file: PassphraseFile = None,
-    as_json: Json = False,
-) -> None:
-    """Tell how well a network ranks.
-
-    Prints mAP, that of chance, and P@k: every held-out picture queries all the others.
-
-    \b
-    Example:
-      cipherlens evaluate my.safetensors --data photos/ --keyring my.keys
-    """
-    entry = open_key(keyring, key, passphrase_file)
-    from cipherlens.model.checkpoint import read_configuration
-
-    wanted = read_configuration(checkpoint).profile
-    images = _load(data, entry.parameters)
-    from cipherlens.model.evaluate import evaluate_checkpoint
-
-    encryptor, profile = _encryptor(entry, plain=wanted is None)
-    if wanted is not None and profile is not None:
-        wanted.require(profile, f"key {entry.name!r}")
-    outcome = evaluate_checkpoint(checkpoint, images, encryptor, part=part, device=device)
-    if as_json:
-        print_json(
-            {
-                "checkpoint": str(checkpoint),
-                "part": part,
-                "queries": outcome.queries,
-                "map": outcome.mean_average_precision,
-                "chance_map": outcome.chance,
-                "precision_at": {str(k): value for k, value in outcome.precision_at.items()},
-            }
-        )
-        return
-    facts: list[tuple[str, object]] = [
-        ("queries", outcome.queries),
-        ("mAP", f"{outcome.mean_average_precision:.4f}"),
-        ("mAP of chance", f"{outcome.chance:.4f}"),
-    ]
-    facts += [(f"P@{k}", f"{value:.4f}") for k, value in outcome.precision_at.items()]
-    print_facts(facts)
+@contextmanager
+def _silent(*, unless: bool) -> Iterator[None]:
+    """Keep what people read to the first of several processes; errors show all the same."""
+    with ExitStack() as stack:
+        if not unless:
+            nowhere = stack.enter_context(Path(os.devnull).open("w"))
+            stack.enter_context(redirect_stderr(nowhere))
+        yield
 
 
 @contextmanager
@@ -161,56 +139,53 @@ def _shown_epochs(epochs: int, *, as_json: bool) -> "Iterator[Callable[[EpochRep
             yield show
         except KeyboardInterrupt:
             bar.stop()
-            remark("interrupted: give the same command again to go on at the last epoch's border")
+            remark("interrupted: give the same command again to go on from where it was saved last")
             raise typer.Exit(INTERRUPTED) from None
 
 
-def _load(data: str, parameters: CipherParameters) -> "PreparedImages":
-    """Return the prepared pictures that a --data option names; tells of those left out.
+def _training_key(
+    settings: "TrainConfig | HashTrainConfig",
+    keyring: Path | None,
+    key: str | None,
+    passphrase_file: Path | None,
+    *,
+    plain: bool,
+) -> KeyEntry | None:
+    """Return the key whose pictures are learnt from; None for a network of plain ones.
+
+    A plain twin takes the size of its pictures from the key; without one it is the paper's.
 
     Raises:
-        CommandError: it names no folder.
+        CommandError: the settings are of the cipher pipeline and there is no key.
     """
-    from cipherlens.model.data_spec import load_data, parse_data_spec
+    from cipherlens.model.config import HashTrainConfig
 
-    spec = parse_data_spec(data)
-    if not spec.path.is_dir():
-        raise CommandError(
-            f"--data: {spec.path} is not a folder",
-            hint="'cipherlens train --help' says what it takes",
-            exit_code=USAGE,
-        )
-    with progress_bar() as bar:
-        task = bar.add_task("pictures", total=None)
-        images = load_data(
-            spec,
-            parameters,
-            lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    for name, reason in images.skipped:
-        remark(f"skipped {name}: {reason}")
-    return images
+    if isinstance(settings, HashTrainConfig):
+        return None
+    if keyring is not None:
+        return open_key(keyring, key, passphrase_file)
+    if plain:
+        return None
+    raise CommandError(
+        "a network for encrypted pictures needs --keyring",
+        hint="--plain trains its plain twin; settings with a table [hash] need no key",
+        exit_code=USAGE,
+    )
 
 
 def _training_encryptor(
-    entry: KeyEntry, *, plain: bool
+    entry: KeyEntry | None, *, plain: bool
 ) -> "tuple[Encryptor, CipherProfile | None]":
     """Return what makes of plain pictures what the network trains on, and what those claim."""
+    if entry is None:
+        from cipherlens.model import encryption
+
+        return encryption.plain, None
     if plain or entry.parameters.scope is not Scope.IMAGE:
-        return _encryptor(entry, plain=plain)
+        return encryptor_of(entry, plain=plain)
     from cipherlens.model.encryption import AnyKeyEncryptor
 
     encryptor = AnyKeyEncryptor(entry.parameters)
-    return encryptor, encryptor.profile
-
-
-def _encryptor(entry: KeyEntry, *, plain: bool) -> "tuple[Encryptor, CipherProfile | None]":
-    """Return what makes of plain pictures what the network sees, and what those claim."""
-    from cipherlens.model import encryption
-
-    if plain:
-        return encryption.plain, None
-    encryptor = encryption.KeyEncryptor(entry)
     return encryptor, encryptor.profile
 
 

@@ -3,44 +3,35 @@
 import io
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 from PIL import Image
 
-from cipherlens.client.conversion import (
-    cipher_image_from,
-    cipher_image_message,
-    profile_message,
-    profile_of,
-)
+from cipherlens.client.conversion import cipher_image_from, cipher_image_message
 from cipherlens.client.errors import UnreadableAnswer
 from cipherlens.crypto import (
-    PREPARATION_VERSION,
-    SCHEME_VERSION,
     CipherImage,
     CipherParameters,
     ImageCipher,
-    ImageError,
     KeyEntry,
     Keyring,
     KeyringChanged,
     Original,
-    Scope,
     SealedContext,
     companion_digest,
-    open_image,
     open_sealed,
-    prepare,
     seal,
 )
 from cipherlens.crypto.blocks import CHANNELS
 from cipherlens.server.call import Call
-from cipherlens.server.config import Limits
+from cipherlens.server.config import ServerConfig
+from cipherlens.server.encryption.hash_model import HashModel
+from cipherlens.server.encryption.keys import key_message, new_entry
+from cipherlens.server.encryption.pictures import read_picture
 from cipherlens.server.errors import (
     AlreadyExists,
     InvalidField,
@@ -55,48 +46,49 @@ from cipherlens.server.fields import (
     check_revision,
     check_size,
 )
-from cipherlens.v1 import cipher_image_pb2
 from cipherlens.v1 import encryption_service_pb2 as pb
+from cipherlens.v1.cipher_image_pb2 import CipherImages
 from cipherlens.v1.encryption_service_pb2_grpc import EncryptionServiceServicer
 
-_SCOPES = {
-    cipher_image_pb2.KEY_SCOPE_COLLECTION: Scope.COLLECTION,
-    cipher_image_pb2.KEY_SCOPE_IMAGE: Scope.IMAGE,
-}
-
-
-_ANY_FILE = "application/octet-stream"
 _SAVE_TRIES = 5
 
 _Part = TypeVar("_Part")
 
 
 class EncryptionService(EncryptionServiceServicer):
-    """The owner's side of the protocol over a keyring file."""
+    """The owner's side of the protocol over a keyring file, and a hash network if there is one."""
 
-    def __init__(self, path: Path, passphrase: str | None, limits: Limits) -> None:
-        """Load the keyring. Raises KeyringError."""
+    def __init__(self, path: Path, config: ServerConfig) -> None:
+        """Load the keyring of a path, and the hash network. Raises KeyringError, StartupError."""
         self._path = path
-        self._passphrase = passphrase
-        self._limits = limits
+        self._passphrase = config.passphrase
+        self._limits = config.limits
         self._lock = threading.Lock()  # guards the keyring and its file
-        self._keyring = Keyring.load(path, passphrase)
+        self._keyring = Keyring.load(path, config.passphrase)
+        self._hash_model = None
+        if config.hash_model is not None:
+            self._hash_model = HashModel.opened(config.hash_model, self._keyring, config)
+
+    def close(self) -> None:
+        """Finish what waits for the hash network and refuse what comes."""
+        if self._hash_model is not None:
+            self._hash_model.close()
 
     def CreateKey(
         self, request: pb.CreateKeyRequest, context: grpc.ServicerContext
     ) -> pb.CreateKeyResponse:
         """Make a key; it is in the keyring's file when this answers."""
         name = check_name("name", request.name, self._limits)
-        entry = _new_entry(name, _parameters(request.profile, self._limits))
+        entry = new_entry(name, request.profile, self._limits)
         with self._lock:
             self._keyring = self._saved_with(entry)
-        return pb.CreateKeyResponse(key=_key_message(entry))
+        return pb.CreateKeyResponse(key=key_message(entry))
 
     def ListKeys(
         self, request: pb.ListKeysRequest, context: grpc.ServicerContext
     ) -> pb.ListKeysResponse:
         """Return names and profiles."""
-        return pb.ListKeysResponse(keys=[_key_message(each) for each in self._keyring.entries])
+        return pb.ListKeysResponse(keys=[key_message(each) for each in self._keyring.entries])
 
     def Encrypt(
         self, request: pb.EncryptRequest, context: grpc.ServicerContext
@@ -104,7 +96,8 @@ class EncryptionService(EncryptionServiceServicer):
         """Prepare, encrypt and, where asked, seal."""
         check_count("images", len(request.images), self._limits.max_batch_items)
         entry = self._entry(request.key)
-        self._check_answer(request.images, entry.parameters)
+        sealed = sum(len(each.data) for each in request.images if each.HasField("seal"))
+        self._check_answer("images", len(request.images), sealed, entry.parameters)
         cipher = ImageCipher(entry)
         images = _while_wanted(request.images, context)
         return pb.EncryptResponse(
@@ -129,14 +122,18 @@ class EncryptionService(EncryptionServiceServicer):
     def Trapdoor(
         self, request: pb.TrapdoorRequest, context: grpc.ServicerContext
     ) -> pb.TrapdoorResponse:
-        """Encrypt a query picture for a cipher collection."""
+        """Encrypt query pictures for a cipher collection, or make codes of them."""
+        check_count("pictures", len(request.pictures), self._limits.max_batch_items)
         if request.kind == pb.TRAPDOOR_KIND_CODE:
-            raise ModelRefused("this server holds no hash network to make codes with")
+            if self._hash_model is None:
+                raise ModelRefused("this server holds no hash network to make codes with")
+            if request.key:
+                raise InvalidField("key", "must be empty: a code depends on no key")
+            codes = self._hash_model.codes(request.pictures, _call(context))
+            return pb.TrapdoorResponse(codes=codes)
         if request.kind != pb.TRAPDOOR_KIND_CIPHER_IMAGE:
             raise InvalidField("kind", "must be CIPHER_IMAGE or CODE", value=request.kind)
-        entry = self._entry(request.key)
-        image, _ = _encrypted_picture("data", request.data, ImageCipher(entry), entry)
-        return pb.TrapdoorResponse(cipher_image=cipher_image_message(image))
+        return pb.TrapdoorResponse(cipher_images=self._encrypted_queries(request, context))
 
     def _entry(self, key: str) -> KeyEntry:
         return self._keyring.get(key or None)
@@ -157,19 +154,32 @@ class EncryptionService(EncryptionServiceServicer):
                 return keyring
         raise StorageUnavailable("other programs keep changing the keyring; nothing was added")
 
-    def _check_answer(self, images: Sequence[pb.PlainImage], parameters: CipherParameters) -> None:
+    def _check_answer(
+        self, field: str, count: int, sealed_bytes: int, parameters: CipherParameters
+    ) -> None:
         """Raise LimitExceeded if the cipher-images and sealed originals make too long an answer."""
-        sealed = sum(len(each.data) for each in images if each.HasField("seal"))
-        size = sealed + len(images) * parameters.height * parameters.width * CHANNELS
-        if size > self._limits.max_message_bytes:
-            raise LimitExceeded(
-                "images", limit=self._limits.max_message_bytes, value=size, unit="bytes of answer"
-            )
+        size = sealed_bytes + count * parameters.height * parameters.width * CHANNELS
+        limit = self._limits.max_message_bytes
+        if size > limit:
+            raise LimitExceeded(field, limit=limit, value=size, unit="bytes of answer")
+
+    def _encrypted_queries(
+        self, request: pb.TrapdoorRequest, context: grpc.ServicerContext
+    ) -> CipherImages:
+        entry = self._entry(request.key)
+        self._check_answer("pictures", len(request.pictures), 0, entry.parameters)
+        cipher = ImageCipher(entry)
+        images = []
+        for position, data in enumerate(_while_wanted(request.pictures, context)):
+            pixels, _ = read_picture(f"pictures[{position}]", data, entry.parameters)
+            images.append(cipher_image_message(cipher.encrypt_image(pixels)))
+        return CipherImages(images=images)
 
     def _encrypted(
         self, field: str, plain: pb.PlainImage, cipher: ImageCipher, entry: KeyEntry
     ) -> pb.EncryptedImage:
-        image, media_type = _encrypted_picture(f"{field}.data", plain.data, cipher, entry)
+        pixels, media_type = read_picture(f"{field}.data", plain.data, entry.parameters)
+        image = cipher.encrypt_image(pixels)
         sealed = b""
         if plain.HasField("seal"):
             context = self._sealed_context(f"{field}.seal", plain.seal, image.digest())
@@ -210,31 +220,16 @@ class EncryptionService(EncryptionServiceServicer):
         return pb.DecryptedImage(media_type="image/png", data=file.getvalue())
 
 
-def _new_entry(name: str, parameters: CipherParameters) -> KeyEntry:
-    try:
-        return KeyEntry.generate(name, parameters)
-    except ValueError as error:  # what a collection may be called and a key may not
-        raise InvalidField("name", str(error)) from error
-
-
 def _while_wanted(parts: Iterable[_Part], context: grpc.ServicerContext) -> Iterator[_Part]:
     """Yield the parts of a request. Raises DeadlineExpired or CallCancelled once nobody waits."""
-    call = Call.within(context.time_remaining(), context.is_active, context.add_callback)
+    call = _call(context)
     for part in parts:
         call.check()
         yield part
 
 
-def _encrypted_picture(
-    field: str, data: bytes, cipher: ImageCipher, entry: KeyEntry
-) -> tuple[CipherImage, str]:
-    """Return a picture file encrypted, and its media type."""
-    try:
-        picture = open_image(data)
-        pixels = prepare(picture, entry.parameters)
-    except ImageError as error:
-        raise InvalidField(field, str(error)) from error
-    return cipher.encrypt_image(pixels), Image.MIME.get(picture.format or "", _ANY_FILE)
+def _call(context: grpc.ServicerContext) -> Call:
+    return Call.within(context.time_remaining(), context.is_active, context.add_callback)
 
 
 def _cipher_image(field: str, item: pb.DecryptItem) -> CipherImage:
@@ -242,33 +237,3 @@ def _cipher_image(field: str, item: pb.DecryptItem) -> CipherImage:
         return cipher_image_from(item.cipher_image)
     except UnreadableAnswer as error:
         raise InvalidField(f"{field}.cipher_image", str(error)) from error
-
-
-def _parameters(profile: cipher_image_pb2.CipherProfile, limits: Limits) -> CipherParameters:
-    if profile.key_fingerprint:
-        raise InvalidField("profile.key_fingerprint", "must be empty: a new key has its own")
-    if profile.scope not in _SCOPES:
-        raise InvalidField("profile.scope", "must be COLLECTION or IMAGE", value=profile.scope)
-    pixels = profile.height * profile.width
-    if pixels > limits.max_image_pixels:
-        raise LimitExceeded(
-            "profile.height * width", limit=limits.max_image_pixels, value=pixels, unit="pixels"
-        )
-    try:
-        return CipherParameters(
-            scheme_version=profile.scheme_version or SCHEME_VERSION,
-            preparation_version=profile.preparation_version or PREPARATION_VERSION,
-            height=profile.height,
-            width=profile.width,
-            block_size=profile.block_size,
-            substituted_blocks=profile.substituted_blocks,
-            scope=_SCOPES[profile.scope],
-        )
-    except ValueError as error:
-        raise InvalidField("profile", str(error)) from error
-
-
-def _key_message(entry: KeyEntry) -> pb.Key:
-    made = Timestamp()
-    made.FromDatetime(entry.created_at)
-    return pb.Key(name=entry.name, profile=profile_message(profile_of(entry)), create_time=made)

@@ -148,3 +148,24 @@ def scripted() -> Iterator[ScriptedServer]:
     server.start()
     yield script
     server.stop(0).wait()
+
+
+@pytest.fixture(scope="session")
+def hash_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hash network of 24 bits for pictures of 32x48, whose bits depend on the picture."""
+    import torch
+
+    from cipherlens.model.checkpoint import CheckpointConfiguration, save
+    from cipherlens.model.config import HashNetworkConfig
+    from cipherlens.model.hash_network import HashNetwork
+
+    network = HashNetworkConfig(backbone="test_resnet", bits=24, height=32, width=48, classes=3)
+    path = tmp_path_factory.mktemp("hash") / "hash.safetensors"
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        made = HashNetwork(network).train()
+        for _ in range(20):  # gives the norm its statistics
+            made(torch.rand(8, 3, 32, 48) * 2 - 1)
+    configuration = CheckpointConfiguration(architecture="hash", network=network, profile=None)
+    save(path, made.eval(), configuration)
+    return path

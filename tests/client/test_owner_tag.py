@@ -17,6 +17,8 @@ def test_a_tag_is_the_same_only_for_the_same(key: KeyEntry, image_key: KeyEntry)
         OwnerTags(key, HERE, sealed=False).of("a.png", b"file"),
         OwnerTags(key, THERE, sealed=True).of("a.png", b"file"),
         OwnerTags(image_key, HERE, sealed=True).of("a.png", b"file"),
+        OwnerTags(key, HERE, sealed=True, encoder_digest=bytes(32)).of("a.png", b"file"),
+        OwnerTags(key, HERE, sealed=True, encoder_digest=b"n" * 32).of("a.png", b"file"),
     }
-    assert len(others) == 6
+    assert len(others) == 8
     assert tag not in others

@@ -13,6 +13,7 @@ def test_the_public_names_are_these() -> None:
         *("Client", "EncryptionClient", "Deadlines", "SearchOptions", "pack_bits"),
         *("Collection", "Generation", "IndexStatus", "Kind", "Limits", "Model", "Profile"),
         *("ServerInfo", "KeyInfo", "Fetched", "Hit", "Hits", "Item", "ItemState", "ItemSummary"),
+        *("CodeMaker", "CodedPicture", "make_codes"),
         *("IndexResult", "EncryptedPicture", "Picture", "Place", "PreparedPicture"),
         *("FolderIndexer", "FolderReport", "Progress", "Skipped", "Waiting", "index_folder"),
         *("CipherLensError", "AlreadyExists", "Cancelled", "DataLoss", "DeadlineExceeded"),

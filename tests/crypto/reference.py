@@ -147,6 +147,15 @@ def seal(plain, media_type, key, salt, collection, item_id, revision, digest, *,
     return header + AESGCM(secret[:32]).encrypt(secret[32:], plain, associated)
 
 
+def seal_network(checkpoint, root, salt, *, size=None):
+    """Return a sealed network with a given salt; size lies about the length."""
+    length = len(checkpoint) if size is None else size
+    header = b"CLSN" + number(1, 1) + fingerprint(root) + number(length, 8) + salt
+    secret = blake3(salt, key=subkey(root, "subkey network")).digest(length=44)
+    associated = number(len(header), 8) + header
+    return header + AESGCM(secret[:32]).encrypt(secret[32:], checkpoint, associated)
+
+
 def manifest(root, collection, counter, items):
     """Return a signed manifest of {item id: (revision, digest)}."""
     body = b"CLMF" + number(1, 1) + collection + number(counter, 8) + number(len(items), 4)
@@ -225,7 +234,7 @@ def image_cipher_case(parameters):
 def subkeys_case():
     """Return every subkey of the root, and the keys of one collection."""
     purposes = [purpose for purpose, _, _ in STREAMS.values()]
-    purposes += ["subkey seal", "subkey mask", "subkey sign"]
+    purposes += ["subkey seal", "subkey mask", "subkey sign", "subkey network"]
     return {
         "root": ROOT.hex(),
         "fingerprint": fingerprint(ROOT).hex(),
@@ -251,6 +260,13 @@ def sealed_case():
         "plain": b"an original".hex(),
         "sealed": sealed.hex(),
     }
+
+
+def sealed_network_case():
+    """Return a sealed network with the root of its key."""
+    checkpoint = b"weights that stand for a network"
+    sealed = seal_network(checkpoint, ROOT, bytes(range(64, 96)))
+    return {"root": ROOT.hex(), "checkpoint": checkpoint.hex(), "sealed": sealed.hex()}
 
 
 def manifest_case():
@@ -296,6 +312,7 @@ def main():
     write_json("subkeys.json", subkeys_case())
     write_json("image_cipher.json", {"cases": [image_cipher_case(p) for p in parameter_sets()]})
     write_json("sealed_original.json", sealed_case())
+    write_json("sealed_network.json", sealed_network_case())
     write_json("manifest.json", manifest_case())
     (VECTORS / "keyring.json").write_text(keyring_text())
     (VECTORS / "cipher_image.bin").write_bytes(cipher_image_file())

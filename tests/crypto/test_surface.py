@@ -34,10 +34,14 @@ def test_all_lists_exactly_these_names():
         "companion_digest",
         "decrypt_blocks",
         "encrypt_blocks",
+        "is_sealed_network",
         "open_image",
+        "open_network",
         "open_sealed",
         "prepare",
+        "read_network",
         "seal",
+        "seal_network",
     ]
 
 

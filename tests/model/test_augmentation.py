@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cipherlens.model.augmentation import Pixels, augment
+from cipherlens.model.augmentation import Pixels, _recoloured, augment
 from cipherlens.model.config import AugmentationConfig
 
 
@@ -43,6 +43,16 @@ def test_jitter_changes_each_image_in_its_own_way(images: Pixels) -> None:
     means = changed.mean(axis=(1, 2, 3))
     assert len(np.unique(means.round(3))) == len(images)
     assert (np.abs(means / images[0].mean() - 1) <= 0.31).all()
+
+
+def test_jitter_scales_brightness_then_contrast_then_saturation() -> None:
+    image = np.random.default_rng(3).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    brightness, contrast, saturation = factors = np.random.default_rng(7).uniform(0.7, 1.3, 3)
+    values = image * brightness
+    values = values.mean() + (values - values.mean()) * contrast
+    grey = values.mean(axis=2, keepdims=True)
+    values = grey + (values - grey) * saturation
+    assert np.array_equal(_recoloured(image, *factors), np.clip(np.rint(values), 0, 255))
 
 
 def test_the_seed_decides(images: Pixels) -> None:

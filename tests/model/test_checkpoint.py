@@ -78,14 +78,17 @@ def test_the_document_in_a_file_never_changes(
     found = CheckpointConfiguration(network=network, profile=profile, training={"seed": 3})
     assert found.to_json() == (
         '{"architecture": "e2e", "format_version": 1, "network": {"backbone": "vit", '
-        '"classes": 3, "depth": 2, "dim": 16, "drop_path": 0.1, "feature_dim": 8, "heads": 2, '
-        '"height": 16, "mlp_ratio": 2.0, "patch_size": 8, "positions": "learned", "width": 24}, '
+        '"classes": 3, "depth": 2, "dim": 16, "drop_path": 0.1, "embedding": "linear", '
+        '"feature_dim": 8, "heads": 2, "height": 16, "mlp_ratio": 2.0, "patch_size": 8, '
+        '"positions": "learned", "width": 24}, '
         '"numeric_mode": "fp32", "profile": {"block_size": 8, "height": 16, '
         '"key_fingerprint": "000102030405060708090a0b0c0d0e0f", "preparation_version": 1, '
         '"scheme_version": 1, "scope": "collection", "substituted_blocks": 2, "width": 24}, '
         '"training": {"seed": 3}}'
     )
     assert CheckpointConfiguration.from_json(found.to_json()) == found
+    before = found.to_json().replace('"embedding": "linear", ', "")
+    assert CheckpointConfiguration.from_json(before) == found
     hashing = CheckpointConfiguration(
         architecture="hash", network=HashNetworkConfig(backbone="test_resnet"), profile=None
     )

@@ -4,16 +4,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from cipherlens.model.code_metrics import (
     TieGroups,
     expected_average_precision,
     expected_precision_at,
+    interpolated_precision_by_distance,
     tie_groups,
 )
 from cipherlens.model.codes import binarise
-from cipherlens.model.metrics import average_precision, chance_average_precision, precision_at
+from cipherlens.model.metrics import (
+    RECALL_LEVELS,
+    average_precision,
+    chance_average_precision,
+    precision_at,
+)
 
 # Distances and relevance of up to six images: 720 orders at most.
 small = st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=6).filter(
@@ -71,6 +77,19 @@ def test_without_ties_it_is_the_average_precision(order: list[int], relevant: li
     found = expected_average_precision(groups_of(distances, relevance, bits=29)).item()
     assert found == pytest.approx(average_precision(relevance[np.argsort(distances)]), abs=1e-12)
     assert found == pytest.approx(average_precision_score(relevance, -distances), abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=40))
+def test_the_curve_agrees_with_scikit_learn(images: list[tuple[int, bool]]) -> None:
+    """Its thresholds are the distinct distances too."""
+    distances = np.array([0, *(distance for distance, _ in images)])
+    relevance = np.array([True, *(relevant for _, relevant in images)])
+    found = interpolated_precision_by_distance(groups_of(distances, relevance, bits=6))
+    precision, recall, _ = precision_recall_curve(relevance, -distances)
+    precision, recall = precision[:-1], recall[:-1]  # the last point is of nothing retrieved
+    expected = [precision[recall > level - 1e-9].max() for level in RECALL_LEVELS]
+    assert found.shape == (1, 101)
+    assert found[0] == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(("relevant", "total"), [(1, 1), (3, 10), (6_000, 60_000)])
@@ -153,3 +172,6 @@ def test_ten_thousand_queries_over_sixty_thousand_codes() -> None:
     groups = tie_groups(queries, database, query_labels, labels, bits=48)
     chance = chance_average_precision(6_000, 60_000)
     assert expected_average_precision(groups).mean() == pytest.approx(chance, abs=0.001)
+    curve = interpolated_precision_by_distance(groups).mean(axis=0)
+    assert curve[-1] == pytest.approx(0.1, abs=0.001)
+    assert (np.diff(curve) <= 0).all()

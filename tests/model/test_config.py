@@ -42,8 +42,10 @@ def test_a_file_sets_what_it_names(tmp_path: Path) -> None:
         ("[training]\nepoch = 3", "training does not know epoch; it knows .*epochs"),
         ("[optimiser]\nx = 1", "the file does not know optimiser"),
         ("[network]\nclasses = 3", "network.classes comes from the data"),
+        ("[network]\nheight = 32", "network.height comes from the data"),
         ("[network]\nheads = 5", "heads must divide dim 768, got 5"),
         ('[training]\nepochs = "3"', "epochs must be an integer, got '3'"),
+        ('[training]\npretrained = "imagenet"', "pretrained must be '', 'timm', .* got 'imagenet'"),
         ("[training]\nmargin = nan", "margin must be from 0 to 2, got nan"),
         ("network = 3", "network must be a table, got 3"),
         ("[training", "train.toml"),
@@ -68,13 +70,14 @@ def test_the_defaults_of_a_hash_training_are_the_papers() -> None:
 def test_the_table_of_the_network_chooses_the_kind(tmp_path: Path) -> None:
     path = tmp_path / "train.toml"
     path.write_text(
-        "[hash]\nbits = 12\nbackbone = 'test_resnet'\n[split]\nseed = 5\n"
+        "[hash]\nbits = 12\nbackbone = 'test_resnet'\nheight = 32\nwidth = 48\n[split]\nseed = 5\n"
         "[augmentation]\nflip = 0.5\n[training]\nmomentum = 0.8\n"
     )
     config = read_config(path)
     assert isinstance(config, HashTrainConfig)
     assert config == HashTrainConfig.from_toml(path)
     assert (config.network.bits, config.network.backbone) == (12, "test_resnet")
+    assert (config.network.height, config.network.width) == (32, 48)
     assert (config.momentum, config.augmentation.flip) == (0.8, 0.5)
     assert (config.split.seed, config.split.test) == (5, 0.2)  # the paper's share stays
     for text in ("[network]\ndim = 96\n", ""):
@@ -87,6 +90,7 @@ def test_the_table_of_the_network_chooses_the_kind(tmp_path: Path) -> None:
     [
         ("[hash]\n[network]\n", "are two kinds of network, choose one"),
         ("[hash]\ndim = 96", "hash does not know dim; it knows .*bits"),
+        ("[hash]\nheight = 385", "height must be from 1 to 384, got 385"),
         ("[hash]\nclasses = 3", "hash.classes comes from the data"),
         (
             "[hash]\n[training]\nmargin = 0.3",
@@ -155,3 +159,11 @@ def test_fields_of_a_hash_network_out_of_range(
 ) -> None:
     with pytest.raises(error, match=field):
         HashNetworkConfig(**{field: value})  # type: ignore[arg-type]
+
+
+def test_a_pretrained_start_is_kept_and_a_random_one_is_not_named() -> None:
+    for source in ("timm", "efficientnet-lite0-pypi", "weights/resnet50.safetensors"):
+        config = TrainConfig(pretrained=source)
+        assert config.to_dict()["pretrained"] == source
+        assert TrainConfig.from_dict(config.to_dict()) == config
+    assert "pretrained" not in TrainConfig().to_dict()

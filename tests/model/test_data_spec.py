@@ -14,6 +14,7 @@ from cipherlens.model.errors import DataError
         ("folder:pictures/a b", DataKind.FOLDER, "pictures/a b"),
         ("fashion-mnist:/data/f", DataKind.FASHION_MNIST, "/data/f"),
         ("corel10k:./c", DataKind.COREL10K, "c"),
+        ("openclipart:/data/o", DataKind.OPENCLIPART, "/data/o"),
         ("/data/pictures", DataKind.FOLDER, "/data/pictures"),
         ("pictures", DataKind.FOLDER, "pictures"),
         ("./odd:name", DataKind.FOLDER, "odd:name"),
@@ -26,7 +27,9 @@ def test_a_kind_and_a_path(text: str, kind: DataKind, path: str) -> None:
 
 @pytest.mark.parametrize("text", ["mnist:/data", "Folder:/data", "FASHION-MNIST:x"])
 def test_an_unknown_kind(text: str) -> None:
-    with pytest.raises(ValueError, match="folder:PATH, fashion-mnist:PATH, corel10k:PATH, got"):
+    with pytest.raises(
+        ValueError, match="folder:PATH, fashion-mnist:PATH, corel10k:PATH, openclipart:PATH, got"
+    ):
         parse_data_spec(text)
 
 
@@ -53,6 +56,8 @@ def test_each_kind_is_read_its_own_way(
     assert corel.class_names == ("0", "3")
     with pytest.raises(DataError, match="is not Fashion-MNIST"):
         load_data(DataSpec(kind=DataKind.FASHION_MNIST, path=tmp_path), parameters)
+    with pytest.raises(DataError, match="is not openclipart-png"):
+        load_data(DataSpec(kind=DataKind.OPENCLIPART, path=tmp_path), parameters)
 
 
 @pytest.mark.parametrize("kind", list(DataKind))

@@ -7,13 +7,14 @@ from torch import nn
 
 from cipherlens.model.config import HashNetworkConfig, HashTrainConfig, TrainConfig
 from cipherlens.model.data import PreparedImages
+from cipherlens.model.errors import DataError
 from cipherlens.model.losses import RetrievalLoss
 from cipherlens.model.recipes import Recipe, recipe_of
 
 
 @pytest.fixture
 def hashing(data: PreparedImages) -> Recipe:
-    network = HashNetworkConfig(backbone="test_resnet", bits=5)
+    network = HashNetworkConfig(backbone="test_resnet", bits=5, height=16, width=24)
     return recipe_of(HashTrainConfig(network=network, batch_size=8, weight_decay=0.01), data)
 
 
@@ -29,6 +30,12 @@ def test_sizes_and_classes_come_from_the_data(hashing: Recipe, end_to_end: Recip
         assert (fitted.height, fitted.width, fitted.classes) == (16, 24, 3)
         assert recipe.build().config == fitted
         assert recipe.build().classifier.out_features == 3
+
+
+def test_a_hash_network_says_the_size_of_its_images(data: PreparedImages) -> None:
+    config = HashTrainConfig(network=HashNetworkConfig(backbone="test_resnet"))
+    with pytest.raises(DataError, match="prepared to 16x24, the hash network reads 384x384"):
+        recipe_of(config, data)
 
 
 def test_the_optimizers_are_the_papers(hashing: Recipe, end_to_end: Recipe) -> None:

@@ -12,9 +12,10 @@ from cipherlens.model.checkpoint import load_network, read_configuration
 from cipherlens.model.config import AugmentationConfig, SplitConfig, TrainConfig
 from cipherlens.model.data import PreparedImages
 from cipherlens.model.encryption import AnyKeyEncryptor, KeyEncryptor, plain
-from cipherlens.model.errors import DataError, ResumeError
+from cipherlens.model.errors import DataError, ResumeError, TrainingDiverged
 from cipherlens.model.evaluate import evaluate_checkpoint
 from cipherlens.model.evaluation import Evaluation
+from cipherlens.model.losses import LossParts
 from cipherlens.model.train import TrainResult, train
 from cipherlens.model.training_state import EpochReport
 
@@ -30,7 +31,7 @@ def run(config: TrainConfig, data: PreparedImages, out: Path, stop_after: int = 
 
 
 def without_seconds(result: TrainResult) -> list[EpochReport]:
-    return [replace(report, seconds=0.0) for report in result.history]
+    return [replace(each, seconds=0.0, images_per_second=0.0) for each in result.history]
 
 
 def test_it_learns_from_cipher_images_of_both_orientations(
@@ -125,6 +126,50 @@ def test_an_interrupt_within_an_epoch_loses_only_that_epoch(
     assert without_seconds(resumed) == without_seconds(run(train_config, data, tmp_path / "whole"))
 
 
+@pytest.mark.parametrize("stop", [5, 13])
+def test_a_state_within_an_epoch_is_gone_on_from(
+    train_config: TrainConfig, data: PreparedImages, tmp_path: Path, stop: int
+) -> None:
+    """Also in the first epoch, when there is no checkpoint yet."""
+    config = replace(train_config, epochs=2, batch_images=2)
+    calls: list[int] = []  # up to two orientations in a batch, three batches, two in validation
+
+    def counting(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        calls.append(len(images))
+        if len(calls) == stop:
+            raise KeyboardInterrupt
+        return images
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, data, counting, None, tmp_path / "model", save_minutes=0)
+    resumed = train(config, data, counting, None, tmp_path / "model")
+    in_parts = len(calls)
+    whole = train(config, data, counting, None, tmp_path / "whole")
+    assert without_seconds(resumed) == without_seconds(whole)
+    assert 1 <= in_parts - (len(calls) - in_parts) <= 2  # only one batch was run again
+
+
+def test_a_state_without_its_checkpoint_counts_for_nothing(
+    train_config: TrainConfig, data: PreparedImages, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(train_config, data, tmp_path / "model", stop_after=2)
+    (tmp_path / "model").unlink()
+    result = run(train_config, data, tmp_path / "model")
+    assert without_seconds(result) == without_seconds(run(train_config, data, tmp_path / "whole"))
+    assert (tmp_path / "model").exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_training(
+    train_config: TrainConfig, data: PreparedImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = torch.tensor([np.nan, 0.0, 0.0], dtype=torch.float64)
+    monkeypatch.setattr(LossParts, "values", lambda _parts: nothing)
+    with pytest.raises(TrainingDiverged, match="the loss is nan in epoch 1: lower learning_rate"):
+        run(train_config, data, tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_seed_decides_and_the_global_generators_do_not(
     train_config: TrainConfig, data: PreparedImages, tmp_path: Path
 ) -> None:
@@ -206,7 +251,13 @@ def test_the_checkpoint_holds_the_weights_of_the_best_epoch(
 
     def scripted(*_arguments: object, **_settings: object) -> Evaluation:
         score = next(scores)
-        return Evaluation(queries=1, mean_average_precision=score, chance=0.1, precision_at={})
+        return Evaluation(
+            queries=1,
+            mean_average_precision=score,
+            chance=0.1,
+            precision_at={},
+            precision_at_recall=(),
+        )
 
     monkeypatch.setattr(recipes, "evaluate", scripted)
     whole = run(train_config, data, tmp_path / "whole")

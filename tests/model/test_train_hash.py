@@ -1,10 +1,13 @@
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.checkpoint import load_hash_network, read_configuration
@@ -29,7 +32,7 @@ def square(folder: Path) -> PreparedImages:
 @pytest.fixture
 def config() -> HashTrainConfig:
     return HashTrainConfig(
-        network=HashNetworkConfig(backbone="test_resnet", bits=12),
+        network=HashNetworkConfig(backbone="test_resnet", bits=12, height=32, width=32),
         split=SplitConfig(validation=0.2, test=0.3, seed=3),
         epochs=3,
         batch_size=4,
@@ -92,8 +95,8 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
     with pytest.raises(KeyboardInterrupt):
         run(config, square, tmp_path / "parts", stop_after=1)
     parts = run(config, square, tmp_path / "parts")
-    assert [replace(each, seconds=0) for each in parts.history] == [
-        replace(each, seconds=0) for each in whole.history
+    assert [replace(each, seconds=0, images_per_second=0) for each in parts.history] == [
+        replace(each, seconds=0, images_per_second=0) for each in whole.history
     ]
     expected, found = (
         load_hash_network(tmp_path / each).state_dict() for each in ("whole", "parts")
@@ -106,11 +109,43 @@ def test_what_is_kept(config: HashTrainConfig, square: PreparedImages, tmp_path:
     out = run(replace(config, epochs=1), square, tmp_path / "hash").checkpoint
     configuration = read_configuration(out)
     assert configuration.architecture == "hash"
-    assert configuration.network == replace(config.network, height=32, width=32, classes=3)
+    assert configuration.network == replace(config.network, classes=3)
     kept = HashTrainConfig.from_dict(configuration.training["config"])
     assert kept == replace(config, epochs=1)
     (line,) = (tmp_path / "hash.log.jsonl").read_text().splitlines()
     assert json.loads(line)["triplet"] is None
+
+
+def test_a_start_from_weights_in_a_file_is_kept_and_goes_on_like_any_other(
+    config: HashTrainConfig, square: PreparedImages, tmp_path: Path
+) -> None:
+    weights = tmp_path / "start.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        save_file(timm.create_model("test_resnet", num_classes=0).state_dict(), weights)
+    started = replace(config, epochs=2, pretrained=str(weights))
+    whole = run(started, square, tmp_path / "whole")
+    assert read_configuration(whole.checkpoint).training["start"] == {
+        "source": str(weights),
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+    }
+    with pytest.raises(KeyboardInterrupt):
+        run(started, square, tmp_path / "parts", stop_after=1)
+    parts = run(started, square, tmp_path / "parts")
+    random = run(replace(config, epochs=2), square, tmp_path / "random")
+    assert "start" not in read_configuration(random.checkpoint).training
+    losses = [[each.loss for each in result.history] for result in (whole, parts, random)]
+    assert losses[0] == losses[1]
+    assert losses[0] != losses[2]
+
+
+def test_a_picture_alone_in_its_orientation_trains_a_network_too(
+    config: HashTrainConfig, data: PreparedImages, tmp_path: Path
+) -> None:
+    """Its maps are of one pixel, of which a batch norm can make nothing."""
+    network = replace(config.network, height=16, width=24)
+    result = run(replace(config, network=network, batch_size=2), data, tmp_path / "hash")
+    assert len(result.history) == 3
 
 
 def test_a_hash_network_reads_plain_images(

@@ -29,6 +29,7 @@ def test_a_passphrase_is_not_shown():
     ("settings", "text"),
     [
         ({"keyring": HERE}, "the cloud never holds keys"),
+        ({"hash_model": HERE}, "hash_model: the cloud never holds a hash network"),
         ({"role": Role.OWNER}, "keyring: the role owner needs one"),
         ({"role": Role.ALL}, "keyring: the role all needs one"),
         ({"role": "both"}, "both"),

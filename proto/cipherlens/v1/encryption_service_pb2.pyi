@@ -4,7 +4,8 @@ isort:skip_file
 The owner's or user's side: it holds the keyring. Keys never travel, plain pictures do.
 
 Whoever may call Encrypt or Trapdoor with a picture of his choice can recover a collection-scope key's
-permutation, selection and tables from one answer. This service is for the owner's own machines, never for strangers.
+permutation, selection and tables from one answer, and with codes can match it to stored ones. This service is for
+the owner's own machines, never for strangers.
 """
 
 from cipherlens.v1 import cipher_image_pb2 as _cipher_image_pb2
@@ -35,9 +36,9 @@ class _TrapdoorKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Trapdoor
     TRAPDOOR_KIND_UNSPECIFIED: _TrapdoorKind.ValueType  # 0
     """Not stated; refused."""
     TRAPDOOR_KIND_CIPHER_IMAGE: _TrapdoorKind.ValueType  # 1
-    """An encrypted query, for a cipher collection."""
+    """Encrypted queries, for a cipher collection."""
     TRAPDOOR_KIND_CODE: _TrapdoorKind.ValueType  # 2
-    """A binary code, for a code collection. FAILED_PRECONDITION where the server holds no hash network."""
+    """Binary codes, for a code collection. FAILED_PRECONDITION where the server holds no hash network."""
 
 class TrapdoorKind(_TrapdoorKind, metaclass=_TrapdoorKindEnumTypeWrapper):
     """Kinds of trapdoor."""
@@ -45,9 +46,9 @@ class TrapdoorKind(_TrapdoorKind, metaclass=_TrapdoorKindEnumTypeWrapper):
 TRAPDOOR_KIND_UNSPECIFIED: TrapdoorKind.ValueType  # 0
 """Not stated; refused."""
 TRAPDOOR_KIND_CIPHER_IMAGE: TrapdoorKind.ValueType  # 1
-"""An encrypted query, for a cipher collection."""
+"""Encrypted queries, for a cipher collection."""
 TRAPDOOR_KIND_CODE: TrapdoorKind.ValueType  # 2
-"""A binary code, for a code collection. FAILED_PRECONDITION where the server holds no hash network."""
+"""Binary codes, for a code collection. FAILED_PRECONDITION where the server holds no hash network."""
 Global___TrapdoorKind: _TypeAlias = TrapdoorKind  # noqa: Y015
 
 @_typing.final
@@ -433,29 +434,31 @@ Global___DecryptResponse: _TypeAlias = DecryptResponse  # noqa: Y015
 
 @_typing.final
 class TrapdoorRequest(_message.Message):
-    """A query picture."""
+    """Query pictures."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     KEY_FIELD_NUMBER: _builtins.int
-    DATA_FIELD_NUMBER: _builtins.int
+    PICTURES_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     key: _builtins.str
-    """Name or hexadecimal fingerprint of the key; may be empty if the keyring holds one."""
-    data: _builtins.bytes
-    """The picture file."""
+    """Name or hexadecimal fingerprint of the key; may be empty if the keyring holds one. A code takes none."""
     kind: Global___TrapdoorKind.ValueType
     """What the search will take."""
+    @_builtins.property
+    def pictures(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The picture files."""
+
     def __init__(
         self,
         *,
         key: _builtins.str = ...,
-        data: _builtins.bytes = ...,
+        pictures: _abc.Iterable[_builtins.bytes] | None = ...,
         kind: Global___TrapdoorKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "key", b"key", "kind", b"kind"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "kind", b"kind", "pictures", b"pictures"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -463,32 +466,32 @@ Global___TrapdoorRequest: _TypeAlias = TrapdoorRequest  # noqa: Y015
 
 @_typing.final
 class TrapdoorResponse(_message.Message):
-    """The trapdoor of a query picture."""
+    """The trapdoors of query pictures, in the order of the request."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    CIPHER_IMAGE_FIELD_NUMBER: _builtins.int
+    CIPHER_IMAGES_FIELD_NUMBER: _builtins.int
     CODES_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def cipher_image(self) -> _cipher_image_pb2.CipherImage:
-        """For a cipher collection: the encrypted query."""
+    def cipher_images(self) -> _cipher_image_pb2.CipherImages:
+        """For a cipher collection: the encrypted queries."""
 
     @_builtins.property
     def codes(self) -> _representation_pb2.Codes:
-        """For a code collection: the query's code under the owner's hash network."""
+        """For a code collection: the queries' codes under the owner's hash network."""
 
     def __init__(
         self,
         *,
-        cipher_image: _cipher_image_pb2.CipherImage | None = ...,
+        cipher_images: _cipher_image_pb2.CipherImages | None = ...,
         codes: _representation_pb2.Codes | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cipher_image", b"cipher_image", "codes", b"codes", "trapdoor", b"trapdoor"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "trapdoors", b"trapdoors"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cipher_image", b"cipher_image", "codes", b"codes", "trapdoor", b"trapdoor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "trapdoors", b"trapdoors"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_trapdoor: _TypeAlias = _typing.Literal["cipher_image", "codes"]  # noqa: Y015
-    _WhichOneofArgType_trapdoor: _TypeAlias = _typing.Literal["trapdoor", b"trapdoor"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_trapdoor) -> _WhichOneofReturnType_trapdoor | None: ...
+    _WhichOneofReturnType_trapdoors: _TypeAlias = _typing.Literal["cipher_images", "codes"]  # noqa: Y015
+    _WhichOneofArgType_trapdoors: _TypeAlias = _typing.Literal["trapdoors", b"trapdoors"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_trapdoors) -> _WhichOneofReturnType_trapdoors | None: ...
 
 Global___TrapdoorResponse: _TypeAlias = TrapdoorResponse  # noqa: Y015

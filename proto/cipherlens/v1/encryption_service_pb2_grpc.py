@@ -95,7 +95,7 @@ class EncryptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Trapdoor(self, request, context):
-        """Makes the trapdoor of a query picture: what a search of the owner's collections takes in its place.
+        """Makes the trapdoors of query pictures: what a search of the owner's collections takes in their place.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

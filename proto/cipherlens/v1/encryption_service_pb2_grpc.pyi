@@ -4,7 +4,8 @@ isort:skip_file
 The owner's or user's side: it holds the keyring. Keys never travel, plain pictures do.
 
 Whoever may call Encrypt or Trapdoor with a picture of his choice can recover a collection-scope key's
-permutation, selection and tables from one answer. This service is for the owner's own machines, never for strangers.
+permutation, selection and tables from one answer, and with codes can match it to stored ones. This service is for
+the owner's own machines, never for strangers.
 """
 
 from cipherlens.v1 import encryption_service_pb2 as _encryption_service_pb2
@@ -46,7 +47,7 @@ class EncryptionServiceStub:
     Decrypt: _grpc.UnaryUnaryMultiCallable[_encryption_service_pb2.DecryptRequest, _encryption_service_pb2.DecryptResponse]
     """Decrypts cipher-images and opens sealed originals. One that does not open is FAILED_PRECONDITION without detail."""
     Trapdoor: _grpc.UnaryUnaryMultiCallable[_encryption_service_pb2.TrapdoorRequest, _encryption_service_pb2.TrapdoorResponse]
-    """Makes the trapdoor of a query picture: what a search of the owner's collections takes in its place."""
+    """Makes the trapdoors of query pictures: what a search of the owner's collections takes in their place."""
 
 @_typing.type_check_only
 class EncryptionServiceAsyncStub(EncryptionServiceStub):
@@ -62,7 +63,7 @@ class EncryptionServiceAsyncStub(EncryptionServiceStub):
     Decrypt: _aio.UnaryUnaryMultiCallable[_encryption_service_pb2.DecryptRequest, _encryption_service_pb2.DecryptResponse]  # type: ignore[assignment]
     """Decrypts cipher-images and opens sealed originals. One that does not open is FAILED_PRECONDITION without detail."""
     Trapdoor: _aio.UnaryUnaryMultiCallable[_encryption_service_pb2.TrapdoorRequest, _encryption_service_pb2.TrapdoorResponse]  # type: ignore[assignment]
-    """Makes the trapdoor of a query picture: what a search of the owner's collections takes in its place."""
+    """Makes the trapdoors of query pictures: what a search of the owner's collections takes in their place."""
 
 class EncryptionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Encrypts and decrypts with the keys of a keyring."""
@@ -105,6 +106,6 @@ class EncryptionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _encryption_service_pb2.TrapdoorRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_encryption_service_pb2.TrapdoorResponse, _abc.Awaitable[_encryption_service_pb2.TrapdoorResponse]]:
-        """Makes the trapdoor of a query picture: what a search of the owner's collections takes in its place."""
+        """Makes the trapdoors of query pictures: what a search of the owner's collections takes in their place."""
 
 def add_EncryptionServiceServicer_to_server(servicer: EncryptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

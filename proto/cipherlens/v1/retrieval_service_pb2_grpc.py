@@ -176,7 +176,8 @@ class RetrievalServiceServicer:
     def PushModel(self, request_iterator, context):
         """Uploads a model (a CipherLens checkpoint, safetensors) and sets it to work in a cipher collection. On an empty
         collection it is active when the call answers; where items are, they are embedded again aside, and the new
-        generation takes over in one step while the old one serves.
+        generation takes over in one step while the old one serves. A hash network, sealed or not, is INVALID_ARGUMENT:
+        whoever can run one can match any picture to stored codes, so it stays with the owner and the users.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -68,7 +68,8 @@ class RetrievalServiceStub:
     PushModel: _grpc.StreamUnaryMultiCallable[_retrieval_service_pb2.PushModelRequest, _retrieval_service_pb2.PushModelResponse]
     """Uploads a model (a CipherLens checkpoint, safetensors) and sets it to work in a cipher collection. On an empty
     collection it is active when the call answers; where items are, they are embedded again aside, and the new
-    generation takes over in one step while the old one serves.
+    generation takes over in one step while the old one serves. A hash network, sealed or not, is INVALID_ARGUMENT:
+    whoever can run one can match any picture to stored codes, so it stays with the owner and the users.
     """
     ListModels: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListModelsRequest, _retrieval_service_pb2.ListModelsResponse]
     """Returns the models held here."""
@@ -104,7 +105,8 @@ class RetrievalServiceAsyncStub(RetrievalServiceStub):
     PushModel: _aio.StreamUnaryMultiCallable[_retrieval_service_pb2.PushModelRequest, _retrieval_service_pb2.PushModelResponse]  # type: ignore[assignment]
     """Uploads a model (a CipherLens checkpoint, safetensors) and sets it to work in a cipher collection. On an empty
     collection it is active when the call answers; where items are, they are embedded again aside, and the new
-    generation takes over in one step while the old one serves.
+    generation takes over in one step while the old one serves. A hash network, sealed or not, is INVALID_ARGUMENT:
+    whoever can run one can match any picture to stored codes, so it stays with the owner and the users.
     """
     ListModels: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListModelsRequest, _retrieval_service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Returns the models held here."""
@@ -203,7 +205,8 @@ class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_retrieval_service_pb2.PushModelResponse, _abc.Awaitable[_retrieval_service_pb2.PushModelResponse]]:
         """Uploads a model (a CipherLens checkpoint, safetensors) and sets it to work in a cipher collection. On an empty
         collection it is active when the call answers; where items are, they are embedded again aside, and the new
-        generation takes over in one step while the old one serves.
+        generation takes over in one step while the old one serves. A hash network, sealed or not, is INVALID_ARGUMENT:
+        whoever can run one can match any picture to stored codes, so it stays with the owner and the users.
         """
 
     @_abc_1.abstractmethod

@@ -36,6 +36,7 @@ def test_help_names_every_command_and_every_exit_code(run) -> None:
         ("collection", "show"),
         ("collection", "drop"),
         ("model", "push"),
+        ("model", "seal"),
         ("model", "list"),
         ("item", "list"),
         ("item", "fetch"),

@@ -94,6 +94,40 @@ def test_a_network_of_an_image_scope_key_serves_any_other(
     assert outcome.document["queries"] == 6
 
 
+HASH = """
+[hash]
+backbone = "test_resnet"
+bits = 12
+height = 32
+width = 32
+[training]
+epochs = 1
+batch_size = 4
+precision = "fp32"
+"""
+
+
+def test_a_hash_network_is_trained_without_a_key(run, data, config, tmp_path) -> None:
+    from cipherlens.model.checkpoint import read_configuration
+
+    config.write_text(HASH)
+    out = tmp_path / "hash.safetensors"
+    trained = run("train", config, "--data", data, "--out", out, "--device", "cpu")
+    assert trained.code == 0, trained.err
+    assert f"{out} holds epoch 1 of 1" in trained.out
+    found = read_configuration(out)
+    assert (found.architecture, found.profile) == ("hash", None)
+    assert (found.network.bits, found.network.height, found.network.width) == (12, 32, 32)
+
+
+def test_a_network_of_encrypted_pictures_needs_a_key(run, data, config, tmp_path) -> None:
+    out = tmp_path / "m.safetensors"
+    outcome = run("train", config, "--data", data, "--out", out)
+    assert outcome.code == 2
+    assert "needs --keyring" in outcome.err
+    assert not out.exists()
+
+
 def test_a_data_set_of_an_unknown_kind(run, keyring, config, tmp_path) -> None:
     words = ("--keyring", keyring, "--out", tmp_path / "m.safetensors")
     outcome = run("train", config, "--data", "imagenet:somewhere", *words)

@@ -13,7 +13,7 @@ from cipherlens.crypto import CipherParameters, KeyEntry, Keyring
 from cipherlens.server.app import CipherLensServer
 from cipherlens.server.call import Call
 from cipherlens.server.config import Limits, Role, ServerConfig
-from cipherlens.server.encryption import service
+from cipherlens.server.encryption import pictures
 from cipherlens.server.errors import CallCancelled
 from cipherlens.v1 import cipher_image_pb2, encryption_service_pb2_grpc
 from cipherlens.v1 import encryption_service_pb2 as pb
@@ -263,23 +263,6 @@ def test_a_broken_cipher_image_is_refused_by_its_place(owner, failure):
     assert details["ErrorInfo"].metadata["field"] == "items[0].cipher_image"
 
 
-def test_a_trapdoor_is_the_query_encrypted(owner):
-    request = pb.TrapdoorRequest(data=picture(), kind=pb.TRAPDOOR_KIND_CIPHER_IMAGE)
-    image = owner.Trapdoor(request, timeout=20).cipher_image
-    np.testing.assert_array_equal(
-        pixels_of(decrypted(owner, cipher_image=image).data), pixels_of(picture())
-    )
-
-
-def test_trapdoors_that_cannot_be(owner, failure):
-    for kind, code in (
-        (pb.TRAPDOOR_KIND_UNSPECIFIED, grpc.StatusCode.INVALID_ARGUMENT),
-        (pb.TRAPDOOR_KIND_CODE, grpc.StatusCode.FAILED_PRECONDITION),
-    ):
-        request = pb.TrapdoorRequest(data=picture(), kind=kind)
-        assert failure(owner.Trapdoor, request, timeout=20)[0] is code
-
-
 def test_an_owner_serves_no_collections(owner, tmp_path):
     assert not (tmp_path / "data").exists()
 
@@ -324,7 +307,7 @@ def test_more_than_an_answer_holds_is_refused_before_any_work(owner, failure):
 
 def test_nobody_works_for_a_caller_that_is_gone(owner, monkeypatch):
     begun, gone, ended, seen = threading.Event(), threading.Event(), threading.Event(), []
-    real, check = service.open_image, Call.check
+    real, check = pictures.open_image, Call.check
 
     def watched(data):
         seen.append(data)
@@ -340,7 +323,7 @@ def test_nobody_works_for_a_caller_that_is_gone(owner, monkeypatch):
             ended.set()
             raise
 
-    monkeypatch.setattr(service, "open_image", watched)
+    monkeypatch.setattr(pictures, "open_image", watched)
     monkeypatch.setattr(Call, "check", checked)
     request = pb.EncryptRequest(images=[pb.PlainImage(data=picture())] * 4)
     call = owner.Encrypt.future(request, timeout=20)

@@ -1,0 +1,51 @@
+"""The settings of the cipher in the E2E paper's tables, and trainings on their cipher-images."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from benchmarks.keys import measured_key
+from benchmarks.training import Training
+from cipherlens.crypto import CipherParameters
+from cipherlens.model.config import TrainConfig
+from cipherlens.model.encryption import KeyEncryptor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """A block size P, and M as the share of the blocks whose colours are substituted."""
+
+    block_size: int
+    share: Fraction
+
+    def __str__(self) -> str:
+        """Return how the tables call it."""
+        return f"P={self.block_size}, M={self.share}"
+
+    def parameters(self, height: int, width: int) -> CipherParameters:
+        """Return the cipher's parameters for pictures of a size."""
+        blknum = height * width // self.block_size**2
+        return CipherParameters(
+            height=height,
+            width=width,
+            block_size=self.block_size,
+            substituted_blocks=round(blknum * self.share),
+        )
+
+
+CASES = tuple(
+    Case(block_size=block_size, share=Fraction(quarters, 4))
+    for block_size in (8, 16)
+    for quarters in (1, 2, 3)
+)
+"""The paper's six: at 128x192 M is 96, 192, 288 of 384 blocks and 24, 48, 72 of 96."""
+
+
+def key_bound(name: str, config: TrainConfig, parameters: CipherParameters) -> Training:
+    """Return a training on cipher-images of one key, which goes with the training's seed."""
+    encryptor = KeyEncryptor(measured_key(parameters, config.seed))
+    return Training(name=name, config=config, encryptor=encryptor, profile=encryptor.profile)
+
+
+def with_patches(config: TrainConfig, block_size: int) -> TrainConfig:
+    """Return the settings with blocks of a size as the network's patches."""
+    return replace(config, network=replace(config.network, patch_size=block_size))

@@ -1,0 +1,23 @@
+"""Picture files that callers send, prepared."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from cipherlens.crypto import ImageError, PreparedSize, open_image, prepare
+from cipherlens.server.errors import InvalidField
+
+_ANY_FILE = "application/octet-stream"
+
+
+def read_picture(field: str, data: bytes, size: PreparedSize) -> tuple[NDArray[np.uint8], str]:
+    """Return a picture file's pixels, (height, width, 3) uint8 of that size, and its media type.
+
+    Raises InvalidField naming the field if it is no picture or too large.
+    """
+    try:
+        picture = open_image(data)
+        pixels = prepare(picture, size)
+    except ImageError as error:
+        raise InvalidField(field, str(error)) from error
+    return pixels, Image.MIME.get(picture.format or "", _ANY_FILE)

@@ -1,0 +1,33 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.demo_seeds import measure
+from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
+from cipherlens.model.data import PreparedImages
+
+TINY = TrainConfig(
+    network=NetworkConfig(patch_size=16, dim=8, depth=1, heads=1, feature_dim=4),
+    split=SplitConfig(validation=0.25, test=0.25),
+    epochs=1,
+    precision="fp32",
+)
+
+
+def test_means_of_either_network_over_the_seeds(
+    kept: Path, make_pictures: Callable[..., PreparedImages]
+) -> None:
+    document = measure(TINY, make_pictures(128, 192), range(2))
+    assert len(list(kept.glob("*.safetensors"))) == 4
+    rounds = document["rounds"]
+    for column, name in (("cipher", "on cipher-images"), ("plain", "plain twin")):
+        scores = [each[column]["test"]["map"] for each in rounds]
+        row = document["results"][name]
+        assert row["mAP"] == pytest.approx(sum(scores) / 2, abs=1e-4)
+        assert (row["lowest"], row["highest"]) == pytest.approx(
+            (min(scores), max(scores)), abs=1e-4
+        )
+    fingerprints = {each["cipher"]["profile"]["key_fingerprint"] for each in rounds}
+    assert len(fingerprints) == 2, "each seed has a key of its own"
+    assert all(each["plain"]["profile"] is None for each in rounds)
