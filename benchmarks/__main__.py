@@ -12,6 +12,7 @@ from benchmarks.progress import say
 from benchmarks.registry import NAMES, PROFILES, module_of
 from benchmarks.report import write_report
 from benchmarks.tables import markdown
+from cipherlens.model.errors import DataError
 
 COMMANDS = {
     "all": "every benchmark in turn, each in a process of its own, then the report",
@@ -27,7 +28,11 @@ def main() -> int:
         return 0
     if arguments.name == "all":
         return _measure_all(arguments.profile)
-    _measure(arguments.name, arguments.profile)
+    try:
+        _measure(arguments.name, arguments.profile)
+    except DataError as error:  # the pictures are not on this machine
+        say(f"{arguments.name}: {error}")
+        return 1
     return 0
 
 

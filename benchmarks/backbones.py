@@ -25,7 +25,7 @@ RATES = (3e-4, 1e-3, 3e-3)
 RATE_CASE = CASES[1]
 """Where the learning rates are chosen, with the first seed: P=8, M=1/2."""
 
-QUICK_EPOCHS = 8
+QUICK_EPOCHS = 15
 QUICK_RATES = (1e-3,)
 
 PAPER = {

@@ -11,6 +11,7 @@ from benchmarks.pictures import described, openclipart, samples
 from benchmarks.progress import say, told
 from cipherlens.crypto import CipherParameters, ImageCipher
 from cipherlens.model.data import PreparedImages, by_shape
+from cipherlens.model.errors import DataError
 
 PAPER = {
     (16, 24): 9.754,
@@ -22,7 +23,7 @@ PAPER = {
 }
 """Table I: the mean PSNR, dB, of Corel10K's cipher-images for each (P, M)."""
 
-KEYS = {"quick": 8, "full": 32}
+KEYS = {"quick": 16, "full": 64}
 BATCH = 64
 BYTE_VARIANCE = (256**2 - 1) / 12  # 5461.25, of a uniform byte
 
@@ -35,14 +36,15 @@ of a picture x of blocks is
 with f = M / blknum, 5461.25 being the variance of a uniform byte; the first term is twice the
 variance, over the blocks, of what stands at one place of a block. "Law" is the mean PSNR that this
 predicts, picture by picture, without encrypting anything. "At the mean error" is what is measured
-when errors are averaged over the keys before the logarithm, and must agree with the law. The mean
-PSNR itself is a little higher, as the logarithm of a mean is above the mean of the logarithms.
+when errors are averaged over the keys before the logarithm, and must agree with the law as far
+as so few keys can tell. The mean PSNR itself is a little higher: the logarithm of a mean is above
+the mean of the logarithms.
 
-Photographs are what compares with the paper's Corel10K; drawings on white ground lose more, because
-white is as far from a random colour as can be, and differ more from key to key, because one entry
-of the table decides most of the error. All sequences of a key are those that the program really
-uses. A low PSNR says that a cipher-image does not look like the picture; it is no measure of how
-hard the picture is to recover.
+Photographs are what compares with the paper's Corel10K; `photographs.py` says which they are and
+how to get them, or to take others. Drawings on white ground lose more, because white is as far from
+a random colour as can be, and differ more from key to key, because one entry of each table decides
+most of the error. A low PSNR says that a cipher-image does not look like the picture; it is no
+measure of how hard the picture is to recover.
 """
 
 
@@ -52,12 +54,14 @@ def run(profile: str) -> dict[str, Any]:
     here = {name: each for name, each in sets.items() if each is not None}
     return {
         "unit": "dB",
-        "data": ", ".join(f"{name}: {len(each)} pictures" for name, each in here.items()),
-        "keys": KEYS[profile],
-        "pictures": [described(name, each) for name, each in here.items()],
+        "data": "; ".join(
+            f"{name}: {len(images)} pictures, {origin}" for name, (origin, images) in here.items()
+        ),
+        "seed": f"keys of the seeds 0 to {KEYS[profile] - 1}",
+        "pictures": [described(origin, images) for origin, images in here.values()],
         "results": {
-            f"{name}, {case_name(*case)}": _row(here.get(name), *case, KEYS[profile])
-            for name in sets
+            f"{name}, {case_name(*case)}": _row(each and each[1], *case, KEYS[profile])
+            for name, each in sets.items()
             for case in PAPER
         },
         "paper": {
@@ -66,15 +70,13 @@ def run(profile: str) -> dict[str, Any]:
     }
 
 
-def picture_sets(size: CipherParameters) -> dict[str, PreparedImages | None]:
-    """Return the sets of pictures by their names, None for those that are not here."""
+def picture_sets(size: CipherParameters) -> dict[str, tuple[str, PreparedImages] | None]:
+    """Return where each set of pictures is from and them, None for what is not here."""
     say("preparing the pictures")
-    photographed = photographs(size)
-    origin, photos = photographed or ("", None)
     return {
-        f"photographs ({origin})" if photos else "photographs": photos,
-        "OpenClipart": openclipart(size),
-        "demo/samples": samples(size),
+        "photographs": photographs(size),
+        "OpenClipart": _openclipart(size),
+        "demo": ("demo/samples", samples(size)),
     }
 
 
@@ -115,6 +117,13 @@ def psnr(errors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the peak signal-to-noise ratio, dB, of mean squared errors of 8-bit pixels."""
     ratios: NDArray[np.float64] = 10 * np.log10(255**2 / errors)
     return ratios
+
+
+def _openclipart(size: CipherParameters) -> tuple[str, PreparedImages] | None:
+    try:
+        return "Debian openclipart-png", openclipart(size)
+    except DataError:
+        return None
 
 
 def _row(

@@ -48,14 +48,14 @@ from cipherlens.model.hash_encoder import HashEncoder
 
 BITS = 48
 PICTURES = 100
-ROUNDS = {"quick": (5, 5), "full": (31, 20)}
+ROUNDS = {"quick": (15, 4), "full": (51, 10)}
 FLOOR = "empty call of the service"
 
 NOTES = """
 The paper shows this figure as curves without numbers; it says that its trapdoors take longer than
 those of the schemes it compares with (SIFT, MPEG-7 descriptors), which are left out here, because a
 picture goes through the deep layers of a DenseNet. In ours nothing depends on the size of the
-collection: a growth of 1 is the finding, and what it strays from 1 is the machine. The paper's
+collection: a growth of 1 is what to expect, and what it strays from 1 is the machine. The paper's
 network is measured with random weights, which changes no time, in process alone. The cipher is that
 of the E2E paper: 128x192, P=8, M=96; scope image draws its sequences anew for every picture.
 """

@@ -8,7 +8,7 @@ from timm.models.vision_transformer import VisionTransformer
 
 from cipherlens.model.networks import RetrievalNetwork
 
-FEW_BLOCKS = 256  # from about here on PyTorch's fused attention pays in training on the CPU
+FEW_BLOCKS = 512  # from about here on PyTorch's fused attention pays in training on the CPU
 
 
 def accelerate(network: RetrievalNetwork, device: torch.device) -> None:

@@ -23,7 +23,8 @@ def resolve_device(name: str) -> torch.device:
         raise ValueError(f"device must be cpu, cuda:N or auto, got {name!r}") from error
     if device.type not in ("cpu", "cuda"):
         raise ValueError(f"device must be cpu, cuda:N or auto, got {name!r}")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    # Of an index beyond 127, torch.device makes a negative one.
+    if device.type == "cuda" and not 0 <= (device.index or 0) < torch.cuda.device_count():
         raise ValueError(f"device {name} is not here: {torch.cuda.device_count()} GPUs found")
     return device
 

@@ -25,7 +25,7 @@ class EpochReport:
     """One epoch's mean losses, last learning rate, validation mAP (or None) and duration.
 
     `triplet` is None where the loss has no triplets. `images_per_second` is the rate of the steps,
-    `seconds` include the validation; both count a time that was interrupted once.
+    `seconds` include the validation; steps that an interruption made run twice count once.
     """
 
     epoch: int
@@ -35,7 +35,7 @@ class EpochReport:
     learning_rate: float
     validation_map: float | None
     seconds: float
-    images_per_second: float = 0.0
+    images_per_second: float
 
 
 @dataclass(kw_only=True, slots=True)
@@ -58,10 +58,9 @@ class PartialEpoch:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "PartialEpoch":
-        """Return what `to_dict` described; nothing is the beginning of an epoch."""
-        if not values:
-            return cls()
-        return cls(**{**values, "losses": torch.tensor(values["losses"], dtype=torch.float64)})
+        """Return what `to_dict` described."""
+        losses = torch.tensor(values["losses"], dtype=torch.float64)
+        return cls(steps=values["steps"], seconds=values["seconds"], losses=losses)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -152,7 +151,8 @@ def _document(data: bytes, path: Path) -> dict[str, Any]:
     length = int.from_bytes(data[:8], "little")
     try:
         text = json.loads(data[8 : 8 + length])["__metadata__"][METADATA_KEY]
-        return {"partial": {}, **json.loads(text)}
+        document: dict[str, Any] = json.loads(text)
+        return document
     except (ValueError, TypeError, KeyError) as error:
         raise _damaged(path) from error
 

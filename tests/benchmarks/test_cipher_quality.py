@@ -93,13 +93,25 @@ def test_every_setting_of_every_set_has_a_row(monkeypatch: pytest.MonkeyPatch) -
         width=192,
     )
     monkeypatch.setattr(
-        cipher_quality, "picture_sets", lambda _size: {"noise": large, "photographs": None}
+        cipher_quality,
+        "picture_sets",
+        lambda _size: {"noise": ("a generator", large), "photographs": None},
     )
     document = cipher_quality.run("quick")
     assert len(document["results"]) == 12
+    assert document["data"] == "noise: 1 pictures, a generator"
     assert document["results"]["photographs, P=8, M=96"] == {"mean PSNR": "not here"}
     row = document["results"]["noise, P=16, M=72"]
     # Noise stays noise: twice the variance of a byte, whatever the cipher does.
     assert row["law"] == pytest.approx(10 * np.log10(255**2 / (2 * 5461.25)), abs=0.05)
     assert row["lowest key"] <= row["mean PSNR"] <= row["highest key"]
     assert row["mean PSNR"] == pytest.approx(row["law"], abs=0.05)
+
+
+def test_openclipart_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENCLIPART", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("PHOTOGRAPHS", str(tmp_path))
+    sets = cipher_quality.picture_sets(SIZE)
+    assert sets["OpenClipart"] is None
+    assert sets["photographs"] is None
+    assert sets["demo"] is not None

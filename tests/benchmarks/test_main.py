@@ -1,0 +1,79 @@
+"""The door, before a benchmark that measures nothing."""
+
+import json
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks import __main__ as door
+from benchmarks.kept import keep
+from benchmarks.plots import draw
+from cipherlens.model.errors import DataError
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr(door, "keep", partial(keep, folder=tmp_path))
+    monkeypatch.setattr(door, "draw", partial(draw, folder=tmp_path / "plots"))
+    return tmp_path
+
+
+def call(monkeypatch, run, *arguments):
+    monkeypatch.setattr(door, "module_of", lambda _name: SimpleNamespace(run=run))
+    monkeypatch.setattr("sys.argv", ["benchmarks", *arguments])
+    return door.main()
+
+
+def test_figures_are_kept_with_what_they_were_measured_on(results, monkeypatch, capsys):
+    axes = {"title": "", "x": "images", "y": "s"}
+    plot = {"title": "", "panels": [{**axes, "lines": {"a": [[1, 2], [3, 4]]}}]}
+
+    def run(profile):
+        return {"seed": 1, "results": {"row": {"s": profile}}, "plots": {"beads": plot}}
+
+    assert call(monkeypatch, run, "restart", "--profile", "full") == 0
+    document = json.loads((results / "restart-full.json").read_text())
+    assert document["results"] == {"row": {"s": "full"}}
+    assert {"machine", "versions", "commit", "measured_at", "duration_s"} < set(document)
+    assert (results / "plots" / "beads.png").exists()
+    assert "| row | full |" in capsys.readouterr().out
+
+
+def test_an_interrupted_benchmark_leaves_no_file(results, monkeypatch):
+    def run(_profile):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        call(monkeypatch, run, "restart")
+    assert list(results.iterdir()) == []
+
+
+def test_pictures_that_are_not_here_are_named(results, monkeypatch, capsys):
+    def run(_profile):
+        raise DataError("/nowhere is not Fashion-MNIST")
+
+    assert call(monkeypatch, run, "restart") == 1
+    assert "restart: /nowhere is not Fashion-MNIST" in capsys.readouterr().err
+    assert list(results.iterdir()) == []
+
+
+def test_an_unknown_name_is_a_usage_error(results, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as ended:
+        call(monkeypatch, dict, "restrat")
+    assert ended.value.code == 2
+    assert "restart" in capsys.readouterr().err
+
+
+def test_all_goes_on_after_one_that_fails_and_says_so(monkeypatch, capsys):
+    commands = []
+
+    def subprocess_run(command, *, check):
+        commands.append(command[-3])
+        return SimpleNamespace(returncode=1 if command[-3] == "restart" else 0)
+
+    monkeypatch.setattr(door.subprocess, "run", subprocess_run)
+    monkeypatch.setattr(door, "write_report", lambda: "REPORT.md")
+    assert call(monkeypatch, dict, "all") == 1
+    assert commands == list(door.NAMES)
+    assert "failed: restart" in capsys.readouterr().err
