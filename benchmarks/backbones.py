@@ -4,7 +4,7 @@ Both are trained on the same pictures for as many epochs, each with the learning
 for it on the validation part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -12,8 +12,9 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.cases import CASES, Case, key_bound, with_patches
+from benchmarks.outcome import Figures, outcome, test_map, validation_map
 from benchmarks.pictures import described, pictures
-from benchmarks.training import Training, trained
+from benchmarks.training import Training, figures_of
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import SplitConfig, TrainConfig
 from cipherlens.model.data import PreparedImages
@@ -99,28 +100,19 @@ def measure(plan: Plan) -> dict[str, Any]:
     """Return the document of a plan; what was trained before is not trained again."""
     rates = {name: _rates(plan, name) for name in plan.configs}
     chosen = {name: max(found, key=lambda rate: found[rate]) for name, found in rates.items()}
-    # Seed by seed, so that an interrupted run has whole tables of fewer seeds to show.
+    # Seed by seed, so that whole tables of fewer seeds stand first.
     figures = {
-        (name, case, seed): trained(_training(plan, name, case, seed, chosen[name]), plan.data)
+        (name, case, seed): figures_of(_training(plan, name, case, seed, chosen[name]), plan.data)
         for seed, case, name in product(plan.seeds, plan.cases, plan.configs)
     }
-    rounds = {key: each.figures for key, each in figures.items()}
     return {
         "unit": "mAP, each test picture ranking the others; minutes of training",
         "data": f"{plan.name}: {len(plan.data)} pictures in {len(plan.data.class_names)} classes",
         "pictures": described(plan.name, plan.data),
         "seed": ", ".join(map(str, plan.seeds)),
         "epochs": {name: each.epochs for name, each in plan.configs.items()},
-        "results": {
-            str(case): {
-                column: value
-                for name in plan.configs
-                for column, value in _columns(
-                    name, [rounds[name, case, seed] for seed in plan.seeds]
-                ).items()
-            }
-            for case in plan.cases
-        },
+        "learning_rates": chosen,
+        "results": {str(case): _row(plan, figures, case) for case in plan.cases},
         "paper": {
             str(case): {name: row[CASES.index(case)] for name, row in PAPER.items()}
             for case in plan.cases
@@ -132,18 +124,19 @@ def measure(plan: Plan) -> dict[str, Any]:
                 for name, each in rates.items()
             }
         },
-        "trainings": {f"{n}, {case}, seed {s}": each for (n, case, s), each in rounds.items()},
+        "trainings": {
+            f"{name}, {case}, seed {seed}": outcome(each)
+            for (name, case, seed), each in figures.items()
+        },
     }
 
 
 def _rates(plan: Plan, name: str) -> dict[float, float]:
     """Return the validation mAP of each learning rate; the test part has no say."""
-    return {
-        rate: trained(
-            _training(plan, name, plan.rate_case, plan.seeds[0], rate), plan.data
-        ).figures["validation_map"]
-        for rate in plan.rates
+    trainings = {
+        rate: _training(plan, name, plan.rate_case, plan.seeds[0], rate) for rate in plan.rates
     }
+    return {rate: validation_map(figures_of(each, plan.data)) for rate, each in trainings.items()}
 
 
 def _training(plan: Plan, name: str, case: Case, seed: int, rate: float) -> Training:
@@ -154,12 +147,16 @@ def _training(plan: Plan, name: str, case: Case, seed: int, rate: float) -> Trai
     return key_bound(f"backbones-{name.lower()}-{size}-{rate:g}-seed-{seed}", seeded, parameters)
 
 
-def _columns(name: str, rounds: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Return the columns of one backbone: its mean over the seeds, its spread, its minutes."""
-    scores = [each["test"]["map"] for each in rounds]
-    return {
-        name: round(mean(scores), 4),
-        f"{name}, lowest": round(min(scores), 4),
-        f"{name}, highest": round(max(scores), 4),
-        f"{name}, minutes": round(mean(each["minutes"] for each in rounds), 1),
-    }
+def _row(
+    plan: Plan, figures: Mapping[tuple[str, Case, int], Figures], case: Case
+) -> dict[str, float]:
+    """Return each backbone's mean over the seeds, its spread and its minutes."""
+    row = {}
+    for name in plan.configs:
+        rounds = [figures[name, case, seed] for seed in plan.seeds]
+        scores = [test_map(each) for each in rounds]
+        row[name] = round(mean(scores), 4)
+        row[f"{name}, lowest"] = round(min(scores), 4)
+        row[f"{name}, highest"] = round(max(scores), 4)
+        row[f"{name}, minutes"] = round(mean(each["minutes"] for each in rounds), 1)
+    return row

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from benchmarks.cases import key_bound
+from benchmarks.outcome import outcome, test_map
 from benchmarks.pictures import described, samples
-from benchmarks.training import Training, trained
+from benchmarks.training import Training, figures_of
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import TrainConfig
 from cipherlens.model.data import PreparedImages
@@ -33,8 +34,7 @@ def measure(config: TrainConfig, data: PreparedImages, seeds: Sequence[int]) -> 
     """Return the document of the seeds; what was trained before is not trained again."""
     rounds = [_round(config, data, seed) for seed in seeds]
     scores = {
-        name: np.array([each[name]["test"]["map"] for each in rounds])
-        for name in ("cipher", "plain")
+        name: np.array([test_map(each[name]) for each in rounds]) for name in ("cipher", "plain")
     }
     chance = float(np.mean([each["cipher"]["test"]["chance"] for each in rounds]))
     return {
@@ -72,6 +72,6 @@ def _round(config: TrainConfig, data: PreparedImages, seed: int) -> dict[str, An
     plain = Training(name=f"demo-plain-{seed}", config=seeded)
     return {
         "seed": seed,
-        "cipher": trained(cipher, data).figures,
-        "plain": trained(plain, data).figures,
+        "cipher": outcome(figures_of(cipher, data)),
+        "plain": outcome(figures_of(plain, data)),
     }

@@ -23,7 +23,7 @@ from PIL import Image
 PLOTS = Path(__file__).parent / "results" / "plots"
 _PANEL_INCHES = (4.6, 4.2)
 _LEGEND_INCHES = 3.0
-_LINES_INSIDE = 7
+_LINES_INSIDE, _LETTERS_INSIDE = 7, 24
 _MAX_TICKS = 12
 _DPI = 90
 _COLOURS = 128
@@ -76,7 +76,8 @@ def _draw_lines(axes: Axes, lines: Mapping[str, tuple[list[float], list[float]]]
 
 def _has_legend_beside(panel: Mapping[str, Any]) -> bool:
     """Return whether the legend would cover the lines."""
-    return len(panel.get("lines", ())) > _LINES_INSIDE
+    names = list(panel.get("lines", ()))
+    return len(names) > _LINES_INSIDE or max(map(len, names), default=0) > _LETTERS_INSIDE
 
 
 def _draw_bars(axes: Axes, bars: Mapping[str, float]) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from benchmarks.cases import CASES, Case, key_bound, with_patches
+from benchmarks.outcome import Figures, outcome, test_map, validation_map
 from benchmarks.pictures import described, pictures
-from benchmarks.training import Training, trained
+from benchmarks.training import Training, figures_of
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import SplitConfig, TrainConfig
 from cipherlens.model.data import PreparedImages
 
-Figures: TypeAlias = dict[str, Any]
 Setting: TypeAlias = tuple[float, float]
 """(alpha, m)."""
 
@@ -54,6 +54,8 @@ QUOTED = {
     "Xia (LBP) [15]": 0.0928,
 }
 """Other schemes on Corel10K, as the paper's Table II gives them."""
+
+PAPERS_CHOICE = "paper: best of four on test"
 
 NOTES = """\
 The paper's figures are of Corel10K: 100 classes of 100 photographs, ViT-Base, 60 epochs on 7,000
@@ -96,41 +98,49 @@ def plan(profile: str) -> Plan:
 def measure(plan: Plan) -> dict[str, Any]:
     """Return the document of a plan; what was trained before is not trained again."""
     figures = {
-        (case, setting): trained(_training(plan, case, setting), plan.data).figures
+        (case, setting): figures_of(_training(plan, case, setting), plan.data)
         for case in plan.cases
         for setting in SETTINGS
     }
     sizes = dict.fromkeys(case.block_size for case in plan.cases)
-    plain = {size: trained(_plain(plan, size), plan.data).figures for size in sizes}
-    tables = {
-        "mAP on the validation part": _table(figures, plan.cases, _validation),
-        "Setting chosen on validation, judged on test (Table II)": {
-            **{str(case): _chosen(figures, case) for case in plan.cases},
-            **{
-                f"{name}, quoted": {"paper: best of four on test": value}
-                for name, value in QUOTED.items()
-            },
-        },
-        "Against a network of plain pictures, alpha=0.5, m=0.5": {
-            str(case): _beside_plain(figures[case, TWINS], plain[case.block_size])
-            for case in plan.cases
-        },
-    }
+    plain = {size: figures_of(_plain(plan, size), plan.data) for size in sizes}
     return {
         "unit": "mAP, each test picture ranking the others",
         "data": f"{plan.name}: {len(plan.data)} pictures in {len(plan.data.class_names)} classes",
         "pictures": described(plan.name, plan.data),
         "seed": plan.config.seed,
-        "results": _table(figures, plan.cases, _test),
+        "epochs": plan.config.epochs,
+        "minutes": round(sum(each["minutes"] for each in [*figures.values(), *plain.values()]), 1),
+        "results": _table(figures, plan.cases, test_map),
         "paper": {
             str(case): dict(zip(map(setting_name, SETTINGS), PAPER[case], strict=True))
             for case in plan.cases
             if case in PAPER
         },
-        "tables": tables,
-        "minutes": round(sum(each["minutes"] for each in figures.values()), 1),
-        "trainings": {f"{case}, {setting_name(s)}": each for (case, s), each in figures.items()},
-        "plain": {f"P={size}": each for size, each in plain.items()},
+        "tables": _further_tables(plan, figures, plain),
+        "trainings": {
+            f"{case}, {setting_name(setting)}": outcome(each)
+            for (case, setting), each in figures.items()
+        },
+        "plain": {f"P={size}": outcome(each) for size, each in plain.items()},
+    }
+
+
+def _further_tables(
+    plan: Plan, figures: Mapping[tuple[Case, Setting], Figures], plain: Mapping[int, Figures]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return what the choice was made from, what it leads to, and the plain twins."""
+    quoted = {f"{name}, quoted": {PAPERS_CHOICE: value} for name, value in QUOTED.items()}
+    return {
+        "mAP on the validation part": _table(figures, plan.cases, validation_map),
+        "Setting chosen on validation, judged on test (Table II)": {
+            **{str(case): _chosen(figures, case) for case in plan.cases},
+            **quoted,
+        },
+        "Against a network of plain pictures, alpha=0.5, m=0.5": {
+            str(case): _beside_plain(figures[case, TWINS], plain[case.block_size])
+            for case in plan.cases
+        },
     }
 
 
@@ -175,28 +185,20 @@ def setting_name(setting: Setting) -> str:
 
 def _chosen(figures: Mapping[tuple[Case, Setting], Figures], case: Case) -> dict[str, Any]:
     """Return a case's row of Table II."""
-    setting = chosen_setting({each: _validation(figures[case, each]) for each in SETTINGS})
+    setting = chosen_setting({each: validation_map(figures[case, each]) for each in SETTINGS})
     best = figures[case, setting]
     row = {
         "chosen": setting_name(setting),
-        "validation": round(_validation(best), 4),
-        "test": round(_test(best), 4),
+        "validation": round(validation_map(best), 4),
+        "test": round(test_map(best), 4),
         "random order": round(best["test"]["chance"], 4),
     }
-    return {**row, "paper: best of four on test": max(PAPER[case])} if case in PAPER else row
+    return {**row, PAPERS_CHOICE: max(PAPER[case])} if case in PAPER else row
 
 
 def _beside_plain(cipher: Figures, plain: Figures) -> dict[str, float]:
     return {
-        "cipher": round(_test(cipher), 4),
-        "plain": round(_test(plain), 4),
-        "of plain": round(_test(cipher) / _test(plain), 3),
+        "cipher": round(test_map(cipher), 4),
+        "plain": round(test_map(plain), 4),
+        "of plain": round(test_map(cipher) / test_map(plain), 3),
     }
-
-
-def _test(figures: Figures) -> float:
-    return float(figures["test"]["map"])
-
-
-def _validation(figures: Figures) -> float:
-    return float(figures["validation_map"])

@@ -1,7 +1,8 @@
 """Networks that a table needs: each trains once, goes on where it was stopped, is judged once.
 
-A training is known by a digest of all that decides it. Its checkpoint, log and figures are kept
-below `build/trained`; the test part of the data is touched when the training is over, never before.
+A training is known by a digest of all that decides it. Its checkpoint stays below `build/trained`;
+its figures, log included, are kept in `results/trainings`, so that a table can be made again
+without it. The test part of the data is touched when the training is over, never before.
 """
 
 import hashlib
@@ -12,15 +13,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kept import RESULTS
+from benchmarks.machine import environment
 from cipherlens.model.config import HashTrainConfig, TrainConfig
 from cipherlens.model.data import PreparedImages
 from cipherlens.model.encryption import Encryptor, plain
 from cipherlens.model.evaluate import evaluate_checkpoint
+from cipherlens.model.files import replace_file
 from cipherlens.model.profile import CipherProfile
 from cipherlens.model.train import train
 from cipherlens.model.training_state import EpochReport
 
-KEPT = Path(__file__).parents[1] / "build" / "trained"
+CHECKPOINTS = Path(__file__).parents[1] / "build" / "trained"
+FIGURES = RESULTS / "trainings"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,14 +51,25 @@ class Trained:
     figures: dict[str, Any]
 
 
+def figures_of(training: Training, data: PreparedImages) -> dict[str, Any]:
+    """Return a training's figures, from an earlier run if there was one anywhere."""
+    kept = FIGURES / f"{_name(training, data)}.json"
+    if not kept.exists():
+        return trained(training, data).figures
+    figures: dict[str, Any] = json.loads(kept.read_text())
+    return figures
+
+
 def trained(training: Training, data: PreparedImages) -> Trained:
-    """Return the trained network and its figures, from an earlier run as far as that got."""
-    checkpoint = KEPT / f"{training.name}-{_digest(training, data)}.safetensors"
-    kept = checkpoint.with_suffix(".json")
-    if not (kept.exists() and checkpoint.exists()):
-        KEPT.mkdir(parents=True, exist_ok=True)
+    """Return the trained network and its figures, from an earlier run as far as that got here."""
+    name = _name(training, data)
+    checkpoint, kept = CHECKPOINTS / f"{name}.safetensors", FIGURES / f"{name}.json"
+    under_way = checkpoint.with_name(checkpoint.name + ".state").exists()
+    if under_way or not (kept.exists() and checkpoint.exists()):
+        CHECKPOINTS.mkdir(parents=True, exist_ok=True)
+        FIGURES.mkdir(parents=True, exist_ok=True)
         figures = _figures(training, data, checkpoint)
-        kept.write_text(json.dumps(figures, indent=2) + "\n")
+        replace_file(kept, (json.dumps(figures, indent=2, allow_nan=False) + "\n").encode())
     return Trained(checkpoint=checkpoint, figures=json.loads(kept.read_text()))
 
 
@@ -69,6 +85,7 @@ def _figures(training: Training, data: PreparedImages, checkpoint: Path) -> dict
     started = time.monotonic()
     found = evaluate_checkpoint(checkpoint, data, training.judge or training.encryptor)
     return {
+        **environment(),
         "test": {
             "map": found.mean_average_precision,
             "chance": found.chance,
@@ -87,7 +104,8 @@ def _figures(training: Training, data: PreparedImages, checkpoint: Path) -> dict
     }
 
 
-def _digest(training: Training, data: PreparedImages) -> str:
+def _name(training: Training, data: PreparedImages) -> str:
     profile = None if training.profile is None else training.profile.to_dict()
     facts = [training.config.to_dict(), profile, data.digest()]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return f"{training.name}-{digest[:12]}"

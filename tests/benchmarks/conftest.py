@@ -21,8 +21,9 @@ class MakePictures(Protocol):
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder where `trained` keeps its checkpoints, for this test alone."""
-    monkeypatch.setattr(training, "KEPT", tmp_path / "trained")
+    """Return the folder where checkpoints are kept, as are figures, for this test alone."""
+    monkeypatch.setattr(training, "CHECKPOINTS", tmp_path / "trained")
+    monkeypatch.setattr(training, "FIGURES", tmp_path / "figures")
     return tmp_path / "trained"
 
 

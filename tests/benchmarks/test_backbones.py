@@ -58,10 +58,17 @@ def test_mean_and_spread_over_the_seeds(kept: Path, plan: Plan) -> None:
 def test_the_rate_is_that_of_the_best_validation(kept: Path, plan: Plan) -> None:
     document = measure(plan)
     (rates,) = document["tables"].values()
-    for name in plan.configs:
-        best = max(rates[name], key=lambda rate: rates[name][rate])
-        used = document["trainings"][f"{name}, P=8, M=1/4, seed 1"]["config"]["learning_rate"]
-        assert used == float(best)
+    for name, rate in document["learning_rates"].items():
+        assert rates[name][f"{rate:g}"] == max(rates[name].values())
+    used = {
+        figures["config"]["network"]["backbone"]: figures["config"]["learning_rate"]
+        for figures in (json.loads(path.read_text()) for path in kept.parent.glob("figures/*.json"))
+        if figures["config"]["seed"] == 1
+    }
+    assert used == {
+        "vit": document["learning_rates"]["ViT"],
+        "test_resnet": document["learning_rates"]["ResNet50"],
+    }
 
 
 def test_only_the_backbone_differs() -> None:

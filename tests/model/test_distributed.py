@@ -56,9 +56,13 @@ def task(config: TrainConfig | HashTrainConfig, folder: Path, out: Path, **chang
 def launch(tasks: list[Any], processes: int, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     file = tmp_path / "tasks.json"
     file.write_text(json.dumps(tasks))
+    return torchrun(processes, WORKER, file)
+
+
+def torchrun(processes: int, *words: object) -> subprocess.CompletedProcess[str]:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     return subprocess.run(
-        [sys.executable, *launcher, str(WORKER), str(file)],
+        [sys.executable, *launcher, *map(str, words)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -112,6 +116,17 @@ def test_two_processes_train_as_one(
 
 
 @pytest.mark.slow
+def test_a_batch_may_be_too_small_for_all_processes(
+    hashing: HashTrainConfig, folder: Path, tmp_path: Path
+) -> None:
+    # Norms over two pictures magnify what floats round off: a small rate keeps that from growing.
+    small = replace(hashing, batch_size=2, learning_rate=1e-5)
+    for count in (1, 3):
+        trained([task(small, folder, tmp_path / f"{count}")], count, tmp_path)
+    assert_alike(tmp_path / "3", tmp_path / "1")
+
+
+@pytest.mark.slow
 def test_a_job_that_was_killed_goes_on_to_the_losses_of_an_unbroken_one(
     hashing: HashTrainConfig, folder: Path, tmp_path: Path
 ) -> None:
@@ -132,6 +147,23 @@ def test_a_process_that_dies_ends_all(e2e: TrainConfig, folder: Path, tmp_path: 
     assert done.returncode == 1
     assert "exitcode  : -9" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_command_trains_in_several_processes_and_one_of_them_speaks(
+    folder: Path, tmp_path: Path
+) -> None:
+    settings = tmp_path / "hash.toml"
+    settings.write_text(
+        '[hash]\nbackbone = "test_resnet"\nbits = 12\nheight = 16\nwidth = 24\n'
+        "[training]\nepochs = 1\nbatch_size = 4\n"
+    )
+    words = ("train", settings, "--data", folder, "--out", tmp_path / "out", "--device", "cpu")
+    done = torchrun(2, "-m", "cipherlens.client.cli", *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("holds epoch 1 of 1") == 1
+    assert done.stderr.count("epoch 1 of 1: loss") == 1
+    assert len((tmp_path / "out.log.jsonl").read_text().splitlines()) == 1
 
 
 def test_what_is_not_launched_is_alone(tmp_path: Path) -> None:
