@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmarks.cases import CASES, Case, key_bound, with_patches
+from benchmarks.cases import CASES, Case, key_bound, panel, with_patches
 from benchmarks.outcome import Figures, outcome, test_map, validation_map
 from benchmarks.pictures import described, pictures
 from benchmarks.training import Training, figures_of
@@ -113,6 +113,7 @@ def measure(plan: Plan) -> dict[str, Any]:
         "epochs": {name: each.epochs for name, each in plan.configs.items()},
         "learning_rates": chosen,
         "results": {str(case): _row(plan, figures, case) for case in plan.cases},
+        "plots": {"backbones": _plot(plan, figures)},
         "paper": {
             str(case): {name: row[CASES.index(case)] for name, row in PAPER.items()}
             for case in plan.cases
@@ -160,3 +161,19 @@ def _row(
         row[f"{name}, highest"] = round(max(scores), 4)
         row[f"{name}, minutes"] = round(mean(each["minutes"] for each in rounds), 1)
     return row
+
+
+def _plot(plan: Plan, figures: Mapping[tuple[str, Case, int], Figures]) -> dict[str, Any]:
+    """Return the means over the seeds beside the paper's table."""
+    ours = {
+        name: {
+            case: mean(test_map(figures[name, case, seed]) for seed in plan.seeds)
+            for case in plan.cases
+        }
+        for name in plan.configs
+    }
+    paper = {name: dict(zip(CASES, row, strict=True)) for name, row in PAPER.items()}
+    return {
+        "title": "ViT and ResNet50 on cipher-images",
+        "panels": [panel(f"ours, {plan.name}", ours), panel("E2E Table IV, Corel10K", paper)],
+    }

@@ -1,7 +1,9 @@
 """The settings of the cipher in the E2E paper's tables, and trainings on their cipher-images."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 from benchmarks.keys import measured_key
 from benchmarks.training import Training
@@ -38,6 +40,22 @@ CASES = tuple(
     for quarters in (1, 2, 3)
 )
 """The paper's six: at 128x192 M is 96, 192, 288 of 384 blocks and 24, 48, 72 of 96."""
+
+
+def panel(title: str, scores: Mapping[str, Mapping[Case, float]]) -> dict[str, Any]:
+    """Return a panel of mAP over M, a line for each name and block size."""
+    lines: dict[str, tuple[list[float], list[float]]] = {}
+    for name, row in scores.items():
+        for case, score in row.items():
+            shares, values = lines.setdefault(f"{name} P={case.block_size}".strip(), ([], []))
+            shares.append(float(case.share))
+            values.append(round(score, 4))
+    return {
+        "title": title,
+        "x": "M (share of the blocks)",
+        "y": "mAP",
+        "lines": {name: list(each) for name, each in lines.items()},
+    }
 
 
 def key_bound(name: str, config: TrainConfig, parameters: CipherParameters) -> Training:

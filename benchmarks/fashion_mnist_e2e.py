@@ -107,5 +107,5 @@ def _row(figures: dict[str, Any], plain: float) -> dict[str, Any]:
         "of plain": round(figures["test"]["map"] / plain, 3),
         "P@20": round(figures["test"]["precision_at"]["20"], 4),
         "epochs": len(figures["log"]),
-        "minutes": figures["minutes"],
+        "CPU minutes": figures["cpu_minutes"],
     }

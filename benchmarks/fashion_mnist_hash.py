@@ -47,5 +47,5 @@ def _row(bits: int, figures: dict[str, Any]) -> dict[str, Any]:
         "QSMIH": QSMIH.get(bits, ""),
         "P@20": round(figures["test"]["precision_at"]["20"], 4),
         "epochs": len(figures["log"]),
-        "minutes": figures["minutes"],
+        "CPU minutes": figures["cpu_minutes"],
     }

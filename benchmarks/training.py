@@ -97,6 +97,7 @@ def _figures(training: Training, data: PreparedImages, checkpoint: Path) -> dict
         "validation_map": result.validation_map,
         "best_epoch": result.best_epoch,
         "minutes": round(sum(each.seconds for each in result.history) / 60, 1),
+        "cpu_minutes": round(sum(each.cpu_seconds for each in result.history) / 60, 1),
         "config": training.config.to_dict(),
         "data_digest": data.digest(),
         "profile": None if training.profile is None else training.profile.to_dict(),

@@ -177,7 +177,7 @@ class _Run:
         number = len(state.history) + 1
         with torch.random.fork_rng(devices=self._cuda_devices()):
             images, rate = self._train(state, number)
-        started = time.monotonic()
+        started, started_cpu = time.monotonic(), time.process_time()
         total, triplet, entropy = (state.partial.losses / state.partial.steps).tolist()
         if not math.isfinite(total):
             raise TrainingDiverged(f"the loss is {total} in epoch {number}: lower learning_rate")
@@ -189,6 +189,7 @@ class _Run:
             learning_rate=rate,
             validation_map=self._validate(state.network),
             seconds=state.partial.seconds + time.monotonic() - started,
+            cpu_seconds=state.partial.cpu_seconds + time.process_time() - started_cpu,
             images_per_second=images / max(state.partial.seconds, 1e-9),
         )
         # One process's score and clock decide for all which epoch is the best and the last.
@@ -226,7 +227,7 @@ class _Run:
         rate = 0.0
         saved = time.monotonic()
         for index in range(state.partial.steps, len(batches)):
-            started = time.monotonic()
+            started, started_cpu = time.monotonic(), time.process_time()
             # Taken at the middle of a step, the rate is 0 neither at the first nor at the last.
             rate = learning_rate(self.config, number - 1 + (index + 0.5) / len(batches))
             for group in state.optimizer.param_groups:
@@ -234,7 +235,9 @@ class _Run:
             values = self.steps.step(
                 state.network, state.optimizer, batches[index], (number, index)
             )
-            state.partial.add(values, time.monotonic() - started)
+            state.partial.add(
+                values, time.monotonic() - started, time.process_time() - started_cpu
+            )
             due = time.monotonic() - saved >= self.save_seconds
             if due and self.processes.first and index + 1 < len(batches):
                 state.save(self.state_path)

@@ -26,6 +26,8 @@ class EpochReport:
 
     `triplet` is None where the loss has no triplets. `images_per_second` is the rate of the steps,
     `seconds` include the validation; steps that an interruption made run twice count once.
+    `cpu_seconds` is what the first process had of all processors in that time: on a shared machine
+    it tells the cost better.
     """
 
     epoch: int
@@ -35,6 +37,7 @@ class EpochReport:
     learning_rate: float
     validation_map: float | None
     seconds: float
+    cpu_seconds: float
     images_per_second: float
 
 
@@ -44,23 +47,30 @@ class PartialEpoch:
 
     steps: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     losses: Tensor = field(default_factory=lambda: torch.zeros(3, dtype=torch.float64))
 
-    def add(self, values: Tensor, seconds: float) -> None:
+    def add(self, values: Tensor, seconds: float, cpu_seconds: float) -> None:
         """Count one more step, with the `LossParts.values` of its batch."""
         self.steps += 1
         self.seconds += seconds
+        self.cpu_seconds += cpu_seconds
         self.losses = self.losses.to(values.device) + values
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-able values."""
-        return {"steps": self.steps, "seconds": self.seconds, "losses": self.losses.tolist()}
+        return {
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
+            "losses": self.losses.tolist(),
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "PartialEpoch":
         """Return what `to_dict` described."""
         losses = torch.tensor(values["losses"], dtype=torch.float64)
-        return cls(steps=values["steps"], seconds=values["seconds"], losses=losses)
+        return cls(**{**values, "losses": losses})
 
 
 @dataclass(kw_only=True, slots=True)

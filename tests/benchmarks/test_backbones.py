@@ -50,6 +50,9 @@ def test_mean_and_spread_over_the_seeds(kept: Path, plan: Plan) -> None:
         assert row[name] == pytest.approx(sum(scores) / 2, abs=1e-4)
         assert row[f"{name}, lowest"] == pytest.approx(min(scores), abs=1e-4)
         assert row[f"{name}, highest"] == pytest.approx(max(scores), abs=1e-4)
+    ours, paper = document["plots"]["backbones"]["panels"]
+    assert ours["lines"]["ViT P=8"] == [[0.25], [row["ViT"]]]
+    assert paper["lines"]["ResNet50 P=16"] == [[0.25, 0.5, 0.75], [0.3192, 0.2627, 0.2232]]
     assert document["paper"]["P=8, M=1/4"] == {"ViT": 0.5211, "ResNet50": 0.2197}
     # Two rates each with the first seed, one of which is the table's; then the second seed.
     assert len(list(kept.glob("*.safetensors"))) == 6

@@ -51,6 +51,9 @@ def test_every_cell_is_trained_and_kept(
     row = document["results"]["P=8, M=1/2"]
     assert list(row) == ["alpha=1, m=0.3", "alpha=1, m=0.5", "alpha=0.5, m=0.3", "alpha=0.5, m=0.5"]
     assert len(list(kept.glob("*.safetensors"))) == len(SETTINGS) + 1
+    ours, paper = document["plots"]["settings"]["panels"]
+    assert ours["lines"]["alpha=0.5, m=0.5 P=8"] == [[0.5], [row["alpha=0.5, m=0.5"]]]
+    assert paper["lines"]["alpha=1, m=0.3 P=16"] == [[0.25, 0.5, 0.75], [0.5089, 0.4681, 0.406]]
     assert document["paper"]["P=8, M=1/2"]["alpha=0.5, m=0.5"] == 0.5109
     _the_choice_is_of_validation(document)
     assert measure(plan)["trainings"] == document["trainings"], "trained again"
@@ -66,6 +69,7 @@ def _the_choice_is_of_validation(document: dict) -> None:
     assert chosen["Wang [14], quoted"] == {"paper: best of four on test": 0.0511}
     cipher, plain = beside["P=8, M=1/2"]["cipher"], beside["P=8, M=1/2"]["plain"]
     assert beside["P=8, M=1/2"]["of plain"] == pytest.approx(cipher / plain, abs=2e-3)
+    assert 0 < beside["P=8, M=1/2"]["random weights"] <= 1
 
 
 def test_cells_differ_in_alpha_margin_and_cipher_only(

@@ -95,9 +95,9 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
     with pytest.raises(KeyboardInterrupt):
         run(config, square, tmp_path / "parts", stop_after=1)
     parts = run(config, square, tmp_path / "parts")
-    assert [replace(each, seconds=0, images_per_second=0) for each in parts.history] == [
-        replace(each, seconds=0, images_per_second=0) for each in whole.history
-    ]
+    assert [
+        replace(each, seconds=0, cpu_seconds=0, images_per_second=0) for each in parts.history
+    ] == [replace(each, seconds=0, cpu_seconds=0, images_per_second=0) for each in whole.history]
     expected, found = (
         load_hash_network(tmp_path / each).state_dict() for each in ("whole", "parts")
     )

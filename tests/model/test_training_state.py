@@ -27,7 +27,10 @@ def run(config: TrainConfig, data: PreparedImages, out: Path, stop_after: int = 
 
 
 def without_seconds(result: TrainResult) -> list[EpochReport]:
-    return [replace(each, seconds=0.0, images_per_second=0.0) for each in result.history]
+    return [
+        replace(each, seconds=0.0, cpu_seconds=0.0, images_per_second=0.0)
+        for each in result.history
+    ]
 
 
 def test_a_stopped_training_goes_on_to_the_same_weights(
