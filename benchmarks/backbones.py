@@ -17,7 +17,7 @@ from benchmarks.pictures import described, pictures
 from benchmarks.training import Training, figures_of
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import SplitConfig, TrainConfig
-from cipherlens.model.data import PreparedImages
+from cipherlens.model.data.images import PreparedImages
 
 CONFIGS = Path(__file__).parent / "configs"
 BACKBONES = {"ViT": "openclipart-vit.toml", "ResNet50": "openclipart-resnet50.toml"}

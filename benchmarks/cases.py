@@ -9,7 +9,7 @@ from benchmarks.keys import measured_key
 from benchmarks.training import Training
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import TrainConfig
-from cipherlens.model.encryption import KeyEncryptor
+from cipherlens.model.data.encryption import KeyEncryptor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from benchmarks.photographs import photographs
 from benchmarks.pictures import described, openclipart, samples
 from benchmarks.progress import say, told
 from cipherlens.crypto import CipherParameters, ImageCipher
-from cipherlens.model.data import PreparedImages, by_shape
+from cipherlens.model.data.images import PreparedImages, by_shape
 from cipherlens.model.errors import DataError
 
 PAPER = {

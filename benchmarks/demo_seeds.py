@@ -18,9 +18,9 @@ from benchmarks.pictures import described, samples
 from benchmarks.training import Training, figures_of
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import TrainConfig
-from cipherlens.model.data import PreparedImages
+from cipherlens.model.data.images import PreparedImages
 
-CONFIG = Path(__file__).parents[1] / "demo" / "train.toml"
+CONFIG = Path(__file__).parents[1] / "demo" / "one-key.toml"
 SEEDS = {"quick": range(1), "full": range(5)}
 PARAMETERS = CipherParameters(height=128, width=192, block_size=16, substituted_blocks=24)
 

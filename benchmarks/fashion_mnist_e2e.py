@@ -15,9 +15,9 @@ import numpy as np
 from benchmarks.training import Training, figures_of
 from cipherlens.crypto import CipherParameters, KeyEntry, Scope
 from cipherlens.model.config import TrainConfig
-from cipherlens.model.data import PreparedImages
-from cipherlens.model.encryption import AnyKeyEncryptor, KeyEncryptor
-from cipherlens.model.fashion_mnist import load_fashion_mnist
+from cipherlens.model.data.encryption import AnyKeyEncryptor, KeyEncryptor
+from cipherlens.model.data.fashion_mnist import load_fashion_mnist
+from cipherlens.model.data.images import PreparedImages
 
 FOLDER = Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnist"))
 CONFIGS = Path(__file__).parent / "configs"

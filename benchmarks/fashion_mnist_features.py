@@ -17,9 +17,9 @@ from benchmarks.fashion_mnist_e2e import SIZE, e2e_trainings, fashion_mnist
 from benchmarks.fashion_mnist_hash import BITS, hash_trainings
 from benchmarks.progress import say
 from benchmarks.training import Trained, Training, trained
-from cipherlens.model.data import PreparedImages
+from cipherlens.model.data.encryption import Encryptor
+from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.embedder import Embedder
-from cipherlens.model.encryption import Encryptor
 from cipherlens.model.hash_encoder import HashEncoder
 
 SIZES = (2000, 4000, 6000, 8000, 10_000)

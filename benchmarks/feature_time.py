@@ -32,11 +32,11 @@ from benchmarks.tables import by_size
 from cipherlens.crypto import open_image, prepare
 from cipherlens.model.checkpoint import CheckpointConfiguration, save
 from cipherlens.model.config import HashNetworkConfig
-from cipherlens.model.data import list_folder
+from cipherlens.model.data.encryption import Encryptor, plain
+from cipherlens.model.data.images import list_folder
 from cipherlens.model.embedder import Embedder
-from cipherlens.model.encryption import Encryptor, plain
 from cipherlens.model.hash_encoder import HashEncoder
-from cipherlens.model.hash_network import HashNetwork
+from cipherlens.model.networks.hash_network import HashNetwork
 
 SEED = 1
 BITS = 48

@@ -12,7 +12,7 @@ from benchmarks.outcome import outcome
 from benchmarks.pictures import described, pictures
 from benchmarks.training import Training, figures_of
 from cipherlens.model.config import HashTrainConfig, SplitConfig
-from cipherlens.model.data import PreparedImages, split_images
+from cipherlens.model.data.images import PreparedImages, split_images
 
 CONFIG = Path(__file__).parent / "configs" / "openclipart-hash.toml"
 RANKS = (20, 40, 60, 80, 100)

@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 
-from cipherlens.model.cost import multiply_accumulates, parameter_count
-from cipherlens.model.hash_network import HashNetwork
-from cipherlens.model.network_config import HashNetworkConfig
+from cipherlens.model.networks.cost import multiply_accumulates, parameter_count
+from cipherlens.model.networks.hash_network import HashNetwork
+from cipherlens.model.networks.network_config import HashNetworkConfig
 
 NAMES = {"dlheir": "DLHEIR", "densenet201": "Original CNN + hash layer"}
 SIDES = (384, 224)

@@ -13,7 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from cipherlens.crypto import PreparedSize
-from cipherlens.model.data import IMAGE_SUFFIXES, LabelledFiles, PreparedImages, load_prepared
+from cipherlens.model.data.images import (
+    IMAGE_SUFFIXES,
+    LabelledFiles,
+    PreparedImages,
+    load_prepared,
+)
 
 PACKAGED = Path("/usr/share/backgrounds")
 PACKAGES = {

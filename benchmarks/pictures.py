@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from cipherlens.crypto import PreparedSize
-from cipherlens.model.data import PreparedImages, list_folder, load_prepared
-from cipherlens.model.data_spec import load_data, parse_data_spec
+from cipherlens.model.data.data_spec import load_data, parse_data_spec
+from cipherlens.model.data.images import PreparedImages, list_folder, load_prepared
 
 SAMPLES = Path(__file__).parents[1] / "demo" / "samples"
 OPENCLIPART = "/usr/share/openclipart/png"

@@ -16,7 +16,7 @@ from benchmarks.training import Training, figures_of
 from benchmarks.untrained import untrained_map
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import SplitConfig, TrainConfig
-from cipherlens.model.data import PreparedImages
+from cipherlens.model.data.images import PreparedImages
 
 Setting: TypeAlias = tuple[float, float]
 """(alpha, m)."""

@@ -16,13 +16,13 @@ from typing import Any
 from benchmarks.kept import RESULTS
 from benchmarks.machine import environment
 from cipherlens.model.config import HashTrainConfig, TrainConfig
-from cipherlens.model.data import PreparedImages
-from cipherlens.model.encryption import Encryptor, plain
-from cipherlens.model.evaluate import evaluate_checkpoint
+from cipherlens.model.data.encryption import Encryptor, plain
+from cipherlens.model.data.images import PreparedImages
+from cipherlens.model.evaluation.evaluate import evaluate_checkpoint
 from cipherlens.model.files import replace_file
 from cipherlens.model.profile import CipherProfile
-from cipherlens.model.train import train
-from cipherlens.model.training_state import EpochReport
+from cipherlens.model.training.state import EpochReport
+from cipherlens.model.training.train import train
 
 CHECKPOINTS = Path(__file__).parents[1] / "build" / "trained"
 FIGURES = RESULTS / "trainings"

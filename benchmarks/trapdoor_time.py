@@ -43,7 +43,7 @@ from cipherlens.crypto import (
     open_image,
     prepare,
 )
-from cipherlens.model.data import list_folder
+from cipherlens.model.data.images import list_folder
 from cipherlens.model.hash_encoder import HashEncoder
 
 BITS = 48

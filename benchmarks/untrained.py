@@ -3,8 +3,8 @@
 import torch
 
 from benchmarks.training import Training
-from cipherlens.model.data import PreparedImages, split_images
-from cipherlens.model.recipes import recipe_of
+from cipherlens.model.data.images import PreparedImages, split_images
+from cipherlens.model.training.recipes import recipe_of
 
 
 def untrained_map(training: Training, data: PreparedImages) -> float:

@@ -21,7 +21,7 @@ from typing import Any
 
 from PIL import Image
 
-from cipherlens.model.drawings import difference_hash, without_margins
+from cipherlens.model.data.drawings import difference_hash, without_margins
 
 HERE = Path(__file__).resolve().parent
 MANIFEST = "MANIFEST.json"

@@ -1,5 +1,6 @@
-"""The whole way on real pictures: key, encryption, training, server, search, decryption, gallery.
+"""The whole way on real pictures: key, encryption, server, search, decryption, gallery.
 
+The model that comes with the samples reads cipher-images of any key; --train trains one anew.
 Everything runs through the doors that users have: the command line for the owner's and the cloud's
 programs, the Python client for the queries. The figures are the E2E paper's: every held-out image
 queries the other held-out images.
@@ -29,12 +30,17 @@ from cipherlens.client import Client, Hits
 from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gallery
 from cipherlens.crypto import Keyring
 from cipherlens.model.config import TrainConfig
-from cipherlens.model.data import LabelledFiles, list_folder, split
-from cipherlens.model.metrics import average_precision, chance_average_precision, precision_at
+from cipherlens.model.data.images import LabelledFiles, list_folder, split
+from cipherlens.model.evaluation.metrics import (
+    average_precision,
+    chance_average_precision,
+    precision_at,
+)
 
 HERE = Path(__file__).parent
 SAMPLES = HERE / "samples"
-TRAINING = HERE / "train.toml"
+TRAINING = HERE / "any-key.toml"
+MODEL = HERE / "model.safetensors"
 PAGE = HERE / "index.html"
 COLLECTION = "samples"
 SHOWN_HITS = 14
@@ -77,11 +83,7 @@ def _demo(work: Path, arguments: argparse.Namespace) -> None:
     keyring = work / "keyring.json"
     cipherlens("keys", "new", keyring, "--name", "demo", "--no-passphrase", *_key_options())
 
-    say("2/6  A model that reads cipher-images, trained by the owner on encrypted pictures.")
-    model = _train(work, keyring, arguments, plain=False)
-    if not arguments.no_twin:
-        say("     Its twin: the same network, seed and schedule, on the plain pictures.")
-        _train(work, keyring, arguments, plain=True)
+    model = _model(work, keyring, arguments)
 
     say("3/6  A cloud server in a process of its own, without any key.")
     files, held_out = _held_out(arguments.training)
@@ -91,7 +93,7 @@ def _demo(work: Path, arguments: argparse.Namespace) -> None:
         say("5/6  Each of them queries all others.")
         with Client(address, key=Keyring.load(keyring).get()) as client:
             measured = _measure(client, files, held_out)
-            figures = _figures(work, keyring, measured, len(files.class_names), arguments)
+            figures = _figures(work, keyring, measured, len(files.class_names))
             say(f"6/6  The hits, decrypted: {arguments.page}")
             _write_page(arguments.page, client, files, held_out, measured, figures)
     print()
@@ -118,7 +120,21 @@ def _command() -> list[str]:
 
 
 def _key_options() -> list[str]:
-    return ["--scope", "collection", "--block", "16", "--substituted", "24"]
+    return ["--scope", "image", "--block", "16", "--substituted", "24"]
+
+
+def _model(work: Path, keyring: Path, arguments: argparse.Namespace) -> Path:
+    """Return the checkpoint that the server is given, trained here if that is asked for."""
+    if not arguments.train:
+        say("2/6  A model that reads cipher-images of any key. It comes with the samples and has")
+        print("     seen neither this key nor the held-out pictures.")
+        return MODEL
+    say("2/6  A model that reads cipher-images of any key, trained on encrypted pictures.")
+    model = _train(work, keyring, arguments, plain=False)
+    if not arguments.no_twin:
+        say("     Its twin: the same network, seed and schedule, on the plain pictures.")
+        _train(work, keyring, arguments, plain=True)
+    return model
 
 
 def _train(work: Path, keyring: Path, arguments: argparse.Namespace, *, plain: bool) -> Path:
@@ -211,7 +227,6 @@ def _figures(
     keyring: Path,
     measured: _Measured,
     categories: int,
-    arguments: argparse.Namespace,
 ) -> dict[str, str]:
     """Return what was reached, beside what chance and the plain twin reach."""
     relevance = measured.relevance
@@ -227,7 +242,7 @@ def _figures(
         "mAP of a random order (by formula)": f"{chance:.3f}",
         "P@10 of a random order": f"{(counts / relevance.shape[1]).mean():.3f}",
     }
-    if not arguments.no_twin:
+    if (work / "twin.safetensors").exists():
         twin = _twin_map(work / "twin.safetensors", keyring)
         figures["mAP of the plain twin"] = f"{twin:.3f}  (cipher / plain {score / twin:.2f})"
     return figures
@@ -305,7 +320,8 @@ def _category(item_id: str) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--no-twin", action="store_true", help="skip the twin on plain pictures")
+    parser.add_argument("--train", action="store_true", help="train a model, and its plain twin")
+    parser.add_argument("--no-twin", action="store_true", help="with --train: leave the twin out")
     parser.add_argument("--seed", type=int, default=0, help="of the training (default: 0)")
     parser.add_argument("--training", type=Path, default=TRAINING, help="settings of the training")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the gallery goes")

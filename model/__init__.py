@@ -1,58 +1,24 @@
-"""Networks that find images by their cipher-images: training, evaluation, checkpoints, embedding.
+"""Networks that find images by their cipher-images or codes, from training to use.
 
-The modules `profile`, `config`, `files`, `checkpoint`, `networks`, `inference` and `embedder` serve
-the cloud side: they never import `cipherlens.crypto`. Names are imported from the modules
-themselves, so that reading a profile does not load torch.
+What an owner does has four parts: `networks`, `data`, `training` and `evaluation`. The modules
+beside them describe a trained network and use it. The cloud side takes `profile`, `config`,
+`checkpoint`, `inference`, `embedder` and `networks`, which never import `cipherlens.crypto`. Names
+are imported from the modules themselves, so that reading a profile does not load torch.
 """
 
 __all__ = [
-    "acceleration",
-    "agreement",
-    "augmentation",
-    "batch_norm",
-    "block_embedding",
     "checkpoint",
-    "code_metrics",
     "codes",
     "config",
-    "corel10k",
-    "cost",
     "data",
-    "data_spec",
-    "distributed",
-    "dlheir",
-    "drawings",
     "embedder",
-    "encryption",
     "errors",
-    "evaluate",
-    "evaluate_codes",
-    "evaluate_rankings",
-    "evaluate_vectors",
     "evaluation",
-    "fashion_mnist",
     "files",
     "hash_encoder",
-    "hash_network",
-    "idx",
     "inference",
-    "losses",
-    "metrics",
-    "network_config",
     "networks",
-    "openclipart",
-    "openclipart_list",
     "precision",
-    "pretrained",
-    "pretrained_input",
-    "pretrained_lite0",
     "profile",
-    "rankings",
-    "recipes",
-    "retrieval_task",
-    "sampling",
-    "schedule",
-    "steps",
-    "train",
-    "training_state",
+    "training",
 ]

@@ -16,14 +16,15 @@ from cipherlens.model.config import record
 from cipherlens.model.errors import CheckpointError
 from cipherlens.model.fields import check_choice, check_names, check_table
 from cipherlens.model.files import replace_file
-from cipherlens.model.network_config import HashNetworkConfig, NetworkConfig
+from cipherlens.model.networks.network_config import HashNetworkConfig, NetworkConfig
 from cipherlens.model.profile import CipherProfile
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cipherlens.model.hash_network import HashNetwork
-    from cipherlens.model.networks import EndToEndNetwork, RetrievalNetwork
+    from cipherlens.model.networks.end_to_end import EndToEndNetwork
+    from cipherlens.model.networks.hash_network import HashNetwork
+    from cipherlens.model.networks.network import RetrievalNetwork
 
 _Network = TypeVar("_Network", "EndToEndNetwork", "HashNetwork")
 
@@ -152,7 +153,7 @@ def load_network(source: Path | bytes) -> "EndToEndNetwork":
             large, or its tensors are not the ones of its configuration or not finite.
         OSError: if the file cannot be read.
     """
-    from cipherlens.model.networks import EndToEndNetwork
+    from cipherlens.model.networks.end_to_end import EndToEndNetwork
 
     data = _data(source)
     config = _configuration(data).network
@@ -168,7 +169,7 @@ def load_hash_network(source: Path | bytes) -> "HashNetwork":
         CheckpointError: as `load_network` does.
         OSError: if the file cannot be read.
     """
-    from cipherlens.model.hash_network import HashNetwork
+    from cipherlens.model.networks.hash_network import HashNetwork
 
     data = _data(source)
     config = _configuration(data).network

@@ -13,7 +13,7 @@ from cipherlens.model.fields import (
     check_number,
     check_table,
 )
-from cipherlens.model.network_config import HashNetworkConfig, NetworkConfig
+from cipherlens.model.networks.network_config import HashNetworkConfig, NetworkConfig
 
 __all__ = [
     "PRECISIONS",

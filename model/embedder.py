@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 
 from cipherlens.model.checkpoint import load_network
 from cipherlens.model.inference import NetworkRunner
-from cipherlens.model.networks import EndToEndNetwork
+from cipherlens.model.networks.end_to_end import EndToEndNetwork
 from cipherlens.model.profile import CipherProfile
 
 

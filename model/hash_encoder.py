@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from cipherlens.model.checkpoint import load_hash_network
 from cipherlens.model.codes import Codes, binarise
-from cipherlens.model.hash_network import HashNetwork
 from cipherlens.model.inference import NetworkRunner
+from cipherlens.model.networks.hash_network import HashNetwork
 
 
 class HashEncoder(NetworkRunner[HashNetwork]):

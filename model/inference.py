@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cipherlens.model.checkpoint import Checkpoint, CheckpointConfiguration
-from cipherlens.model.networks import RetrievalNetwork, check_pixels, to_input
+from cipherlens.model.networks.network import RetrievalNetwork, check_pixels, to_input
 from cipherlens.model.precision import autocast, resolve_device, resolve_precision
 
 MAX_BATCH = 32

@@ -19,7 +19,7 @@ A first round, from keys to hits:
 
 \b
   cipherlens keys new my.keys --block 16
-  cipherlens train demo/train.toml --data photos/ --keyring my.keys --out my.safetensors
+  cipherlens train demo/any-key.toml --data photos/ --keyring my.keys --out my.safetensors
   cipherlens serve --data-dir data/ &
   cipherlens collection create photos --kind cipher --keyring my.keys
   cipherlens model push my.safetensors --collection photos

@@ -9,8 +9,8 @@ from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.crypto import KeyEntry, PreparedSize
 
 if TYPE_CHECKING:
-    from cipherlens.model.data import PreparedImages
-    from cipherlens.model.encryption import Encryptor
+    from cipherlens.model.data.encryption import Encryptor
+    from cipherlens.model.data.images import PreparedImages
     from cipherlens.model.profile import CipherProfile
 
 Data = Annotated[
@@ -30,7 +30,7 @@ def load_images(data: str, size: PreparedSize) -> "PreparedImages":
     Raises:
         CommandError: it names no folder.
     """
-    from cipherlens.model.data_spec import load_data, parse_data_spec
+    from cipherlens.model.data.data_spec import load_data, parse_data_spec
 
     spec = parse_data_spec(data)
     if not spec.path.is_dir():
@@ -58,7 +58,7 @@ def encryptor_of(
 
     Without a key, or if they are to be plain, it leaves them as they are.
     """
-    from cipherlens.model import encryption
+    from cipherlens.model.data import encryption
 
     if entry is None or plain:
         return encryption.plain, None

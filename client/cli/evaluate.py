@@ -22,11 +22,11 @@ from cipherlens.client.cli.passphrase import open_key, open_keyring
 from cipherlens.crypto import KeyEntry, is_sealed_network
 
 if TYPE_CHECKING:
-    from cipherlens.model.agreement import Agreement
     from cipherlens.model.checkpoint import CheckpointConfiguration
-    from cipherlens.model.data import PreparedImages
-    from cipherlens.model.evaluate_rankings import RankingEvaluation
-    from cipherlens.model.evaluation import Evaluation
+    from cipherlens.model.data.images import PreparedImages
+    from cipherlens.model.evaluation.agreement import Agreement
+    from cipherlens.model.evaluation.evaluate_rankings import RankingEvaluation
+    from cipherlens.model.evaluation.figures import Evaluation
 
 _HEAD_BYTES = 16  # enough to tell a sealed network from a checkpoint
 
@@ -76,7 +76,7 @@ def evaluate(
         agreement = _through(server, source, entry, images, part, device)
         _print_agreement(agreement, head, as_json=as_json)
         return
-    from cipherlens.model.evaluate import evaluate_checkpoint
+    from cipherlens.model.evaluation.evaluate import evaluate_checkpoint
 
     encryptor, _ = encryptor_of(entry)
     outcome = evaluate_checkpoint(source, images, encryptor, part=part, device=device)

@@ -68,7 +68,7 @@ def describe_network(path: Path, keyring: Keyring) -> tuple[int, bytes]:
     """
     from cipherlens.model.checkpoint import Checkpoint
     from cipherlens.model.errors import CheckpointError
-    from cipherlens.model.network_config import HashNetworkConfig
+    from cipherlens.model.networks.network_config import HashNetworkConfig
 
     try:
         checkpoint = Checkpoint.read(read_checkpoint(path, keyring))

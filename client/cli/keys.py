@@ -31,10 +31,11 @@ def new(
     scope: Annotated[
         Scope,
         typer.Option(
-            help="collection: one set of sequences for all images, as in the paper. "
-            "image: fresh sequences for every image, which give away less.",
+            help="image: fresh sequences for every image, and one model serves every key. "
+            "collection: one set for all images, as in the paper; it gives away more, and the "
+            "model is of this key alone.",
         ),
-    ] = Scope.COLLECTION,
+    ] = Scope.IMAGE,
     block: Annotated[int, typer.Option(metavar="P", help="Side of a block in pixels.")] = 8,
     substituted: Annotated[
         int | None,
@@ -56,7 +57,7 @@ def new(
     \b
     Examples:
       cipherlens keys new my.keys
-      cipherlens keys new my.keys --name holidays --scope image --block 16
+      cipherlens keys new my.keys --name paper --scope collection --block 16
       cipherlens keys new test.keys --no-passphrase
     """
     entry = KeyEntry.generate(name, _parameters(scope, block, substituted, height, width))

@@ -24,14 +24,14 @@ from cipherlens.client import (
 from cipherlens.client.cli.console import progress_bar, remark
 from cipherlens.client.cli.failure import CommandError
 from cipherlens.crypto import CipherImage
-from cipherlens.model import evaluate_codes, evaluate_vectors
-from cipherlens.model.agreement import Agreement, compare_rankings
 from cipherlens.model.checkpoint import read_configuration
-from cipherlens.model.data import PreparedImages, by_shape
+from cipherlens.model.data.images import PreparedImages, by_shape
 from cipherlens.model.embedder import Embedder
+from cipherlens.model.evaluation import evaluate_codes, evaluate_vectors
+from cipherlens.model.evaluation.agreement import Agreement, compare_rankings
+from cipherlens.model.evaluation.rankings import Rankings, Scores, rank_codes, rank_vectors
+from cipherlens.model.evaluation.retrieval_task import RetrievalTask, retrieval_task
 from cipherlens.model.hash_encoder import HashEncoder
-from cipherlens.model.rankings import Rankings, Scores, rank_codes, rank_vectors
-from cipherlens.model.retrieval_task import RetrievalTask, retrieval_task
 
 FULL_RANKING = 5000
 """Collections of up to so many items are ranked in full."""

@@ -18,9 +18,9 @@ from cipherlens.crypto import KeyEntry, PreparedSize, Scope
 
 if TYPE_CHECKING:
     from cipherlens.model.config import HashTrainConfig, TrainConfig
-    from cipherlens.model.encryption import Encryptor
+    from cipherlens.model.data.encryption import Encryptor
     from cipherlens.model.profile import CipherProfile
-    from cipherlens.model.training_state import EpochReport
+    from cipherlens.model.training.state import EpochReport
 
 Plain = Annotated[
     bool, typer.Option("--plain", help="On plain pictures: the twin to compare with.")
@@ -49,7 +49,7 @@ def train(
     Settings with a table [network] are of the cipher pipeline: the network learns from pictures
     encrypted under the key. With a key of scope image every sample is encrypted under fresh
     random sequences, so that the network serves any key of these parameters; the settings then
-    should say positions = "none".
+    should say positions = "none", and embedding = "convolution" helps.
 
     Settings with a table [hash] are of the hash pipeline: the network learns binary codes from
     plain pictures and needs no key. Seal it with 'model seal' before it travels: whoever can run
@@ -65,8 +65,8 @@ def train(
 
     \b
     Examples:
-      cipherlens train demo/train.toml --data photos/ --keyring my.keys --out my.safetensors
-      cipherlens train demo/train.toml --data photos/ --keyring my.keys --plain --out twin.st
+      cipherlens train demo/any-key.toml --data photos/ --keyring my.keys --out my.safetensors
+      cipherlens train demo/any-key.toml --data photos/ --keyring my.keys --plain --out twin.st
       cipherlens train hash.toml --data photos/ --out hash.safetensors
       torchrun --nproc-per-node 4 -m cipherlens.client.cli train hash.toml --data photos/ --out h.st
     """
@@ -77,13 +77,15 @@ def train(
         settings = replace(settings, seed=seed)
     entry = _training_key(settings, keyring, key, passphrase_file, plain=plain)
     size: PreparedSize = settings.network if entry is None else entry.parameters
-    from cipherlens.model.distributed import launched
+    from cipherlens.model.training.distributed import launched
 
     processes = launched()
     with _silent(unless=processes.first):
         images = load_images(data, size)
     encryptor, profile = _training_encryptor(entry, plain=plain)
-    from cipherlens.model.train import train as train_network
+    if processes.first:
+        _remark_positions(settings, profile)
+    from cipherlens.model.training.train import train as train_network
 
     with _silent(unless=processes.first), _shown_epochs(settings.epochs, as_json=as_json) as show:
         result = train_network(
@@ -178,15 +180,28 @@ def _training_encryptor(
 ) -> "tuple[Encryptor, CipherProfile | None]":
     """Return what makes of plain pictures what the network trains on, and what those claim."""
     if entry is None:
-        from cipherlens.model import encryption
+        from cipherlens.model.data import encryption
 
         return encryption.plain, None
     if plain or entry.parameters.scope is not Scope.IMAGE:
         return encryptor_of(entry, plain=plain)
-    from cipherlens.model.encryption import AnyKeyEncryptor
+    from cipherlens.model.data.encryption import AnyKeyEncryptor
 
     encryptor = AnyKeyEncryptor(entry.parameters)
     return encryptor, encryptor.profile
+
+
+def _remark_positions(
+    settings: "TrainConfig | HashTrainConfig", profile: "CipherProfile | None"
+) -> None:
+    """Say so if a network is told the places of blocks that every image has in another order."""
+    network = settings.to_dict()["network"]
+    in_any_order = profile is not None and profile.scope == Scope.IMAGE
+    if in_any_order and network["backbone"] == "vit" and network["positions"] != "none":
+        remark(
+            "the key's scope is image, so every picture has its blocks in another order: "
+            'positions = "none" in the settings will serve better'
+        )
 
 
 def _epoch_text(report: "EpochReport") -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import training
-from cipherlens.model.data import PreparedImages
+from cipherlens.model.data.images import PreparedImages
 
 CLASSES = 3
 

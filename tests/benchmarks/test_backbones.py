@@ -9,7 +9,7 @@ from benchmarks import backbones
 from benchmarks.backbones import BACKBONES, CONFIGS, PAPER, Plan, measure
 from benchmarks.cases import Case
 from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
-from cipherlens.model.data import PreparedImages
+from cipherlens.model.data.images import PreparedImages
 
 CASE = Case(block_size=8, share=Fraction(1, 4))
 

@@ -9,7 +9,7 @@ from benchmarks.cipher_quality import expected_squared_errors, mean_squared_erro
 from benchmarks.keys import measured_key
 from benchmarks.photographs import photographs
 from cipherlens.crypto import CipherParameters, ImageCipher
-from cipherlens.model.data import PreparedImages
+from cipherlens.model.data.images import PreparedImages
 
 SIZE = CipherParameters(height=16, width=24, block_size=8, substituted_blocks=0)
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from cipherlens.model.config import HashTrainConfig, NetworkConfig, TrainConfig, read_config
-from cipherlens.model.hash_network import HashNetwork
-from cipherlens.model.networks import EndToEndNetwork, to_input
+from cipherlens.model.networks.end_to_end import EndToEndNetwork
+from cipherlens.model.networks.hash_network import HashNetwork
+from cipherlens.model.networks.network import to_input
 
 CONFIGS = Path(__file__).parents[2] / "benchmarks" / "configs"
 

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.demo_seeds import measure
 from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
-from cipherlens.model.data import PreparedImages
+from cipherlens.model.data.images import PreparedImages
 
 TINY = TrainConfig(
     network=NetworkConfig(patch_size=16, dim=8, depth=1, heads=1, feature_dim=4),

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks import hash_precision
 from benchmarks.hash_precision import Plan, ceiling, measure
 from cipherlens.model.config import HashNetworkConfig, HashTrainConfig, SplitConfig
-from cipherlens.model.data import PreparedImages
+from cipherlens.model.data.images import PreparedImages
 
 TINY = HashTrainConfig(
     network=HashNetworkConfig(backbone="test_resnet", height=32, width=32),

@@ -10,7 +10,7 @@ from benchmarks import settings
 from benchmarks.cases import CASES, Case
 from benchmarks.settings import PAPER, SETTINGS, Plan, chosen_setting, measure
 from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
-from cipherlens.model.data import PreparedImages
+from cipherlens.model.data.images import PreparedImages
 
 TINY = TrainConfig(
     network=NetworkConfig(dim=8, depth=1, heads=1, feature_dim=4),

@@ -9,7 +9,7 @@ from benchmarks.cases import Case, key_bound
 from benchmarks.training import trained
 from benchmarks.untrained import untrained_map
 from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
-from cipherlens.model.data import PreparedImages
+from cipherlens.model.data.images import PreparedImages
 
 
 def test_it_is_the_network_that_the_training_starts_from(

@@ -64,8 +64,8 @@ def checkpoint(key: KeyEntry, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from cipherlens.model.checkpoint import CheckpointConfiguration, save
     from cipherlens.model.config import NetworkConfig
-    from cipherlens.model.encryption import profile_of
-    from cipherlens.model.networks import EndToEndNetwork
+    from cipherlens.model.data.encryption import profile_of
+    from cipherlens.model.networks.end_to_end import EndToEndNetwork
 
     network = NetworkConfig(
         patch_size=8, dim=32, depth=1, heads=2, feature_dim=16, height=32, width=48, classes=3
@@ -157,7 +157,7 @@ def hash_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from cipherlens.model.checkpoint import CheckpointConfiguration, save
     from cipherlens.model.config import HashNetworkConfig
-    from cipherlens.model.hash_network import HashNetwork
+    from cipherlens.model.networks.hash_network import HashNetwork
 
     network = HashNetworkConfig(backbone="test_resnet", bits=24, height=32, width=48, classes=3)
     path = tmp_path_factory.mktemp("hash") / "hash.safetensors"

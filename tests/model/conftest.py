@@ -16,9 +16,9 @@ from cipherlens.model.config import (
     SplitConfig,
     TrainConfig,
 )
-from cipherlens.model.data import PreparedImages, list_folder, load_prepared
-from cipherlens.model.hash_network import HashNetwork
-from cipherlens.model.networks import EndToEndNetwork
+from cipherlens.model.data.images import PreparedImages, list_folder, load_prepared
+from cipherlens.model.networks.end_to_end import EndToEndNetwork
+from cipherlens.model.networks.hash_network import HashNetwork
 from cipherlens.model.profile import CipherProfile
 
 COLOURS = ((220, 40, 40), (40, 200, 60), (50, 60, 220))

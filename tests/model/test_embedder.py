@@ -8,7 +8,8 @@ from cipherlens.model.checkpoint import Checkpoint, CheckpointConfiguration, sav
 from cipherlens.model.config import NetworkConfig
 from cipherlens.model.embedder import Embedder
 from cipherlens.model.inference import MAX_BATCH
-from cipherlens.model.networks import EndToEndNetwork, to_input
+from cipherlens.model.networks.end_to_end import EndToEndNetwork
+from cipherlens.model.networks.network import to_input
 from cipherlens.model.profile import CipherProfile
 
 

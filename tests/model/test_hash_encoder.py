@@ -8,9 +8,9 @@ from cipherlens.model.checkpoint import Checkpoint, CheckpointConfiguration, sav
 from cipherlens.model.embedder import Embedder
 from cipherlens.model.errors import CheckpointError
 from cipherlens.model.hash_encoder import HashEncoder
-from cipherlens.model.hash_network import HashNetwork
 from cipherlens.model.inference import MAX_BATCH
-from cipherlens.model.networks import to_input
+from cipherlens.model.networks.hash_network import HashNetwork
+from cipherlens.model.networks.network import to_input
 
 
 @pytest.fixture

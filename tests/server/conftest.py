@@ -300,7 +300,7 @@ def checkpoint(tmp_path_factory):
     torch = pytest.importorskip("torch")
     from cipherlens.model.checkpoint import CheckpointConfiguration, save
     from cipherlens.model.config import NetworkConfig
-    from cipherlens.model.networks import EndToEndNetwork
+    from cipherlens.model.networks.end_to_end import EndToEndNetwork
     from cipherlens.model.profile import CipherProfile
 
     folder = tmp_path_factory.mktemp("checkpoints")

@@ -16,10 +16,10 @@ from cipherlens.client.cli import served
 from cipherlens.crypto import KeyEntry, Keyring, seal_network
 from cipherlens.model.checkpoint import CheckpointConfiguration, save
 from cipherlens.model.config import HashNetworkConfig, NetworkConfig
-from cipherlens.model.data_spec import load_data, parse_data_spec
-from cipherlens.model.encryption import AnyKeyEncryptor, profile_of
-from cipherlens.model.hash_network import HashNetwork
-from cipherlens.model.networks import EndToEndNetwork
+from cipherlens.model.data.data_spec import load_data, parse_data_spec
+from cipherlens.model.data.encryption import AnyKeyEncryptor, profile_of
+from cipherlens.model.networks.end_to_end import EndToEndNetwork
+from cipherlens.model.networks.hash_network import HashNetwork
 from cipherlens.model.profile import CipherProfile
 
 SPLIT = {"validation": 0.2, "test": 0.5, "seed": 4}

@@ -16,13 +16,13 @@ def secret(tmp_path: Path) -> Path:
 def test_a_new_keyring_under_a_passphrase(run, tmp_path: Path, secret: Path) -> None:
     path = tmp_path / "new.keys"
     outcome = run(
-        "keys", "new", path, "--scope", "image", "--block", 16, "--passphrase-file", secret
+        "keys", "new", path, "--scope", "collection", "--block", 16, "--passphrase-file", secret
     )
     assert outcome.code == 0
     entry = Keyring.load(path, "correct horse").get()
     assert entry.fingerprint.hex() in outcome.out
     assert outcome.err == ""
-    assert entry.parameters.scope is Scope.IMAGE
+    assert entry.parameters.scope is Scope.COLLECTION
     assert (entry.parameters.block_size, entry.parameters.substituted_blocks) == (16, 24)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -32,7 +32,8 @@ def test_the_passphrase_may_come_from_the_environment(
 ) -> None:
     monkeypatch.setenv("CIPHERLENS_PASSPHRASE", "from afar")
     assert run("keys", "new", tmp_path / "k").code == 0
-    assert Keyring.load(tmp_path / "k", "from afar").entries[0].name == "main"
+    entry = Keyring.load(tmp_path / "k", "from afar").entries[0]
+    assert (entry.name, entry.parameters.scope) == ("main", Scope.IMAGE)
 
 
 def test_no_terminal_and_no_passphrase(run, tmp_path: Path) -> None:

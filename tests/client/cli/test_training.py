@@ -81,6 +81,8 @@ def test_a_network_of_an_image_scope_key_serves_any_other(
 ) -> None:
     from cipherlens.crypto import KeyEntry, Keyring
 
+    knowing = tmp_path / "knowing.toml"
+    knowing.write_text(CONFIG)
     config.write_text(CONFIG.replace("depth = 1", 'depth = 1\npositions = "none"'))
     out = tmp_path / "m.safetensors"
     mine, others = tmp_path / "mine.keys", tmp_path / "others.keys"
@@ -88,7 +90,12 @@ def test_a_network_of_an_image_scope_key_serves_any_other(
     another = KeyEntry.generate("another", image_key.parameters)
     Keyring([another]).save(others, unprotected=True)
     words = ("--data", data, "--device", "cpu")
-    assert run("train", config, "--out", out, "--keyring", mine, *words).code == 0
+    warned = run("train", knowing, "--out", tmp_path / "k.st", "--keyring", mine, *words)
+    assert warned.code == 0
+    assert 'positions = "none" in the settings will serve better' in warned.err
+    quiet = run("train", config, "--out", out, "--keyring", mine, *words)
+    assert quiet.code == 0
+    assert "positions" not in quiet.err
     outcome = run("evaluate", out, "--keyring", others, *words, "--json")
     assert outcome.code == 0
     assert outcome.document["queries"] == 6

@@ -47,7 +47,7 @@ def network(tmp_path_factory):
     """Return the bytes of a hash network whose bits depend on the picture."""
     torch = pytest.importorskip("torch")
     from cipherlens.model.config import HashNetworkConfig
-    from cipherlens.model.hash_network import HashNetwork
+    from cipherlens.model.networks.hash_network import HashNetwork
 
     config = HashNetworkConfig(backbone="test_resnet", bits=24, height=32, width=48, classes=3)
     path = tmp_path_factory.mktemp("hash") / "hash.safetensors"

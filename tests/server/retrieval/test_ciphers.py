@@ -476,7 +476,7 @@ def test_a_new_model_sets_aside_what_it_has_no_direction_for(
 def test_a_network_that_does_not_run_is_refused_when_it_comes(steady, failure, tmp_path):
     from cipherlens.model.checkpoint import CheckpointConfiguration, save
     from cipherlens.model.config import NetworkConfig
-    from cipherlens.model.networks import EndToEndNetwork
+    from cipherlens.model.networks.end_to_end import EndToEndNetwork
     from cipherlens.model.profile import CipherProfile
 
     config = NetworkConfig(

@@ -1,0 +1,1 @@
+"""Labelled pictures: where they come from, their parts, their changes, their encryption."""

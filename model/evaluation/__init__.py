@@ -1,0 +1,1 @@
+"""How well a network ranks: rankings, their measures, and the agreement of two of them."""

@@ -1,0 +1,73 @@
+"""What a checkpoint is judged on: the images that query, and those that they search."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cipherlens.model.checkpoint import CheckpointConfiguration
+from cipherlens.model.config import SplitConfig, record
+from cipherlens.model.data.images import PARTS, PreparedImages, split_images
+from cipherlens.model.errors import CheckpointError, DataError
+from cipherlens.model.fields import check_choice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetrievalTask:
+    """Images that query a database of images; `exclude_self` says that the two are the same."""
+
+    queries: PreparedImages
+    database: PreparedImages
+    exclude_self: bool
+
+
+def retrieval_task(
+    configuration: CheckpointConfiguration, data: PreparedImages, part: str
+) -> RetrievalTask:
+    """Return what a part of the split of a checkpoint's training has to find.
+
+    Each image of the part queries the others; with a hash network the test images query all images
+    that are not in the test part, as in DLHEIR.
+
+    Raises:
+        CheckpointError: if the checkpoint does not say how its data was split.
+        DataError: if the data is not that of its training, or there is nothing to find.
+        ValueError: if the part is unknown.
+    """
+    check_choice("part", part, PARTS)
+    positions = _split(configuration, data)
+    queries = data.take(positions[part])
+    if configuration.architecture == "hash" and part == "test":
+        rest = np.concatenate([positions["train"], positions["validation"]])
+        return RetrievalTask(queries=queries, database=data.take(rest), exclude_self=False)
+    check_pairs(queries)
+    return RetrievalTask(queries=queries, database=queries, exclude_self=True)
+
+
+def check_pairs(images: PreparedImages) -> None:
+    """Raise DataError unless an image has another of its class to find."""
+    if len(np.unique(images.labels)) == len(images):
+        raise DataError("no class has two images: there is nothing to retrieve")
+
+
+def _split(
+    configuration: CheckpointConfiguration, data: PreparedImages
+) -> dict[str, NDArray[np.intp]]:
+    """Return the positions of each part of the split that a checkpoint's training made.
+
+    Raises:
+        CheckpointError: if the checkpoint does not say how its data was split.
+        DataError: if the data is another.
+    """
+    training = configuration.training
+    try:
+        config = record(SplitConfig, "split", training["config"]["split"])
+        digest = training["data"]["digest"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError("checkpoint does not say how its data was split") from error
+    if digest != data.digest():
+        raise DataError(
+            f"this is not the data of the training: digest {data.digest()} is not {digest}"
+        )
+    parts = split_images(data, config)
+    return {name: getattr(parts, name) for name in PARTS}

@@ -1,0 +1,78 @@
+"""The network of the E2E paper: a backbone over cipher-image blocks and a two-layer head."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import cast
+
+import timm
+import torch
+from timm.layers.patch_embed import PatchEmbed
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from cipherlens.model.networks.block_embedding import BlockEmbedding
+from cipherlens.model.networks.network import RetrievalNetwork
+from cipherlens.model.networks.network_config import NetworkConfig
+
+
+class EndToEndNetwork(RetrievalNetwork):
+    """A backbone, the feature f = tanh(W1 LN(z_L*)) (E2E eq. 8) and pred = W2 f (eq. 9).
+
+    Images of both orientations go through one set of weights, one orientation per batch.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        """Build the network with fresh random weights from torch's global generator.
+
+        Raises:
+            ValueError: if the backbone is neither "vit" nor a timm architecture.
+        """
+        super().__init__()
+        self.config = config
+        self.backbone = _vision_transformer(config) if config.backbone == "vit" else _timm(config)
+        self.feature = nn.Linear(cast("int", self.backbone.num_features), config.feature_dim)
+        self.classifier = nn.Linear(config.feature_dim, config.classes)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return f, (n, feature_dim) in [-1, 1], for (n, 3, h, w) from `to_input`."""
+        return torch.tanh(self.feature(self.backbone(pixels)))
+
+
+_EMBEDDINGS: dict[str, Callable[..., nn.Module]] = {
+    "linear": partial(PatchEmbed, strict_img_size=False),
+    "convolution": BlockEmbedding,
+}
+
+
+def _vision_transformer(config: NetworkConfig) -> VisionTransformer:
+    """Return a timm ViT whose patches are the blocks of the cipher.
+
+    timm's final norm is the LN of eq. 8, so that the head has none of its own. Without strict
+    sizes a portrait image is cut into the same number of blocks, and block i in raster order
+    gets position embedding i in either orientation. `dynamic_img_size` stays off: it would
+    interpolate embeddings of neighbours that a keyed permutation has made unrelated.
+    """
+    return VisionTransformer(
+        img_size=(config.height, config.width),
+        patch_size=config.patch_size,
+        embed_dim=config.dim,
+        depth=config.depth,
+        num_heads=config.heads,
+        mlp_ratio=config.mlp_ratio,
+        drop_path_rate=config.drop_path,
+        pos_embed="learn" if config.positions == "learned" else "none",
+        num_classes=0,
+        weight_init="jax",
+        embed_layer=_EMBEDDINGS[config.embedding],
+    )
+
+
+def _timm(config: NetworkConfig) -> nn.Module:
+    """Return a timm architecture with random weights and pooled features, never from a hub.
+
+    Raises:
+        ValueError: if timm has no architecture of that name.
+    """
+    if not timm.is_model(config.backbone):
+        raise ValueError(f"backbone must be 'vit' or a timm name, got {config.backbone!r}")
+    return timm.create_model(config.backbone, pretrained=False, num_classes=0)

@@ -1,0 +1,45 @@
+"""What every network has in common, and the pixels that it takes."""
+
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+
+class RetrievalNetwork(nn.Module):
+    """A network whose outputs are compared, with class logits that only the training needs.
+
+    Called on (n, 3, h, w) from `to_input` it returns (n, dim) outputs.
+    """
+
+    backbone: nn.Module
+    classifier: nn.Linear
+
+    def classify(self, outputs: Tensor) -> Tensor:
+        """Return the class logits, (n, classes), of outputs from `forward`."""
+        return cast("Tensor", self.classifier(outputs))
+
+
+def to_input(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Return (n, h, w, 3) uint8 pixels as (n, 3, h, w) float32 in [-1, 1] on the device."""
+    images = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)
+    return images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def check_pixels(pixels: NDArray[np.uint8], height: int, width: int) -> None:
+    """Pass if pixels are (n, height, width, 3) uint8 images or (n, width, height, 3).
+
+    Raises:
+        TypeError: if pixels is no uint8 array.
+        ValueError: if it has another shape.
+    """
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+        raise TypeError("pixels must be an array of uint8")
+    fitting = ((height, width, 3), (width, height, 3))
+    if pixels.ndim != 4 or pixels.shape[1:] not in fitting:
+        raise ValueError(
+            f"pixels must have the shape (n, {height}, {width}, 3) or "
+            f"(n, {width}, {height}, 3), got {pixels.shape}"
+        )

@@ -1,0 +1,275 @@
+"""The training of a network: seeded, resumable, chosen on held-out images only."""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+
+from cipherlens.model.checkpoint import CheckpointConfiguration, save
+from cipherlens.model.config import HashTrainConfig, LoopConfig, TrainConfig
+from cipherlens.model.data.encryption import Encryptor
+from cipherlens.model.data.images import PreparedImages, split_images
+from cipherlens.model.errors import DataError, TrainingDiverged
+from cipherlens.model.files import replace_file
+from cipherlens.model.networks.network import RetrievalNetwork
+from cipherlens.model.precision import resolve_precision
+from cipherlens.model.profile import CipherProfile
+from cipherlens.model.training.acceleration import accelerate
+from cipherlens.model.training.batch_norm import synchronise
+from cipherlens.model.training.distributed import ALONE, Processes, joined
+from cipherlens.model.training.recipes import recipe_of
+from cipherlens.model.training.schedule import learning_rate
+from cipherlens.model.training.state import EpochReport, PartialEpoch, TrainingState, epochs_in
+from cipherlens.model.training.steps import Steps
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainResult:
+    """A finished training: the checkpoint's epoch and validation mAP, and all epochs' reports."""
+
+    checkpoint: Path
+    best_epoch: int
+    validation_map: float | None
+    history: tuple[EpochReport, ...]
+
+
+def train(
+    config: TrainConfig | HashTrainConfig,
+    data: PreparedImages,
+    encryptor: Encryptor,
+    profile: CipherProfile | None,
+    out: Path,
+    *,
+    progress: Callable[[EpochReport], None] = lambda _report: None,
+    device: str = "cpu",
+    processes: Processes = ALONE,
+    save_minutes: float = 10.0,
+) -> TrainResult:
+    """Train on the training part of plain `data` and write the best checkpoint to `out`.
+
+    The best epoch is the one with the highest validation mAP, or the last where the split has no
+    validation part. Beside `out` stand its log, a JSON object per epoch, and until the end the
+    training state: after an interruption the same call goes on where the state was saved last.
+    The same seed gives the same losses on the same machine with the same number of threads.
+
+    Several processes make the same call, each with the same data; the first one writes. To float
+    tolerance their losses are those of one, but for the blocks that `drop_path` drops.
+
+    Args:
+        config: the settings, which choose the kind of network; its height, width and classes are
+            taken from the data.
+        data: all prepared images; `config.split` parts them.
+        encryptor: makes of plain images what the network sees; `plain` for a hash network.
+        profile: what the encryptor's images say of themselves; None for plain images.
+        out: the checkpoint file.
+        progress: called in the first process with each epoch's report, once the epoch is saved.
+        device: "cpu", "cuda:N" or "auto".
+        processes: this process's place among those that train, as `launched` returns it.
+        save_minutes: the state is saved at the end of each epoch, and within one when so much
+            time has gone by.
+
+    Raises:
+        DataError: if a class has too few images, or a process has other data than the first.
+        ResumeError: if the state beside `out` belongs to another training.
+        TrainingDiverged: if the loss is no longer a number.
+        ProcessLost: if another process has ended.
+        ValueError: if the network does not fit the profile, or the device is not here.
+    """
+    run = _Run(
+        config, data, encryptor, profile, out, processes.device(device), processes, save_minutes
+    )
+    with joined(processes, run.device):
+        state = run.start()
+        while not run.finished(state):
+            report = run.epoch(state)
+            if processes.first:
+                run.save(state)
+                progress(report)
+        if processes.first:
+            run.state_path.unlink(missing_ok=True)
+    best = _best(state.history)
+    return TrainResult(
+        checkpoint=out,
+        best_epoch=best.epoch,
+        validation_map=best.validation_map,
+        history=tuple(state.history),
+    )
+
+
+class _Run:
+    """What stays the same through one training."""
+
+    def __init__(
+        self,
+        config: TrainConfig | HashTrainConfig,
+        data: PreparedImages,
+        encryptor: Encryptor,
+        profile: CipherProfile | None,
+        out: Path,
+        device: torch.device,
+        processes: Processes,
+        save_minutes: float,
+    ) -> None:
+        parts = split_images(data, config.split)
+        self.config = config
+        self.validation = data.take(parts.validation)
+        self.out = out
+        self.state_path = out.with_name(out.name + ".state")
+        self.log_path = out.with_name(out.name + ".log.jsonl")
+        self.device = device
+        self.processes = processes
+        self.save_seconds = 60 * save_minutes
+        self.recipe = recipe_of(config, data)
+        self.steps = Steps(
+            config=config,
+            recipe=self.recipe,
+            images=data.take(parts.train),
+            encryptor=encryptor,
+            device=device,
+            precision=resolve_precision(config.precision, device),
+            processes=processes,
+        )
+        self.configuration = CheckpointConfiguration(
+            architecture=self.recipe.architecture,
+            network=self.recipe.network,
+            profile=profile,
+            training={**_facts(config, data), **self.recipe.start()},
+            numeric_mode=self.steps.precision,
+        )
+
+    def start(self) -> TrainingState:
+        """Return the saved state, or a fresh one where none (or no checkpoint to it) is there.
+
+        Raises:
+            DataError: if this process would train another network than the first.
+            ResumeError: if the saved state belongs to another training.
+        """
+        with torch.random.fork_rng(devices=self._cuda_devices()):
+            torch.manual_seed(self.config.seed)
+            network = self.recipe.build().to(self.device)
+        accelerate(network, self.device)
+        if self.processes.count > 1:
+            synchronise(network)
+        identity = hashlib.sha256(self.configuration.to_json().encode()).hexdigest()
+        if self.processes.of_first(identity.encode()) != identity.encode():
+            raise DataError(
+                f"process {self.processes.rank} has other settings, data or key than process 0"
+            )
+        optimizer = self.recipe.optimizer(network)
+        state = TrainingState(identity=identity, network=network, optimizer=optimizer)
+        if saved := self.processes.of_first(self._saved()):
+            state.restore(saved, self.state_path)
+        return state
+
+    def finished(self, state: TrainingState) -> bool:
+        """Return whether all epochs are done or the time is over."""
+        minutes = sum(report.seconds for report in state.history) / 60
+        late = 0 < self.config.max_minutes <= minutes
+        return len(state.history) >= self.config.epochs or late
+
+    def epoch(self, state: TrainingState) -> EpochReport:
+        """Return the report of one more epoch, or its rest, after which it is in the history."""
+        number = len(state.history) + 1
+        with torch.random.fork_rng(devices=self._cuda_devices()):
+            images, rate = self._train(state, number)
+        started, started_cpu = time.monotonic(), time.process_time()
+        total, triplet, entropy = (state.partial.losses / state.partial.steps).tolist()
+        if not math.isfinite(total):
+            raise TrainingDiverged(f"the loss is {total} in epoch {number}: lower learning_rate")
+        report = EpochReport(
+            epoch=number,
+            loss=total,
+            triplet=None if math.isnan(triplet) else triplet,
+            cross_entropy=entropy,
+            learning_rate=rate,
+            validation_map=self._validate(state.network),
+            seconds=state.partial.seconds + time.monotonic() - started,
+            cpu_seconds=state.partial.cpu_seconds + time.process_time() - started_cpu,
+            images_per_second=images / max(state.partial.seconds, 1e-9),
+        )
+        # One process's score and clock decide for all which epoch is the best and the last.
+        shared = self.processes.of_first(json.dumps(asdict(report)).encode())
+        state.history.append(EpochReport(**json.loads(shared)))
+        state.partial = PartialEpoch()
+        return state.history[-1]
+
+    def save(self, state: TrainingState) -> None:
+        """Write the checkpoint if the last epoch is the best, then the log, then the state.
+
+        The state is the commit point: if it is not reached, the epoch's end is run again and
+        writes the same checkpoint again.
+        """
+        best = _best(state.history)
+        if best is state.history[-1]:
+            facts = {"best_epoch": best.epoch, "validation_map": best.validation_map}
+            training = {**self.configuration.training, **facts}
+            save(self.out, state.network, replace(self.configuration, training=training))
+        lines = [json.dumps(asdict(report)) + "\n" for report in state.history]
+        replace_file(self.log_path, "".join(lines).encode())
+        state.save(self.state_path)
+
+    def _saved(self) -> bytes:
+        """Return the state to go on from; empty if there is none, or its checkpoint is gone."""
+        if not (self.processes.first and self.state_path.exists()):
+            return b""
+        data = self.state_path.read_bytes()
+        return data if self.out.exists() or epochs_in(data, self.state_path) == 0 else b""
+
+    def _train(self, state: TrainingState, number: int) -> tuple[int, float]:
+        """Run what is left of an epoch; return its number of images and the last learning rate."""
+        state.network.train()
+        batches = self.steps.batches(number)
+        rate = 0.0
+        saved = time.monotonic()
+        for index in range(state.partial.steps, len(batches)):
+            started, started_cpu = time.monotonic(), time.process_time()
+            # Taken at the middle of a step, the rate is 0 neither at the first nor at the last.
+            rate = learning_rate(self.config, number - 1 + (index + 0.5) / len(batches))
+            for group in state.optimizer.param_groups:
+                group["lr"] = rate
+            values = self.steps.step(
+                state.network, state.optimizer, batches[index], (number, index)
+            )
+            state.partial.add(values, time.monotonic() - started, time.process_time() - started_cpu)
+            due = time.monotonic() - saved >= self.save_seconds
+            if due and self.processes.first and index + 1 < len(batches):
+                state.save(self.state_path)
+                saved = time.monotonic()
+        return sum(len(batch) for batch in batches), rate
+
+    def _validate(self, network: RetrievalNetwork) -> float | None:
+        """Return the validation part's mAP; None if there is nothing in it to retrieve.
+
+        The first process does it for all.
+        """
+        if not self.processes.first:
+            return None
+        try:
+            evaluation = self.recipe.evaluate(
+                network, self.validation, self.steps.encryptor, self.steps.precision
+            )
+        except DataError:
+            return None
+        return evaluation.mean_average_precision
+
+    def _cuda_devices(self) -> list[torch.device]:
+        return [self.device] if self.device.type == "cuda" else []
+
+
+def _facts(config: LoopConfig, data: PreparedImages) -> dict[str, object]:
+    """Return what a checkpoint keeps of its training; it holds nothing of a key."""
+    return {
+        "config": config.to_dict(),
+        "class_names": list(data.class_names),
+        "data": {"digest": data.digest(), "images": len(data)},
+    }
+
+
+def _best(history: list[EpochReport]) -> EpochReport:
+    """Return the report with the highest validation mAP, the latest of equals or of none."""
+    return max(history, key=lambda report: (report.validation_map or 0.0, report.epoch))
