@@ -36,8 +36,10 @@ class _Waiting:
 class EmbeddingQueue:
     """Collects images of one shape into batches and hands every caller its own rows, in order.
 
-    A batch leaves when it is full or when its oldest image has waited `max_wait_s`. An image whose
-    call has expired or was cancelled is dropped before inference. Queries go before bulk work.
+    A batch leaves when it is full, when a query is waiting, or when its oldest image has waited
+    `max_wait_s`: queries that come while the model is busy leave together, and none waits for
+    company. An image whose call has expired or was cancelled is dropped before inference. Queries
+    go before bulk work.
     """
 
     def __init__(
@@ -126,7 +128,7 @@ class EmbeddingQueue:
             queues = self._in_turn()
             first = queues[0][0]
             leaves_at = first.arrived_at + self._max_wait_s
-            while not self._closed and self._count(first.shape) < self._max_batch:
+            while not (self._closed or self._urgent) and self._count(first.shape) < self._max_batch:
                 left = leaves_at - time.monotonic()
                 if left <= 0 or not self._changed.wait(left):
                     break

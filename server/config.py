@@ -75,8 +75,8 @@ class ServerConfig:
     keyring, passphrase: the owner's; refused for the role "cloud".
     hash_model: the owner's hash network, sealed or plain, for trapdoors that are codes; refused
         for the role "cloud".
-    max_batch, max_wait_s: images that go through a model at once, and how long the first of them
-        waits for others.
+    max_batch, max_wait_s: images that go through a model at once, and how long images that are no
+        queries wait for others.
     max_waiting_images: images that may wait for a model; beyond it RESOURCE_EXHAUSTED.
     grace_s: how long a stopping server lets calls under way finish.
     """

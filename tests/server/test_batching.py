@@ -242,3 +242,13 @@ def test_queries_go_before_bulk_work(make_queue, network):
     for each in (first, bulk, query):
         each.done()
     assert [int(each.flat[0]) for each in network.batches] == [0, 60, 50, 51]
+
+
+def test_bulk_work_waits_for_company_and_a_query_ends_the_wait(make_queue, network):
+    queue = make_queue(max_wait_s=60)
+    bulk = Asking(queue, images(7), urgent=False)
+    entered(queue, 1)
+    assert not network.batches
+    assert Asking(queue, images(8)).done().rows[0, 0] == 8  # well before the minute is over
+    assert bulk.done().rows[0, 0] == 7
+    assert len(network.batches) == 1
