@@ -179,11 +179,7 @@ def _training_encryptor(
     entry: KeyEntry | None, *, plain: bool
 ) -> "tuple[Encryptor, CipherProfile | None]":
     """Return what makes of plain pictures what the network trains on, and what those claim."""
-    if entry is None:
-        from cipherlens.model.data import encryption
-
-        return encryption.plain, None
-    if plain or entry.parameters.scope is not Scope.IMAGE:
+    if entry is None or plain or entry.parameters.scope is not Scope.IMAGE:
         return encryptor_of(entry, plain=plain)
     from cipherlens.model.data.encryption import AnyKeyEncryptor
 

@@ -1,5 +1,6 @@
 """The tokens of a network of any key: a block by itself, and what a colour table leaves of it."""
 
+import math
 from typing import Any
 
 import torch
@@ -77,5 +78,5 @@ def _log_share(values: Tensor) -> Tensor:
     flat = values.flatten(2)
     counts = flat.new_zeros((*flat.shape[:2], LEVELS), dtype=torch.float32)
     counts.scatter_add_(2, flat, torch.ones_like(flat, dtype=torch.float32))
-    share = counts.gather(2, flat).log() / max(torch.tensor(flat.shape[2]).log().item(), 1e-6)
+    share = counts.gather(2, flat).log() / math.log(max(flat.shape[2], 2))
     return share.view_as(values)
