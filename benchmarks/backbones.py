@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.cases import CASES, Case, key_bound, panel, with_patches
 from benchmarks.outcome import Figures, outcome, test_map, validation_map
 from benchmarks.pictures import described, pictures
-from benchmarks.training import Training, figures_of
+from benchmarks.training import Training, all_figures
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import SplitConfig, TrainConfig
 from cipherlens.model.data.images import PreparedImages
@@ -98,13 +98,14 @@ def plan(profile: str) -> Plan:
 
 def measure(plan: Plan) -> dict[str, Any]:
     """Return the document of a plan; what was trained before is not trained again."""
-    rates = {name: _rates(plan, name) for name in plan.configs}
+    rates = _rates(plan)
     chosen = {name: max(found, key=lambda rate: found[rate]) for name, found in rates.items()}
     # Seed by seed, so that whole tables of fewer seeds stand first.
-    figures = {
-        (name, case, seed): figures_of(_training(plan, name, case, seed, chosen[name]), plan.data)
+    cells = {
+        (name, case, seed): _training(plan, name, case, seed, chosen[name])
         for seed, case, name in product(plan.seeds, plan.cases, plan.configs)
     }
+    figures = all_figures(cells, plan.data)
     return {
         "unit": "mAP, each test picture ranking the others; minutes of training",
         "data": f"{plan.name}: {len(plan.data)} pictures in {len(plan.data.class_names)} classes",
@@ -132,12 +133,17 @@ def measure(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _rates(plan: Plan, name: str) -> dict[float, float]:
-    """Return the validation mAP of each learning rate; the test part has no say."""
+def _rates(plan: Plan) -> dict[str, dict[float, float]]:
+    """Return each backbone's validation mAP by learning rate; the test part has no say."""
     trainings = {
-        rate: _training(plan, name, plan.rate_case, plan.seeds[0], rate) for rate in plan.rates
+        (name, rate): _training(plan, name, plan.rate_case, plan.seeds[0], rate)
+        for name, rate in product(plan.configs, plan.rates)
     }
-    return {rate: validation_map(figures_of(each, plan.data)) for rate, each in trainings.items()}
+    figures = all_figures(trainings, plan.data)
+    return {
+        name: {rate: validation_map(figures[name, rate]) for rate in plan.rates}
+        for name in plan.configs
+    }
 
 
 def _training(plan: Plan, name: str, case: Case, seed: int, rate: float) -> Training:

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from benchmarks.cases import key_bound
 from benchmarks.outcome import outcome, test_map
 from benchmarks.pictures import described, samples
-from benchmarks.training import Training, figures_of
+from benchmarks.training import Training, all_figures
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import TrainConfig
 from cipherlens.model.data.images import PreparedImages
@@ -32,19 +31,22 @@ def run(profile: str) -> dict[str, Any]:
 
 def measure(config: TrainConfig, data: PreparedImages, seeds: Sequence[int]) -> dict[str, Any]:
     """Return the document of the seeds; what was trained before is not trained again."""
-    rounds = [_round(config, data, seed) for seed in seeds]
+    figures = all_figures(_trainings(config, seeds), data)
     scores = {
-        name: np.array([test_map(each[name]) for each in rounds]) for name in ("cipher", "plain")
+        name: np.array([test_map(figures[seed, name]) for seed in seeds])
+        for name in ("cipher", "plain")
     }
-    chance = float(np.mean([each["cipher"]["test"]["chance"] for each in rounds]))
+    chance = float(np.mean([figures[seed, "cipher"]["test"]["chance"] for seed in seeds]))
     return {
         "data": f"demo/samples: {len(data)} pictures in {len(data.class_names)} categories",
         "pictures": described("demo/samples", data),
         "seed": ", ".join(map(str, seeds)),
         "cipher": "128x192, P=16, M=24, scope collection",
         "config": config.to_dict(),
-        "threads": torch.get_num_threads(),
-        "rounds": rounds,
+        "rounds": [
+            {"seed": seed, **{name: outcome(figures[seed, name]) for name in scores}}
+            for seed in seeds
+        ],
         "chance": chance,
         "cipher_over_plain": round(float(scores["cipher"].mean() / scores["plain"].mean()), 4),
         "results": {
@@ -65,13 +67,11 @@ def _row(scores: np.ndarray[Any, Any], chance: float) -> dict[str, Any]:
     }
 
 
-def _round(config: TrainConfig, data: PreparedImages, seed: int) -> dict[str, Any]:
-    """Return the figures of one seed: a network of cipher-images and its plain twin."""
-    seeded = replace(config, seed=seed, split=replace(config.split, seed=seed))
-    cipher = key_bound(f"demo-cipher-{seed}", seeded, PARAMETERS)
-    plain = Training(name=f"demo-plain-{seed}", config=seeded)
-    return {
-        "seed": seed,
-        "cipher": outcome(figures_of(cipher, data)),
-        "plain": outcome(figures_of(plain, data)),
-    }
+def _trainings(config: TrainConfig, seeds: Sequence[int]) -> dict[tuple[int, str], Training]:
+    """Return for each seed a network of cipher-images and its plain twin."""
+    trainings = {}
+    for seed in seeds:
+        seeded = replace(config, seed=seed, split=replace(config.split, seed=seed))
+        trainings[seed, "cipher"] = key_bound(f"demo-cipher-{seed}", seeded, PARAMETERS)
+        trainings[seed, "plain"] = Training(name=f"demo-plain-{seed}", config=seeded)
+    return trainings

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.training import Training, figures_of
+from benchmarks.training import Training, all_figures
 from cipherlens.crypto import CipherParameters, KeyEntry, Scope
 from cipherlens.model.config import TrainConfig
 from cipherlens.model.data.encryption import AnyKeyEncryptor, KeyEncryptor
@@ -29,7 +29,7 @@ def run(profile: str) -> dict[str, Any]:
     """Return the mAP of each network, and how it compares with the plain twin's."""
     trainings = e2e_trainings(profile)
     data = fashion_mnist(SIZE)
-    figures = {name: figures_of(each, data) for name, each in trainings.items()}
+    figures = all_figures(trainings, data)
     plain = figures["fashion-mnist-plain"]["test"]["map"]
     return {
         "data": "Fashion-MNIST, 60,000 / 10,000, test against test",

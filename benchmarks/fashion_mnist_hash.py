@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.fashion_mnist_e2e import CONFIGS, fashion_mnist
-from benchmarks.training import Training, figures_of
+from benchmarks.training import Training, all_figures
 from cipherlens.model.config import HashTrainConfig
 
 QSMIH = {12: 0.842, 24: 0.873, 36: 0.863, 48: 0.860}
@@ -19,7 +19,7 @@ def run(profile: str) -> dict[str, Any]:
     """Return the mAP of each length of code."""
     trainings = hash_trainings(profile)
     data = fashion_mnist(next(iter(trainings.values())).config.network.height)
-    figures = {bits: figures_of(each, data) for bits, each in trainings.items()}
+    figures = all_figures(trainings, data)
     return {
         "data": "Fashion-MNIST, 10,000 queries over 60,000",
         "trainings": figures,

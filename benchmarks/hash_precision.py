@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from benchmarks.outcome import outcome
 from benchmarks.pictures import described, pictures
-from benchmarks.training import Training, figures_of
+from benchmarks.training import Training, all_figures
 from cipherlens.model.config import HashTrainConfig, SplitConfig
 from cipherlens.model.data.images import PreparedImages, split_images
 
@@ -86,10 +85,10 @@ def sized(config: HashTrainConfig, side: int) -> HashTrainConfig:
 
 def measure(plan: Plan) -> dict[str, Any]:
     """Return the document of a plan; what was trained before is not trained again."""
-    figures = {
-        (side, bits): figures_of(_training(plan, side, bits), plan.data[side])
-        for side, bits in product(plan.data, plan.bits)
-    }
+    figures = {}
+    for side, pictures_of_side in plan.data.items():
+        lengths = {(side, bits): _training(plan, side, bits) for bits in plan.bits}
+        figures |= all_figures(lengths, pictures_of_side)
     data = next(iter(plan.data.values()))
     results = {_row_name(*case): _row(each) for case, each in figures.items()}
     results["ceiling"] = ceiling(data, plan.config.split)

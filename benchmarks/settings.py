@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from benchmarks.cases import CASES, Case, key_bound, panel, with_patches
 from benchmarks.outcome import Figures, outcome, test_map, validation_map
 from benchmarks.pictures import described, pictures
-from benchmarks.training import Training, figures_of
+from benchmarks.training import Training, all_figures
 from benchmarks.untrained import untrained_map
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import SplitConfig, TrainConfig
@@ -101,13 +101,14 @@ def plan(profile: str) -> Plan:
 
 def measure(plan: Plan) -> dict[str, Any]:
     """Return the document of a plan; what was trained before is not trained again."""
-    figures = {
-        (case, setting): figures_of(_training(plan, case, setting), plan.data)
-        for case in plan.cases
-        for setting in SETTINGS
+    cells = {
+        (case, setting): _training(plan, case, setting)
+        for case, setting in product(plan.cases, SETTINGS)
     }
-    sizes = dict.fromkeys(case.block_size for case in plan.cases)
-    plain = {size: figures_of(_plain(plan, size), plan.data) for size in sizes}
+    twins = {
+        size: _plain(plan, size) for size in dict.fromkeys(each.block_size for each in plan.cases)
+    }
+    figures, plain = all_figures(cells, plan.data), all_figures(twins, plan.data)
     return {
         "unit": "mAP, each test picture ranking the others",
         "data": f"{plan.name}: {len(plan.data)} pictures in {len(plan.data.class_names)} classes",

@@ -24,6 +24,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder where checkpoints are kept, as are figures, for this test alone."""
     monkeypatch.setattr(training, "CHECKPOINTS", tmp_path / "trained")
     monkeypatch.setattr(training, "FIGURES", tmp_path / "figures")
+    monkeypatch.setattr(training, "AT_ONCE", 1)
     return tmp_path / "trained"
 
 

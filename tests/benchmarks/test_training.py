@@ -1,0 +1,50 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import training
+from benchmarks.training import Training, all_figures, figures_of
+from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
+from cipherlens.model.data.images import PreparedImages
+
+TINY = TrainConfig(
+    network=NetworkConfig(dim=8, depth=1, heads=1, feature_dim=4),
+    split=SplitConfig(validation=0.25, test=0.25),
+    epochs=1,
+    precision="fp32",
+)
+
+
+@pytest.fixture(autouse=True)
+def _two_at_once(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "AT_ONCE", 2)
+
+
+def seeded(seeds: range) -> dict[int, Training]:
+    return {seed: Training(name=f"seed-{seed}", config=replace(TINY, seed=seed)) for seed in seeds}
+
+
+def test_several_at_once_find_what_one_finds(
+    kept: Path, make_pictures: Callable[..., PreparedImages]
+) -> None:
+    data, trainings = make_pictures(16, 24), seeded(range(3))
+    figures = all_figures(trainings, data)
+    assert list(figures) == [0, 1, 2]
+    assert len(list(kept.glob("*.safetensors"))) == 3
+    for path in kept.parent.glob("figures/seed-1-*.json"):
+        assert json.loads(path.read_text()) == figures[1]
+        path.unlink()
+    alone = figures_of(trainings[1], data)
+    assert alone["test"]["map"] == pytest.approx(figures[1]["test"]["map"], abs=1e-6)
+    # None is trained twice: the others' files have not been touched.
+    assert all_figures(trainings, data) == {**figures, 1: alone}
+
+
+def test_one_that_fails_says_why(make_pictures: Callable[..., PreparedImages]) -> None:
+    wide = replace(TINY, network=replace(TINY.network, patch_size=16))
+    trainings = {**seeded(range(1)), 1: Training(name="blocks of no such size", config=wide)}
+    with pytest.raises(ValueError, match="patch_size"):
+        all_figures(trainings, make_pictures(24, 24))
