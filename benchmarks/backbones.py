@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmarks.cases import CASES, Case, key_bound, panel, with_patches
+from benchmarks.cases import CASES, HEIGHT, WIDTH, Case, key_bound, panel, with_patches
 from benchmarks.outcome import Figures, outcome, test_map, validation_map
 from benchmarks.pictures import described, pictures
 from benchmarks.training import Training, all_figures
@@ -21,7 +21,6 @@ from cipherlens.model.data.images import PreparedImages
 
 CONFIGS = Path(__file__).parent / "configs"
 BACKBONES = {"ViT": "openclipart-vit.toml", "ResNet50": "openclipart-resnet50.toml"}
-HEIGHT, WIDTH = 64, 96
 RATES = (3e-4, 1e-3, 3e-3)
 RATE_CASE = CASES[1]
 """Where the learning rates are chosen, with the first seed: P=8, M=1/2."""
