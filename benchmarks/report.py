@@ -51,8 +51,8 @@ def _introduction(documents: Mapping[str, Mapping[str, Any]]) -> str:
         "`make bench` measures all quick profiles first. Where a benchmark has been run with both "
         "profiles, the full one is shown. All times are of the machine named beside them, with "
         "whatever else ran on it: compare within a table, not between tables.",
-        f"Measuring what is shown took {_minutes(documents)} minutes in all, besides the trainings whose "
-        "figures were there from an earlier run.",
+        f"Measuring what is shown took {_minutes(documents)} minutes in all, besides the trainings "
+        "whose figures were there from an earlier run.",
         "\n".join(contents),
     ]
     if missing:
