@@ -6,12 +6,10 @@ play no part in its training.
 
 import os
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from benchmarks.keys import measured_key
 from benchmarks.training import Training, all_figures
 from cipherlens.crypto import CipherParameters, KeyEntry, Scope
 from cipherlens.model.config import TrainConfig
@@ -101,7 +99,6 @@ def _any_key(config: TrainConfig, part: int, of: int) -> Training:
 
 
 def _key(config: TrainConfig, scope: Scope, part: int, of: int, seed: bytes) -> KeyEntry:
-    """Return a key of a measurement, never of a person: anyone can make it again."""
     block = config.network.patch_size
     parameters = CipherParameters(
         height=SIZE,
@@ -110,8 +107,7 @@ def _key(config: TrainConfig, scope: Scope, part: int, of: int, seed: bytes) -> 
         substituted_blocks=(SIZE // block) ** 2 * part // of,
         scope=scope,
     )
-    root = np.random.default_rng(list(seed)).bytes(32)
-    return KeyEntry(name="measured", root=root, parameters=parameters, created_at=datetime.now(UTC))
+    return measured_key(parameters, list(seed))
 
 
 def _row(figures: dict[str, Any], plain: float) -> dict[str, Any]:

@@ -75,8 +75,8 @@ def all_figures(
 ) -> dict[Key, dict[str, Any]]:
     """Return the figures of many trainings, of which several run at once, a thread each.
 
-    Networks of these sizes use two cores far better as two trainings than as one. The first that
-    fails ends the others; each goes on where it was when it is asked for again.
+    Networks of these sizes use two cores far better as two trainings than as one. After one
+    that fails no other starts; each goes on where it was when it is asked for again.
     """
     missing = [each for each in trainings.values() if not _kept(each, data).exists()]
     if min(len(missing), AT_ONCE) > 1:

@@ -17,24 +17,8 @@ from cipherlens.model.evaluation.figures import Evaluation
 from cipherlens.model.training import recipes
 from cipherlens.model.training.losses import LossParts
 from cipherlens.model.training.state import EpochReport
-from cipherlens.model.training.train import TrainResult, train
-
-
-def run(config: TrainConfig, data: PreparedImages, out: Path, stop_after: int = 0) -> TrainResult:
-    """Train a plain twin; an interrupt comes after epoch `stop_after`."""
-
-    def interrupt(report: EpochReport) -> None:
-        if report.epoch == stop_after:
-            raise KeyboardInterrupt
-
-    return train(config, data, plain, None, out, progress=interrupt)
-
-
-def without_seconds(result: TrainResult) -> list[EpochReport]:
-    return [
-        replace(each, seconds=0.0, cpu_seconds=0.0, images_per_second=0.0)
-        for each in result.history
-    ]
+from cipherlens.model.training.train import train
+from tests.model.training.runs import run, without_seconds
 
 
 def test_it_learns_from_cipher_images_of_both_orientations(
