@@ -4,6 +4,7 @@ A batch is parted over them, and every process sees the outputs of the whole bat
 the gradients are those of one process that trains alone.
 """
 
+import atexit
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -139,6 +140,8 @@ def _connect(processes: Processes, device: torch.device) -> None:
     distributed.init_process_group(
         backend, rank=processes.rank, world_size=processes.count, timeout=PATIENCE
     )
+    # Gloo's threads abort a process that reaches the end of the interpreter with its group open.
+    atexit.register(distributed.destroy_process_group)
 
 
 def _message_device() -> torch.device:
