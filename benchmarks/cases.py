@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from benchmarks.keys import measured_key
+from benchmarks.keys import MeasuredKeyEncryptor
 from benchmarks.training import Training
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import TrainConfig
-from cipherlens.model.data.encryption import KeyEncryptor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +65,7 @@ def panel(title: str, scores: Mapping[str, Mapping[Case, float]]) -> dict[str, A
 
 def key_bound(name: str, config: TrainConfig, parameters: CipherParameters) -> Training:
     """Return a training on cipher-images of one key, which goes with the training's seed."""
-    encryptor = KeyEncryptor(measured_key(parameters, config.seed))
+    encryptor = MeasuredKeyEncryptor(parameters, config.seed)
     return Training(name=name, config=config, encryptor=encryptor, profile=encryptor.profile)
 
 

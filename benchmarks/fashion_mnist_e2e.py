@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.keys import measured_key
+from benchmarks.keys import MeasuredKeyEncryptor
 from benchmarks.training import Training, all_figures
-from cipherlens.crypto import CipherParameters, KeyEntry, Scope
+from cipherlens.crypto import CipherParameters, Scope
 from cipherlens.model.config import TrainConfig
-from cipherlens.model.data.encryption import AnyKeyEncryptor, KeyEncryptor
+from cipherlens.model.data.encryption import AnyKeyEncryptor
 from cipherlens.model.data.fashion_mnist import load_fashion_mnist
 from cipherlens.model.data.images import PreparedImages
 
@@ -77,7 +77,8 @@ def _config(name: str, profile: str) -> TrainConfig:
 
 
 def _key_bound(config: TrainConfig, part: int, of: int) -> Training:
-    encryptor = KeyEncryptor(_key(config, Scope.COLLECTION, part, of, b"one key"))
+    parameters = _parameters(config, Scope.COLLECTION, part, of)
+    encryptor = MeasuredKeyEncryptor(parameters, list(b"one key"))
     return Training(
         name=f"fashion-mnist-one-key-{part}-of-{of}",
         config=config,
@@ -87,27 +88,26 @@ def _key_bound(config: TrainConfig, part: int, of: int) -> Training:
 
 
 def _any_key(config: TrainConfig, part: int, of: int) -> Training:
-    unseen = _key(config, Scope.IMAGE, part, of, b"a key that no training has seen")
-    encryptor = AnyKeyEncryptor(unseen.parameters)
+    parameters = _parameters(config, Scope.IMAGE, part, of)
+    encryptor = AnyKeyEncryptor(parameters)
     return Training(
         name=f"fashion-mnist-any-key-{part}-of-{of}",
         config=config,
         encryptor=encryptor,
-        judge=KeyEncryptor(unseen),
+        judge=MeasuredKeyEncryptor(parameters, list(b"a key that no training has seen")),
         profile=encryptor.profile,
     )
 
 
-def _key(config: TrainConfig, scope: Scope, part: int, of: int, seed: bytes) -> KeyEntry:
+def _parameters(config: TrainConfig, scope: Scope, part: int, of: int) -> CipherParameters:
     block = config.network.patch_size
-    parameters = CipherParameters(
+    return CipherParameters(
         height=SIZE,
         width=SIZE,
         block_size=block,
         substituted_blocks=(SIZE // block) ** 2 * part // of,
         scope=scope,
     )
-    return measured_key(parameters, list(seed))
 
 
 def _row(figures: dict[str, Any], plain: float) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import training
+from benchmarks.cases import key_bound
 from benchmarks.training import Training, all_figures, figures_of
+from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
 from cipherlens.model.data.images import PreparedImages
 
@@ -41,6 +43,16 @@ def test_several_at_once_find_what_one_finds(
     assert alone["test"]["map"] == pytest.approx(figures[1]["test"]["map"], abs=1e-6)
     # None is trained twice: the others' files have not been touched.
     assert all_figures(trainings, data) == {**figures, 1: alone}
+
+
+def test_cipher_images_are_trained_on_at_once(make_pictures: Callable[..., PreparedImages]) -> None:
+    parameters = CipherParameters(height=16, width=24, substituted_blocks=2)
+    trainings = {
+        seed: key_bound(f"cipher-{seed}", replace(TINY, seed=seed), parameters) for seed in range(2)
+    }
+    figures = all_figures(trainings, make_pictures(16, 24))
+    for seed, each in figures.items():
+        assert each["profile"] == trainings[seed].profile.to_dict()
 
 
 def test_one_that_fails_says_why(make_pictures: Callable[..., PreparedImages]) -> None:
