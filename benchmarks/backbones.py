@@ -21,7 +21,7 @@ from cipherlens.model.data.images import PreparedImages
 
 CONFIGS = Path(__file__).parent / "configs"
 BACKBONES = {"ViT": "openclipart-vit.toml", "ResNet50": "openclipart-resnet50.toml"}
-RATES = (3e-4, 1e-3, 3e-3)
+RATES = (1e-4, 3e-4, 1e-3)
 RATE_CASE = CASES[1]
 """Where the learning rates are chosen, with the first seed: P=8, M=1/2."""
 
