@@ -106,7 +106,7 @@ def measure(plan: Plan) -> dict[str, Any]:
     }
     figures = all_figures(cells, plan.data)
     return {
-        "unit": "mAP, each test picture ranking the others; minutes of training",
+        "unit": "mAP, each test picture ranking the others; minutes of training, of one core",
         "data": f"{plan.name}: {len(plan.data)} pictures in {len(plan.data.class_names)} classes",
         "pictures": described(plan.name, plan.data),
         "seed": ", ".join(map(str, plan.seeds)),
@@ -164,7 +164,7 @@ def _row(
         row[name] = round(mean(scores), 4)
         row[f"{name}, lowest"] = round(min(scores), 4)
         row[f"{name}, highest"] = round(max(scores), 4)
-        row[f"{name}, minutes"] = round(mean(each["minutes"] for each in rounds), 1)
+        row[f"{name}, CPU minutes"] = round(mean(each["cpu_minutes"] for each in rounds), 1)
     return row
 
 

@@ -93,7 +93,7 @@ def measure(plan: Plan) -> dict[str, Any]:
     results = {_row_name(*case): _row(each) for case, each in figures.items()}
     results["ceiling"] = ceiling(data, plan.config.split)
     return {
-        "unit": "percent; minutes of training",
+        "unit": "percent; minutes of training, of one core",
         "data": f"{plan.name}: {len(data)} pictures in {len(data.class_names)} classes",
         "pictures": [described(plan.name, each) for each in plan.data.values()],
         "seed": plan.config.seed,
@@ -131,7 +131,7 @@ def _row(figures: dict[str, Any]) -> dict[str, float]:
         **_precisions(percents),
         "mAP": round(100 * test["map"], 2),
         "random order": round(100 * test["chance"], 2),
-        "minutes": figures["minutes"],
+        "CPU minutes": figures["cpu_minutes"],
     }
 
 

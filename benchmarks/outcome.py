@@ -18,5 +18,5 @@ def validation_map(figures: Figures) -> float:
 
 def outcome(figures: Figures) -> Figures:
     """Return the figures without settings, log and machine."""
-    names = ("test", "validation_map", "best_epoch", "minutes")
+    names = ("test", "validation_map", "best_epoch", "cpu_minutes")
     return {name: figures[name] for name in names}

@@ -116,7 +116,9 @@ def measure(plan: Plan) -> dict[str, Any]:
         "pictures": described(plan.name, plan.data),
         "seed": plan.config.seed,
         "epochs": plan.config.epochs,
-        "minutes": round(sum(each["minutes"] for each in [*figures.values(), *plain.values()]), 1),
+        "cpu_minutes": round(
+            sum(each["cpu_minutes"] for each in [*figures.values(), *plain.values()]), 1
+        ),
         "results": _table(figures, plan.cases, test_map),
         "paper": {
             str(case): dict(zip(map(setting_name, SETTINGS), PAPER[case], strict=True))
