@@ -13,8 +13,9 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar
 
 import torch
@@ -103,6 +104,15 @@ def _prepare_worker(checkpoints: Path, figures: Path) -> None:
     global CHECKPOINTS, FIGURES
     CHECKPOINTS, FIGURES = checkpoints, figures
     torch.set_num_threads(1)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent has died: nobody waits for what it trains."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
 
 
 def trained(training: Training, data: PreparedImages) -> Trained:

@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 PRECISIONS = ("auto", "fp32", "bf16")
+MINING = ("batch-hard", "batch-all")
 PRETRAINED = ("", "timm", "efficientnet-lite0-pypi")
 
 _Record = TypeVar("_Record")
@@ -182,7 +183,10 @@ class LoopConfig:
 class TrainConfig(LoopConfig):
     """How an end-to-end network is trained; the defaults are the E2E paper's where it states them.
 
-    A batch is `batch_classes` x `batch_images` pictures.
+    A batch is `batch_classes` x `batch_images` pictures. `mining` says which of its triplets count:
+    "batch-hard" takes for each picture the farthest of its class and the nearest of the others,
+    "batch-all" every triplet. Where classes are hard to tell apart, batch-hard may stop at a loss
+    of about the margin, with all features alike; batch-all goes on.
     """
 
     TABLE: ClassVar[str] = "network"
@@ -194,6 +198,7 @@ class TrainConfig(LoopConfig):
     beta1: float = 0.9
     margin: float = 0.5
     alpha: float = 0.5
+    mining: str = "batch-hard"
 
     def __post_init__(self) -> None:
         LoopConfig.__post_init__(self)  # a slotted dataclass has no super() without arguments
@@ -202,6 +207,14 @@ class TrainConfig(LoopConfig):
         check_number("beta1", self.beta1, 0, 0.9999)
         check_number("margin", self.margin, 0, 2)
         check_number("alpha", self.alpha, 0, 1000)
+        check_choice("mining", self.mining, MINING)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as nested JSON-able values."""
+        values = LoopConfig.to_dict(self)
+        if self.mining == "batch-hard":  # goes unsaid, as it did before there was a choice
+            del values["mining"]
+        return values
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

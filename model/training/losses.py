@@ -32,14 +32,16 @@ class LossParts:
 class RetrievalLoss:
     """L = max(0, d_pos - d_neg + m) + alpha * CE (E2E eqs. 3-5), d the cosine distance of f.
 
-    The triplets are batch-hard: each image with the farthest one of its class and the nearest
-    one of another; the mean is over all images, satisfied triplets included.
+    The triplets are, by `mining`, batch-hard (each image with the farthest one of its class and the
+    nearest one of another) or batch-all (Hermans et al. 2017); the mean is over all of them,
+    satisfied ones included.
     """
 
-    def __init__(self, margin: float, alpha: float) -> None:
-        """Keep the margin m and the weight alpha of the cross entropy."""
+    def __init__(self, margin: float, alpha: float, mining: str = "batch-hard") -> None:
+        """Keep the margin m, the weight alpha of the cross entropy, and what makes triplets."""
         self._alpha = alpha
-        self._miner = BatchHardMiner(distance=CosineSimilarity())
+        hard = mining == "batch-hard"
+        self._miner = BatchHardMiner(distance=CosineSimilarity()) if hard else None
         self._triplet = TripletMarginLoss(
             margin=margin, distance=CosineSimilarity(), reducer=MeanReducer()
         )
@@ -47,7 +49,8 @@ class RetrievalLoss:
     def __call__(self, features: Tensor, logits: Tensor, labels: Tensor) -> LossParts:
         """Return the loss of (n, feature_dim) features, (n, classes) logits, (n,) int64 labels."""
         features, logits = features.float(), logits.float()  # sums in float32 under autocast too
-        triplet = self._triplet(features, labels, self._miner(features, labels))
+        mined = None if self._miner is None else self._miner(features, labels)
+        triplet = self._triplet(features, labels, mined)
         entropy = cross_entropy(logits, labels)
         return LossParts(
             total=triplet + self._alpha * entropy, triplet=triplet, cross_entropy=entropy

@@ -84,7 +84,7 @@ class EndToEndRecipe:
     def __init__(self, config: TrainConfig, data: PreparedImages) -> None:
         """Fit the settings to the data's sizes and classes."""
         self._config = config
-        self._loss = RetrievalLoss(config.margin, config.alpha)
+        self._loss = RetrievalLoss(config.margin, config.alpha, config.mining)
         self.network = replace(
             config.network,
             height=data.height,

@@ -47,6 +47,7 @@ def test_a_file_sets_what_it_names(tmp_path: Path) -> None:
         ('[training]\nepochs = "3"', "epochs must be an integer, got '3'"),
         ('[training]\npretrained = "imagenet"', "pretrained must be '', 'timm', .* got 'imagenet'"),
         ("[training]\nmargin = nan", "margin must be from 0 to 2, got nan"),
+        ('[training]\nmining = "all"', "mining must be one of batch-hard, batch-all, got 'all'"),
         ("network = 3", "network must be a table, got 3"),
         ("[training", "train.toml"),
     ],
@@ -57,6 +58,12 @@ def test_errors_name_the_file_and_the_field(tmp_path: Path, text: str, message: 
     with pytest.raises(ValueError, match=message) as caught:
         TrainConfig.from_toml(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("mining", ["batch-hard", "batch-all"])
+def test_which_triplets_count_is_kept(mining: str) -> None:
+    config = TrainConfig(mining=mining)
+    assert TrainConfig.from_dict(config.to_dict()) == config
 
 
 def test_the_defaults_of_a_hash_training_are_the_papers() -> None:

@@ -12,9 +12,11 @@ def cosine_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> flo
     return 1 - float(one @ other / math.sqrt((one @ one) * (other @ other)))
 
 
-def triplet_by_loops(features: NDArray[np.float64], labels: list[int], margin: float) -> float:
-    """Return eq. 3 for each image with its farthest positive and nearest negative, averaged."""
-    losses = []
+def triplet_by_loops(
+    features: NDArray[np.float64], labels: list[int], margin: float, mining: str = "batch-hard"
+) -> float:
+    """Return eq. 3, averaged: over each image's farthest positive and nearest negative, or all."""
+    losses: list[float] = []
     for anchor, label in enumerate(labels):
         positives, negatives = [], []
         for other, other_label in enumerate(labels):
@@ -23,7 +25,9 @@ def triplet_by_loops(features: NDArray[np.float64], labels: list[int], margin: f
                 negatives.append(distance)
             elif other != anchor:
                 positives.append(distance)
-        losses.append(max(0.0, max(positives) - min(negatives) + margin))
+        if mining == "batch-hard":
+            positives, negatives = [max(positives)], [min(negatives)]
+        losses += [max(0.0, one - two + margin) for one in positives for two in negatives]
     return sum(losses) / len(losses)
 
 
@@ -37,16 +41,18 @@ def entropy_by_loops(logits: NDArray[np.float64], labels: list[int]) -> float:
 
 @pytest.mark.parametrize("margin", [0.3, 0.5])
 @pytest.mark.parametrize("alpha", [0.5, 1.0])
-def test_the_loss_is_the_papers(margin: float, alpha: float) -> None:
+@pytest.mark.parametrize("mining", ["batch-hard", "batch-all"])
+def test_the_loss_is_the_papers(margin: float, alpha: float, mining: str) -> None:
     generator = np.random.default_rng(2)
     labels = [0, 0, 0, 1, 1, 1, 2, 2, 2]
     centres = generator.normal(size=(3, 6))[labels]
     features = np.tanh(centres + 0.8 * generator.normal(size=(9, 6)))
     logits = generator.normal(size=(9, 3))
-    parts = RetrievalLoss(margin, alpha)(
+    parts = RetrievalLoss(margin, alpha, mining)(
         torch.tensor(features), torch.tensor(logits), torch.tensor(labels)
     )
-    triplet, entropy = triplet_by_loops(features, labels, margin), entropy_by_loops(logits, labels)
+    triplet = triplet_by_loops(features, labels, margin, mining)
+    entropy = entropy_by_loops(logits, labels)
     assert 0 < triplet != margin
     assert parts.triplet.item() == pytest.approx(triplet, rel=1e-5)
     assert parts.cross_entropy.item() == pytest.approx(entropy, rel=1e-5)

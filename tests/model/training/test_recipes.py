@@ -65,7 +65,9 @@ def test_the_batches(hashing: Recipe, end_to_end: Recipe, data: PreparedImages) 
         assert np.bincount(data.labels[batch]).tolist() == [3, 3, 3]
 
 
-def test_the_losses(hashing: Recipe, end_to_end: Recipe) -> None:
+def test_the_losses(
+    hashing: Recipe, end_to_end: Recipe, train_config: TrainConfig, data: PreparedImages
+) -> None:
     generator = torch.Generator().manual_seed(0)
     outputs, logits = torch.rand(6, 8, generator=generator), torch.rand(6, 3, generator=generator)
     labels = torch.tensor([0, 0, 1, 1, 2, 2])
@@ -76,3 +78,5 @@ def test_the_losses(hashing: Recipe, end_to_end: Recipe) -> None:
     torch.testing.assert_close(parts.cross_entropy, -chosen.mean())
     expected = RetrievalLoss(margin=0.5, alpha=0.5)(outputs, logits, labels)
     torch.testing.assert_close(end_to_end.loss(outputs, logits, labels).total, expected.total)
+    every = recipe_of(replace(train_config, mining="batch-all"), data)
+    assert every.loss(outputs, logits, labels).total < expected.total
