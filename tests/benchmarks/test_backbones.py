@@ -74,13 +74,15 @@ def test_the_rate_is_that_of_the_best_validation(kept: Path, plan: Plan) -> None
     }
 
 
-def test_only_the_backbone_differs() -> None:
+def test_only_the_backbone_and_the_number_of_epochs_differ() -> None:
     vit, resnet = (TrainConfig.from_toml(CONFIGS / file) for file in BACKBONES.values())
     ours, theirs = vit.to_dict(), resnet.to_dict()
     assert (ours.pop("network")["backbone"], theirs.pop("network")["backbone"]) == (
         "vit",
         "resnet50",
     )
+    for name in ("epochs", "warmup_epochs"):
+        assert ours.pop(name) > theirs.pop(name)
     assert ours == theirs
     assert (vit.alpha, vit.margin) == (0.5, 0.5)
 
