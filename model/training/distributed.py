@@ -140,8 +140,13 @@ def _connect(processes: Processes, device: torch.device) -> None:
     distributed.init_process_group(
         backend, rank=processes.rank, world_size=processes.count, timeout=PATIENCE
     )
-    # Gloo's threads abort a process that reaches the end of the interpreter with its group open.
-    atexit.register(distributed.destroy_process_group)
+    atexit.register(_disconnect)
+
+
+def _disconnect() -> None:
+    """Close the group: Gloo's threads abort a process that ends with it open."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def _message_device() -> torch.device:
