@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -32,6 +33,7 @@ def environment() -> dict[str, object]:
             "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
             "system": platform.system(),
             "load_1m": round(os.getloadavg()[0], 2),
+            **_gpu(),
         },
         "versions": {"python": platform.python_version(), **_versions()},
         "commit": _commit(),
@@ -46,6 +48,12 @@ def _processor() -> str:
         return platform.processor()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def _gpu() -> dict[str, str]:
+    """Return the name of the first GPU, where PyTorch is in use and has one."""
+    torch = sys.modules.get("torch")
+    return {"gpu": torch.cuda.get_device_name(0)} if torch and torch.cuda.is_available() else {}
 
 
 def _versions() -> dict[str, str]:

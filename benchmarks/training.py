@@ -135,10 +135,17 @@ def _figures(training: Training, data: PreparedImages, checkpoint: Path) -> dict
         print(f"{line}, loss {report.loss:.4f}{score}, {report.seconds:.0f} s", file=sys.stderr)
 
     result = train(
-        training.config, data, training.encryptor, training.profile, checkpoint, progress=tell
+        training.config,
+        data,
+        training.encryptor,
+        training.profile,
+        checkpoint,
+        progress=tell,
+        device="auto",
     )
     started = time.monotonic()
-    found = evaluate_checkpoint(checkpoint, data, training.judge or training.encryptor)
+    judge = training.judge or training.encryptor
+    found = evaluate_checkpoint(checkpoint, data, judge, device="auto")
     return {
         **environment(),
         "test": {

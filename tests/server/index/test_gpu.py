@@ -1,10 +1,12 @@
-"""The GPU path on stand-ins: FAISS's CPU indexes, made as unhelpful as the GPU ones.
+"""The GPU path on stand-ins, and on a GPU where FAISS has one.
 
-They take no selector, choose among ties as they like, select at most 2,048 rows, and fail where
-the GPU's lock is not held. What needs a real GPU is that FAISS's own classes do as said.
+The stand-ins are FAISS's CPU indexes, made as unhelpful as the GPU ones: they take no selector,
+choose among ties as they like, select at most 2,048 rows, and fail where the GPU's lock is not
+held.
 """
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import faiss
@@ -82,12 +84,22 @@ def searches(monkeypatch):
     return log
 
 
+@pytest.fixture(params=["stand-ins", "a GPU"])
+def asked(request):
+    """Return what the stand-ins are asked for, or None on a GPU."""
+    if request.param == "stand-ins":
+        return request.getfixturevalue("searches")
+    if not hasattr(faiss, "StandardGpuResources") or not faiss.get_num_gpus():
+        pytest.skip("FAISS has no GPU here")
+    return None
+
+
 CUDA = Device("cuda", 0)
 
 
 @pytest.mark.parametrize("bits", [12, 48, 128])
 @pytest.mark.parametrize("k", [1, 20, 700, 2500])
-def test_hamming_order_is_the_served_one_whatever_the_gpu_does_with_ties(searches, bits, k):
+def test_hamming_order_is_the_served_one_whatever_the_gpu_does_with_ties(asked, bits, k):
     rng = np.random.default_rng(bits)
     rows = rng.integers(0, 256, (3000, bits // 8 or 2), dtype=np.uint8)
     if bits == 12:
@@ -102,10 +114,10 @@ def test_hamming_order_is_the_served_one_whatever_the_gpu_does_with_ties(searche
     found, truth = index.search(queries, k), exact_hamming(rows, queries, k, alive)
     np.testing.assert_array_equal(found.positions, truth.positions)
     np.testing.assert_array_equal(found.scores, truth.scores)
-    assert searches
+    assert asked is None or asked
 
 
-def test_long_codes_are_answered_on_the_gpu_alone(searches, monkeypatch):
+def test_long_codes_are_answered_on_the_gpu_alone(asked, monkeypatch):
     rng = np.random.default_rng(1)
     rows = rng.integers(0, 256, (3000, 128), dtype=np.uint8)
     index = HammingIndex(1024, CUDA)
@@ -113,11 +125,11 @@ def test_long_codes_are_answered_on_the_gpu_alone(searches, monkeypatch):
     monkeypatch.setattr(index._mirror, "_scan", None)
     found = index.search(rows[:5], 1)
     assert found.positions.ravel().tolist() == [0, 1, 2, 3, 4]
-    assert searches == [("search", 5, 2)]
+    assert asked in (None, [("search", 5, 2)])
 
 
 @pytest.fixture
-def trained(searches, clustered):
+def trained(asked, clustered):
     index = CosineIndex(32, CUDA, IvfSettings(minimum_rows=200))
     index.append(clustered(700, 32, seed=1)[:600])
     index.adopt(train_ivf(index.training_snapshot(), 1))
@@ -139,16 +151,16 @@ def test_cosine_on_the_gpu_agrees_with_the_oracle(trained, clustered, dead, para
     assert alive[found.positions[valid]].all()
 
 
-def test_k_beyond_the_gpu_is_answered_exactly(searches, clustered):
+def test_k_beyond_the_gpu_is_answered_exactly(asked, clustered):
     rows = clustered(2600, 8, seed=1)
     index = CosineIndex(8, CUDA)
     index.append(rows)
     found = index.search(rows[:2], 2500)
     assert (found.positions >= 0).all()
-    assert not searches
+    assert not asked
 
 
-def test_an_empty_index_finds_nothing(searches):
+def test_an_empty_index_finds_nothing(asked):
     assert (HammingIndex(48, CUDA).search(np.zeros((2, 6), np.uint8), 3).positions == -1).all()
     queries = np.eye(2, 8, dtype=np.float32)
     assert (CosineIndex(8, CUDA).search(queries, 3).positions == -1).all()
@@ -163,8 +175,31 @@ def test_it_says_where_it_lives(trained):
     assert trained.describe()["device"] == "cuda:0"
 
 
-def test_replaced_lists_are_freed_under_the_lock(trained, searches):
-    searches.clear()
+@pytest.mark.parametrize("asked", ["stand-ins"], indirect=True)
+def test_replaced_lists_are_freed_under_the_lock(trained, asked):
+    asked.clear()
     trained.adopt(train_ivf(trained.training_snapshot(), 1))
     gc.collect()
-    assert searches == [("freed", "locked")]
+    assert asked == [("freed", "locked")]
+
+
+def test_threads_append_mask_and_search_at_once(asked, clustered):
+    rows = clustered(4000, 32, seed=1)
+    index = CosineIndex(32, CUDA, IvfSettings(minimum_rows=200))
+    index.append(rows[:1000])
+    index.adopt(train_ivf(index.training_snapshot(), 1))
+
+    def append(start):
+        index.append(rows[start : start + 100])
+
+    def search(number):
+        parameters = EXACT if number % 2 else SearchParameters(nprobe=4)
+        return index.search(rows[number : number + 1], 5, parameters).positions[0, 0]
+
+    with ThreadPoolExecutor(4) as pool:
+        appended = [pool.submit(append, start) for start in range(1000, 4000, 100)]
+        found = [pool.submit(search, number) for number in range(200)]
+        index.mask(np.arange(900, 1000))
+    assert [each.result() for each in appended] == [None] * 30
+    assert [each.result() for each in found] == list(range(200))
+    np.testing.assert_allclose(index.search(rows[1000:], 1, EXACT).scores, 1, atol=2e-6)
