@@ -49,7 +49,7 @@ def train(
     Settings with a table [network] are of the cipher pipeline: the network learns from pictures
     encrypted under the key. With a key of scope image every sample is encrypted under fresh
     random sequences, so that the network serves any key of these parameters; the settings then
-    should say positions = "none", and embedding = "convolution" helps.
+    should say positions = "none", and embedding = "convolution" or "residual" helps.
 
     Settings with a table [hash] are of the hash pipeline: the network learns binary codes from
     plain pictures and needs no key. Seal it with 'model seal' before it travels: whoever can run

@@ -41,6 +41,7 @@ class EndToEndNetwork(RetrievalNetwork):
 _EMBEDDINGS: dict[str, Callable[..., nn.Module]] = {
     "linear": partial(PatchEmbed, strict_img_size=False),
     "convolution": BlockEmbedding,
+    "residual": partial(BlockEmbedding, residual=True),
 }
 
 

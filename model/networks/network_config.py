@@ -19,8 +19,8 @@ class NetworkConfig:
 
     `positions` is "learned" (the paper's, for cipher-images of one permutation) or "none": the
     feature is then the same for every order of the blocks, as a network of any key needs it.
-    `embedding` makes a token of a block: "linear" (the paper's) or "convolution" (ours), which
-    also sees what every colour table leaves equal.
+    `embedding` makes a token of a block: "linear" (the paper's), "convolution" (ours), which also
+    sees what every colour table leaves equal, or "residual" (ours), the same with more layers.
 
     Raises:
         ValueError: if a field is out of range.
@@ -58,7 +58,7 @@ class NetworkConfig:
         check_number("mlp_ratio", self.mlp_ratio, 0.25, 16)
         check_number("drop_path", self.drop_path, 0, 0.9)
         check_choice("positions", self.positions, ("learned", "none"))
-        check_choice("embedding", self.embedding, ("linear", "convolution"))
+        check_choice("embedding", self.embedding, ("linear", "convolution", "residual"))
         check_integer("feature_dim", self.feature_dim, 1, 8192)
         check_integer("classes", self.classes, 1, 2**20)
 

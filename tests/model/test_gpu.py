@@ -27,7 +27,7 @@ def random_pixels(count: int, height: int, width: int) -> np.ndarray:
     return generator.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("embedding", ["linear", "convolution"])
+@pytest.mark.parametrize("embedding", ["linear", "convolution", "residual"])
 @pytest.mark.parametrize(("precision", "least"), [("fp32", 0.99999), ("bf16", 0.999)])
 def test_vectors_are_the_processors(
     tmp_path: Path, precision: str, least: float, embedding: str

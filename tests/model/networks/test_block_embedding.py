@@ -17,9 +17,15 @@ def pictures(rng, height=16, width=24):
     return rng.integers(0, 40, (3, height, width, 3), dtype=np.uint8)
 
 
-def embedding(side=8):
-    torch.manual_seed(0)
-    return BlockEmbedding((16, 24), side, embed_dim=5)
+@pytest.fixture(params=["convolution", "residual"])
+def embedding(request):
+    """Return what makes the same embedding for blocks of a side."""
+
+    def made(side=8):
+        torch.manual_seed(0)
+        return BlockEmbedding((16, 24), side, embed_dim=5, residual=request.param == "residual")
+
+    return made
 
 
 def encrypted(images, side, substituted):
@@ -36,7 +42,7 @@ def encrypted(images, side, substituted):
 
 
 @pytest.mark.parametrize("side", [1, 2, 4, 8])
-def test_every_block_has_a_token(side):
+def test_every_block_has_a_token(embedding, side):
     images = to_input(pictures(np.random.default_rng(0)), CPU)
     tokens = embedding(side)(images)
     assert tokens.shape == (3, 16 * 24 // side**2, 5)
@@ -44,7 +50,7 @@ def test_every_block_has_a_token(side):
     assert embedding(side)(images.transpose(2, 3)).shape == tokens.shape
 
 
-def test_tokens_move_with_their_blocks_and_do_not_change():
+def test_tokens_move_with_their_blocks_and_do_not_change(embedding):
     images = pictures(np.random.default_rng(1))
     moved = encrypted(images, 8, 0)
     before = embedding()(to_input(images, CPU)).detach().numpy()
@@ -55,7 +61,7 @@ def test_tokens_move_with_their_blocks_and_do_not_change():
         assert np.allclose(tokens[order], shuffled[np.lexsort(shuffled.T)], atol=1e-5)
 
 
-def test_marks_of_equal_pixels_outlive_every_colour_table():
+def test_marks_of_equal_pixels_outlive_every_colour_table(embedding):
     images = pictures(np.random.default_rng(2))
     layer = embedding()
     with torch.no_grad():
@@ -67,7 +73,7 @@ def test_marks_of_equal_pixels_outlive_every_colour_table():
     assert not torch.allclose(before, layer(to_input(other, CPU)), atol=1e-3)
 
 
-def test_no_token_sees_another_block_but_by_how_often_values_occur():
+def test_no_token_sees_another_block_but_by_how_often_values_occur(embedding):
     images = pictures(np.random.default_rng(6))
     changed = images.copy()
     changed[:, :8, :8] = changed[:, :8, :8][:, ::-1]  # the same values at other places
@@ -77,7 +83,8 @@ def test_no_token_sees_another_block_but_by_how_often_values_occur():
     assert not torch.allclose(before[:, 0], after[:, 0], atol=1e-3)
 
 
-def test_a_network_without_positions_ranks_every_order_of_blocks_alike():
+@pytest.mark.parametrize("kind", ["convolution", "residual"])
+def test_a_network_without_positions_ranks_every_order_of_blocks_alike(kind):
     torch.manual_seed(0)
     network = EndToEndNetwork(
         NetworkConfig(
@@ -86,7 +93,7 @@ def test_a_network_without_positions_ranks_every_order_of_blocks_alike():
             depth=1,
             heads=2,
             positions="none",
-            embedding="convolution",
+            embedding=kind,
             feature_dim=8,
             height=16,
             width=24,
