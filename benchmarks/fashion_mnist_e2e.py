@@ -32,7 +32,8 @@ chance.
 has its own, in training too, and the key of the test was in no training. Settings were chosen on
 the validation part with plain pictures and are the same for all, but that a network of any key has
 no position embeddings. The epoch that counts is the best on the validation part; the test part was
-looked at once per network. One seed each.
+looked at once per network. One seed each. `results/trials` has what the settings were chosen from;
+those trials ran on a GPU, stopped before their end, and none of them is a row here.
 """
 
 

@@ -1,12 +1,17 @@
 """Where an index lives: on the processor, or on one GPU."""
 
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
 from cipherlens.server.index.errors import DeviceUnavailableError, FaissInstallationError
 from cipherlens.server.index.untyped import faiss
+
+PROBE = (sys.executable, "-m", "cipherlens.server.index.gpu_probe")
+PROBE_SECONDS = 120
 
 _CUDA = re.compile(r"cuda(?::([0-9]{1,4}))?")
 
@@ -54,7 +59,30 @@ def _gpu_obstacle(ordinal: int) -> str | None:
         return "FAISS sees no GPU"
     if ordinal >= count:
         return f"FAISS sees {count} GPU(s), numbered from 0"
-    return None
+    return _probed(ordinal)
+
+
+def _probed(ordinal: int) -> str | None:
+    """Return why a search on a GPU that is there fails, or None when it does not.
+
+    A wheel of FAISS may have no code for a GPU as new as this one. FAISS then aborts the process,
+    so a process of its own is what tries.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 a module of this package
+            [*PROBE, str(ordinal)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PROBE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"FAISS has not answered a search there within {PROBE_SECONDS} s"
+    if done.returncode == 0:
+        return None
+    reason = re.search(r"CUDA error .+|\w*Error: .+", done.stderr)
+    return f"FAISS cannot search there: {reason[0] if reason else f'exit {done.returncode}'}"
 
 
 def check_faiss_installation() -> str:

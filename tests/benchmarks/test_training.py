@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,21 @@ from benchmarks.training import Training, all_figures, figures_of
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
 from cipherlens.model.data.images import PreparedImages
+
+ENDLESS = """
+import os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from benchmarks.training import _prepare_worker
+
+here = Path(sys.argv[1])
+pool = ProcessPoolExecutor(
+    1, mp_context=get_context("spawn"), initializer=_prepare_worker, initargs=(here, here)
+)
+print(pool.submit(os.getpid).result(), flush=True)
+pool.submit(time.sleep, 600).result()
+"""
 
 TINY = TrainConfig(
     network=NetworkConfig(dim=8, depth=1, heads=1, feature_dim=4),
@@ -60,3 +77,15 @@ def test_one_that_fails_says_why(make_pictures: Callable[..., PreparedImages]) -
     trainings = {**seeded(range(1)), 1: Training(name="blocks of no such size", config=wide)}
     with pytest.raises(ValueError, match="patch_size"):
         all_figures(trainings, make_pictures(24, 24))
+
+
+@pytest.mark.slow
+def test_no_worker_outlives_a_benchmark_that_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ENDLESS, str(tmp_path)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as benchmark:
+        assert benchmark.stdout is not None
+        assert int(benchmark.stdout.readline()) > 0
+        benchmark.kill()
+        # Its end is read once every process that writes to it is gone, the worker among them.
+        assert benchmark.communicate(timeout=60)[0] == b""

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -8,16 +10,21 @@ from cipherlens.server.index import (
     FaissInstallationError,
     check_faiss_installation,
     device,
+    gpu_probe,
     resolve_device,
 )
 
 
 @pytest.fixture
 def faiss_build(monkeypatch):
-    """Return a function that puts a FAISS with so many GPUs in place; None is a CPU build."""
+    """Return a function that puts a FAISS with so many GPUs in place; None is a CPU build.
 
-    def put(gpus):
+    `probe` is what a process does that tries such a GPU.
+    """
+
+    def put(gpus, probe=""):
         build = SimpleNamespace(get_num_gpus=lambda: gpus or 0)
+        monkeypatch.setattr(device, "PROBE", (sys.executable, "-c", probe))
         if gpus is not None:
             build.StandardGpuResources = object
         monkeypatch.setattr(device, "faiss", build)
@@ -71,6 +78,44 @@ def test_an_impossible_gpu_says_why(faiss_build, gpus, requested, reason):
     faiss_build(gpus)
     with pytest.raises(DeviceUnavailableError, match=reason):
         resolve_device(requested)
+
+
+@pytest.mark.parametrize(
+    ("probe", "reason"),
+    [
+        (
+            "import os, sys\n"
+            "sys.stderr.write('Faiss assertion failed at L2Norm.cu:257; details: CUDA error 209 '\n"
+            "                 'no kernel image is available\\n')\n"
+            "sys.stderr.flush(); os.abort()",
+            "cannot search there: CUDA error 209 no kernel image is available$",
+        ),
+        ("raise RuntimeError('a search found [7]')", r"RuntimeError: a search found \[7\]$"),
+        ("raise SystemExit(3)", "exit 3$"),
+    ],
+)
+def test_a_gpu_that_faiss_cannot_use_is_found_out_without_harm(faiss_build, probe, reason):
+    faiss_build(1, probe)
+    assert resolve_device("auto") == Device("cpu")
+    with pytest.raises(DeviceUnavailableError, match=reason):
+        resolve_device("cuda:0")
+
+
+def test_a_gpu_that_does_not_answer_is_none(faiss_build, monkeypatch):
+    faiss_build(1, "import time; time.sleep(60)")
+    monkeypatch.setattr(device, "PROBE_SECONDS", 0.5)
+    with pytest.raises(DeviceUnavailableError, match=r"not answered a search there within 0\.5 s"):
+        resolve_device("cuda:0")
+
+
+def test_the_probe_tries_what_is_there_and_fails_where_nothing_is():
+    """The CPU build stands for an installation in which the GPU does not work."""
+    gpu_probe.search_once(Device("cpu"))
+    if hasattr(device.faiss, "StandardGpuResources"):
+        pytest.skip("this FAISS is a GPU build")
+    done = subprocess.run([*device.PROBE, "0"], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "AttributeError" in done.stderr
 
 
 @pytest.mark.parametrize("requested", ["", "gpu", "CPU", "cuda:", "cuda:-1", "cuda:x", "cuda:1 "])

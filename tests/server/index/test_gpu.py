@@ -16,10 +16,12 @@ import pytest
 from cipherlens.server.index import (
     CosineIndex,
     Device,
+    DeviceUnavailableError,
     HammingIndex,
     IvfSettings,
     SearchParameters,
     gpu,
+    resolve_device,
     train_ivf,
 )
 from cipherlens.server.index.exact import exact_cosine, exact_hamming
@@ -84,13 +86,23 @@ def searches(monkeypatch):
     return log
 
 
+@pytest.fixture(scope="module")
+def no_gpu():
+    """Return why FAISS cannot use a GPU here, or None when it can."""
+    try:
+        resolve_device("cuda:0")
+    except DeviceUnavailableError as error:
+        return str(error)
+    return None
+
+
 @pytest.fixture(params=["stand-ins", "a GPU"])
-def asked(request):
+def asked(request, no_gpu):
     """Return what the stand-ins are asked for, or None on a GPU."""
     if request.param == "stand-ins":
         return request.getfixturevalue("searches")
-    if not hasattr(faiss, "StandardGpuResources") or not faiss.get_num_gpus():
-        pytest.skip("FAISS has no GPU here")
+    if no_gpu:
+        pytest.skip(no_gpu)
     return None
 
 
