@@ -11,19 +11,23 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from cipherlens.model.checkpoint import CheckpointConfiguration, read_configuration
-from cipherlens.model.errors import CheckpointError
+from cipherlens.model.checkpoint import read_configuration
 from cipherlens.server.background import Background
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.content import CipherBatch, Content, ItemHead, NewCollection, VectorBatch
 from cipherlens.server.description import Status, describe
-from cipherlens.server.embedders import Embedders, have_direction
-from cipherlens.server.errors import DataDamaged, InvalidField, NotFound, Stopping
-from cipherlens.server.fit import check_model, check_takes_models, serving_view
+from cipherlens.server.embedders import Embedders
+from cipherlens.server.errors import DataDamaged, NotFound, Stopping
+from cipherlens.server.fit import (
+    check_directions,
+    check_model,
+    check_takes_models,
+    document_of,
+    serving_view,
+)
 from cipherlens.server.index import SearchParameters, resolve_device
 from cipherlens.server.live import LiveCollection
 from cipherlens.server.registry import Registry
@@ -225,7 +229,7 @@ class Engine:
         Raises CheckpointError, ProfileRefused, ModelRefused, NotFound; then nothing is kept.
         """
         configuration = read_configuration(upload.path)
-        document = _document(configuration)
+        document = document_of(configuration)
         if not collection:
             return self._models.add(upload, name=name, configuration=document)
         live = self._registry.find(collection)
@@ -350,7 +354,7 @@ class Engine:
                 # The model was let go as another took over: see which one serves now. When the
                 # server itself stops, asking for the queue says so.
                 continue
-            _check_directions(rows)
+            check_directions(rows)
             return view, rows
 
     def _release_models(self) -> None:
@@ -359,32 +363,6 @@ class Engine:
         in_use = [view.generation for view in views if view is not None]
         in_use += [shadow for live in found if (shadow := live.shadow) is not None]
         self._embedders.release({each.model_digest for each in in_use if each.model_digest})
-
-
-def _document(configuration: CheckpointConfiguration) -> str:
-    """Return the JSON document that is kept of a model's configuration.
-
-    Raises CheckpointError for a hash network, which must not lie here in the clear: whoever can
-    run it can match any picture with stored codes.
-    """
-    if configuration.architecture != "e2e":
-        raise CheckpointError(
-            "the server takes no hash network: its owner and the users run it, it travels sealed"
-        )
-    try:
-        return configuration.to_json()
-    except (ValueError, RecursionError) as error:  # NaN, as Python's JSON reads but may not write
-        raise CheckpointError(f"checkpoint configuration is damaged: {error}") from error
-
-
-def _check_directions(rows: NDArray[np.float32]) -> None:
-    """Raise InvalidField naming the first image of which the model makes no unit vector."""
-    found = have_direction(rows)
-    if not found.all():
-        position = int(np.argmin(found))
-        raise InvalidField(
-            f"cipher_images[{position}]", "the model makes a vector of it that has no direction"
-        )
 
 
 def _is_of(generation: Generation | None, digest: bytes, numeric_mode: str) -> bool:

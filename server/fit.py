@@ -1,8 +1,13 @@
 """Whether content, or a model, fits the collection it is sent to."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cipherlens.model.checkpoint import CheckpointConfiguration
+from cipherlens.model.errors import CheckpointError
 from cipherlens.model.profile import CipherProfile
 from cipherlens.server.content import CipherBatch, Content, VectorBatch
+from cipherlens.server.embedders import have_direction
 from cipherlens.server.errors import InvalidField, ModelRefused, ProfileRefused
 from cipherlens.server.live import LiveCollection
 from cipherlens.server.storage.records import Collection, Kind
@@ -58,6 +63,32 @@ def check_model(collection: Collection, configuration: CheckpointConfiguration) 
             {"collection": collection.name},
         )
     _check_profile(collection, configuration.profile, "model")
+
+
+def document_of(configuration: CheckpointConfiguration) -> str:
+    """Return the JSON document that is kept of a model's configuration.
+
+    Raises CheckpointError for a hash network, which must not lie here in the clear: whoever can
+    run it can match any picture with stored codes.
+    """
+    if configuration.architecture != "e2e":
+        raise CheckpointError(
+            "the server takes no hash network: its owner and the users run it, it travels sealed"
+        )
+    try:
+        return configuration.to_json()
+    except (ValueError, RecursionError) as error:  # NaN, as Python's JSON reads but may not write
+        raise CheckpointError(f"checkpoint configuration is damaged: {error}") from error
+
+
+def check_directions(rows: NDArray[np.float32]) -> None:
+    """Raise InvalidField naming the first image of which the model makes no unit vector."""
+    found = have_direction(rows)
+    if not found.all():
+        position = int(np.argmin(found))
+        raise InvalidField(
+            f"cipher_images[{position}]", "the model makes a vector of it that has no direction"
+        )
 
 
 def _check_content(collection: Collection, content: Content) -> None:
