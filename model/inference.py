@@ -14,6 +14,8 @@ from cipherlens.model.networks.network import RetrievalNetwork, check_pixels, to
 from cipherlens.model.precision import autocast, resolve_device, resolve_precision
 
 MAX_BATCH = 32
+CPU_PIXELS = 4 * 224**2
+"""In one batch on the CPU, where larger maps take longer than several smaller ones."""
 
 Network = TypeVar("Network", bound=RetrievalNetwork)
 
@@ -70,10 +72,17 @@ class NetworkRunner(Generic[Network]):
         network = self.configuration.network
         check_pixels(pixels, network.height, network.width)
         found = np.empty((len(pixels), width), dtype=np.float32)
-        for start in range(0, len(pixels), MAX_BATCH):
-            batch = slice(start, start + MAX_BATCH)
+        size = self._batch_size(network.height * network.width)
+        for start in range(0, len(pixels), size):
+            batch = slice(start, start + size)
             found[batch] = finish(self._forward(pixels[batch])).cpu().numpy()
         return found
+
+    def _batch_size(self, picture: int) -> int:
+        """Return how many pictures of so many pixels each run forward at once."""
+        if self._device.type != "cpu":
+            return MAX_BATCH
+        return max(1, min(MAX_BATCH, CPU_PIXELS // picture))
 
     @torch.inference_mode()
     def _forward(self, pixels: NDArray[np.uint8]) -> Tensor:

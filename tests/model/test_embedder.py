@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from cipherlens.model import inference
 from cipherlens.model.checkpoint import Checkpoint, CheckpointConfiguration, save
 from cipherlens.model.config import NetworkConfig
 from cipherlens.model.embedder import Embedder
@@ -61,6 +62,19 @@ def test_alone_or_in_a_batch_the_vector_is_the_same(tmp_path: Path, precision: s
     assert (together * alone).sum(axis=1).min() >= 0.9999
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
     assert np.abs(together[0] - together[1]).max() > 1e-4
+
+
+@pytest.mark.parametrize(("bound", "sizes"), [(10**6, [5]), (1000, [2, 2, 1]), (1, [1] * 5)])
+def test_large_pictures_go_in_smaller_batches(
+    path: Path, monkeypatch: pytest.MonkeyPatch, bound: int, sizes: list[int]
+) -> None:
+    seen: list[int] = []
+    embedder = Embedder(path, precision="fp32")
+    expected = embedder.embed(random_pixels(5))
+    monkeypatch.setattr(inference, "CPU_PIXELS", bound)
+    embedder._network.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    np.testing.assert_allclose(embedder.embed(random_pixels(5)), expected, atol=1e-6)
+    assert seen == sizes
 
 
 def test_no_images_give_no_vectors(path: Path) -> None:
