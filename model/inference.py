@@ -1,6 +1,6 @@
 """A checkpoint's network at work: on its device, in its arithmetic, a bounded batch at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -18,6 +18,18 @@ CPU_PIXELS = 4 * 224**2
 """In one batch on the CPU, where larger maps take longer than several smaller ones."""
 
 Network = TypeVar("Network", bound=RetrievalNetwork)
+
+
+def batches(
+    pixels: NDArray[np.uint8], device: torch.device, most: int = MAX_BATCH
+) -> Iterator[slice]:
+    """Yield which of (n, h, w, 3) images run forward at once on the device, at most `most`."""
+    size = most
+    if device.type == "cpu":
+        height, width = pixels.shape[1:3]
+        size = max(1, min(most, CPU_PIXELS // (height * width)))
+    for start in range(0, len(pixels), size):
+        yield slice(start, start + size)
 
 
 class NetworkRunner(Generic[Network]):
@@ -72,17 +84,9 @@ class NetworkRunner(Generic[Network]):
         network = self.configuration.network
         check_pixels(pixels, network.height, network.width)
         found = np.empty((len(pixels), width), dtype=np.float32)
-        size = self._batch_size(network.height * network.width)
-        for start in range(0, len(pixels), size):
-            batch = slice(start, start + size)
+        for batch in batches(pixels, self._device):
             found[batch] = finish(self._forward(pixels[batch])).cpu().numpy()
         return found
-
-    def _batch_size(self, picture: int) -> int:
-        """Return how many pictures of so many pixels each run forward at once."""
-        if self._device.type != "cpu":
-            return MAX_BATCH
-        return max(1, min(MAX_BATCH, CPU_PIXELS // picture))
 
     @torch.inference_mode()
     def _forward(self, pixels: NDArray[np.uint8]) -> Tensor:

@@ -17,6 +17,7 @@ from cipherlens.model.evaluation.evaluate_vectors import RANKS, evaluate_vectors
 from cipherlens.model.evaluation.figures import Evaluation
 from cipherlens.model.evaluation.retrieval_task import RetrievalTask, check_pairs, retrieval_task
 from cipherlens.model.hash_encoder import HashEncoder
+from cipherlens.model.inference import batches
 from cipherlens.model.networks.network import RetrievalNetwork, to_input
 from cipherlens.model.networks.network_config import HashNetworkConfig
 from cipherlens.model.precision import autocast, resolve_device, resolve_precision
@@ -129,9 +130,10 @@ def outputs(
     values = np.empty((len(images), network.classifier.in_features), dtype=np.float32)
     for positions, pixels in by_shape(images.images, BATCH):
         encrypted = encryptor(pixels, generator)
-        with autocast(device, resolved):
-            outcome = network(to_input(encrypted, device))
-        values[positions] = outcome.float().cpu().numpy()
+        for batch in batches(encrypted, device, BATCH):
+            with autocast(device, resolved):
+                outcome = network(to_input(encrypted[batch], device))
+            values[positions[batch]] = outcome.float().cpu().numpy()
     return values
 
 
