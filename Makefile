@@ -44,8 +44,8 @@ lint: $(STAMP) ## ruff: rules and format
 VIEW := $(VENV)/view/cipherlens
 $(VIEW): $(STAMP)
 	@mkdir -p $@
-	@for part in crypto model server client; do ln -sfn "$(CURDIR)/$$part" $@/$$part; done
-	@ln -sfn "$(CURDIR)/proto/cipherlens/v1" $@/v1
+	@for part in base crypto model server client; do ln -sfn "$(CURDIR)/$$part" $@/$$part; done
+	@for part in v1 wire; do ln -sfn "$(CURDIR)/proto/cipherlens/$$part" $@/$$part; done
 
 types: $(VIEW) ## mypy --strict
 	@MYPYPATH=$(VENV)/view $(BIN)/mypy -p cipherlens

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.registry import PROFILES
-from cipherlens.model.files import replace_file
+from cipherlens.base import replace_file
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -8,7 +8,7 @@ from benchmarks.kept import RESULTS, kept
 from benchmarks.plots import draw
 from benchmarks.registry import NAMES, module_of
 from benchmarks.tables import markdown
-from cipherlens.model.files import replace_file
+from cipherlens.base import replace_file
 
 REPORT = Path(__file__).parent / "REPORT.md"
 

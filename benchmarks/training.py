@@ -22,12 +22,11 @@ import torch
 
 from benchmarks.kept import RESULTS
 from benchmarks.machine import environment
+from cipherlens.base import CipherProfile, replace_file
 from cipherlens.model.config import HashTrainConfig, TrainConfig
 from cipherlens.model.data.encryption import Encryptor, plain
 from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.evaluation.evaluate import evaluate_checkpoint
-from cipherlens.model.files import replace_file
-from cipherlens.model.profile import CipherProfile
 from cipherlens.model.training.state import EpochReport
 from cipherlens.model.training.train import train
 

@@ -40,6 +40,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cipherlens.base import CipherProfile, Kind, pack_bits
     from cipherlens.client.channel import Deadlines
     from cipherlens.client.client import Client
     from cipherlens.client.coding import CodeMaker, make_codes
@@ -47,10 +48,8 @@ if TYPE_CHECKING:
         Collection,
         Generation,
         IndexStatus,
-        Kind,
         Limits,
         Model,
-        Profile,
         ServerInfo,
     )
     from cipherlens.client.encryption_client import EncryptionClient, KeyInfo
@@ -71,7 +70,6 @@ if TYPE_CHECKING:
         Unimplemented,
         UnreadableAnswer,
     )
-    from cipherlens.client.features import pack_bits
     from cipherlens.client.folder import FolderIndexer, index_folder
     from cipherlens.client.indexing import IndexResult
     from cipherlens.client.item import Fetched, Hit, Hits, Item, ItemState, ItemSummary
@@ -90,6 +88,7 @@ __all__ = [
     "AlreadyExists",
     "Cancelled",
     "CipherLensError",
+    "CipherProfile",
     "Client",
     "CodeMaker",
     "CodedPicture",
@@ -121,7 +120,6 @@ __all__ = [
     "Picture",
     "Place",
     "PreparedPicture",
-    "Profile",
     "Progress",
     "ResourceExhausted",
     "SearchOptions",
@@ -139,22 +137,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "channel": "Deadlines",
-    "client": "Client",
-    "coding": "CodeMaker make_codes",
-    "collection": "Collection Generation IndexStatus Kind Limits Model Profile ServerInfo",
-    "encryption_client": "EncryptionClient KeyInfo",
-    "errors": "AlreadyExists Cancelled CipherLensError DataLoss DeadlineExceeded "
+    "cipherlens.base": "CipherProfile Kind pack_bits",
+    "cipherlens.client.channel": "Deadlines",
+    "cipherlens.client.client": "Client",
+    "cipherlens.client.coding": "CodeMaker make_codes",
+    "cipherlens.client.collection": "Collection Generation IndexStatus Limits Model ServerInfo",
+    "cipherlens.client.encryption_client": "EncryptionClient KeyInfo",
+    "cipherlens.client.errors": "AlreadyExists Cancelled CipherLensError DataLoss DeadlineExceeded "
     "FailedPrecondition InvalidArgument NotFound PermissionDenied ResourceExhausted "
     "ServerFailure Unauthenticated Unavailable Unimplemented UnreadableAnswer",
-    "features": "pack_bits",
-    "folder": "FolderIndexer index_folder",
-    "indexing": "IndexResult",
-    "item": "Fetched Hit Hits Item ItemState ItemSummary",
-    "picture": "CodedPicture EncryptedPicture Picture Place PreparedPicture",
-    "searching": "SearchOptions",
-    "tally": "FolderReport Progress Waiting",
-    "walk": "Skipped",
+    "cipherlens.client.folder": "FolderIndexer index_folder",
+    "cipherlens.client.indexing": "IndexResult",
+    "cipherlens.client.item": "Fetched Hit Hits Item ItemState ItemSummary",
+    "cipherlens.client.picture": "CodedPicture EncryptedPicture Picture Place PreparedPicture",
+    "cipherlens.client.searching": "SearchOptions",
+    "cipherlens.client.tally": "FolderReport Progress Waiting",
+    "cipherlens.client.walk": "Skipped",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -163,7 +161,7 @@ def __getattr__(name: str) -> object:
     """Return a public name from the module it is defined in."""
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    found = getattr(import_module(_HOME_OF[name]), name)
     globals()[name] = found
     return found
 

@@ -7,19 +7,15 @@ from pathlib import Path
 
 import grpc
 
+from cipherlens.base import CipherProfile, Kind
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES, Deadlines, invoke
-from cipherlens.client.collection import Collection, Kind, Limits, Model, Profile, ServerInfo
+from cipherlens.client.collection import Collection, Limits, Model, ServerInfo
 from cipherlens.client.connection import Connection
-from cipherlens.client.conversion import (
-    collection_from,
-    kind_message,
-    model_from,
-    profile_message,
-    server_info_from,
-)
+from cipherlens.client.conversion import collection_from, model_from, server_info_from
 from cipherlens.client.errors import from_rpc_error
 from cipherlens.v1 import retrieval_service_pb2 as messages
 from cipherlens.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
+from cipherlens.wire import kind_message, profile_message
 
 _CHUNK_BYTES = 2**20
 
@@ -54,7 +50,7 @@ class Catalog(Connection):
         )
 
     def create_cipher_collection(
-        self, name: str, profile: Profile, *, timeout_s: float | None = None
+        self, name: str, profile: CipherProfile, *, timeout_s: float | None = None
     ) -> Collection:
         """Make a collection of cipher-images that claim a profile.
 

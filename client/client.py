@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from cipherlens.base import CipherProfile
 from cipherlens.client.batches import batched
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES, Deadlines
-from cipherlens.client.collection import Collection, Profile
-from cipherlens.client.conversion import profile_of
+from cipherlens.client.collection import Collection
 from cipherlens.client.features import Rows, code_rows, vector_rows
 from cipherlens.client.holdings import Holdings
 from cipherlens.client.indexing import (
@@ -91,14 +91,14 @@ class Client(Holdings):
         return ImageCipher(self._require_key())
 
     def create_cipher_collection(
-        self, name: str, profile: Profile | None = None, *, timeout_s: float | None = None
+        self, name: str, profile: CipherProfile | None = None, *, timeout_s: float | None = None
     ) -> Collection:
         """Make a collection of cipher-images, of this client's key unless a profile is given.
 
         Raises:
             AlreadyExists: the name is taken.
         """
-        profile = profile_of(self._require_key()) if profile is None else profile
+        profile = self._require_key().profile if profile is None else profile
         return super().create_cipher_collection(name, profile, timeout_s=timeout_s)
 
     def index_images(

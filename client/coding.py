@@ -6,8 +6,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from cipherlens.base import Kind
 from cipherlens.client.batches import batched
-from cipherlens.client.collection import Collection, Kind
+from cipherlens.client.collection import Collection
 from cipherlens.client.indexing import MAX_BATCH_BYTES, MAX_BATCH_PICTURES
 from cipherlens.client.picture import (
     CodedPicture,

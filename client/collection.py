@@ -4,33 +4,8 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-from cipherlens.crypto import CipherParameters
-
-
-class Kind(StrEnum):
-    """What the items of a collection are, and how they are compared."""
-
-    CIPHER = "cipher"
-    """Cipher-images, embedded by a pushed model; cosine similarity."""
-
-    VECTOR = "vector"
-    """Ready feature vectors; cosine similarity."""
-
-    CODE = "code"
-    """Ready binary codes; Hamming distance."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Profile:
-    """What cipher-images claim: the parameters of their key, and its public name.
-
-    `key_fingerprint` has 16 bytes, or none in the profile of a model that serves any key.
-    """
-
-    parameters: CipherParameters
-    key_fingerprint: bytes
+from cipherlens.base import CipherProfile, Kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +69,7 @@ class Collection:
     kind: Kind
     dimension: int
     bits: int
-    profile: Profile | None
+    profile: CipherProfile | None
     active: Generation | None
     shadow: Generation | None
     sequence: int
@@ -114,7 +89,7 @@ class Model:
     digest: bytes
     name: str
     size_bytes: int
-    profile: Profile | None
+    profile: CipherProfile | None
     dimension: int
     backbone: str
     created_at: datetime

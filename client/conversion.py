@@ -3,41 +3,25 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from datetime import UTC
 
 import numpy as np
 
+from cipherlens.base import CipherProfile
 from cipherlens.client.collection import (
     Collection,
     Generation,
     IndexStatus,
-    Kind,
     Limits,
     Model,
-    Profile,
     ServerInfo,
 )
 from cipherlens.client.errors import UnreadableAnswer
 from cipherlens.client.item import Fetched, Hits, Item, ItemState, ItemSummary
-from cipherlens.crypto import CipherImage, CipherParameters, KeyEntry, Scope
-from cipherlens.v1 import (
-    cipher_image_pb2,
-    collection_pb2,
-    item_pb2,
-    retrieval_service_pb2,
-)
+from cipherlens.crypto import CipherImage
+from cipherlens.v1 import cipher_image_pb2, collection_pb2, item_pb2, retrieval_service_pb2
+from cipherlens.wire import MalformedMessage, datetime_from, kind_from, profile_from
+from cipherlens.wire.owner import encrypted_from
 
-_SCOPE_TO_MESSAGE = {
-    Scope.COLLECTION: cipher_image_pb2.KEY_SCOPE_COLLECTION,
-    Scope.IMAGE: cipher_image_pb2.KEY_SCOPE_IMAGE,
-}
-_SCOPE_FROM_MESSAGE = {number: scope for scope, number in _SCOPE_TO_MESSAGE.items()}
-_KIND_TO_MESSAGE = {
-    Kind.CIPHER: collection_pb2.COLLECTION_KIND_CIPHER,
-    Kind.VECTOR: collection_pb2.COLLECTION_KIND_VECTOR,
-    Kind.CODE: collection_pb2.COLLECTION_KIND_CODE,
-}
-_KIND_FROM_MESSAGE = {number: kind for kind, number in _KIND_TO_MESSAGE.items()}
 _STATE_FROM_MESSAGE = {
     retrieval_service_pb2.ITEM_STATE_PRESENT: ItemState.PRESENT,
     retrieval_service_pb2.ITEM_STATE_MISSING: ItemState.MISSING,
@@ -45,82 +29,19 @@ _STATE_FROM_MESSAGE = {
 }
 
 
-def kind_message(kind: Kind) -> collection_pb2.CollectionKind.ValueType:
-    """Return the protocol's number of a kind."""
-    return _KIND_TO_MESSAGE[kind]
-
-
-def profile_of(key: KeyEntry) -> Profile:
-    """Return what the cipher-images of a key claim."""
-    return Profile(parameters=key.parameters, key_fingerprint=key.fingerprint)
-
-
-def profile_message(profile: Profile) -> cipher_image_pb2.CipherProfile:
-    """Return the message of a profile."""
-    parameters = profile.parameters
-    return cipher_image_pb2.CipherProfile(
-        scheme_version=parameters.scheme_version,
-        preparation_version=parameters.preparation_version,
-        height=parameters.height,
-        width=parameters.width,
-        block_size=parameters.block_size,
-        substituted_blocks=parameters.substituted_blocks,
-        scope=_SCOPE_TO_MESSAGE[parameters.scope],
-        key_fingerprint=profile.key_fingerprint,
-    )
-
-
-def profile_from(message: cipher_image_pb2.CipherProfile) -> Profile:
-    """Return the profile in a message.
-
-    Raises:
-        UnreadableAnswer: it is of a scheme that this version does not know.
-    """
+def profile_of(message: cipher_image_pb2.CipherProfile) -> CipherProfile:
+    """Return the profile in an answer. Raises UnreadableAnswer if it cannot be true."""
     try:
-        parameters = CipherParameters(
-            scheme_version=message.scheme_version,
-            preparation_version=message.preparation_version,
-            height=message.height,
-            width=message.width,
-            block_size=message.block_size,
-            substituted_blocks=message.substituted_blocks,
-            scope=_SCOPE_FROM_MESSAGE[message.scope],
-        )
-    except (ValueError, KeyError) as error:
+        return profile_from(message)
+    except MalformedMessage as error:
         raise UnreadableAnswer(f"the server sent a profile that is not known: {error}") from error
-    return Profile(parameters=parameters, key_fingerprint=message.key_fingerprint)
-
-
-def cipher_image_message(image: CipherImage) -> cipher_image_pb2.CipherImage:
-    """Return the message of a cipher-image."""
-    profile = Profile(parameters=image.parameters, key_fingerprint=image.key_fingerprint)
-    return cipher_image_pb2.CipherImage(
-        profile=profile_message(profile),
-        height=image.height,
-        width=image.width,
-        nonce=image.nonce,
-        pixels=image.pixels.tobytes(),
-    )
 
 
 def cipher_image_from(message: cipher_image_pb2.CipherImage) -> CipherImage:
-    """Return the cipher-image in a message, its pixels a view of the message's bytes.
-
-    Raises:
-        UnreadableAnswer: its parts do not fit together.
-    """
-    profile = profile_from(message.profile)
+    """Return the cipher-image in an answer. Raises UnreadableAnswer if its parts do not fit."""
     try:
-        pixels = np.frombuffer(message.pixels, np.uint8)
-        return CipherImage(
-            parameters=profile.parameters,
-            key_fingerprint=profile.key_fingerprint,
-            height=message.height,
-            width=message.width,
-            nonce=message.nonce,
-            pixels=pixels.reshape(message.height, message.width, 3),
-        )
-    except ValueError as error:
+        return encrypted_from(message)
+    except MalformedMessage as error:
         raise UnreadableAnswer(f"the server sent a broken cipher-image: {error}") from error
 
 
@@ -131,8 +52,8 @@ def collection_from(message: collection_pb2.Collection) -> Collection:
         UnreadableAnswer: it is of a kind or scheme that this version does not know.
     """
     try:
-        number, kind = uuid.UUID(message.uuid), _KIND_FROM_MESSAGE[message.kind]
-    except (ValueError, KeyError) as error:
+        number, kind = uuid.UUID(message.uuid), kind_from(message.kind)
+    except ValueError as error:
         raise UnreadableAnswer(f"the server sent a collection not known here: {error}") from error
     return Collection(
         uuid=number,
@@ -140,7 +61,7 @@ def collection_from(message: collection_pb2.Collection) -> Collection:
         kind=kind,
         dimension=message.dimension,
         bits=message.bits,
-        profile=profile_from(message.profile) if message.HasField("profile") else None,
+        profile=profile_of(message.profile) if message.HasField("profile") else None,
         active=_generation(message.active_generation),
         shadow=_generation(message.shadow_generation),
         sequence=message.sequence,
@@ -153,7 +74,7 @@ def collection_from(message: collection_pb2.Collection) -> Collection:
             device=message.index.device,
             sequence=message.index.sequence,
         ),
-        created_at=message.create_time.ToDatetime(UTC),
+        created_at=datetime_from(message.create_time),
     )
 
 
@@ -175,10 +96,10 @@ def model_from(message: retrieval_service_pb2.Model) -> Model:
         digest=message.digest,
         name=message.name,
         size_bytes=message.size_bytes,
-        profile=profile_from(message.profile) if message.HasField("profile") else None,
+        profile=profile_of(message.profile) if message.HasField("profile") else None,
         dimension=message.dimension,
         backbone=message.backbone,
-        created_at=message.create_time.ToDatetime(UTC),
+        created_at=datetime_from(message.create_time),
     )
 
 

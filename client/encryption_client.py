@@ -2,29 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from cipherlens.base import CipherProfile
 from cipherlens.client.batches import batched
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES, Deadlines, invoke
-from cipherlens.client.collection import Profile
 from cipherlens.client.connection import Connection
-from cipherlens.client.conversion import (
-    cipher_image_from,
-    cipher_image_message,
-    profile_from,
-    profile_message,
-)
-from cipherlens.client.features import codes_from
+from cipherlens.client.conversion import cipher_image_from, profile_of
+from cipherlens.client.errors import UnreadableAnswer
 from cipherlens.client.indexing import MAX_BATCH_BYTES
 from cipherlens.client.item import Item
 from cipherlens.client.picture import EncryptedPicture, Place
 from cipherlens.crypto import CipherImage, CipherParameters, Original
 from cipherlens.v1 import encryption_service_pb2 as messages
 from cipherlens.v1.encryption_service_pb2_grpc import EncryptionServiceStub
+from cipherlens.wire import MalformedMessage, codes_from, datetime_from, profile_message
+from cipherlens.wire.owner import encrypted_message
 
 _MAX_BATCH_PICTURES = 16  # the service does not tell its limits: large cipher-images must fit too
 
@@ -34,7 +31,7 @@ class KeyInfo:
     """A key as others may know it."""
 
     name: str
-    profile: Profile
+    profile: CipherProfile
     created_at: datetime
 
 
@@ -64,7 +61,7 @@ class EncryptionClient(Connection):
         Raises:
             AlreadyExists: the name is taken.
         """
-        profile = profile_message(Profile(parameters=parameters, key_fingerprint=b""))
+        profile = profile_message(parameters.profile(b""))
         request = messages.CreateKeyRequest(name=name, profile=profile)
         answer = invoke(self._stub.CreateKey, request, timeout_s or self.deadlines.quick_s)
         return _key_info(answer.key)
@@ -161,7 +158,7 @@ class EncryptionClient(Connection):
             FailedPrecondition: the service has no hash network.
         """
         answers = self._trapdoors(pictures, messages.TRAPDOOR_KIND_CODE, "", timeout_s)
-        return np.concatenate([codes_from(each.codes) for each in answers])
+        return np.concatenate([_codes(each) for each in answers])
 
     def _trapdoors(
         self,
@@ -235,7 +232,7 @@ def _decrypt_item(item: Item) -> messages.DecryptItem:
     """Return the message that asks for one item's plain picture."""
     message = messages.DecryptItem(sealed_original=item.sealed_original)
     if item.cipher_image is not None:
-        message.cipher_image.CopyFrom(cipher_image_message(item.cipher_image))
+        message.cipher_image.CopyFrom(encrypted_message(item.cipher_image))
     elif item.code is not None:
         message.companion = item.code.tobytes()
     if item.sealed_original:
@@ -246,10 +243,18 @@ def _decrypt_item(item: Item) -> messages.DecryptItem:
     return message
 
 
+def _codes(message: messages.TrapdoorResponse) -> npt.NDArray[np.uint8]:
+    """Return the codes in an answer."""
+    try:
+        return codes_from(message.codes)
+    except MalformedMessage as error:
+        raise UnreadableAnswer(f"the server sent broken codes: {error}") from error
+
+
 def _key_info(message: messages.Key) -> KeyInfo:
     """Return the key in a message."""
     return KeyInfo(
         name=message.name,
-        profile=profile_from(message.profile),
-        created_at=message.create_time.ToDatetime(UTC),
+        profile=profile_of(message.profile),
+        created_at=datetime_from(message.create_time),
     )

@@ -5,11 +5,13 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import grpc
-from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from cipherlens.base import DomainError
+from cipherlens.wire import details_from
 
-class CipherLensError(Exception):
+
+class CipherLensError(DomainError):
     """A call that the server refused or did not answer.
 
     Attributes:
@@ -118,18 +120,13 @@ def from_rpc_error(error: grpc.RpcError) -> CipherLensError:
     """Return the library's error for a failed call, with the details that came with it."""
     call = cast("grpc.Call", error)  # gRPC's errors of calls are both
     code = call.code()
-    info = error_details_pb2.ErrorInfo()
-    retry = error_details_pb2.RetryInfo()
-    asked_to_wait = False
-    for detail in _details(call):
-        detail.Unpack(info)
-        asked_to_wait = detail.Unpack(retry) or asked_to_wait
+    details = details_from(_details(call))
     return _CLASSES.get(code, CipherLensError)(
         call.details() or code.name.lower().replace("_", " "),
         code=code,
-        reason=info.reason,
-        metadata=dict(info.metadata),
-        retry_after_s=retry.retry_delay.ToTimedelta().total_seconds() if asked_to_wait else None,
+        reason=details.reason,
+        metadata=details.metadata,
+        retry_after_s=details.retry_after_s,
     )
 
 

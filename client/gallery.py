@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from cipherlens.client.writing import replace_file
+from cipherlens.base import replace_file
 
 _THUMBNAIL = (288, 288)
 _QUALITY = 88

@@ -8,11 +8,11 @@ import numpy as np
 
 from cipherlens.client.batches import MESSAGE_MARGIN_BYTES, batched
 from cipherlens.client.collection import Limits
-from cipherlens.client.conversion import cipher_image_message
 from cipherlens.client.features import Rows, put_rows
 from cipherlens.client.picture import CodedPicture, EncryptedPicture
 from cipherlens.v1 import retrieval_service_pb2 as messages
 from cipherlens.v1.cipher_image_pb2 import CipherImages
+from cipherlens.wire.owner import encrypted_message
 
 MAX_BATCH_BYTES = 8 * 2**20
 """What one batch of pictures holds at most, where none of them alone is larger."""
@@ -173,5 +173,5 @@ def _put_pictures(
         put_rows(request, np.stack(codes))
     else:
         request.cipher_images.CopyFrom(
-            CipherImages(images=[cipher_image_message(image) for image in images])
+            CipherImages(images=[encrypted_message(image) for image in images])
         )

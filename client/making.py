@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from cipherlens.base import Kind
 from cipherlens.client.client import Client
 from cipherlens.client.coding import CodeMaker, check_encoder, code_pictures
-from cipherlens.client.collection import Collection, Kind
+from cipherlens.client.collection import Collection
 from cipherlens.client.picture import (
     CodedPicture,
     EncryptedPicture,

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from cipherlens.client.batches import MESSAGE_MARGIN_BYTES, batched
 from cipherlens.client.collection import Limits
-from cipherlens.client.conversion import cipher_image_message
 from cipherlens.client.features import Rows, put_rows
 from cipherlens.crypto import CipherImage
 from cipherlens.v1 import retrieval_service_pb2 as messages
 from cipherlens.v1.cipher_image_pb2 import CipherImages
+from cipherlens.wire.owner import encrypted_message
 
 _HIT_NUMBERS_BYTES = 32  # the most that a hit takes beside its id: score, revision and lengths
 _QUERY_BYTES = 128  # around the pixels of a cipher-image
@@ -47,7 +47,7 @@ def image_requests(
     ):
         request = _request(collection, k, options)
         request.cipher_images.CopyFrom(
-            CipherImages(images=[cipher_image_message(image) for image in batch])
+            CipherImages(images=[encrypted_message(image) for image in batch])
         )
         yield request
 

@@ -1,6 +1,6 @@
 """Keys, the image cipher, sealed originals and networks, and signed manifests of CipherLens."""
 
-from cipherlens.crypto.blocks import decrypt_blocks, encrypt_blocks
+from cipherlens.base import Scope
 from cipherlens.crypto.cipher import ImageCipher
 from cipherlens.crypto.cipher_image import CipherImage
 from cipherlens.crypto.errors import (
@@ -25,7 +25,6 @@ from cipherlens.crypto.parameters import (
     PREPARATION_VERSION,
     SCHEME_VERSION,
     CipherParameters,
-    Scope,
 )
 from cipherlens.crypto.preparation import PreparedSize, open_image, prepare
 from cipherlens.crypto.seal import Original, SealedContext, companion_digest, open_sealed, seal
@@ -35,7 +34,6 @@ from cipherlens.crypto.sealed_network import (
     read_network,
     seal_network,
 )
-from cipherlens.crypto.sequences import Sequences
 
 __all__ = [
     "PREPARATION_VERSION",
@@ -61,12 +59,9 @@ __all__ = [
     "Scope",
     "ScryptCost",
     "SealedContext",
-    "Sequences",
     "StaleItem",
     "UnknownKey",
     "companion_digest",
-    "decrypt_blocks",
-    "encrypt_blocks",
     "is_sealed_network",
     "open_image",
     "open_network",

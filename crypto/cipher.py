@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cipherlens.crypto.blocks import Pixels, decrypt_blocks, encrypt_blocks
+from cipherlens.base import NONCE_BYTES, Scope
 from cipherlens.crypto.cipher_image import CipherImage
 from cipherlens.crypto.errors import CipherMismatch
+from cipherlens.crypto.hazmat.blocks import Pixels, decrypt_blocks, encrypt_blocks
+from cipherlens.crypto.hazmat.sequences import Sequences
 from cipherlens.crypto.key_entry import KeyEntry
-from cipherlens.crypto.parameters import CipherParameters, Scope
-from cipherlens.crypto.schedule import NONCE_SIZE
-from cipherlens.crypto.sequences import Sequences
+from cipherlens.crypto.parameters import CipherParameters
 
 Nonces = npt.NDArray[np.uint8]
 
@@ -30,7 +30,7 @@ class ImageCipher:
         self._entry = entry
         self._shared: Sequences | None = None
         if entry.parameters.scope is Scope.COLLECTION:
-            zero = np.zeros((1, NONCE_SIZE), np.uint8)
+            zero = np.zeros((1, NONCE_BYTES), np.uint8)
             self._shared = Sequences.derive(entry.root, entry.parameters, zero)
 
     @property
@@ -142,15 +142,15 @@ class ImageCipher:
         Random nonces of 128 bits meet each other after about 2^64 encryptions under one key.
         """
         if self._shared is not None:
-            return np.zeros((count, NONCE_SIZE), np.uint8)
-        random = os.urandom(count * NONCE_SIZE)
-        return np.frombuffer(random, np.uint8).reshape(count, NONCE_SIZE).copy()
+            return np.zeros((count, NONCE_BYTES), np.uint8)
+        random = os.urandom(count * NONCE_BYTES)
+        return np.frombuffer(random, np.uint8).reshape(count, NONCE_BYTES).copy()
 
     def _sequences(self, count: int, nonces: Nonces) -> Sequences:
         """Return the sequences of every nonce, after checking that there are count."""
-        if nonces.dtype != np.uint8 or nonces.shape != (count, NONCE_SIZE):
+        if nonces.dtype != np.uint8 or nonces.shape != (count, NONCE_BYTES):
             raise ValueError(
-                f"nonces must be ({count}, {NONCE_SIZE}) uint8, got {nonces.shape} {nonces.dtype}"
+                f"nonces must be ({count}, {NONCE_BYTES}) uint8, got {nonces.shape} {nonces.dtype}"
             )
         if self._shared is None:
             return Sequences.derive(self._entry.root, self.parameters, nonces)

@@ -33,9 +33,9 @@ import numpy.typing as npt
 from blake3 import blake3
 from PIL import Image
 
+from cipherlens.base import FINGERPRINT_BYTES, NONCE_BYTES, CipherProfile, Scope
 from cipherlens.crypto.errors import FormatError
-from cipherlens.crypto.parameters import CipherParameters, Scope
-from cipherlens.crypto.schedule import FINGERPRINT_SIZE, NONCE_SIZE
+from cipherlens.crypto.parameters import CipherParameters
 
 _MAGIC = b"CLIMAGE\0"
 _FORMAT_VERSION = 1
@@ -72,8 +72,8 @@ class CipherImage:
 
     def __post_init__(self) -> None:
         """Check that the description and the pixels agree."""
-        _check_size("key_fingerprint", self.key_fingerprint, FINGERPRINT_SIZE)
-        _check_size("nonce", self.nonce, NONCE_SIZE)
+        _check_size("key_fingerprint", self.key_fingerprint, FINGERPRINT_BYTES)
+        _check_size("nonce", self.nonce, NONCE_BYTES)
         if self.parameters.scope is Scope.COLLECTION and any(self.nonce):
             raise ValueError("nonce must be all zero in collection scope")
         if not self.parameters.shape_matches(self.height, self.width):
@@ -139,6 +139,11 @@ class CipherImage:
     def digest(self) -> bytes:
         """Return the 32-byte digest that stands for this cipher-image in seals and manifests."""
         return blake3(self._canonical(), derive_key_context=_DIGEST_CONTEXT).digest()
+
+    @property
+    def profile(self) -> CipherProfile:
+        """Return what this cipher-image claims."""
+        return self.parameters.profile(self.key_fingerprint)
 
     def view(self) -> Image.Image:
         """Return the pixels as a picture to look at; it alone cannot be decrypted."""

@@ -1,7 +1,9 @@
 """The failures that callers of the crypto package may want to tell apart."""
 
+from cipherlens.base import DomainError
 
-class CryptoError(Exception):
+
+class CryptoError(DomainError):
     """Base of every domain failure of this package; wrong arguments are ValueError or TypeError."""
 
 

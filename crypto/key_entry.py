@@ -10,18 +10,18 @@ from typing import NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cipherlens.crypto.parameters import CipherParameters
-from cipherlens.crypto.schedule import (
-    FINGERPRINT_SIZE,
+from cipherlens.base import FINGERPRINT_BYTES, CipherProfile
+from cipherlens.crypto.hazmat.schedule import (
     ROOT_SIZE,
     Purpose,
     derive_collection_key,
     derive_subkey,
     fingerprint,
 )
+from cipherlens.crypto.parameters import CipherParameters
 
 MAX_NAME_LENGTH = 64
-_FINGERPRINT_TEXT = re.compile(f"[0-9a-fA-F]{{{2 * FINGERPRINT_SIZE}}}")
+_FINGERPRINT_TEXT = re.compile(f"[0-9a-fA-F]{{{2 * FINGERPRINT_BYTES}}}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,11 @@ class KeyEntry:
     def fingerprint(self) -> bytes:
         """Return the 16-byte public name of this key."""
         return fingerprint(self.root)
+
+    @cached_property
+    def profile(self) -> CipherProfile:
+        """Return what cipher-images of this key claim."""
+        return self.parameters.profile(self.fingerprint)
 
     @cached_property
     def verify_key(self) -> bytes:

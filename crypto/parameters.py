@@ -1,7 +1,8 @@
 """What a key fixes for every image encrypted under it."""
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import asdict, dataclass, fields
+
+from cipherlens.base import CipherProfile, Scope
 
 SCHEME_VERSION = 1
 """Version of the key schedule, the permutation and the substitution."""
@@ -11,16 +12,6 @@ PREPARATION_VERSION = 1
 
 MAX_SIDE = 16_384
 """Longest side of a prepared image, in pixels."""
-
-
-class Scope(StrEnum):
-    """How far one set of sequences reaches."""
-
-    COLLECTION = "collection"
-    """One set for all images of the key, as in the E2E paper; the nonce is zero."""
-
-    IMAGE = "image"
-    """A fresh set for every encryption, drawn from a random nonce that travels with it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +55,18 @@ class CipherParameters:
                 )
         _check_range("substituted_blocks", self.substituted_blocks, 0, self.blknum)
         object.__setattr__(self, "scope", _scope(self.scope))
+
+    @classmethod
+    def of(cls, profile: CipherProfile) -> "CipherParameters":
+        """Return the parameters that a profile claims. Raises ValueError if they are not known."""
+        return cls(**{each.name: getattr(profile, each.name) for each in fields(cls)})
+
+    def profile(self, key_fingerprint: bytes) -> CipherProfile:
+        """Return what the cipher-images of a key of these parameters claim.
+
+        `key_fingerprint` has 16 bytes, or none for a model that serves any key.
+        """
+        return CipherProfile(**asdict(self), key_fingerprint=key_fingerprint)
 
     @property
     def blknum(self) -> int:

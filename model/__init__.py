@@ -1,9 +1,9 @@
 """Networks that find images by their cipher-images or codes, from training to use.
 
 What an owner does has four parts: `networks`, `data`, `training` and `evaluation`. The modules
-beside them describe a trained network and use it. The cloud side takes `profile`, `config`,
-`checkpoint`, `inference`, `embedder` and `networks`, which never import `cipherlens.crypto`. Names
-are imported from the modules themselves, so that reading a profile does not load torch.
+beside them describe a trained network and use it. The cloud side takes `config`, `checkpoint`,
+`inference`, `embedder` and `networks`, which never import `cipherlens.crypto`. Names are imported
+from the modules themselves, so that reading a configuration does not load torch.
 """
 
 __all__ = [
@@ -14,11 +14,9 @@ __all__ = [
     "embedder",
     "errors",
     "evaluation",
-    "files",
     "hash_encoder",
     "inference",
     "networks",
     "precision",
-    "profile",
     "training",
 ]

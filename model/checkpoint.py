@@ -12,12 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from cipherlens.base import CipherProfile, replace_file
+from cipherlens.base.fields import check_choice, check_names, check_table
 from cipherlens.model.config import record
 from cipherlens.model.errors import CheckpointError
-from cipherlens.model.fields import check_choice, check_names, check_table
-from cipherlens.model.files import replace_file
 from cipherlens.model.networks.network_config import HashNetworkConfig, NetworkConfig
-from cipherlens.model.profile import CipherProfile
 
 if TYPE_CHECKING:
     from torch import Tensor

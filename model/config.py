@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, cast
 
-from cipherlens.model.fields import (
+from cipherlens.base.fields import (
     check_choice,
     check_integer,
     check_names,

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
+from cipherlens.base import CipherProfile
 from cipherlens.model.checkpoint import load_network
 from cipherlens.model.inference import NetworkRunner
 from cipherlens.model.networks.end_to_end import EndToEndNetwork
-from cipherlens.model.profile import CipherProfile
 
 
 class Embedder(NetworkRunner[EndToEndNetwork]):

@@ -1,16 +1,14 @@
 """What can go wrong with a model, a checkpoint or the data it learns from."""
 
+from cipherlens.base import DomainError
 
-class ModelError(Exception):
+
+class ModelError(DomainError):
     """The root of every domain failure in this package."""
 
 
 class CheckpointError(ModelError):
     """A checkpoint file is damaged, of another format, or does not fit its own configuration."""
-
-
-class ProfileMismatch(ModelError):
-    """Cipher-images and a model (or a collection) were made for different parameters or keys."""
 
 
 class DataError(ModelError):

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
+from cipherlens.base.fields import check_choice
 from cipherlens.model.config import PRECISIONS
-from cipherlens.model.fields import check_choice
 
 
 def resolve_device(name: str) -> torch.device:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.model.profile import CipherProfile
-from cipherlens.server.storage.records import CipherPixels, Kind
+from cipherlens.base import CipherProfile, Kind
+from cipherlens.server.storage.records import CipherPixels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 from sqlalchemy import Connection
 
+from cipherlens.base import Kind
 from cipherlens.model.checkpoint import read_configuration
 from cipherlens.server.background import Background
 from cipherlens.server.call import Call
@@ -39,7 +40,6 @@ from cipherlens.server.storage.records import (
     Damaged,
     Generation,
     ItemSummary,
-    Kind,
     ModelRecord,
     NewItem,
     StoredItem,

@@ -5,12 +5,19 @@ import unicodedata
 
 from cipherlens.server.config import Limits
 from cipherlens.server.errors import InvalidField, LimitExceeded
+from cipherlens.wire import MalformedMessage
 
 DIGEST_BYTES = 32
 # Databases number in signed 64 bits.
 MAX_REVISION = 2**63 - 1
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def invalid_field(field: str, error: MalformedMessage) -> InvalidField:
+    """Return what is wrong with the message in a field."""
+    path = ".".join(each for each in (field, error.field) if each)
+    return InvalidField(path, error.problem, value=error.value)
 
 
 def check_name(field: str, name: str, limits: Limits) -> str:

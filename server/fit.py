@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from cipherlens.base import CipherProfile, Kind
 from cipherlens.model.checkpoint import CheckpointConfiguration
 from cipherlens.model.errors import CheckpointError
-from cipherlens.model.profile import CipherProfile
 from cipherlens.server.content import CipherBatch, Content, VectorBatch
 from cipherlens.server.embedders import have_direction
 from cipherlens.server.errors import InvalidField, ModelRefused, ProfileRefused
 from cipherlens.server.live import LiveCollection
-from cipherlens.server.storage.records import Collection, Kind
+from cipherlens.server.storage.records import Collection
 from cipherlens.server.view import View
 
 _FIELDS = {Kind.CIPHER: "cipher_images", Kind.VECTOR: "vectors", Kind.CODE: "codes"}

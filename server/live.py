@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
+from cipherlens.base import Kind
 from cipherlens.server.call import Call
 from cipherlens.server.errors import DeadlineExpired, NotFound, StorageUnavailable
 from cipherlens.server.index import (
@@ -17,7 +18,7 @@ from cipherlens.server.index import (
 )
 from cipherlens.server.storage import collections
 from cipherlens.server.storage.reading import changes_since
-from cipherlens.server.storage.records import Change, Collection, Generation, Kind
+from cipherlens.server.storage.records import Change, Collection, Generation
 from cipherlens.server.view import Ranking, Rows, View
 
 _log = logging.getLogger(__name__)

@@ -1,16 +1,16 @@
 """One table: what each failure is to a gRPC caller."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import grpc
-from google.protobuf import any_pb2, duration_pb2, message
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import status_pb2
 from grpc_status import rpc_status
 
-from cipherlens.model.errors import CheckpointError, ProfileMismatch
+from cipherlens.base import ProfileMismatch
+from cipherlens.model.errors import CheckpointError
 from cipherlens.server import errors
+from cipherlens.wire import ErrorDetails, details_message
 
-DOMAIN = "cipherlens"
 _MAX_TEXT_BYTES = 600
 INTERNAL_MESSAGE = "internal error; the server's log has the details"
 
@@ -49,26 +49,19 @@ def rich_status(error: Exception, codes: Codes = CODES) -> grpc.Status:
     found = status_pb2.Status(
         code=code.value[0],
         message=_cut(str(error)) if known else INTERNAL_MESSAGE,
-        details=[_packed(detail) for detail in _details(error)] if known else [],
+        details=details_message(_details(error)) if known else [],
     )
     return rpc_status.to_status(found)
 
 
-def _details(error: Exception) -> Iterator[message.Message]:
-    reason = getattr(error, "reason", _screaming(type(error).__name__))
-    yield error_details_pb2.ErrorInfo(
-        reason=reason,
-        domain=DOMAIN,
+def _details(error: Exception) -> ErrorDetails:
+    return ErrorDetails(
+        reason=getattr(error, "reason", _screaming(type(error).__name__)),
         metadata={name: _cut(value) for name, value in getattr(error, "metadata", {}).items()},
+        field=error.field if isinstance(error, errors.InvalidField) else "",
+        description=_cut(str(error)),
+        retry_after_s=getattr(error, "retry_after_s", None),
     )
-    if isinstance(error, errors.InvalidField):
-        violation = error_details_pb2.BadRequest.FieldViolation(
-            field=error.field, description=_cut(str(error))
-        )
-        yield error_details_pb2.BadRequest(field_violations=[violation])
-    if delay_s := getattr(error, "retry_after_s", None):
-        delay = duration_pb2.Duration(nanos=int(delay_s * 1e9) % 10**9, seconds=int(delay_s))
-        yield error_details_pb2.RetryInfo(retry_delay=delay)
 
 
 def _cut(text: str) -> str:
@@ -80,12 +73,6 @@ def _cut(text: str) -> str:
     if len(data) <= _MAX_TEXT_BYTES:
         return text
     return data[:_MAX_TEXT_BYTES].decode(errors="ignore") + "..."
-
-
-def _packed(detail: message.Message) -> any_pb2.Any:
-    packed = any_pb2.Any()
-    packed.Pack(detail)
-    return packed
 
 
 def _screaming(name: str) -> str:

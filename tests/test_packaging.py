@@ -5,11 +5,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {
+    "base": "cipherlens.base",
     "crypto": "cipherlens.crypto",
     "model": "cipherlens.model",
     "server": "cipherlens.server",
     "client": "cipherlens.client",
     "proto/cipherlens/v1": "cipherlens.v1",
+    "proto/cipherlens/wire": "cipherlens.wire",
 }
 
 

@@ -197,12 +197,12 @@ def _profile_facts(collection: Collection) -> list[tuple[str, object]]:
     """Return what a cipher collection is bound to, and its models."""
     if collection.profile is None:
         return []
-    parameters = collection.profile.parameters
+    profile = collection.profile
     facts: list[tuple[str, object]] = [
-        ("key", collection.profile.key_fingerprint.hex()),
-        ("scope", parameters.scope),
-        ("size", f"{parameters.height}x{parameters.width}"),
-        ("blocks", f"P={parameters.block_size} M={parameters.substituted_blocks}"),
+        ("key", profile.key_fingerprint.hex()),
+        ("scope", profile.scope),
+        ("size", f"{profile.height}x{profile.width}"),
+        ("blocks", f"P={profile.block_size} M={profile.substituted_blocks}"),
     ]
     model = (
         "none yet: push one" if collection.active is None else collection.active.model_digest.hex()

@@ -9,9 +9,9 @@ from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.crypto import KeyEntry, PreparedSize
 
 if TYPE_CHECKING:
+    from cipherlens.base import CipherProfile
     from cipherlens.model.data.encryption import Encryptor
     from cipherlens.model.data.images import PreparedImages
-    from cipherlens.model.profile import CipherProfile
 
 Data = Annotated[
     str,

@@ -1,24 +1,13 @@
 """The JSON form of what commands print. Scripts rely on these keys."""
 
+from dataclasses import asdict
 from typing import Any
 
-from cipherlens.client.collection import Collection, Generation, Model, Profile
+from cipherlens.base import CipherProfile
+from cipherlens.client.collection import Collection, Generation, Model
 from cipherlens.client.item import Hit, ItemSummary
 from cipherlens.client.tally import FolderReport
-from cipherlens.crypto import CipherParameters, KeyEntry
-
-
-def parameters_document(parameters: CipherParameters) -> dict[str, Any]:
-    """Return what a key fixes."""
-    return {
-        "scheme_version": parameters.scheme_version,
-        "preparation_version": parameters.preparation_version,
-        "height": parameters.height,
-        "width": parameters.width,
-        "block_size": parameters.block_size,
-        "substituted_blocks": parameters.substituted_blocks,
-        "scope": str(parameters.scope),
-    }
+from cipherlens.crypto import KeyEntry
 
 
 def key_document(key: KeyEntry) -> dict[str, Any]:
@@ -26,18 +15,15 @@ def key_document(key: KeyEntry) -> dict[str, Any]:
     return {
         "name": key.name,
         "fingerprint": key.fingerprint.hex(),
-        **parameters_document(key.parameters),
+        **asdict(key.parameters),
         "verify_key": key.verify_key.hex(),
         "created_at": key.created_at.isoformat(),
     }
 
 
-def profile_document(profile: Profile | None) -> dict[str, Any] | None:
+def profile_document(profile: CipherProfile | None) -> dict[str, Any] | None:
     """Return what cipher-images claim."""
-    if profile is None:
-        return None
-    fingerprint = profile.key_fingerprint.hex()
-    return {**parameters_document(profile.parameters), "key_fingerprint": fingerprint}
+    return None if profile is None else profile.to_dict()
 
 
 def collection_document(collection: Collection) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cipherlens.base import replace_file
 from cipherlens.client.cli.console import print_json, progress_bar, remark
 from cipherlens.client.cli.failure import FAILURE, CommandError
 from cipherlens.client.cli.options import Json, KeyName, KeyringPath, PassphraseFile
@@ -18,7 +19,7 @@ from cipherlens.client.picture import (
     png_bytes,
     prepare_picture,
 )
-from cipherlens.client.writing import CIPHER_SUFFIX, SEALED_SUFFIX, replace_file
+from cipherlens.client.writing import CIPHER_SUFFIX, SEALED_SUFFIX
 from cipherlens.crypto import CipherImage, CryptoError, ImageCipher, Keyring
 
 VIEW_SUFFIX = ".view.png"

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cipherlens.base import Kind
 from cipherlens.client.cli.failure import NOT_FOUND, USAGE, CommandError
 from cipherlens.client.coding import check_encoder
-from cipherlens.client.collection import Collection, Kind
+from cipherlens.client.collection import Collection
 from cipherlens.crypto import Keyring, OpenError, UnknownKey, read_network
 
 if TYPE_CHECKING:

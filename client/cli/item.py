@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import typer
 
+from cipherlens.base import replace_file
 from cipherlens.client import Client, Fetched, Item, ItemState
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli.collection import confirm
@@ -23,7 +24,7 @@ from cipherlens.client.cli.options import (
     Yes,
 )
 from cipherlens.client.cli.passphrase import open_key
-from cipherlens.client.writing import CIPHER_SUFFIX, SEALED_SUFFIX, replace_file
+from cipherlens.client.writing import CIPHER_SUFFIX, SEALED_SUFFIX
 from cipherlens.crypto import CryptoError, Original
 
 CollectionName = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")]

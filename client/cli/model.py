@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cipherlens.base import replace_file
 from cipherlens.client import Client, Model
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli.console import print_json, print_table, progress_bar
@@ -13,7 +14,6 @@ from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.client.cli.hash_network import describe_network
 from cipherlens.client.cli.options import Json, KeyName, KeyringPath, PassphraseFile, Server
 from cipherlens.client.cli.passphrase import open_key
-from cipherlens.client.writing import replace_file
 from cipherlens.crypto import Keyring, is_sealed_network, seal_network
 
 app = typer.Typer(

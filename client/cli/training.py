@@ -17,9 +17,9 @@ from cipherlens.client.cli.passphrase import open_key
 from cipherlens.crypto import KeyEntry, PreparedSize, Scope
 
 if TYPE_CHECKING:
+    from cipherlens.base import CipherProfile
     from cipherlens.model.config import HashTrainConfig, TrainConfig
     from cipherlens.model.data.encryption import Encryptor
-    from cipherlens.model.profile import CipherProfile
     from cipherlens.model.training.state import EpochReport
 
 Plain = Annotated[

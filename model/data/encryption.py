@@ -6,15 +6,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.crypto import (
-    CipherParameters,
-    ImageCipher,
-    KeyEntry,
-    Scope,
-    Sequences,
-    encrypt_blocks,
-)
-from cipherlens.model.profile import CipherProfile
+from cipherlens.crypto import CipherParameters, ImageCipher, KeyEntry, Scope
+from cipherlens.crypto.hazmat import Sequences, encrypt_blocks
 
 Pixels = NDArray[np.uint8]
 
@@ -29,7 +22,7 @@ class KeyEncryptor:
         """Prepare the cipher of a key entry."""
         self._cipher = ImageCipher(entry)
         self._image_scope = entry.parameters.scope is Scope.IMAGE
-        self.profile = profile_of(entry)
+        self.profile = entry.profile
 
     def __call__(self, images: Pixels, generator: np.random.Generator) -> Pixels:
         """Return the images encrypted; with image scope the nonces come from the generator.
@@ -63,7 +56,7 @@ class AnyKeyEncryptor:
                 f"scope must be image for a network of any key, got {parameters.scope}"
             )
         self._parameters = parameters
-        self.profile = _profile(parameters, key_fingerprint=b"")
+        self.profile = parameters.profile(b"")
 
     def __call__(self, images: Pixels, generator: np.random.Generator) -> Pixels:
         """Return the images encrypted, each with fresh sequences from the generator.
@@ -83,21 +76,3 @@ class AnyKeyEncryptor:
 def plain(images: Pixels, generator: np.random.Generator) -> Pixels:  # noqa: ARG001
     """Return the images as they are: the plain twin's encryptor."""
     return images
-
-
-def profile_of(entry: KeyEntry) -> CipherProfile:
-    """Return what the cipher-images made under a key entry say of themselves."""
-    return _profile(entry.parameters, key_fingerprint=entry.fingerprint)
-
-
-def _profile(parameters: CipherParameters, *, key_fingerprint: bytes) -> CipherProfile:
-    return CipherProfile(
-        scheme_version=parameters.scheme_version,
-        preparation_version=parameters.preparation_version,
-        height=parameters.height,
-        width=parameters.width,
-        block_size=parameters.block_size,
-        substituted_blocks=parameters.substituted_blocks,
-        scope=str(parameters.scope),
-        key_fingerprint=key_fingerprint,
-    )

@@ -24,10 +24,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from cipherlens.base import replace_file
 from cipherlens.crypto import ImageError, open_image
 from cipherlens.model.data.drawings import difference_hash, is_near, without_margins
 from cipherlens.model.data.openclipart import COLUMNS, FOLDER, MAX_PIXELS, Drawing, short_digest
-from cipherlens.model.files import replace_file
 
 NEAR_BITS = 6
 LEAST_IN_CLASS = 40

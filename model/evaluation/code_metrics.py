@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.model.codes import Codes, check_codes
+from cipherlens.base import check_codes
+from cipherlens.model.codes import Codes
 from cipherlens.model.evaluation.metrics import needed_hits
 
 
@@ -51,8 +52,8 @@ def tie_groups(
         ValueError: if codes do not have `bits` bits, the lengths do not fit, or `exclude_self` is
             asked for and the queries are not the database.
     """
-    check_codes("query_codes", query_codes, bits)
-    check_codes("database_codes", database_codes, bits)
+    check_codes(query_codes, bits, "query_codes")
+    check_codes(database_codes, bits, "database_codes")
     _check_labels("query", query_codes, query_labels)
     _check_labels("database", database_codes, database_labels)
     # In order of the classes, what is relevant to a query is one slice.

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cipherlens.base.fields import check_choice
 from cipherlens.model.checkpoint import CheckpointConfiguration
 from cipherlens.model.config import SplitConfig, record
 from cipherlens.model.data.images import PARTS, PreparedImages, split_images
 from cipherlens.model.errors import CheckpointError, DataError
-from cipherlens.model.fields import check_choice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

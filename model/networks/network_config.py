@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from cipherlens.model.fields import check_choice, check_integer, check_number
+from cipherlens.base.fields import check_choice, check_integer, check_number
 
 BACKBONE_NAME = re.compile(r"[a-z0-9_]{1,64}")  # no slash or colon: never a hub or a path
 

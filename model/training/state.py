@@ -13,8 +13,8 @@ from safetensors.torch import load as deserialise
 from safetensors.torch import save as serialise
 from torch import Tensor
 
+from cipherlens.base import replace_file
 from cipherlens.model.errors import ResumeError
-from cipherlens.model.files import replace_file
 from cipherlens.model.networks.network import RetrievalNetwork
 
 METADATA_KEY = "cipherlens-training"

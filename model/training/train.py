@@ -10,15 +10,14 @@ from pathlib import Path
 
 import torch
 
+from cipherlens.base import CipherProfile, replace_file
 from cipherlens.model.checkpoint import CheckpointConfiguration, save
 from cipherlens.model.config import HashTrainConfig, LoopConfig, TrainConfig
 from cipherlens.model.data.encryption import Encryptor
 from cipherlens.model.data.images import PreparedImages, split_images
 from cipherlens.model.errors import DataError, TrainingDiverged
-from cipherlens.model.files import replace_file
 from cipherlens.model.networks.network import RetrievalNetwork
 from cipherlens.model.precision import resolve_precision
-from cipherlens.model.profile import CipherProfile
 from cipherlens.model.training.acceleration import accelerate
 from cipherlens.model.training.batch_norm import synchronise
 from cipherlens.model.training.distributed import ALONE, Processes, joined

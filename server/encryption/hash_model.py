@@ -16,6 +16,7 @@ from cipherlens.server.config import ServerConfig
 from cipherlens.server.encryption.pictures import read_picture
 from cipherlens.server.errors import StartupError
 from cipherlens.v1.representation_pb2 import Codes
+from cipherlens.wire import codes_message
 
 if TYPE_CHECKING:
     from cipherlens.model.hash_encoder import HashEncoder
@@ -74,7 +75,7 @@ class HashModel:
                 pixels.append(read_picture(f"pictures[{position}]", data, self._encoder)[0])
             rows.append(self._queue.embed(pixels, call, urgent=True))
         codes = binarise(np.concatenate(rows), self._encoder.threshold)
-        return Codes(bits=self._encoder.bits, data=codes.tobytes())
+        return codes_message(codes)
 
     def close(self) -> None:
         """Finish what waits and refuse what comes."""

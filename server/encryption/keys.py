@@ -1,24 +1,12 @@
 """Keys as requests describe them and answers tell of them."""
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from cipherlens.client.conversion import profile_message, profile_of
-from cipherlens.crypto import (
-    PREPARATION_VERSION,
-    SCHEME_VERSION,
-    CipherParameters,
-    KeyEntry,
-    Scope,
-)
+from cipherlens.crypto import PREPARATION_VERSION, SCHEME_VERSION, CipherParameters, KeyEntry
 from cipherlens.server.config import Limits
 from cipherlens.server.errors import InvalidField, LimitExceeded
+from cipherlens.server.fields import invalid_field
 from cipherlens.v1 import cipher_image_pb2
 from cipherlens.v1 import encryption_service_pb2 as pb
-
-_SCOPES = {
-    cipher_image_pb2.KEY_SCOPE_COLLECTION: Scope.COLLECTION,
-    cipher_image_pb2.KEY_SCOPE_IMAGE: Scope.IMAGE,
-}
+from cipherlens.wire import MalformedMessage, profile_from, profile_message, timestamp_message
 
 
 def new_entry(name: str, profile: cipher_image_pb2.CipherProfile, limits: Limits) -> KeyEntry:
@@ -32,30 +20,29 @@ def new_entry(name: str, profile: cipher_image_pb2.CipherProfile, limits: Limits
 
 def key_message(entry: KeyEntry) -> pb.Key:
     """Return a key as others may know it."""
-    made = Timestamp()
-    made.FromDatetime(entry.created_at)
-    return pb.Key(name=entry.name, profile=profile_message(profile_of(entry)), create_time=made)
+    made_at_us = int(entry.created_at.timestamp() * 1e6)
+    return pb.Key(
+        name=entry.name,
+        profile=profile_message(entry.profile),
+        create_time=timestamp_message(made_at_us),
+    )
 
 
 def _parameters(profile: cipher_image_pb2.CipherProfile, limits: Limits) -> CipherParameters:
     if profile.key_fingerprint:
         raise InvalidField("profile.key_fingerprint", "must be empty: a new key has its own")
-    if profile.scope not in _SCOPES:
-        raise InvalidField("profile.scope", "must be COLLECTION or IMAGE", value=profile.scope)
     pixels = profile.height * profile.width
     if pixels > limits.max_image_pixels:
         raise LimitExceeded(
             "profile.height * width", limit=limits.max_image_pixels, value=pixels, unit="pixels"
         )
+    wanted = cipher_image_pb2.CipherProfile()
+    wanted.CopyFrom(profile)
+    wanted.scheme_version = profile.scheme_version or SCHEME_VERSION
+    wanted.preparation_version = profile.preparation_version or PREPARATION_VERSION
     try:
-        return CipherParameters(
-            scheme_version=profile.scheme_version or SCHEME_VERSION,
-            preparation_version=profile.preparation_version or PREPARATION_VERSION,
-            height=profile.height,
-            width=profile.width,
-            block_size=profile.block_size,
-            substituted_blocks=profile.substituted_blocks,
-            scope=_SCOPES[profile.scope],
-        )
-    except ValueError as error:
+        return CipherParameters.of(profile_from(wanted))
+    except MalformedMessage as error:
+        raise invalid_field("profile", error) from error
+    except ValueError as error:  # a version that is not known here
         raise InvalidField("profile", str(error)) from error

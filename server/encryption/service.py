@@ -11,8 +11,6 @@ from typing import TypeVar
 import grpc
 from PIL import Image
 
-from cipherlens.client.conversion import cipher_image_from, cipher_image_message
-from cipherlens.client.errors import UnreadableAnswer
 from cipherlens.crypto import (
     CipherImage,
     CipherParameters,
@@ -26,7 +24,7 @@ from cipherlens.crypto import (
     open_sealed,
     seal,
 )
-from cipherlens.crypto.blocks import CHANNELS
+from cipherlens.crypto.hazmat import CHANNELS
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.encryption.hash_model import HashModel
@@ -45,10 +43,13 @@ from cipherlens.server.fields import (
     check_name,
     check_revision,
     check_size,
+    invalid_field,
 )
 from cipherlens.v1 import encryption_service_pb2 as pb
 from cipherlens.v1.cipher_image_pb2 import CipherImages
 from cipherlens.v1.encryption_service_pb2_grpc import EncryptionServiceServicer
+from cipherlens.wire import MalformedMessage
+from cipherlens.wire.owner import encrypted_from, encrypted_message
 
 _SAVE_TRIES = 5
 
@@ -172,7 +173,7 @@ class EncryptionService(EncryptionServiceServicer):
         images = []
         for position, data in enumerate(_while_wanted(request.pictures, context)):
             pixels, _ = read_picture(f"pictures[{position}]", data, entry.parameters)
-            images.append(cipher_image_message(cipher.encrypt_image(pixels)))
+            images.append(encrypted_message(cipher.encrypt_image(pixels)))
         return CipherImages(images=images)
 
     def _encrypted(
@@ -186,7 +187,7 @@ class EncryptionService(EncryptionServiceServicer):
             original = Original(media_type=media_type, data=plain.data)
             sealed = seal(original, entry.seal_key(context.collection_uuid), context)
             check_size(f"{field}.data", len(sealed), self._limits.max_sealed_bytes)
-        return pb.EncryptedImage(cipher_image=cipher_image_message(image), sealed_original=sealed)
+        return pb.EncryptedImage(cipher_image=encrypted_message(image), sealed_original=sealed)
 
     def _sealed_context(self, field: str, target: pb.SealTarget, companion: bytes) -> SealedContext:
         try:
@@ -234,6 +235,6 @@ def _call(context: grpc.ServicerContext) -> Call:
 
 def _cipher_image(field: str, item: pb.DecryptItem) -> CipherImage:
     try:
-        return cipher_image_from(item.cipher_image)
-    except UnreadableAnswer as error:
-        raise InvalidField(f"{field}.cipher_image", str(error)) from error
+        return encrypted_from(item.cipher_image)
+    except MalformedMessage as error:
+        raise invalid_field(f"{field}.cipher_image", error) from error

@@ -1,6 +1,5 @@
 """Search over one collection's vectors or codes: a cache of the database, in sequence order."""
 
-from cipherlens.server.index.codes import check_codes
 from cipherlens.server.index.cosine import CosineIndex
 from cipherlens.server.index.device import Device, check_faiss_installation, resolve_device
 from cipherlens.server.index.errors import (
@@ -26,7 +25,6 @@ __all__ = [
     "TrainedIvf",
     "VectorIndex",
     "VectorIndexError",
-    "check_codes",
     "check_faiss_installation",
     "resolve_device",
     "train_ivf",

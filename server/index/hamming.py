@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.server.index.codes import check_bits, check_codes, padded_codes, stored_size_bytes
+from cipherlens.base import check_bits, check_codes
+from cipherlens.server.index.codes import padded_codes, stored_size_bytes
 from cipherlens.server.index.device import Device
 from cipherlens.server.index.flat import scan_hamming
 from cipherlens.server.index.gpu import MirroredRows, gpu_space, hamming_rows
@@ -26,7 +27,7 @@ class HammingIndex:
         """Make an empty index.
 
         Raises:
-            ValueError: bits is not a multiple of 4 from 8 to 1024.
+            ValueError: bits is none of `cipherlens.base.BITS`.
         """
         check_bits(bits)
         self.bits = bits

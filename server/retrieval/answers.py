@@ -2,9 +2,7 @@
 
 import json
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from cipherlens.model.profile import CipherProfile
+from cipherlens.base import CipherProfile, Kind
 from cipherlens.server.config import Limits
 from cipherlens.server.description import Status
 from cipherlens.server.storage.records import (
@@ -12,27 +10,12 @@ from cipherlens.server.storage.records import (
     Collection,
     Generation,
     ItemSummary,
-    Kind,
     ModelRecord,
     StoredItem,
 )
 from cipherlens.server.view import Ranking
-from cipherlens.v1 import (
-    cipher_image_pb2,
-    collection_pb2,
-    item_pb2,
-    retrieval_service_pb2,
-)
-
-_SCOPES = {
-    "collection": cipher_image_pb2.KEY_SCOPE_COLLECTION,
-    "image": cipher_image_pb2.KEY_SCOPE_IMAGE,
-}
-_KINDS = {
-    Kind.CIPHER: collection_pb2.COLLECTION_KIND_CIPHER,
-    Kind.VECTOR: collection_pb2.COLLECTION_KIND_VECTOR,
-    Kind.CODE: collection_pb2.COLLECTION_KIND_CODE,
-}
+from cipherlens.v1 import cipher_image_pb2, collection_pb2, item_pb2, retrieval_service_pb2
+from cipherlens.wire import cipher_image_message, kind_message, profile_message, timestamp_message
 
 
 def collection_message(status: Status) -> collection_pb2.Collection:
@@ -43,7 +26,7 @@ def collection_message(status: Status) -> collection_pb2.Collection:
     return collection_pb2.Collection(
         uuid=collection.uuid,
         name=collection.name,
-        kind=_KINDS[collection.kind],
+        kind=kind_message(collection.kind),
         dimension=0 if is_code or active is None else active.dimension,
         bits=collection.bits,
         profile=profile_message(collection.profile) if collection.profile else None,
@@ -53,21 +36,7 @@ def collection_message(status: Status) -> collection_pb2.Collection:
         item_count=status.item_count,
         damaged_count=status.damaged_count,
         index=_index_message(status),
-        create_time=_timestamp(collection.created_at_us),
-    )
-
-
-def profile_message(profile: CipherProfile) -> cipher_image_pb2.CipherProfile:
-    """Return a profile as it travels."""
-    return cipher_image_pb2.CipherProfile(
-        scheme_version=profile.scheme_version,
-        preparation_version=profile.preparation_version,
-        height=profile.height,
-        width=profile.width,
-        block_size=profile.block_size,
-        substituted_blocks=profile.substituted_blocks,
-        scope=_SCOPES[profile.scope],
-        key_fingerprint=profile.key_fingerprint,
+        create_time=timestamp_message(collection.created_at_us),
     )
 
 
@@ -124,7 +93,7 @@ def model_message(record: ModelRecord) -> retrieval_service_pb2.Model:
         profile=profile_message(CipherProfile.from_dict(profile)) if profile else None,
         dimension=document["network"]["feature_dim"],
         backbone=document["network"]["backbone"],
-        create_time=_timestamp(record.created_at_us),
+        create_time=timestamp_message(record.created_at_us),
     )
 
 
@@ -139,8 +108,8 @@ def _cipher_image_message(
     collection: Collection, cipher: CipherPixels
 ) -> cipher_image_pb2.CipherImage:
     assert collection.profile is not None
-    return cipher_image_pb2.CipherImage(
-        profile=profile_message(collection.profile),
+    return cipher_image_message(
+        collection.profile,
         height=cipher.height,
         width=cipher.width,
         nonce=cipher.nonce,
@@ -172,7 +141,3 @@ def _index_message(status: Status) -> collection_pb2.IndexStatus | None:
         device=str(status.index["device"]),
         sequence=status.index_sequence,
     )
-
-
-def _timestamp(microseconds: int) -> Timestamp:
-    return Timestamp(seconds=microseconds // 10**6, nanos=microseconds % 10**6 * 1000)

@@ -5,21 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.model.profile import FINGERPRINT_BYTES, CipherProfile
+from cipherlens.base import BITS, FINGERPRINT_BYTES, NONCE_BYTES, CipherProfile, check_codes
 from cipherlens.server.config import Limits
 from cipherlens.server.content import CipherBatch, CodeBatch, Content, VectorBatch
 from cipherlens.server.errors import InvalidField, LimitExceeded
-from cipherlens.server.index import check_codes
+from cipherlens.server.fields import invalid_field
 from cipherlens.server.storage.records import CipherPixels
 from cipherlens.v1 import cipher_image_pb2, representation_pb2, retrieval_service_pb2
-
-BITS = (12, 24, 32, 48, 64, 128, 256)
-NONCE_BYTES = 16
-
-_SCOPES = {
-    cipher_image_pb2.KEY_SCOPE_COLLECTION: "collection",
-    cipher_image_pb2.KEY_SCOPE_IMAGE: "image",
-}
+from cipherlens.wire import MalformedMessage, codes_from, profile_from, vectors_from
 
 
 def content_of(
@@ -40,8 +33,6 @@ def content_of(
 
 def profile(field: str, claim: cipher_image_pb2.CipherProfile, limits: Limits) -> CipherProfile:
     """Return what cipher-images claim, if it can be true."""
-    if claim.scope not in _SCOPES:
-        raise InvalidField(f"{field}.scope", "must be COLLECTION or IMAGE", value=claim.scope)
     if len(claim.key_fingerprint) != FINGERPRINT_BYTES:
         raise InvalidField(
             f"{field}.key_fingerprint",
@@ -56,18 +47,9 @@ def profile(field: str, claim: cipher_image_pb2.CipherProfile, limits: Limits) -
             unit="pixels",
         )
     try:
-        return CipherProfile(
-            scheme_version=claim.scheme_version,
-            preparation_version=claim.preparation_version,
-            height=claim.height,
-            width=claim.width,
-            block_size=claim.block_size,
-            substituted_blocks=claim.substituted_blocks,
-            scope=_SCOPES[claim.scope],
-            key_fingerprint=claim.key_fingerprint,
-        )
-    except ValueError as error:
-        raise InvalidField(field, str(error)) from error
+        return profile_from(claim)
+    except MalformedMessage as error:
+        raise invalid_field(field, error) from error
 
 
 def _cipher_batch(images: Sequence[cipher_image_pb2.CipherImage], limits: Limits) -> CipherBatch:
@@ -106,20 +88,14 @@ def _pixels(field: str, image: cipher_image_pb2.CipherImage, claim: CipherProfil
 
 
 def _vector_batch(vectors: representation_pb2.Vectors, limits: Limits) -> VectorBatch:
-    dimension = vectors.dimension
-    if dimension < 1:
-        raise InvalidField("vectors.dimension", "must be at least 1", value=dimension)
-    if dimension > limits.max_dimension:
+    if vectors.dimension > limits.max_dimension:
         raise LimitExceeded(
-            "vectors.dimension", limit=limits.max_dimension, value=dimension, unit="numbers"
+            "vectors.dimension", limit=limits.max_dimension, value=vectors.dimension, unit="numbers"
         )
-    if not vectors.data or len(vectors.data) % (4 * dimension):
-        raise InvalidField(
-            "vectors.data",
-            f"must be one or more rows of {4 * dimension} bytes",
-            value=f"{len(vectors.data)} bytes",
-        )
-    sent = np.frombuffer(vectors.data, "<f4").reshape(-1, dimension)
+    try:
+        sent = vectors_from(vectors)
+    except MalformedMessage as error:
+        raise invalid_field("vectors", error) from error
     return VectorBatch(rows=unit_rows(sent), sent=sent)
 
 
@@ -143,14 +119,10 @@ def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 def _code_batch(codes: representation_pb2.Codes) -> CodeBatch:
     if codes.bits not in BITS:
         raise InvalidField("codes.bits", f"must be one of {BITS}", value=codes.bits)
-    size = (codes.bits + 7) // 8
-    if not codes.data or len(codes.data) % size:
-        raise InvalidField(
-            "codes.data",
-            f"must be one or more rows of {size} bytes",
-            value=f"{len(codes.data)} bytes",
-        )
-    rows = np.frombuffer(codes.data, np.uint8).reshape(-1, size)
+    try:
+        rows = codes_from(codes)
+    except MalformedMessage as error:
+        raise invalid_field("codes", error) from error
     try:
         check_codes(rows, codes.bits)
     except ValueError as error:

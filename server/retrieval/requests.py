@@ -5,6 +5,7 @@ What leaves here is sound; what is not names its field, the limit and the value.
 
 from collections.abc import Sequence
 
+from cipherlens.base import BITS, Kind
 from cipherlens.server.config import Limits
 from cipherlens.server.content import Content, ItemHead, NewCollection
 from cipherlens.server.errors import InvalidField, LimitExceeded
@@ -15,17 +16,12 @@ from cipherlens.server.fields import (
     check_name,
     check_revision,
     check_size,
+    invalid_field,
 )
 from cipherlens.server.index import SearchParameters
-from cipherlens.server.retrieval.contents import BITS, content_of, profile
-from cipherlens.server.storage.records import Kind
-from cipherlens.v1 import collection_pb2, retrieval_service_pb2
-
-_KINDS = {
-    collection_pb2.COLLECTION_KIND_CIPHER: Kind.CIPHER,
-    collection_pb2.COLLECTION_KIND_VECTOR: Kind.VECTOR,
-    collection_pb2.COLLECTION_KIND_CODE: Kind.CODE,
-}
+from cipherlens.server.retrieval.contents import content_of, profile
+from cipherlens.v1 import retrieval_service_pb2
+from cipherlens.wire import MalformedMessage, kind_from
 
 
 def item_ids(ids: Sequence[str], limits: Limits) -> list[str]:
@@ -87,9 +83,10 @@ def new_collection(
     request: retrieval_service_pb2.CreateCollectionRequest, limits: Limits
 ) -> NewCollection:
     """Return a collection to make."""
-    kind = _KINDS.get(request.kind)
-    if kind is None:
-        raise InvalidField("kind", "must be CIPHER, VECTOR or CODE", value=request.kind)
+    try:
+        kind = kind_from(request.kind)
+    except MalformedMessage as error:
+        raise invalid_field("", error) from error
     for field, given, owner in (
         ("dimension", request.dimension != 0, Kind.VECTOR),
         ("bits", request.bits != 0, Kind.CODE),

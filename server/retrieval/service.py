@@ -7,6 +7,7 @@ from importlib import metadata
 
 import grpc
 
+from cipherlens.base import Kind
 from cipherlens.server.call import Call
 from cipherlens.server.config import Limits, ServerConfig
 from cipherlens.server.engine import Answer, Engine
@@ -17,7 +18,7 @@ from cipherlens.server.fields import (
     check_name,
 )
 from cipherlens.server.retrieval import answers, requests, uploads
-from cipherlens.server.storage.records import Collection, Kind, StoredItem
+from cipherlens.server.storage.records import Collection, StoredItem
 from cipherlens.server.view import Ranking
 from cipherlens.v1 import item_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from cipherlens.model.profile import CipherProfile
+from cipherlens.base import CipherProfile, Kind
 from cipherlens.server.errors import AlreadyExists, DataDamaged, NotFound
 from cipherlens.server.storage.checksum import agrees, checksum
-from cipherlens.server.storage.records import Collection, Generation, Kind
+from cipherlens.server.storage.records import Collection, Generation
 from cipherlens.server.storage.schema import (
     ciphertexts,
     collections,

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
-from cipherlens.model.files import sync_folder
+from cipherlens.base import sync_folder
 from cipherlens.server.errors import DataDamaged
 from cipherlens.server.storage.checksum import agrees, checksum
 from cipherlens.server.storage.database import Database, file_errors

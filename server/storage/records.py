@@ -1,20 +1,11 @@
 """What the storage hands out: plain frozen records, no SQL."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.model.profile import CipherProfile
-
-
-class Kind(StrEnum):
-    """What the items of a collection are and how they are compared."""
-
-    CIPHER = "cipher"
-    VECTOR = "vector"
-    CODE = "code"
+from cipherlens.base import CipherProfile, Kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,15 +2,9 @@
 
 from typing import Any
 
+from cipherlens.base import Kind
 from cipherlens.server.storage.checksum import agrees, checksum
-from cipherlens.server.storage.records import (
-    Change,
-    CipherPixels,
-    Damaged,
-    ItemSummary,
-    Kind,
-    StoredItem,
-)
+from cipherlens.server.storage.records import Change, CipherPixels, Damaged, ItemSummary, StoredItem
 
 
 def item_checksum(

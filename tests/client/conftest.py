@@ -64,7 +64,6 @@ def checkpoint(key: KeyEntry, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from cipherlens.model.checkpoint import CheckpointConfiguration, save
     from cipherlens.model.config import NetworkConfig
-    from cipherlens.model.data.encryption import profile_of
     from cipherlens.model.networks.end_to_end import EndToEndNetwork
 
     network = NetworkConfig(
@@ -74,7 +73,7 @@ def checkpoint(key: KeyEntry, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         made = EndToEndNetwork(network)
-    save(path, made, CheckpointConfiguration(network=network, profile=profile_of(key)))
+    save(path, made, CheckpointConfiguration(network=network, profile=key.profile))
     return path
 
 

@@ -1,20 +1,8 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cipherlens.client.features import code_rows, pack_bits, put_rows, vector_rows
+from cipherlens.client.features import code_rows, put_rows, vector_rows
 from cipherlens.v1.retrieval_service_pb2 import IndexRequest, SearchRequest
-
-
-@given(st.lists(st.booleans(), min_size=1, max_size=70))
-def test_bit_i_is_bit_i_mod_8_of_byte_i_div_8(bits: list[bool]) -> None:
-    (packed,) = pack_bits([bits])
-    assert len(packed) == (len(bits) + 7) // 8
-    for number, bit in enumerate(bits):
-        assert (int(packed[number // 8]) >> (number % 8)) & 1 == bit
-    unused = 8 * len(packed) - len(bits)
-    assert int(packed[-1]) >> (8 - unused) == 0 if unused else True
 
 
 def test_vectors_become_little_endian_float32() -> None:

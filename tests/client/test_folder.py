@@ -16,10 +16,10 @@ from cipherlens.client import (
     Waiting,
     index_folder,
 )
-from cipherlens.client import conversion as convert
 from cipherlens.crypto import KeyEntry
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as messages
+from cipherlens.wire import profile_message
 
 Noise = Callable[..., Image.Image]
 
@@ -177,7 +177,7 @@ class Cloud:
     """What a scripted server says of itself and of one empty collection of a key."""
 
     def __init__(self, key: KeyEntry) -> None:
-        profile = convert.profile_message(convert.profile_of(key))
+        profile = profile_message(key.profile)
         collection = collection_pb2.Collection(
             uuid="0dcaf76d-cf95-4529-8ff8-7bc34bf8d528",
             name="photos",

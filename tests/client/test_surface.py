@@ -11,7 +11,8 @@ def test_the_public_names_are_these() -> None:
     assert all(hasattr(cipherlens.client, name) for name in cipherlens.client.__all__)
     assert set(cipherlens.client.__all__) == {
         *("Client", "EncryptionClient", "Deadlines", "SearchOptions", "pack_bits"),
-        *("Collection", "Generation", "IndexStatus", "Kind", "Limits", "Model", "Profile"),
+        *("Collection", "Generation", "IndexStatus", "Kind", "Limits", "Model"),
+        "CipherProfile",
         *("ServerInfo", "KeyInfo", "Fetched", "Hit", "Hits", "Item", "ItemState", "ItemSummary"),
         *("CodeMaker", "CodedPicture", "make_codes"),
         *("IndexResult", "EncryptedPicture", "Picture", "Place", "PreparedPicture"),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from cipherlens.base import CipherProfile
 from cipherlens.crypto import CipherParameters, KeyEntry
 from cipherlens.model.config import (
     AugmentationConfig,
@@ -19,7 +20,6 @@ from cipherlens.model.config import (
 from cipherlens.model.data.images import PreparedImages, list_folder, load_prepared
 from cipherlens.model.networks.end_to_end import EndToEndNetwork
 from cipherlens.model.networks.hash_network import HashNetwork
-from cipherlens.model.profile import CipherProfile
 
 COLOURS = ((220, 40, 40), (40, 200, 60), (50, 60, 220))
 IMAGES_PER_CLASS = 10

@@ -13,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import save as serialise
 
-from cipherlens.model import checkpoint, files
+from cipherlens.base import CipherProfile, files
+from cipherlens.model import checkpoint
 from cipherlens.model.checkpoint import (
     Checkpoint,
     CheckpointConfiguration,
@@ -26,7 +27,6 @@ from cipherlens.model.config import HashNetworkConfig, NetworkConfig
 from cipherlens.model.errors import CheckpointError
 from cipherlens.model.networks.end_to_end import EndToEndNetwork
 from cipherlens.model.networks.hash_network import HashNetwork
-from cipherlens.model.profile import CipherProfile
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_a_failed_save_leaves_the_old_file(
 
 
 def test_the_cloud_side_imports_neither_crypto_nor_more_than_it_needs() -> None:
-    light = "cipherlens.model.profile, cipherlens.model.errors, cipherlens.model.checkpoint"
+    light = "cipherlens.base, cipherlens.model.errors, cipherlens.model.checkpoint"
     for modules, forbidden in (
         (light, ("torch", "timm", "safetensors", "cipherlens.crypto")),
         ("cipherlens.model.networks.end_to_end, cipherlens.model.embedder", ("cipherlens.crypto",)),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from cipherlens.base import CipherProfile
 from cipherlens.model import inference
 from cipherlens.model.checkpoint import Checkpoint, CheckpointConfiguration, save
 from cipherlens.model.config import NetworkConfig
@@ -11,7 +12,6 @@ from cipherlens.model.embedder import Embedder
 from cipherlens.model.inference import MAX_BATCH
 from cipherlens.model.networks.end_to_end import EndToEndNetwork
 from cipherlens.model.networks.network import to_input
-from cipherlens.model.profile import CipherProfile
 
 
 @pytest.fixture

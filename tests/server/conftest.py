@@ -298,10 +298,10 @@ def cipher_images_message():
 def checkpoint(tmp_path_factory):
     """Return a function that makes a checkpoint of an untrained tiny network, as bytes."""
     torch = pytest.importorskip("torch")
+    from cipherlens.base import CipherProfile
     from cipherlens.model.checkpoint import CheckpointConfiguration, save
     from cipherlens.model.config import NetworkConfig
     from cipherlens.model.networks.end_to_end import EndToEndNetwork
-    from cipherlens.model.profile import CipherProfile
 
     folder = tmp_path_factory.mktemp("checkpoints")
 

@@ -2,7 +2,8 @@ import grpc
 import pytest
 from google.rpc import status_pb2
 
-from cipherlens.model.errors import CheckpointError, ProfileMismatch
+from cipherlens.base import ProfileMismatch
+from cipherlens.model.errors import CheckpointError
 from cipherlens.server import errors
 from cipherlens.server.status import CODES, INTERNAL_MESSAGE, rich_status, status_code
 

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import torch
 
+from cipherlens.base import CipherProfile
 from cipherlens.client import Client
 from cipherlens.client.cli import served
 from cipherlens.crypto import KeyEntry, Keyring, seal_network
 from cipherlens.model.checkpoint import CheckpointConfiguration, save
 from cipherlens.model.config import HashNetworkConfig, NetworkConfig
 from cipherlens.model.data.data_spec import load_data, parse_data_spec
-from cipherlens.model.data.encryption import AnyKeyEncryptor, profile_of
+from cipherlens.model.data.encryption import AnyKeyEncryptor
 from cipherlens.model.networks.end_to_end import EndToEndNetwork
 from cipherlens.model.networks.hash_network import HashNetwork
-from cipherlens.model.profile import CipherProfile
 
 SPLIT = {"validation": 0.2, "test": 0.5, "seed": 4}
 
@@ -72,7 +72,7 @@ def end_to_end(positions: str) -> EndToEndNetwork:
 @pytest.fixture
 def ciphered(tmp_path: Path, data: Path, key: KeyEntry) -> Path:
     """The checkpoint of a network of one collection-scope key."""
-    return kept(tmp_path / "e2e.st", end_to_end("learned"), profile_of(key), data)
+    return kept(tmp_path / "e2e.st", end_to_end("learned"), key.profile, data)
 
 
 @pytest.fixture

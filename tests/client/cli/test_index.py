@@ -9,10 +9,10 @@ from pathlib import Path
 import grpc
 import pytest
 
-from cipherlens.client import conversion
 from cipherlens.crypto import KeyEntry
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as messages
+from cipherlens.wire import profile_message
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def reached(scripted, key: KeyEntry) -> threading.Event:
         uuid="0dcaf76d-cf95-4529-8ff8-7bc34bf8d528",
         name="photos",
         kind=collection_pb2.COLLECTION_KIND_CIPHER,
-        profile=conversion.profile_message(conversion.profile_of(key)),
+        profile=profile_message(key.profile),
     )
     limits = messages.Limits(
         max_message_bytes=2**25, max_sealed_bytes=2**24, max_batch_items=9, max_item_id_bytes=512

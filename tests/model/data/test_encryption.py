@@ -6,17 +6,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cipherlens.base import ProfileMismatch
 from cipherlens.crypto import (
     CipherParameters,
     ImageCipher,
     KeyEntry,
     Scope,
-    Sequences,
-    decrypt_blocks,
 )
+from cipherlens.crypto.hazmat import Sequences, decrypt_blocks
 from cipherlens.model.config import NetworkConfig
 from cipherlens.model.data.encryption import AnyKeyEncryptor, KeyEncryptor, plain
-from cipherlens.model.errors import ProfileMismatch
 from cipherlens.model.networks.end_to_end import EndToEndNetwork
 from cipherlens.model.networks.network import to_input
 

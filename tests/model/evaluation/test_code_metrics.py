@@ -152,7 +152,7 @@ def test_arguments_that_do_not_fit() -> None:
     codes, labels = np.zeros((2, 2), dtype=np.uint8), np.array([0, 1])
     with pytest.raises(ValueError, match="query_codes of 17 bits"):
         tie_groups(codes, codes, labels, labels, bits=17)
-    with pytest.raises(ValueError, match="database_codes must be zero beyond bit 11"):
+    with pytest.raises(ValueError, match="database_codes: code 0 has bits set beyond its 12 bits"):
         tie_groups(codes, codes + np.uint8(255), labels, labels, bits=12)
     with pytest.raises(ValueError, match=r"database_labels must have the shape \(2,\), got \(1,\)"):
         tie_groups(codes, codes, labels, labels[:1], bits=12)

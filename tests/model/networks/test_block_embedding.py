@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from cipherlens.crypto import CipherParameters, Scope, Sequences, encrypt_blocks
+from cipherlens.crypto import CipherParameters, Scope
+from cipherlens.crypto.hazmat import Sequences, encrypt_blocks
 from cipherlens.model.networks.block_embedding import BlockEmbedding
 from cipherlens.model.networks.end_to_end import EndToEndNetwork
 from cipherlens.model.networks.network import to_input

@@ -101,6 +101,9 @@ def test_two_processes_train_as_one(
     e2e: TrainConfig, hashing: HashTrainConfig, folder: Path, tmp_path: Path
 ) -> None:
     free = replace(e2e, network=replace(e2e.network, positions="none"))
+    # Batch norms magnify what floats round off, more on some processors: a smaller rate keeps that
+    # below the tolerance.
+    hashing = replace(hashing, learning_rate=hashing.learning_rate / 4)
     for count in (1, 2):
         tasks = [
             task(e2e, folder, tmp_path / f"key{count}", scope="collection"),

@@ -9,6 +9,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from cipherlens.base import CipherProfile
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.checkpoint import load_hash_network, read_configuration
 from cipherlens.model.config import HashNetworkConfig, HashTrainConfig, SplitConfig
@@ -17,7 +18,6 @@ from cipherlens.model.data.images import PreparedImages, list_folder, load_prepa
 from cipherlens.model.evaluation.evaluate import evaluate_checkpoint
 from cipherlens.model.evaluation.evaluate_codes import encode_images, evaluate_codes
 from cipherlens.model.hash_encoder import HashEncoder
-from cipherlens.model.profile import CipherProfile
 from cipherlens.model.training.state import EpochReport
 from cipherlens.model.training.train import TrainResult, train
 

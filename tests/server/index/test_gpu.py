@@ -131,8 +131,8 @@ def test_hamming_order_is_the_served_one_whatever_the_gpu_does_with_ties(asked, 
 
 def test_long_codes_are_answered_on_the_gpu_alone(asked, monkeypatch):
     rng = np.random.default_rng(1)
-    rows = rng.integers(0, 256, (3000, 128), dtype=np.uint8)
-    index = HammingIndex(1024, CUDA)
+    rows = rng.integers(0, 256, (3000, 32), dtype=np.uint8)
+    index = HammingIndex(256, CUDA)
     index.append(rows)
     monkeypatch.setattr(index._mirror, "_scan", None)
     found = index.search(rows[:5], 1)

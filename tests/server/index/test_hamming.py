@@ -9,7 +9,7 @@ from cipherlens.server.index import HammingIndex, SearchParameters, VectorIndex
 from cipherlens.server.index.codes import code_size_bytes
 from cipherlens.server.index.exact import exact_hamming
 
-ALL_BITS = [8, 12, 24, 32, 36, 48, 64, 128, 256]
+ALL_BITS = [12, 24, 32, 48, 64, 128, 256]
 
 
 def codes(rng, count, bits, distinct=None):

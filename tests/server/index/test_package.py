@@ -20,7 +20,6 @@ PUBLIC = [
     "TrainedIvf",
     "VectorIndex",
     "VectorIndexError",
-    "check_codes",
     "check_faiss_installation",
     "resolve_device",
     "train_ivf",

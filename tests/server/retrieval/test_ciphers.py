@@ -474,10 +474,10 @@ def test_a_new_model_sets_aside_what_it_has_no_direction_for(
 
 
 def test_a_network_that_does_not_run_is_refused_when_it_comes(steady, failure, tmp_path):
+    from cipherlens.base import CipherProfile
     from cipherlens.model.checkpoint import CheckpointConfiguration, save
     from cipherlens.model.config import NetworkConfig
     from cipherlens.model.networks.end_to_end import EndToEndNetwork
-    from cipherlens.model.profile import CipherProfile
 
     config = NetworkConfig(
         backbone="vit_tiny_patch16_224", height=16, width=32, feature_dim=8, classes=3

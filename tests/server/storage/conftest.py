@@ -2,10 +2,10 @@ import itertools
 
 import pytest
 
-from cipherlens.model.profile import CipherProfile
+from cipherlens.base import CipherProfile, Kind
 from cipherlens.server.storage import collections
 from cipherlens.server.storage.database import Database
-from cipherlens.server.storage.records import CipherPixels, Kind, NewItem
+from cipherlens.server.storage.records import CipherPixels, NewItem
 
 
 @pytest.fixture

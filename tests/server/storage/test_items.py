@@ -3,9 +3,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from cipherlens.base import Kind
 from cipherlens.server.errors import AlreadyExists, NotFound, StaleRevision
 from cipherlens.server.storage import collections, items, reading
-from cipherlens.server.storage.records import Computed, Damaged, Kind, StoredItem
+from cipherlens.server.storage.records import Computed, Damaged, StoredItem
 
 
 def put(database, made, batch):

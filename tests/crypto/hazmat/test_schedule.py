@@ -7,7 +7,7 @@ import pytest
 from blake3 import blake3
 
 from cipherlens.crypto import CipherParameters
-from cipherlens.crypto.schedule import (
+from cipherlens.crypto.hazmat.schedule import (
     Purpose,
     _stable_argsort,
     derive_collection_key,

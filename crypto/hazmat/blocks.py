@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from cipherlens.crypto.schedule import COLOUR_LEVELS
-from cipherlens.crypto.sequences import Sequences
+from cipherlens.crypto.hazmat.schedule import COLOUR_LEVELS
+from cipherlens.crypto.hazmat.sequences import Sequences
 
 CHANNELS = 3
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cipherlens.crypto import CipherParameters, Sequences
+from cipherlens.crypto import CipherParameters
+from cipherlens.crypto.hazmat import Sequences
 
 SIZES = st.tuples(st.integers(1, 6), st.integers(1, 6)).map(sorted)
 

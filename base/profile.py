@@ -1,14 +1,28 @@
-"""What cipher-images say of themselves, and whether it fits what a model was trained on."""
+"""What cipher-images say of themselves, and whether it fits what a collection or a model is for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import Any, Self
 
-from cipherlens.model.errors import ProfileMismatch
-from cipherlens.model.fields import check_choice, check_integer, check_names
+from cipherlens.base.errors import ProfileMismatch
+from cipherlens.base.fields import check_choice, check_integer, check_names
 
 FINGERPRINT_BYTES = 16
-SCOPES = ("collection", "image")
+"""Length of a key's public name."""
+
+NONCE_BYTES = 16
+"""Length of the nonce that travels with a cipher-image."""
+
+
+class Scope(StrEnum):
+    """How far one set of sequences reaches."""
+
+    COLLECTION = "collection"
+    """One set for all images of the key, as in the E2E paper; the nonce is zero."""
+
+    IMAGE = "image"
+    """A fresh set for every encryption, drawn from a random nonce that travels with it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +43,7 @@ class CipherProfile:
     width: int
     block_size: int
     substituted_blocks: int
-    scope: str
+    scope: Scope
     key_fingerprint: bytes
 
     def __post_init__(self) -> None:
@@ -43,7 +57,8 @@ class CipherProfile:
                 f"block_size must divide {self.height} and {self.width}, got {self.block_size}"
             )
         check_integer("substituted_blocks", self.substituted_blocks, 0, self.blknum)
-        check_choice("scope", self.scope, SCOPES)
+        check_choice("scope", self.scope, [each.value for each in Scope])
+        object.__setattr__(self, "scope", Scope(self.scope))
         if not isinstance(self.key_fingerprint, bytes):
             raise TypeError(f"key_fingerprint must be bytes, got {self.key_fingerprint!r}")
         if len(self.key_fingerprint) not in (0, FINGERPRINT_BYTES):

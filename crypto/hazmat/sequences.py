@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cipherlens.crypto.hazmat.schedule import COLOUR_LEVELS, Purpose, derive_permutations
 from cipherlens.crypto.parameters import CipherParameters
-from cipherlens.crypto.schedule import COLOUR_LEVELS, Purpose, derive_permutations
 
 _SUBSTITUTIONS = (Purpose.SUBSTITUTION_R, Purpose.SUBSTITUTION_G, Purpose.SUBSTITUTION_B)
 

@@ -29,16 +29,11 @@ import numpy as np
 import numpy.typing as npt
 from blake3 import blake3
 
+from cipherlens.base import FINGERPRINT_BYTES
 from cipherlens.crypto.parameters import CipherParameters
 
 ROOT_SIZE = 32
 """Bytes of a root, of a subkey and of a digest."""
-
-NONCE_SIZE = 16
-"""Bytes of the nonce that an encryption in image scope carries."""
-
-FINGERPRINT_SIZE = 16
-"""Bytes of the public fingerprint of a root."""
 
 COLOUR_LEVELS = 256
 """Values of a pixel in one channel, and entries of a substitution table."""
@@ -85,7 +80,7 @@ def derive_collection_key(root: bytes, purpose: Purpose, collection_uuid: uuid.U
 
 def fingerprint(root: bytes) -> bytes:
     """Return the 16-byte public name of a root; it tells nothing else about the root."""
-    return blake3(root, derive_key_context=_FINGERPRINT_CONTEXT).digest(length=FINGERPRINT_SIZE)
+    return blake3(root, derive_key_context=_FINGERPRINT_CONTEXT).digest(length=FINGERPRINT_BYTES)
 
 
 def stream_message(parameters: CipherParameters, purpose: Purpose, nonce: bytes) -> bytes:

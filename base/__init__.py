@@ -1,0 +1,41 @@
+"""What every other part stands on: claims of cipher-images, kinds, packed codes, durable files.
+
+The standard library and NumPy only: nothing here knows keys, networks, messages or databases, so
+that the cloud's side and the owner's may both use it.
+"""
+
+from cipherlens.base.codes import (
+    BITS,
+    check_bits,
+    check_codes,
+    code_bits,
+    code_size_bytes,
+    pack_bits,
+)
+from cipherlens.base.errors import DomainError, ProfileMismatch
+from cipherlens.base.files import replace_file, sync_folder
+from cipherlens.base.kind import Kind
+from cipherlens.base.profile import (
+    FINGERPRINT_BYTES,
+    NONCE_BYTES,
+    CipherProfile,
+    Scope,
+)
+
+__all__ = [
+    "BITS",
+    "FINGERPRINT_BYTES",
+    "NONCE_BYTES",
+    "CipherProfile",
+    "DomainError",
+    "Kind",
+    "ProfileMismatch",
+    "Scope",
+    "check_bits",
+    "check_codes",
+    "code_bits",
+    "code_size_bytes",
+    "pack_bits",
+    "replace_file",
+    "sync_folder",
+]

@@ -1,0 +1,15 @@
+"""Moments, which travel as seconds and nanoseconds since 1970."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+
+def timestamp_message(microseconds: int) -> Timestamp:
+    """Return the message of a moment, given in microseconds since 1970."""
+    return Timestamp(seconds=microseconds // 10**6, nanos=microseconds % 10**6 * 1000)
+
+
+def datetime_from(message: Timestamp) -> datetime:
+    """Return the moment in a message, in UTC."""
+    return message.ToDatetime(UTC)
