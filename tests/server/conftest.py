@@ -11,8 +11,8 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from cipherlens.server.app import CipherLensServer
-from cipherlens.server.background import Background
 from cipherlens.server.config import Limits, ServerConfig
+from cipherlens.server.engine.background import Background
 from cipherlens.server.retrieval import serve
 from cipherlens.v1 import (
     cipher_image_pb2,
@@ -342,16 +342,16 @@ def checkpoint(tmp_path_factory):
 def settled(monkeypatch):
     """Return a function that waits until a condition holds, looking after each background step."""
     stepped = threading.Condition()
-    step = Background._step
+    attend = Background._attend
 
     def watched(background, live):
         try:
-            step(background, live)
+            attend(background, live)
         finally:
             with stepped:
                 stepped.notify_all()
 
-    monkeypatch.setattr(Background, "_step", watched)
+    monkeypatch.setattr(Background, "_attend", watched)
 
     def wait(condition, within_s=30.0):
         with stepped:

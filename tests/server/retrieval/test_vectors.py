@@ -233,8 +233,8 @@ def test_dead_rows_are_rebuilt_away(cloud, vectors, gaussian, settled):
     rows = gaussian(300)
     cloud.index(ids(300), vectors=vectors(rows))
     cloud.delete(ids(200))
-    view = cloud.engine._registry.find("v")
-    settled(lambda: len(view.view.index) == 100)
+    live = cloud.engine._registry.find("v")
+    settled(lambda: len(live.serving.vectors) == 100)
     assert cloud.collection().index.sequence == 500
     (found,) = cloud.ids_found(vectors=vectors(rows[250]), k=300)
     assert (found[0], len(found)) == ("i250", 100)
