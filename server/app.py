@@ -6,16 +6,25 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from cipherlens.server.config import ServerConfig
-from cipherlens.server.transport import CODES, Admission, Guard, Guarded, Service, Transport
+from cipherlens.server.transport import (
+    CODES,
+    Admission,
+    Authorise,
+    Guard,
+    Guarded,
+    NewTransport,
+    anyone,
+    service_of,
+)
 from cipherlens.server.transport.grpcio import GrpcioTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from cipherlens.server.encryption.service import EncryptionService
     from cipherlens.server.engine import Engine
+    from cipherlens.server.retrieval.service import RetrievalService
 
 _log = logging.getLogger(__name__)
 
@@ -23,25 +32,16 @@ _log = logging.getLogger(__name__)
 _LAST_ANSWERS_S = 1.0
 
 
-class NewTransport(Protocol):
-    """Makes a transport of services, such as `GrpcioTransport`."""
-
-    def __call__(
-        self,
-        services: "Sequence[Guarded]",
-        *,
-        listen: str,
-        max_concurrent_calls: int,
-        max_message_bytes: int,
-    ) -> Transport:
-        """Return it before it listens."""
-
-
 class CipherLensServer:
     """A server of one or both roles; after `stop` it is done for good."""
 
-    def __init__(self, config: ServerConfig, new_transport: NewTransport = GrpcioTransport) -> None:
-        """Open the data folder and the keyring.
+    def __init__(
+        self,
+        config: ServerConfig,
+        new_transport: NewTransport = GrpcioTransport,
+        authorise: Authorise = anyone,
+    ) -> None:
+        """Open the data folder and the keyring; `authorise` looks at every call first.
 
         Raises StartupError if another server holds the folder, its schema is another, a device is
         not there, or the keyring does not open; then nothing stays open.
@@ -52,8 +52,8 @@ class CipherLensServer:
         self._stopping = threading.Lock()  # held by the one that stops
         self._codes = dict(CODES)
         with ExitStack() as opened:
-            services = list(self._open_services(opened))
-            guard = Guard(self._admission, self._codes)
+            services = [service_of(each.descriptor, each) for each in self._open_services(opened)]
+            guard = Guard(self._admission, self._codes, authorise)
             self._transport = new_transport(
                 [Guarded(each, guard) for each in services],
                 listen=config.listen,
@@ -95,7 +95,7 @@ class CipherLensServer:
             self._transport.stop(min(grace_s, _LAST_ANSWERS_S))
             self._opened.close()
 
-    def _open_services(self, opened: ExitStack) -> Iterator[Service]:
+    def _open_services(self, opened: ExitStack) -> "Iterator[RetrievalService | EncryptionService]":
         """Yield the services of the role; what they hold open is closed with `opened`."""
         config = self._config
         if config.role.has_cloud:
@@ -104,15 +104,15 @@ class CipherLensServer:
 
             self._engine = cloud.open_engine(config)
             opened.callback(self._engine.close)
-            yield cloud.retrieval_service(self._engine, config)
+            yield cloud.RetrievalService(self._engine, config)
         if config.role.has_owner:
             # ... and key code enters the process only here: a cloud server never imports it.
             from cipherlens.server.encryption import serve as owner
 
-            keys = owner.open_keys(config)
+            keys = owner.open_service(config)
             opened.callback(keys.close)
             self._codes |= owner.CRYPTO_CODES
-            yield owner.encryption_service(keys)
+            yield keys
 
 
 def run(config: ServerConfig) -> int:

@@ -1,7 +1,9 @@
 """What the crypto package's failures are to a caller.
 
-Joined to the table of `status` where a keyring is served, and only there.
+Joined to the table of `transport.status` where a keyring is served, and only there.
 """
+
+from collections.abc import Mapping
 
 from google.rpc import code_pb2
 
@@ -14,9 +16,8 @@ from cipherlens.crypto import (
     OpenError,
     UnknownKey,
 )
-from cipherlens.server.transport.status import Codes
 
-CRYPTO_CODES: Codes = {
+CRYPTO_CODES: Mapping[type[Exception], int] = {
     UnknownKey: code_pb2.NOT_FOUND,
     ImageError: code_pb2.INVALID_ARGUMENT,
     FormatError: code_pb2.INVALID_ARGUMENT,

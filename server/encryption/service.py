@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from PIL import Image
 
@@ -56,6 +56,8 @@ _Part = TypeVar("_Part")
 
 class EncryptionService:
     """The owner's side of the protocol over a keyring file, and a hash network if there is one."""
+
+    descriptor: ClassVar = pb.DESCRIPTOR.services_by_name["EncryptionService"]
 
     def __init__(self, path: Path, config: ServerConfig) -> None:
         """Load the keyring of a path, and the hash network. Raises KeyringError, StartupError."""

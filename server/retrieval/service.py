@@ -4,6 +4,7 @@ import base64
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
+from typing import ClassVar
 
 from cipherlens.base import Kind
 from cipherlens.server.call import Call
@@ -38,6 +39,8 @@ _FIELD_HEADER_BYTES = 6
 
 class RetrievalService:
     """The cloud's side of the protocol over an engine."""
+
+    descriptor: ClassVar = pb.DESCRIPTOR.services_by_name["RetrievalService"]
 
     def __init__(self, engine: Engine, config: ServerConfig) -> None:
         self._engine = engine

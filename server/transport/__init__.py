@@ -6,7 +6,7 @@ knows no transport. A transport takes services and guards, listens, and turns wh
 
 from cipherlens.server.transport.admission import Admission
 from cipherlens.server.transport.guard import Authorise, Guard, Guarded, Refusal, anyone
-from cipherlens.server.transport.protocol import Transport
+from cipherlens.server.transport.protocol import NewTransport, Transport
 from cipherlens.server.transport.service import Method, Service, service_of
 from cipherlens.server.transport.status import CODES, Codes
 
@@ -18,6 +18,7 @@ __all__ = [
     "Guard",
     "Guarded",
     "Method",
+    "NewTransport",
     "Refusal",
     "Service",
     "Transport",

@@ -1,6 +1,9 @@
 """The seam for transports."""
 
+from collections.abc import Sequence
 from typing import Protocol
+
+from cipherlens.server.transport.guard import Guarded
 
 
 class Transport(Protocol):
@@ -17,3 +20,17 @@ class Transport(Protocol):
     def stop(self, at_most_s: float) -> None:
         """Let what is on its way out leave, end the rest, and return when nothing is at work."""
         ...
+
+
+class NewTransport(Protocol):
+    """Makes a transport of services, such as `GrpcioTransport`."""
+
+    def __call__(
+        self,
+        services: Sequence[Guarded],
+        *,
+        listen: str,
+        max_concurrent_calls: int,
+        max_message_bytes: int,
+    ) -> Transport:
+        """Return it before it listens."""

@@ -7,8 +7,8 @@ import pytest
 PUBLIC = {
     "cipherlens.server": [],
     "cipherlens.server.transport": [
-        *("CODES", "Admission", "Authorise", "Codes", "Guard", "Guarded", "Method", "Refusal"),
-        *("Service", "Transport", "anyone", "service_of"),
+        *("CODES", "Admission", "Authorise", "Codes", "Guard", "Guarded", "Method"),
+        *("NewTransport", "Refusal", "Service", "Transport", "anyone", "service_of"),
     ],
     "cipherlens.server.retrieval": [],
     "cipherlens.server.encryption": [],

@@ -3,8 +3,9 @@ import itertools
 import pytest
 
 from cipherlens.base import CipherProfile, Kind
-from cipherlens.server.storage import open_database
+from cipherlens.server.storage import Database, open_database
 from cipherlens.server.storage.records import CipherPixels, NewItem
+from tests.server.storage.memory_dialect import MemoryDialect
 
 
 @pytest.fixture
@@ -56,10 +57,13 @@ def make_collection(database):
     return lambda *args, **kwargs: make(database, *args, **kwargs)
 
 
-@pytest.fixture(scope="module")
-def new_collection(tmp_path_factory):
+@pytest.fixture(scope="module", params=["sqlite", "memory"])
+def new_collection(tmp_path_factory, request):
     """Return a database and a function that makes another collection in it."""
-    database = open_database(tmp_path_factory.mktemp("shared"))
+    if request.param == "memory":
+        database = Database(MemoryDialect())
+    else:
+        database = open_database(tmp_path_factory.mktemp("shared"))
     numbers = itertools.count()
     yield database, lambda: make(database, f"v{next(numbers)}")
     database.close()
