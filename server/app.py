@@ -86,10 +86,12 @@ class CipherLensServer:
         Returns when no call is under way any more; a second time nothing is left to do.
         """
         with self._stopping:
-            # In this order: who has heard that nothing is served is never served after all.
+            # Calls are refused before health checks say so: a client that was told that nothing is
+            # served finds it true.
             self._admission.stop()
             self._transport.stop_serving()
-            # The transport is shut down last: it cancels what comes then, where we say UNAVAILABLE.
+            # The transport ends last: it cancels the calls that are left, and until then what comes
+            # is answered with UNAVAILABLE.
             grace_s = self._config.grace_s if grace_s is None else grace_s
             self._admission.drain(grace_s)
             self._transport.stop(min(grace_s, _LAST_ANSWERS_S))

@@ -2,30 +2,13 @@
 
 import re
 from dataclasses import dataclass, field, fields
-from enum import StrEnum
 from pathlib import Path
+
+from cipherlens.base import Role
 
 MIB = 2**20
 # gRPC counts the bytes of a message in 31 bits and needs some room beside ours.
 _LARGEST_LIMIT = 2**31 - MIB
-
-
-class Role(StrEnum):
-    """Which services a server hosts."""
-
-    CLOUD = "cloud"
-    OWNER = "owner"
-    ALL = "all"
-
-    @property
-    def has_cloud(self) -> bool:
-        """Whether RetrievalService is served."""
-        return self is not Role.OWNER
-
-    @property
-    def has_owner(self) -> bool:
-        """Whether EncryptionService is served, which needs a keyring."""
-        return self is not Role.CLOUD
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

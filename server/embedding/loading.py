@@ -33,7 +33,7 @@ def load_embedder(source: Path | bytes, device: str) -> "Embedder":
 
 
 def tried_embedder(path: Path, device: str) -> "Embedder":
-    """Return the embedder of a checkpoint: what cannot run must not be promised.
+    """Return the embedder of a checkpoint that has run once here, so that it will run again.
 
     Raises CheckpointError; ModelRefused where torch is not installed.
     """
