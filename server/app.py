@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from cipherlens.server.config import ServerConfig
+from cipherlens.server.errors import StartupError
 from cipherlens.server.transport import (
     CODES,
     Admission,
@@ -38,10 +39,15 @@ class CipherLensServer:
     def __init__(
         self,
         config: ServerConfig,
-        new_transport: NewTransport = GrpcioTransport,
+        new_transport: NewTransport | None = None,
         authorise: Authorise = anyone,
     ) -> None:
-        """Open the data folder and the keyring; `authorise` looks at every call first.
+        """Open the data folder and the keyring.
+
+        Args:
+            config: how it runs.
+            new_transport: makes the transport; None for the one that the configuration names.
+            authorise: looks at every call first.
 
         Raises StartupError if another server holds the folder, its schema is another, a device is
         not there, or the keyring does not open; then nothing stays open.
@@ -54,7 +60,7 @@ class CipherLensServer:
         with ExitStack() as opened:
             services = [service_of(each.descriptor, each) for each in self._open_services(opened)]
             guard = Guard(self._admission, self._codes, authorise)
-            self._transport = new_transport(
+            self._transport = (new_transport or transport_of(config))(
                 [Guarded(each, guard) for each in services],
                 listen=config.listen,
                 max_concurrent_calls=config.limits.max_concurrent_calls,
@@ -115,6 +121,21 @@ class CipherLensServer:
             opened.callback(keys.close)
             self._codes |= owner.CRYPTO_CODES
             yield keys
+
+
+def transport_of(config: ServerConfig) -> NewTransport:
+    """Return the transport that a configuration names. Raises StartupError if it is not there."""
+    if config.transport == "grpcio":
+        return GrpcioTransport
+    try:
+        from cipherlens.server.transport.native import NativeTransport
+    except ModuleNotFoundError as error:
+        if config.transport == "native":
+            raise StartupError(
+                f"transport native needs the package {error.name}: pip install pygrpc-native"
+            ) from error
+        return GrpcioTransport
+    return NativeTransport
 
 
 def run(config: ServerConfig) -> int:

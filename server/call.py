@@ -38,7 +38,7 @@ class Call:
     def within(
         cls,
         remaining_s: float | None,
-        is_active: Callable[[], bool],
+        is_active: Callable[[], bool] = _always,
         on_end: Callable[[Callable[[], None]], object] = _never,
         metadata: Callable[[], Iterable[tuple[str, str | bytes]]] = _none,
     ) -> "Call":

@@ -94,6 +94,8 @@ class ServerConfig:
     """Everything a server needs to know.
 
     data_dir: the cloud's data folder, made if absent; held by one server at a time.
+    transport: what carries the calls, "grpcio", "native" (pygrpc-native, HTTP/2 outside the
+        interpreter's lock) or "auto", which is native where it is installed.
     listen: "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; port 0 takes a free one.
     device: where indexes and models live, "auto", "cpu" or "cuda:N".
     keyring, passphrase: the owner's; refused for the role "cloud".
@@ -109,6 +111,7 @@ class ServerConfig:
     data_dir: Path
     role: Role = Role.CLOUD
     listen: str = "127.0.0.1:50051"
+    transport: str = "auto"
     device: str = "auto"
     keyring: Path | None = None
     passphrase: str | None = field(default=None, repr=False)
@@ -137,6 +140,8 @@ class ServerConfig:
         port = self.listen.rpartition(":")[2]
         if not self.listen.startswith("unix:") and int(port) > 65535:
             raise ValueError(f"listen must have a port of at most 65535, got {self.listen!r}")
+        if self.transport not in ("auto", "grpcio", "native"):
+            raise ValueError(f"transport must be auto, grpcio or native, got {self.transport!r}")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
             raise ValueError(f"device must be auto, cpu or cuda:N, got {self.device!r}")
         if self.max_batch < 1 or self.max_wait_s < 0 or self.grace_s < 0:

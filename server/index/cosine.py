@@ -99,6 +99,15 @@ class CosineIndex(LoggedIndex):
             return self._mirror.search(self._log, queries, k)
         return scan_cosine(snapshot.rows, queries, k, snapshot.selector)
 
+    def reads_bytes(self, parameters: SearchParameters = _DEFAULTS) -> int:
+        """Return how many bytes of rows one query reads, about."""
+        served, rows = self._served, len(self)
+        if served is not None and not parameters.exact:
+            share = min(1.0, (parameters.nprobe or served.nprobe) / served.lists.nlist)
+            covered = served.clustering.covered
+            rows = int(share * covered) + rows - covered
+        return rows * 4 * self.dimension
+
     @property
     def wants_training(self) -> bool:
         """Whether lists would pay now: none yet, far fewer rows in training, or a long tail."""

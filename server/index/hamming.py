@@ -74,6 +74,10 @@ class HammingIndex(LoggedIndex):
         snapshot = self._log.snapshot
         return scan_hamming(snapshot.rows, padded, k, snapshot.selector)
 
+    def reads_bytes(self, parameters: SearchParameters = _DEFAULTS) -> int:  # noqa: ARG002
+        """Return how many bytes of rows one query reads."""
+        return len(self) * self._stored_size
+
     @property
     def wants_training(self) -> bool:
         """Never: every search is a scan, and fast."""

@@ -88,6 +88,10 @@ class VectorIndex(Protocol):
         """Return the k best live rows of each query; queries are shaped like rows."""
         ...
 
+    def reads_bytes(self, parameters: SearchParameters = ...) -> int:
+        """Return how many bytes of rows one query reads, about: what a search costs."""
+        ...
+
     @property
     def wants_training(self) -> bool:
         """Whether `train` would make searches faster now."""

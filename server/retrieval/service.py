@@ -6,10 +6,9 @@ from functools import cache
 from importlib import metadata
 from typing import ClassVar
 
-from cipherlens.base import Kind
 from cipherlens.server.call import Call
 from cipherlens.server.config import Limits, ServerConfig
-from cipherlens.server.engine import Answer, Engine, Ranking
+from cipherlens.server.engine import Answer, Batch, Engine, Ranking
 from cipherlens.server.errors import InvalidField, LimitExceeded
 from cipherlens.server.fields import (
     check_digest,
@@ -17,6 +16,7 @@ from cipherlens.server.fields import (
     check_name,
 )
 from cipherlens.server.retrieval import answers, requests, uploads
+from cipherlens.server.retrieval.together import Query, SharedSearches
 from cipherlens.server.storage.records import Collection, StoredItem
 from cipherlens.v1 import item_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
@@ -46,6 +46,8 @@ class RetrievalService:
         self._engine = engine
         self._config = config
         self._limits = config.limits
+        searches = SharedSearches(engine, self._query, self._search_response)
+        self.together = {"Search": searches}
 
     def GetServerInfo(
         self, request: pb.GetServerInfoRequest, call: Call
@@ -110,22 +112,21 @@ class RetrievalService:
 
     def Search(self, request: pb.SearchRequest, call: Call) -> pb.SearchResponse:
         """Rank the collection for each query."""
-        name = self._named(request.collection)
-        queries = requests.search_queries(request, self._limits)
+        query = self._query(request)
         answer = self._engine.search(
-            name,
-            queries,
-            requests.search_k(request.k, self._limits),
-            requests.search_parameters(request.parameters),
+            query.collection,
+            query.queries,
+            query.k,
+            query.parameters,
             min_sequence=request.min_sequence,
-            model_digest=check_digest("model_digest", request.model_digest),
+            model_digest=query.model_digest,
             call=call,
         )
-        response = self._search_response(answer, queries.kind)
+        response = self._search_response(answer, query.queries)
         if request.item_budget_bytes:
             room = self._limits.max_message_bytes - response.ByteSize()
             budget = min(request.item_budget_bytes, room)
-            response.items.extend(self._items_within(name, answer.rankings, budget))
+            response.items.extend(self._items_within(query.collection, answer.rankings, budget))
         return response
 
     def Fetch(self, request: pb.FetchRequest, call: Call) -> Iterator[pb.FetchResponse]:
@@ -178,14 +179,23 @@ class RetrievalService:
     def _named(self, name: str, field: str = "collection") -> str:
         return check_name(field, name, self._limits)
 
-    def _search_response(self, answer: Answer, kind: Kind) -> pb.SearchResponse:
+    def _query(self, request: pb.SearchRequest) -> Query:
+        return Query(
+            collection=self._named(request.collection),
+            queries=requests.search_queries(request, self._limits),
+            k=requests.search_k(request.k, self._limits),
+            parameters=requests.search_parameters(request.parameters),
+            model_digest=check_digest("model_digest", request.model_digest),
+        )
+
+    def _search_response(self, answer: Answer, queries: Batch) -> pb.SearchResponse:
         """Return the hits of all queries, if they fit into a message."""
         largest = self._limits.max_item_id_bytes + _HIT_NUMBERS_BYTES
         count = sum(len(each.item_ids) for each in answer.rankings)
         response = pb.SearchResponse(sequence=answer.sequence, generation=answer.generation)
         left = self._limits.max_message_bytes
         for ranking in answer.rankings:
-            hits = answers.hits_message(ranking, kind)
+            hits = answers.hits_message(ranking, queries.kind)
             if count * largest > self._limits.max_message_bytes:  # else they fit for certain
                 left -= hits.ByteSize()
                 if left < 0:

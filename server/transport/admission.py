@@ -30,6 +30,17 @@ class Admission:
                 )
             self._under_way += 1
 
+    @property
+    def brief(self) -> "_Brief":
+        """What counts work that takes no thread and so is not limited, as `with` does a call."""
+        return _Brief(self)
+
+    def _enter_brief(self) -> None:
+        with self._changed:
+            if self._stopping:
+                raise Stopping("the server is shutting down")
+            self._under_way += 1
+
     def __exit__(self, *_: object) -> None:
         """Count the call no more."""
         with self._changed:
@@ -46,3 +57,16 @@ class Admission:
         """Return when no call is under way, or after so long."""
         with self._changed:
             self._changed.wait_for(lambda: not self._under_way, at_most_s)
+
+
+class _Brief:
+    """Work that is done at once: refused when the server stops, waited for, never too much."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    def __enter__(self) -> None:
+        self._admission._enter_brief()
+
+    def __exit__(self, *exception: object) -> None:
+        self._admission.__exit__(*exception)

@@ -22,13 +22,13 @@ else:
     Handler = grpc.RpcMethodHandler  # generic for type checkers only
 
 # Threads beyond the admitted calls: for health, reflection and refusals.
-_SPARE_THREADS = 4
+SPARE_THREADS = 4
 # A stream of reflection holds a thread for as long as its caller likes.
-_REFLECTION_STREAMS = _SPARE_THREADS // 2
+_REFLECTION_STREAMS = SPARE_THREADS // 2
 # Calls that may wait for a thread, as a multiple of the threads; gRPC itself refuses the rest.
 _CALLS_PER_THREAD = 16
 # A message carries a little more than its payload.
-_MESSAGE_MARGIN = 64 * 1024
+MESSAGE_MARGIN = 64 * 1024
 
 
 class GrpcioTransport:
@@ -45,7 +45,7 @@ class GrpcioTransport:
         """Put the services on a server that does not listen yet."""
         self._listen = listen
         self._names = [each.service.name for each in services]
-        threads = max_concurrent_calls + _SPARE_THREADS
+        threads = max_concurrent_calls + SPARE_THREADS
         self._pool = ThreadPoolExecutor(threads, "call")
         self._server = _new_server(self._pool, threads, max_message_bytes)
         self._health = health.HealthServicer()
@@ -100,14 +100,14 @@ def _reflection(names: Sequence[str]) -> Guarded:
 
 
 def _new_server(pool: ThreadPoolExecutor, threads: int, max_message_bytes: int) -> grpc.Server:
-    message_bytes = max_message_bytes + _MESSAGE_MARGIN
+    message_bytes = max_message_bytes + MESSAGE_MARGIN
     return grpc.server(
         pool,
         maximum_concurrent_rpcs=_CALLS_PER_THREAD * threads,
         options=[
             ("grpc.max_receive_message_length", message_bytes),
             # An item goes out with a little more around it than it came in with.
-            ("grpc.max_send_message_length", message_bytes + _MESSAGE_MARGIN),
+            ("grpc.max_send_message_length", message_bytes + MESSAGE_MARGIN),
             ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it
         ],
     )

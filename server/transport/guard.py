@@ -1,7 +1,7 @@
 """What stands in front of every method, whatever the transport."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,31 @@ class Guard:
     def guarded(self, method: Method) -> Callable[[Any, Call], Any]:
         """Return the method's behaviour behind the guard; it raises nothing but Refusal."""
         return self._streaming(method) if method.gives_stream else self._single(method)
+
+    def together(
+        self, method: Method
+    ) -> Callable[[Sequence[Any], Sequence[Call]], Sequence[Any]] | None:
+        """Return `method.together` behind the guard; failures are Refusals among its answers."""
+        together = method.together
+        if together is None:
+            return None
+
+        def guarded(requests: Sequence[Any], calls: Sequence[Call]) -> Sequence[Any]:
+            try:
+                for call in calls:
+                    self._authorise(method, call)
+                with self._admission.brief:
+                    answers = together(requests, calls)
+            except Exception as error:  # noqa: BLE001 - the one place where failures become statuses
+                if len(calls) > 1:  # whose fault it is shows when each has its own turn
+                    return [None] * len(calls)
+                answers = [error]
+            return [
+                self._refusal(answer, call) if isinstance(answer, Exception) else answer
+                for answer, call in zip(answers, calls, strict=True)
+            ]
+
+        return guarded
 
     def _single(self, method: Method) -> Callable[[Any, Call], Any]:
         def guarded(request: Any, call: Call) -> Any:

@@ -1,6 +1,6 @@
 """A service as a value: methods that are functions of a request and a call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ class Method:
         takes_stream: whether it gets an iterator of requests in place of one.
         gives_stream: whether it returns an iterator of responses in place of one.
         behaviour: called with the request or the iterator, and the `Call`.
+        together: called with requests and calls that wait at the same time, where it pays to
+            answer them as one; returns, in their order, a response, the exception that ends the
+            call, or None for a call that takes longer and must have a thread of its own.
     """
 
     service: str
@@ -28,6 +31,7 @@ class Method:
     takes_stream: bool
     gives_stream: bool
     behaviour: Callable[[Any, Any], Any]
+    together: Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +43,9 @@ class Service:
 
 
 def service_of(descriptor: ServiceDescriptor, behaviours: object) -> Service:
-    """Return the service that an object implements: it has a method of each name that is called.
+    """Return the service that an object implements.
+
+    It has a method of each name and, if it likes, a table `together` with functions for some.
 
     Raises:
         AttributeError: it lacks one.
@@ -59,4 +65,5 @@ def _method(service: ServiceDescriptor, method: MethodDescriptor, behaviours: ob
         takes_stream=method.client_streaming,
         gives_stream=method.server_streaming,
         behaviour=getattr(behaviours, method.name),
+        together=getattr(behaviours, "together", {}).get(method.name),
     )

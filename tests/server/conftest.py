@@ -15,6 +15,7 @@ from cipherlens.server.config import Limits, ServerConfig
 from cipherlens.server.engine.background import Background
 from cipherlens.server.retrieval import serve
 from cipherlens.server.transport.grpcio import GrpcioTransport
+from cipherlens.server.transport.native import NativeTransport
 from cipherlens.v1 import (
     cipher_image_pb2,
     collection_pb2,
@@ -62,7 +63,7 @@ class Cloud:
         self.stub = retrieval_service_pb2_grpc.RetrievalServiceStub(self.channel)
 
     def stop(self, grace_s=None):
-        if self.transport is GrpcioTransport:
+        if self.transport is not MemoryTransport:
             self.channel.close()
         self.server.stop(grace_s)
 
@@ -206,10 +207,10 @@ def faiss_checked_once():
         yield
 
 
-@pytest.fixture(scope="session")
-def transport():
+@pytest.fixture(scope="module", params=[GrpcioTransport, NativeTransport], ids=["grpcio", "native"])
+def transport(request):
     """The transport of the servers that tests start."""
-    return GrpcioTransport
+    return request.param
 
 
 @pytest.fixture

@@ -37,6 +37,9 @@ class NumpyIndex:
     def train(self, seed):
         pass
 
+    def reads_bytes(self, parameters=None):
+        return self._state[0].nbytes
+
     def __len__(self):
         return len(self._state[0])
 

@@ -81,7 +81,7 @@ def test_one_call_too_many_is_refused_at_once_and_health_still_answers(
         admission = cloud.server._admission
         while admission._under_way < 2:
             health_of(cloud, "")
-        code, _, details = failure(cloud.search, vectors=vectors(gaussian(1)))
+        code, _, details = failure(cloud.listed)
         assert (code.name, details["ErrorInfo"].reason) == ("RESOURCE_EXHAUSTED", "QUEUE_FULL")
         assert details["ErrorInfo"].metadata["limit"] == "2"
         assert details["RetryInfo"].retry_delay.nanos > 0

@@ -3,9 +3,14 @@
 import pytest
 
 from cipherlens.server.transport.grpcio import GrpcioTransport
+from cipherlens.server.transport.native import NativeTransport
 from tests.server.memory_transport import MemoryTransport
 
 
-@pytest.fixture(scope="module", params=[GrpcioTransport, MemoryTransport], ids=["grpcio", "memory"])
+@pytest.fixture(
+    scope="module",
+    params=[GrpcioTransport, NativeTransport, MemoryTransport],
+    ids=["grpcio", "native", "memory"],
+)
 def transport(request):
     return request.param

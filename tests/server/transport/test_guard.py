@@ -1,5 +1,7 @@
 """The guard, without a transport: credentials, admission, failures as statuses."""
 
+from typing import ClassVar
+
 import pytest
 from google.rpc import code_pb2
 
@@ -28,6 +30,8 @@ class TokenCheck:
 
 class Answering:
     """Behaviours of RetrievalService that only tell that they were called."""
+
+    together: ClassVar = {}
 
     def __init__(self):
         self.called = []

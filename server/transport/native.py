@@ -1,0 +1,247 @@
+"""Services on `pygrpc-native`: HTTP/2 and gRPC in Rust, outside the interpreter's lock.
+
+Calls come in batches on one thread. Those of a method that can answer several together are answered
+there and then; all others go to threads. Nobody waits for company: a batch is what is there when
+the thread looks. Streams of requests, health checks and reflection are passed on to a
+`GrpcioTransport` on a socket file behind the front.
+"""
+
+import logging
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from google.rpc import code_pb2
+from pygrpc_native import EVENT_CANCEL, NativeGrpcFront
+
+from cipherlens.server.call import Call
+from cipherlens.server.errors import StartupError
+from cipherlens.server.transport.grpcio import MESSAGE_MARGIN, SPARE_THREADS, GrpcioTransport
+from cipherlens.server.transport.guard import Guarded, Refusal
+from cipherlens.server.transport.service import Method
+
+_log = logging.getLogger(__name__)
+
+_CALLS_AT_ONCE = 64
+# Calls that may wait for a thread, as a multiple of the threads.
+_CALLS_PER_THREAD = 16
+# A request that is decoded on the thread that all calls come in on.
+_LARGEST_SHARED_BYTES = 64 * 1024
+_IO_THREADS = 1
+
+
+class _Open:
+    """A call that a thread works on, and who wants to know when its caller is gone."""
+
+    def __init__(self) -> None:
+        self.is_active = True
+        self._lock = threading.Lock()  # guards _callbacks against the end
+        self._callbacks: list[Callable[[], None]] = []
+
+    def on_end(self, callback: Callable[[], None]) -> bool:
+        with self._lock:
+            if self.is_active:
+                self._callbacks.append(callback)
+            return self.is_active
+
+    def end(self) -> None:
+        with self._lock:
+            self.is_active = False
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+class _NativeMethod:
+    """A method with its guarded behaviours."""
+
+    def __init__(self, method: Method, each: Guarded) -> None:
+        self.method = method
+        self.alone = each.guard.guarded(method)
+        self.together = each.guard.together(method)
+
+
+class NativeTransport:
+    """A front in Rust with grpcio behind it; without TLS."""
+
+    def __init__(
+        self,
+        services: Sequence[Guarded],
+        *,
+        listen: str,
+        max_concurrent_calls: int,
+        max_message_bytes: int,
+    ) -> None:
+        """Put the services on a server that does not listen yet."""
+        self._listen = listen
+        self._max_message_bytes = max_message_bytes + MESSAGE_MARGIN
+        self._folder = tempfile.mkdtemp(prefix="cipherlens-")
+        self._behind = GrpcioTransport(
+            services,
+            listen=f"unix:{self._folder}/behind",
+            max_concurrent_calls=max_concurrent_calls,
+            max_message_bytes=max_message_bytes,
+        )
+        self._methods = [
+            _NativeMethod(method, each)
+            for each in services
+            for method in each.service.methods
+            if not method.takes_stream
+        ]
+        threads = max_concurrent_calls + SPARE_THREADS
+        self._max_open = _CALLS_PER_THREAD * threads
+        self._pool = ThreadPoolExecutor(threads, "call")
+        self._calls: dict[int, _Open] = {}
+        self._front: Any = None
+        self._receiver = threading.Thread(target=self._receive, name="native", daemon=True)
+
+    def start(self) -> int:
+        """Listen, say so to health checks, and return the port. Raises StartupError."""
+        paths = [
+            (f"/{each.method.service}/{each.method.name}", each.method.gives_stream)
+            for each in self._methods
+        ]
+        try:
+            self._front = NativeGrpcFront(
+                self._listen,
+                paths,
+                io_threads=_IO_THREADS,
+                call_details=True,
+                delay_stream_headers=True,
+                keepalive_permit_without_calls=False,
+            )
+        except OSError as error:
+            raise StartupError(
+                f"cannot listen on {self._listen}: another program does already, or the "
+                "address is not one of this machine"
+            ) from error
+        self._behind.start()
+        self._front.set_fallback(f"{self._folder}/behind")
+        self._front.start()
+        self._receiver.start()
+        return int(self._front.bound_port)
+
+    def stop_serving(self) -> None:
+        """Tell health checks that nothing is served any more; calls under way go on."""
+        self._behind.stop_serving()
+
+    def stop(self, at_most_s: float) -> None:
+        """Let what is on its way out leave, end the rest, and return when nothing is at work."""
+        self._behind.stop(at_most_s)
+        for call in list(self._calls.values()):
+            call.end()
+        self._pool.shutdown(wait=True)
+        if self._front is not None:
+            self._front.close()
+            self._receiver.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _receive(self) -> None:
+        while (events := self._front.recv_batch_details(_CALLS_AT_ONCE)) is not None:
+            try:
+                self._dispatch(events)
+            except Exception:  # noqa: BLE001 - one call must not end all others
+                _log.exception("calls could not be dispatched")
+                for event in events:
+                    self._front.fail(event[1], code_pb2.INTERNAL, "internal error")
+
+    def _dispatch(self, events: Sequence[Any]) -> None:
+        """Answer what can be answered together, and give the rest to threads."""
+        shared: dict[int, list[tuple[int, bytes, Any]]] = {}
+        for kind, call_id, number, payload, _, details in events:
+            if kind == EVENT_CANCEL:
+                if (call := self._calls.get(call_id)) is not None:
+                    call.end()
+            elif self._methods[number].together and len(payload) <= _LARGEST_SHARED_BYTES:
+                shared.setdefault(number, []).append((call_id, payload, details))
+            else:
+                self._give_to_thread(self._methods[number], call_id, payload, details)
+        for number, calls in shared.items():
+            self._answer_together(self._methods[number], calls)
+
+    def _answer_together(
+        self, each: _NativeMethod, calls: Sequence[tuple[int, bytes, Any]]
+    ) -> None:
+        assert each.together is not None
+        sound, requests = [], []
+        for call_id, payload, details in calls:
+            try:
+                requests.append(each.method.request_type.FromString(payload))
+            except DecodeError:
+                self._fail_undecoded(call_id)
+            else:
+                sound.append((call_id, payload, details))
+        known = [_call(details) for _, _, details in sound]
+        answers = each.together(requests, known)
+        for (call_id, payload, details), answer in zip(sound, answers, strict=True):
+            if answer is None:
+                self._give_to_thread(each, call_id, payload, details)
+            elif isinstance(answer, Refusal):
+                self._refuse(call_id, answer)
+            else:
+                self._front.respond(call_id, answer.SerializeToString())
+
+    def _give_to_thread(
+        self, each: _NativeMethod, call_id: int, payload: bytes, details: Any
+    ) -> None:
+        if len(payload) > self._max_message_bytes:
+            self._front.fail(
+                call_id,
+                code_pb2.RESOURCE_EXHAUSTED,
+                f"Received message larger than max ({len(payload)} vs. {self._max_message_bytes})",
+            )
+        elif len(self._calls) >= self._max_open:
+            self._front.fail(call_id, code_pb2.RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!")
+        else:
+            state = self._calls[call_id] = _Open()
+            self._pool.submit(self._answer, each, call_id, payload, _call(details, state))
+
+    def _answer(self, each: _NativeMethod, call_id: int, payload: bytes, call: Call) -> None:
+        try:
+            request = each.method.request_type.FromString(payload)
+            if each.method.gives_stream:
+                self._send_stream(call_id, each.alone(request, call))
+            else:
+                self._front.respond(call_id, each.alone(request, call).SerializeToString())
+        except Refusal as refusal:
+            self._refuse(call_id, refusal)
+        except DecodeError:
+            self._fail_undecoded(call_id)
+        except Exception:  # noqa: BLE001 - as a thread's failure nobody would see it
+            _log.exception("an answer could not be sent")
+            self._front.fail(call_id, code_pb2.INTERNAL, "internal error")
+        finally:
+            self._calls.pop(call_id).end()
+
+    def _send_stream(self, call_id: int, responses: Any) -> None:
+        try:
+            for response in responses:
+                if not self._front.stream_send(call_id, response.SerializeToString()):
+                    return  # the caller is gone
+            self._front.stream_end(call_id)
+        finally:
+            responses.close()
+
+    def _refuse(self, call_id: int, refusal: Refusal) -> None:
+        status = refusal.status
+        details = [("grpc-status-details-bin", status.SerializeToString())]
+        self._front.fail(call_id, status.code, status.message, trailing_metadata=details)
+
+    def _fail_undecoded(self, call_id: int) -> None:
+        self._front.fail(call_id, code_pb2.INTERNAL, "Exception deserializing request!")
+
+
+def _call(details: Any, state: _Open | None = None) -> Call:
+    metadata, _, time_remaining = details
+    if state is None:  # answered before anything could end it
+        return Call.within(time_remaining, metadata=lambda: metadata)
+    return Call.within(
+        time_remaining,
+        is_active=lambda: state.is_active,
+        on_end=state.on_end,
+        metadata=lambda: metadata,
+    )
