@@ -66,8 +66,8 @@ class IvfPlan:
 def train_ivf(plan: IvfPlan, seed: int) -> TrainedIvf:
     """Return lists over the plan's rows, with a calibrated nprobe.
 
-    Slow (0.2 s for 10,000 x 768), on the calling thread alone, and without any lock: searches and
-    appends go on meanwhile. The same plan and seed give the same lists.
+    Slow (`python -m benchmarks index-time` says how slow), on the calling thread alone, and without
+    any lock: searches and appends go on meanwhile. The same plan and seed give the same lists.
 
     Raises:
         ValueError: the plan has fewer than two live rows.
