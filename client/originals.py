@@ -2,8 +2,8 @@
 
 from PIL import Image
 
-from cipherlens.client.item import Item
-from cipherlens.client.picture import Place, png_bytes, sealed_context
+from cipherlens.client.core.item import Item
+from cipherlens.client.picture import png_bytes, sealed_context
 from cipherlens.crypto import (
     ImageCipher,
     KeyEntry,
@@ -24,10 +24,7 @@ def open_item(item: Item, key: KeyEntry) -> Original:
     """
     if not item.sealed_original:
         raise ValueError(f"item {item.item_id!r} has no sealed original")
-    place = Place(
-        collection_uuid=item.collection_uuid, item_id=item.item_id, revision=item.revision
-    )
-    context = sealed_context(place, item.companion_digest())
+    context = sealed_context(item.place, item.companion_digest())
     return open_sealed(item.sealed_original, key.seal_key(item.collection_uuid), context)
 
 

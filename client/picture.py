@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from cipherlens.client.core.item import Place
+from cipherlens.client.core.pictures import EncryptedPicture
 from cipherlens.crypto import (
-    CipherImage,
     ImageCipher,
     KeyEntry,
     Original,
@@ -47,41 +48,6 @@ Picture = Image.Image | Path | str | bytes | PreparedPicture
 """A Pillow image, the path of a picture file, the bytes of one, or what was prepared before."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class EncryptedPicture:
-    """What leaves the owner's side: a cipher-image, and the sealed original if it was wanted."""
-
-    cipher_image: CipherImage
-    sealed_original: bytes = field(default=b"", repr=False)
-
-    @property
-    def size_bytes(self) -> int:
-        """Return how many bytes it takes in a message, but for a few hundred."""
-        return self.cipher_image.pixels.nbytes + len(self.sealed_original)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class CodedPicture:
-    """The same in the hash pipeline: a code, (ceil(bits / 8),) uint8, and the sealed original."""
-
-    code: npt.NDArray[np.uint8]
-    sealed_original: bytes = field(default=b"", repr=False)
-
-    @property
-    def size_bytes(self) -> int:
-        """Return how many bytes it takes in a message, but for a few hundred."""
-        return self.code.nbytes + len(self.sealed_original)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """Where an original will stand: it opens nowhere else."""
-
-    collection_uuid: uuid.UUID
-    item_id: str
-    revision: int
-
-
 LOCAL_PLACE = Place(collection_uuid=uuid.UUID(int=0), item_id="file", revision=0)
 """Where originals stand that are kept as files: bound to the cipher-image beside them alone."""
 
@@ -99,7 +65,7 @@ def prepare_picture(picture: Picture, size: PreparedSize) -> PreparedPicture:
         return picture
     if isinstance(picture, Image.Image):
         return PreparedPicture(pixels=prepare(picture, size), original=_png_original(picture))
-    data = _file_bytes(picture)
+    data = file_bytes(picture)
     with open_image(data) as image:
         return PreparedPicture(pixels=prepare(image, size), original=_file_original(data, image))
 
@@ -110,7 +76,7 @@ def prepare_query(picture: Picture, size: PreparedSize) -> npt.NDArray[np.uint8]
         return picture.pixels
     if isinstance(picture, Image.Image):
         return prepare(picture, size)
-    with open_image(_file_bytes(picture)) as image:
+    with open_image(file_bytes(picture)) as image:
         return prepare(image, size)
 
 
@@ -130,7 +96,7 @@ def read_original(picture: Picture | Original) -> Original:
         if picture.original is None:
             raise ValueError("the prepared picture has no original to seal")
         return picture.original
-    data = _file_bytes(picture)
+    data = file_bytes(picture)
     with open_image(data) as image:
         return _file_original(data, image)
 
@@ -182,17 +148,17 @@ def sealed_context(place: Place, companion: bytes) -> SealedContext:
     )
 
 
+def file_bytes(picture: Path | str | bytes) -> bytes:
+    """Return the bytes of a picture file."""
+    return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+
+
 def png_bytes(image: Image.Image) -> bytes:
     """Return a picture as a PNG file; a mode that PNG does not know becomes RGB."""
     known = image.mode in {"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"}
     file = io.BytesIO()
     (image if known else image.convert("RGB")).save(file, "PNG")
     return file.getvalue()
-
-
-def _file_bytes(picture: Path | str | bytes) -> bytes:
-    """Return the bytes of a picture file."""
-    return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
 
 
 def _file_original(data: bytes, image: Image.Image) -> Original:

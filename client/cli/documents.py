@@ -4,9 +4,9 @@ from dataclasses import asdict
 from typing import Any
 
 from cipherlens.base import CipherProfile
-from cipherlens.client.collection import Collection, Generation, Model
-from cipherlens.client.item import Hit, ItemSummary
-from cipherlens.client.tally import FolderReport
+from cipherlens.client.core.collection import Collection, Generation, Model
+from cipherlens.client.core.item import Hit, ItemSummary
+from cipherlens.client.folder import FolderReport
 from cipherlens.crypto import KeyEntry
 
 

@@ -11,7 +11,8 @@ from cipherlens.client.cli.console import print_json, progress_bar, remark
 from cipherlens.client.cli.failure import FAILURE, CommandError
 from cipherlens.client.cli.options import Json, KeyName, KeyringPath, PassphraseFile
 from cipherlens.client.cli.passphrase import open_key, open_keyring
-from cipherlens.client.item import Item
+from cipherlens.client.cli.suffixes import CIPHER_SUFFIX, SEALED_SUFFIX
+from cipherlens.client.core.item import Item
 from cipherlens.client.originals import restore_item
 from cipherlens.client.picture import (
     LOCAL_PLACE,
@@ -19,7 +20,6 @@ from cipherlens.client.picture import (
     png_bytes,
     prepare_picture,
 )
-from cipherlens.client.writing import CIPHER_SUFFIX, SEALED_SUFFIX
 from cipherlens.crypto import CipherImage, CryptoError, ImageCipher, Keyring
 
 VIEW_SUFFIX = ".view.png"

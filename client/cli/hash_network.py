@@ -8,7 +8,7 @@ import typer
 from cipherlens.base import Kind
 from cipherlens.client.cli.failure import NOT_FOUND, USAGE, CommandError
 from cipherlens.client.coding import check_encoder
-from cipherlens.client.collection import Collection
+from cipherlens.client.core.collection import Collection
 from cipherlens.crypto import Keyring, OpenError, UnknownKey, read_network
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from cipherlens.client.cli.options import (
 )
 from cipherlens.client.cli.passphrase import open_keyring
 from cipherlens.client.errors import DeadlineExceeded
-from cipherlens.client.tally import FolderEvent
+from cipherlens.client.folder import FolderEvent
 
 RESUME = "run the same command again to go on from there"
 

@@ -24,7 +24,7 @@ from cipherlens.client.cli.options import (
     Yes,
 )
 from cipherlens.client.cli.passphrase import open_key
-from cipherlens.client.writing import CIPHER_SUFFIX, SEALED_SUFFIX
+from cipherlens.client.cli.suffixes import CIPHER_SUFFIX, SEALED_SUFFIX
 from cipherlens.crypto import CryptoError, Original
 
 CollectionName = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")]

@@ -1,13 +1,15 @@
-"""Between the messages of the protocol and the library's own types."""
+"""What answers say, as the library's own values."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from cipherlens.base import CipherProfile
-from cipherlens.client.collection import (
+from cipherlens.client.core.collection import (
     Collection,
     Generation,
     IndexStatus,
@@ -15,34 +17,42 @@ from cipherlens.client.collection import (
     Model,
     ServerInfo,
 )
+from cipherlens.client.core.item import Fetched, Hits, Item, ItemState, ItemSummary
 from cipherlens.client.errors import UnreadableAnswer
-from cipherlens.client.item import Fetched, Hits, Item, ItemState, ItemSummary
 from cipherlens.crypto import CipherImage
 from cipherlens.v1 import cipher_image_pb2, collection_pb2, item_pb2, retrieval_service_pb2
-from cipherlens.wire import MalformedMessage, datetime_from, kind_from, profile_from
+from cipherlens.v1.representation_pb2 import Codes
+from cipherlens.wire import codes_from, datetime_from, kind_from, profile_from
 from cipherlens.wire.owner import encrypted_from
 
-_STATE_FROM_MESSAGE = {
+_STATES = {
     retrieval_service_pb2.ITEM_STATE_PRESENT: ItemState.PRESENT,
     retrieval_service_pb2.ITEM_STATE_MISSING: ItemState.MISSING,
     retrieval_service_pb2.ITEM_STATE_DAMAGED: ItemState.DAMAGED,
 }
 
+_Message = TypeVar("_Message")
+_Value = TypeVar("_Value")
+_Named = TypeVar("_Named", Generation, IndexStatus, Limits)
+
 
 def profile_of(message: cipher_image_pb2.CipherProfile) -> CipherProfile:
     """Return the profile in an answer. Raises UnreadableAnswer if it cannot be true."""
-    try:
-        return profile_from(message)
-    except MalformedMessage as error:
-        raise UnreadableAnswer(f"the server sent a profile that is not known: {error}") from error
+    return _read("a profile that is not known", profile_from, message)
 
 
 def cipher_image_from(message: cipher_image_pb2.CipherImage) -> CipherImage:
     """Return the cipher-image in an answer. Raises UnreadableAnswer if its parts do not fit."""
-    try:
-        return encrypted_from(message)
-    except MalformedMessage as error:
-        raise UnreadableAnswer(f"the server sent a broken cipher-image: {error}") from error
+    return _read("a broken cipher-image", encrypted_from, message)
+
+
+def code_rows_from(message: Codes) -> npt.NDArray[np.uint8]:
+    """Return the codes in an answer, (n, ceil(bits / 8)) uint8.
+
+    Raises:
+        UnreadableAnswer: they are no whole rows.
+    """
+    return _read("broken codes", codes_from, message)
 
 
 def collection_from(message: collection_pb2.Collection) -> Collection:
@@ -51,14 +61,10 @@ def collection_from(message: collection_pb2.Collection) -> Collection:
     Raises:
         UnreadableAnswer: it is of a kind or scheme that this version does not know.
     """
-    try:
-        number, kind = uuid.UUID(message.uuid), kind_from(message.kind)
-    except ValueError as error:
-        raise UnreadableAnswer(f"the server sent a collection not known here: {error}") from error
     return Collection(
-        uuid=number,
+        uuid=_read("a collection not known here", uuid.UUID, message.uuid),
         name=message.name,
-        kind=kind,
+        kind=_read("a collection not known here", kind_from, message.kind),
         dimension=message.dimension,
         bits=message.bits,
         profile=profile_of(message.profile) if message.HasField("profile") else None,
@@ -67,27 +73,14 @@ def collection_from(message: collection_pb2.Collection) -> Collection:
         sequence=message.sequence,
         item_count=message.item_count,
         damaged_count=message.damaged_count,
-        index=IndexStatus(
-            kind=message.index.kind,
-            nlist=message.index.nlist,
-            nprobe=message.index.nprobe,
-            device=message.index.device,
-            sequence=message.index.sequence,
-        ),
+        index=_same_names(IndexStatus, message.index),
         created_at=datetime_from(message.create_time),
     )
 
 
 def _generation(message: collection_pb2.Generation) -> Generation | None:
     """Return the generation in a message; None for one that is not set, which has no number."""
-    if message.id == 0:
-        return None
-    return Generation(
-        id=message.id,
-        model_digest=message.model_digest,
-        numeric_mode=message.numeric_mode,
-        item_count=message.item_count,
-    )
+    return _same_names(Generation, message) if message.id else None
 
 
 def model_from(message: retrieval_service_pb2.Model) -> Model:
@@ -105,13 +98,12 @@ def model_from(message: retrieval_service_pb2.Model) -> Model:
 
 def server_info_from(message: retrieval_service_pb2.GetServerInfoResponse) -> ServerInfo:
     """Return the server's description in a message."""
-    limits = {field.name: getattr(message.limits, field.name) for field in fields(Limits)}
     return ServerInfo(
         version=message.version,
         roles=tuple(message.roles),
         index_device=message.index_device,
         model_device=message.model_device,
-        limits=Limits(**limits),
+        limits=_same_names(Limits, message.limits),
         library_versions=dict(message.library_versions),
     )
 
@@ -157,7 +149,7 @@ def fetched_from(
     Raises:
         UnreadableAnswer: the message is about another id, or is not known.
     """
-    state = _STATE_FROM_MESSAGE.get(message.state)
+    state = _STATES.get(message.state)
     if state is None:
         raise UnreadableAnswer(f"the server sent an item state that is not known: {message.state}")
     item = item_from(message.item, collection_uuid) if message.HasField("item") else None
@@ -194,3 +186,16 @@ def hits_from(
         )
         for result in response.results
     ]
+
+
+def _read(what: str, convert: Callable[[_Message], _Value], message: _Message) -> _Value:
+    """Return what a message holds. Raises UnreadableAnswer, which says what it is, if it cannot."""
+    try:
+        return convert(message)
+    except ValueError as error:
+        raise UnreadableAnswer(f"the server sent {what}: {error}") from error
+
+
+def _same_names(made: type[_Named], message: Any) -> _Named:
+    """Return a value whose fields are those of a message, under the same names."""
+    return made(**{field.name: getattr(message, field.name) for field in fields(made)})

@@ -1,0 +1,98 @@
+"""Stored items: delete, list, fetch."""
+
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from cipherlens.client.core.answers import fetched_from, summary_from
+from cipherlens.client.core.batches import batched
+from cipherlens.client.core.call import Call, Method, Steps
+from cipherlens.client.core.collection import Collection, Limits
+from cipherlens.client.core.item import Fetched, ItemSummary
+from cipherlens.client.core.methods import DELETE, FETCH, LIST_ITEMS
+from cipherlens.client.errors import UnreadableAnswer
+from cipherlens.v1 import retrieval_service_pb2 as messages
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """Some items in the order of their ids; `following` asks for the next ones, if there are."""
+
+    items: list[ItemSummary]
+    following: Call["Page"] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemStream:
+    """One Fetch: a request, and an answer for every id in turn, each read as it comes."""
+
+    method: Method[messages.FetchResponse]
+    request: messages.FetchRequest
+    collection_uuid: uuid.UUID
+
+    def read(self, number: int, answer: messages.FetchResponse) -> Fetched:
+        """Return what became of an id; answers are numbered from 0.
+
+        Raises:
+            UnreadableAnswer: the answer is about another id than the one asked for: a sealed
+                original opens as the item that it was sealed for, so the name must be checked.
+        """
+        ids = self.request.item_ids
+        wanted = ids[number] if number < len(ids) else None
+        return fetched_from(answer, wanted, self.collection_uuid)
+
+    def check_end(self, count: int) -> None:
+        """Raise UnreadableAnswer unless as many answers came as there were ids."""
+        if count < len(self.request.item_ids):
+            missing = self.request.item_ids[count]
+            raise UnreadableAnswer(f"the server did not say what became of item {missing!r}")
+
+    def __iter__(self) -> Steps[list[Fetched]]:
+        """Yield the stream itself, and return all that a shell has read of it."""
+        fetched: list[Fetched] = yield self
+        return fetched
+
+
+def delete_items(collection: str, item_ids: Iterable[str], limits: Limits) -> Steps[int]:
+    """Delete items and return how many were there."""
+    deleted = 0
+    for ids in _id_batches(item_ids, limits):
+        request = messages.DeleteRequest(collection=collection, item_ids=ids)
+        answer = yield from DELETE.answered(request)
+        deleted += answer.deleted_count
+    return deleted
+
+
+def list_page(collection: str, page_size: int, token: str = "") -> Call[Page]:
+    """Ask for a page of items."""
+
+    def read(answer: messages.ListItemsResponse) -> Page:
+        following = answer.next_page_token
+        return Page(
+            items=[summary_from(item) for item in answer.items],
+            following=list_page(collection, page_size, following) if following else None,
+        )
+
+    request = messages.ListItemsRequest(
+        collection=collection, page_size=page_size, page_token=token
+    )
+    return LIST_ITEMS.call(request, read)
+
+
+def fetch_streams(
+    where: Collection, item_ids: Iterable[str], limits: Limits
+) -> Iterator[ItemStream]:
+    """Yield the streams that fetch items, in the order of their ids."""
+    for ids in _id_batches(item_ids, limits):
+        request = messages.FetchRequest(collection=where.name, item_ids=ids)
+        yield ItemStream(method=FETCH, request=request, collection_uuid=where.uuid)
+
+
+def _id_batches(item_ids: Iterable[str], limits: Limits) -> Iterator[list[str]]:
+    """Yield ids in batches that the server accepts."""
+    return batched(
+        item_ids,
+        lambda item_id: len(item_id.encode()),
+        max_bytes=limits.max_message_bytes,
+        max_items=limits.max_batch_items,
+    )
