@@ -9,23 +9,30 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cipherlens.base import CipherProfile
+from cipherlens.base import CipherProfile, Kind
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
-from cipherlens.client.core import catalog, indexing, items, searching
+from cipherlens.client.core import catalog, items
 from cipherlens.client.core.batches import as_many, check_count
 from cipherlens.client.core.call import Call
 from cipherlens.client.core.catalog import UploadProgress, name_of
 from cipherlens.client.core.collection import Collection, Limits, Model, ServerInfo
 from cipherlens.client.core.content import Rows, code_rows, vector_rows
 from cipherlens.client.core.deadlines import Deadlines
-from cipherlens.client.core.indexing import IndexResult, ItemHeads
+from cipherlens.client.core.indexing import (
+    IndexResult,
+    ItemHeads,
+    picture_requests,
+    row_requests,
+    write,
+)
 from cipherlens.client.core.item import Fetched, Hits, Item, ItemSummary
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
-from cipherlens.client.core.searching import DEFAULT_OPTIONS, SearchOptions
+from cipherlens.client.core.searching import DEFAULT_OPTIONS, SearchOptions, search
 from cipherlens.client.key_in_use import KeyInUse
 from cipherlens.client.originals import check_age, check_bare, decrypt_item, open_item, restore_item
 from cipherlens.client.picture import Picture, prepare_query
 from cipherlens.client.shell import Shell
+from cipherlens.client.transport import Transport
 from cipherlens.crypto import CipherImage, ImageCipher, KeyEntry, Manifest, Original
 from cipherlens.v1.retrieval_service_pb2 import ModelHeader
 from cipherlens.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
@@ -69,7 +76,7 @@ class Client(Shell):
             deadlines: how long each kind of call may take.
             max_message_bytes: the largest message sent or taken.
         """
-        super().__init__(RetrievalServiceStub, target, deadlines, max_message_bytes)
+        super().__init__(Transport(RetrievalServiceStub, target, deadlines, max_message_bytes))
         self.key = key
 
     @property
@@ -105,7 +112,8 @@ class Client(Shell):
             AlreadyExists: the name is taken.
         """
         profile = self._keyed().entry.profile if profile is None else profile
-        return self._run(catalog.create_cipher_collection(name, profile), timeout_s)
+        made = catalog.create_collection(name, Kind.CIPHER, profile=profile)
+        return self._run(made, timeout_s)
 
     def create_vector_collection(
         self,
@@ -121,12 +129,13 @@ class Client(Shell):
             name: the name that requests will use.
             dimension: numbers in a vector.
             encoder_digest: SHA-256 of what makes the vectors; searches may then ask for it.
-            timeout_s: how long it may take.
 
         Raises:
             AlreadyExists: the name is taken.
         """
-        made = catalog.create_vector_collection(name, dimension, encoder_digest)
+        made = catalog.create_collection(
+            name, Kind.VECTOR, dimension=dimension, encoder_digest=encoder_digest
+        )
         return self._run(made, timeout_s)
 
     def create_code_collection(
@@ -138,12 +147,12 @@ class Client(Shell):
             name: the name that requests will use.
             bits: 12, 24, 32, 48, 64, 128 or 256.
             encoder_digest: SHA-256 of what makes the codes; searches may then ask for it.
-            timeout_s: how long it may take.
 
         Raises:
             AlreadyExists: the name is taken.
         """
-        return self._run(catalog.create_code_collection(name, bits, encoder_digest), timeout_s)
+        made = catalog.create_collection(name, Kind.CODE, bits=bits, encoder_digest=encoder_digest)
+        return self._run(made, timeout_s)
 
     def get_collection(self, name: str, *, timeout_s: float | None = None) -> Collection:
         """Return a collection as it stands now.
@@ -185,7 +194,6 @@ class Client(Shell):
             collection: name of the collection; empty only keeps the model.
             name: a name for people; the file's own if empty.
             on_progress: called as bytes leave.
-            timeout_s: how long it may take.
 
         Raises:
             InvalidArgument: the file is no checkpoint that the server reads.
@@ -229,7 +237,6 @@ class Client(Shell):
             seal: store the original file too, sealed; without, only the cipher-image is there.
             revisions: one for each, higher with every change; None takes the time of this call.
             owner_tags: bytes that `list_items` gives back, one for each.
-            timeout_s: how long each batch may take.
 
         Raises:
             ImageError: a picture cannot be read.
@@ -241,9 +248,8 @@ class Client(Shell):
         plain = as_many("pictures", pictures, len(item_ids))
         where = self.resolve(collection)
         encrypted = key.encrypted(plain, heads.places(where.uuid) if seal else None)
-        return self._run(
-            indexing.index_pictures(where.name, heads, encrypted, self.limits), timeout_s
-        )
+        requests = picture_requests(where.name, heads, encrypted, self.limits)
+        return self._run(write(requests), timeout_s)
 
     def index_encrypted(
         self,
@@ -262,9 +268,8 @@ class Client(Shell):
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
         ready = as_many("pictures", pictures, len(item_ids))
-        return self._run(
-            indexing.index_pictures(name_of(collection), heads, ready, self.limits), timeout_s
-        )
+        requests = picture_requests(name_of(collection), heads, ready, self.limits)
+        return self._run(write(requests), timeout_s)
 
     def index_vectors(
         self,
@@ -383,7 +388,6 @@ class Client(Shell):
             k: hits wanted; fewer come only if the collection holds fewer.
             with_items: let the hits carry their items, ready for `open_original`.
             options: how to search.
-            timeout_s: how long each call may take.
 
         Raises:
             ImageError: a picture cannot be read.
@@ -405,10 +409,8 @@ class Client(Shell):
         timeout_s: float | None = None,
     ) -> list[Hits]:
         """Return the k most similar items of every encrypted query; see `search_images`."""
-        search = searching.search_images(
-            collection, queries, k, options, self.limits, with_items=with_items
-        )
-        return self._run(search, timeout_s)
+        found = search(collection, queries, k, options, self.limits, with_items=with_items)
+        return self._run(found, timeout_s)
 
     def search_vectors(
         self,
@@ -428,9 +430,9 @@ class Client(Shell):
         Raises:
             ValueError: the vectors are no table or not finite, or k is below 1.
         """
-        return self._search_rows(
-            collection, vector_rows(vectors), k, options, with_items, timeout_s
-        )
+        rows = vector_rows(vectors)
+        found = search(collection, rows, k, options, self.limits, with_items=with_items)
+        return self._run(found, timeout_s)
 
     def search_codes(
         self,
@@ -447,7 +449,9 @@ class Client(Shell):
         `codes` is (queries, ceil(bits / 8)) uint8, as `pack_bits` makes them: in the words of the
         DLHEIR paper, the trapdoors. The other arguments are those of `search_images`.
         """
-        return self._search_rows(collection, code_rows(codes), k, options, with_items, timeout_s)
+        rows = code_rows(codes)
+        found = search(collection, rows, k, options, self.limits, with_items=with_items)
+        return self._run(found, timeout_s)
 
     def encrypt_query(self, picture: Picture | CipherImage) -> CipherImage:
         """Return a picture as the server may see it; a `CipherImage` as it is."""
@@ -521,23 +525,8 @@ class Client(Shell):
             check_count("originals", originals, len(heads.item_ids))
             collection = self.resolve(collection)
             sealed = self._keyed().sealed(originals, rows, heads.places(collection.uuid))
-        written = indexing.index_rows(name_of(collection), heads, rows, sealed, self.limits)
-        return self._run(written, timeout_s)
-
-    def _search_rows(
-        self,
-        collection: str | Collection,
-        rows: Rows,
-        k: int,
-        options: SearchOptions,
-        with_items: bool,
-        timeout_s: float | None,
-    ) -> list[Hits]:
-        """Return the hits of vectors or codes."""
-        search = searching.search_rows(
-            collection, rows, k, options, self.limits, with_items=with_items
-        )
-        return self._run(search, timeout_s)
+        requests = row_requests(name_of(collection), heads, rows, sealed, self.limits)
+        return self._run(write(requests), timeout_s)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

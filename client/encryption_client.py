@@ -16,6 +16,7 @@ from cipherlens.client.core.item import Item, Place
 from cipherlens.client.core.pictures import EncryptedPicture
 from cipherlens.client.picture import file_bytes
 from cipherlens.client.shell import Shell
+from cipherlens.client.transport import Transport
 from cipherlens.crypto import CipherImage, CipherParameters, Original
 from cipherlens.v1 import encryption_service_pb2 as messages
 from cipherlens.v1.encryption_service_pb2_grpc import EncryptionServiceStub
@@ -36,7 +37,7 @@ class EncryptionClient(Shell):
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
         """Make the channel, as `Client` does; it connects with the first call."""
-        super().__init__(EncryptionServiceStub, target, deadlines, max_message_bytes)
+        super().__init__(Transport(EncryptionServiceStub, target, deadlines, max_message_bytes))
 
     def create_key(
         self, name: str, parameters: CipherParameters, *, timeout_s: float | None = None

@@ -1,9 +1,6 @@
 """What the clients of both services share."""
 
-from collections.abc import Callable
 from typing import Self
-
-import grpc
 
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.transport import Transport
@@ -12,16 +9,10 @@ from cipherlens.client.transport import Transport
 class Shell:
     """A transport to one server, closed as a context manager."""
 
-    def __init__(
-        self,
-        stub: Callable[[grpc.Channel], object],
-        target: str,
-        deadlines: Deadlines | None,
-        max_message_bytes: int,
-    ) -> None:
-        """Make the transport; it connects with the first call."""
-        self._transport = Transport(stub, target, deadlines, max_message_bytes)
-        self._run = self._transport.run
+    def __init__(self, transport: Transport) -> None:
+        """Take the transport."""
+        self._transport = transport
+        self._run = transport.run
 
     @property
     def target(self) -> str:

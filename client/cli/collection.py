@@ -8,39 +8,26 @@ import typer
 
 from cipherlens.client import Client, Collection, Kind
 from cipherlens.client.channel import DEFAULT_TARGET
+from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_facts, print_json, print_table
 from cipherlens.client.cli.documents import collection_document
 from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.client.cli.group import group
 from cipherlens.client.cli.hash_network import HashNetworkPath, describe_network
-from cipherlens.client.cli.options import (
-    Json,
-    KeyName,
-    MaybeKeyringPath,
-    PassphraseFile,
-    Server,
-    Yes,
-)
 from cipherlens.client.cli.passphrase import open_key, open_keyring
 from cipherlens.crypto import Keyring
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The collection's name.")]
 
-app = typer.Typer(
-    help="Make, list, show and drop collections.", no_args_is_help=True, rich_markup_mode=None
-)
-
-
-def add_to(root: typer.Typer) -> None:
-    """Add this group to the program."""
-    root.add_typer(app, name="collection")
+app = group("Make, list, show and drop collections.")
 
 
 @app.command()
 def create(
     name: Name,
     kind: Annotated[Kind, typer.Option(help="What it will hold.")],
-    keyring: MaybeKeyringPath = None,
-    key: KeyName = None,
+    keyring: options.MaybeKeyringPath = None,
+    key: options.KeyName = None,
     dimension: Annotated[
         int | None, typer.Option(metavar="D", min=1, help="Numbers in a vector, for --kind vector.")
     ] = None,
@@ -48,9 +35,9 @@ def create(
         int | None, typer.Option(metavar="B", min=1, help="Bits in a code, for --kind code.")
     ] = None,
     model: HashNetworkPath = None,
-    passphrase_file: PassphraseFile = None,
-    server: Server = DEFAULT_TARGET,
-    as_json: Json = False,
+    passphrase_file: options.PassphraseFile = None,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """Make an empty collection.
 
@@ -83,7 +70,7 @@ def create(
 
 
 @app.command("list")
-def list_(server: Server = DEFAULT_TARGET, as_json: Json = False) -> None:
+def list_(server: options.Server = DEFAULT_TARGET, as_json: options.Json = False) -> None:
     """List all collections.
 
     \b
@@ -103,7 +90,9 @@ def list_(server: Server = DEFAULT_TARGET, as_json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Name, server: Server = DEFAULT_TARGET, as_json: Json = False) -> None:
+def show(
+    name: Name, server: options.Server = DEFAULT_TARGET, as_json: options.Json = False
+) -> None:
     """Show one collection: what it holds and how it is searched.
 
     \b
@@ -117,7 +106,10 @@ def show(name: Name, server: Server = DEFAULT_TARGET, as_json: Json = False) -> 
 
 @app.command()
 def drop(
-    name: Name, yes: Yes = False, server: Server = DEFAULT_TARGET, as_json: Json = False
+    name: Name,
+    yes: options.Yes = False,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """Remove a collection with all its items; it cannot be undone.
 

@@ -40,13 +40,7 @@ def collection_document(collection: Collection) -> dict[str, Any]:
         "sequence": collection.sequence,
         "active_generation": _generation_document(collection.active),
         "shadow_generation": _generation_document(collection.shadow),
-        "index": {
-            "kind": collection.index.kind,
-            "nlist": collection.index.nlist,
-            "nprobe": collection.index.nprobe,
-            "device": collection.index.device,
-            "sequence": collection.index.sequence,
-        },
+        "index": asdict(collection.index),
         "created_at": collection.created_at.isoformat(),
     }
 
@@ -55,12 +49,7 @@ def _generation_document(generation: Generation | None) -> dict[str, Any] | None
     """Return a generation."""
     if generation is None:
         return None
-    return {
-        "id": generation.id,
-        "model_digest": generation.model_digest.hex(),
-        "numeric_mode": generation.numeric_mode,
-        "item_count": generation.item_count,
-    }
+    return {**asdict(generation), "model_digest": generation.model_digest.hex()}
 
 
 def model_document(model: Model) -> dict[str, Any]:
@@ -89,13 +78,7 @@ def hit_document(hit: Hit) -> dict[str, Any]:
 
 def summary_document(item: ItemSummary) -> dict[str, Any]:
     """Return an item without its ciphertext."""
-    return {
-        "item_id": item.item_id,
-        "revision": item.revision,
-        "sequence": item.sequence,
-        "owner_tag": item.owner_tag.hex(),
-        "sealed_size_bytes": item.sealed_size_bytes,
-    }
+    return {**asdict(item), "owner_tag": item.owner_tag.hex()}
 
 
 def report_document(report: FolderReport, *, complete: bool) -> dict[str, Any]:

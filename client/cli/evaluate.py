@@ -6,18 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cipherlens.client import Client
+from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_facts, print_json, print_table
 from cipherlens.client.cli.data import Data, encryptor_of, load_images
 from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.client.cli.hash_network import read_checkpoint
-from cipherlens.client.cli.options import (
-    Device,
-    Json,
-    KeyName,
-    MaybeKeyringPath,
-    MaybeServer,
-    PassphraseFile,
-)
 from cipherlens.client.cli.passphrase import open_key, open_keyring
 from cipherlens.crypto import KeyEntry, is_sealed_network
 
@@ -31,21 +24,16 @@ if TYPE_CHECKING:
 _HEAD_BYTES = 16  # enough to tell a sealed network from a checkpoint
 
 
-def add_to(root: typer.Typer) -> None:
-    """Add this command to the program."""
-    root.command("evaluate")(evaluate)
-
-
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="What 'cipherlens train' wrote.")],
     data: Data,
-    keyring: MaybeKeyringPath = None,
-    key: KeyName = None,
+    keyring: options.MaybeKeyringPath = None,
+    key: options.KeyName = None,
     part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    server: MaybeServer = None,
-    device: Device = "auto",
-    passphrase_file: PassphraseFile = None,
-    as_json: Json = False,
+    server: options.MaybeServer = None,
+    device: options.Device = "auto",
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
 ) -> None:
     """Tell how well a network ranks.
 

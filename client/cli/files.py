@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from cipherlens.base import replace_file
+from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, progress_bar, remark
 from cipherlens.client.cli.failure import FAILURE, CommandError
-from cipherlens.client.cli.options import Json, KeyName, KeyringPath, PassphraseFile
 from cipherlens.client.cli.passphrase import open_key, open_keyring
 from cipherlens.client.cli.suffixes import CIPHER_SUFFIX, SEALED_SUFFIX
 from cipherlens.client.core.item import Item
@@ -28,17 +28,11 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
 
 
-def add_to(root: typer.Typer) -> None:
-    """Add these commands to the program."""
-    root.command("encrypt")(encrypt)
-    root.command("decrypt")(decrypt)
-
-
 def encrypt(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Pictures.")],
-    keyring: KeyringPath,
+    keyring: options.KeyringPath,
     out: Out,
-    key: KeyName = None,
+    key: options.KeyName = None,
     seal: Annotated[
         bool, typer.Option("--seal", help="Keep the original beside it, sealed.")
     ] = False,
@@ -46,8 +40,8 @@ def encrypt(
         bool, typer.Option("--view", help="Write a PNG to look at, which cannot be decrypted.")
     ] = False,
     force: Force = False,
-    passphrase_file: PassphraseFile = None,
-    as_json: Json = False,
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
 ) -> None:
     """Encrypt pictures into files.
 
@@ -82,12 +76,12 @@ def decrypt(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILES...", help="What 'encrypt' wrote: NAME.cimg.")
     ],
-    keyring: KeyringPath,
+    keyring: options.KeyringPath,
     out: Out,
-    key: KeyName = None,
+    key: options.KeyName = None,
     force: Force = False,
-    passphrase_file: PassphraseFile = None,
-    as_json: Json = False,
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
 ) -> None:
     """Decrypt what 'encrypt' wrote.
 

@@ -11,18 +11,12 @@ import typer
 from cipherlens.base import replace_file
 from cipherlens.client import Client, Fetched, Item, ItemState
 from cipherlens.client.channel import DEFAULT_TARGET
+from cipherlens.client.cli import options
 from cipherlens.client.cli.collection import confirm
 from cipherlens.client.cli.console import print_json, print_table, remark
 from cipherlens.client.cli.documents import summary_document
 from cipherlens.client.cli.failure import FAILURE, NOT_FOUND
-from cipherlens.client.cli.options import (
-    Json,
-    KeyName,
-    MaybeKeyringPath,
-    PassphraseFile,
-    Server,
-    Yes,
-)
+from cipherlens.client.cli.group import group
 from cipherlens.client.cli.passphrase import open_key
 from cipherlens.client.cli.suffixes import CIPHER_SUFFIX, SEALED_SUFFIX
 from cipherlens.crypto import CryptoError, Original
@@ -30,21 +24,14 @@ from cipherlens.crypto import CryptoError, Original
 CollectionName = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")]
 ItemIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of items.")]
 
-app = typer.Typer(
-    help="List, fetch and delete the items of a collection.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
-
-def add_to(root: typer.Typer) -> None:
-    """Add this group to the program."""
-    root.add_typer(app, name="item")
+app = group("List, fetch and delete the items of a collection.")
 
 
 @app.command("list")
 def list_(
-    collection: CollectionName, server: Server = DEFAULT_TARGET, as_json: Json = False
+    collection: CollectionName,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """List the items of a collection by their ids; with --json one document a line.
 
@@ -70,11 +57,11 @@ def fetch(
     collection: CollectionName,
     item_ids: ItemIds,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")],
-    keyring: MaybeKeyringPath = None,
-    key: KeyName = None,
-    passphrase_file: PassphraseFile = None,
-    server: Server = DEFAULT_TARGET,
-    as_json: Json = False,
+    keyring: options.MaybeKeyringPath = None,
+    key: options.KeyName = None,
+    passphrase_file: options.PassphraseFile = None,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """Fetch items and write them decrypted: the original, or a PNG of the cipher-image.
 
@@ -105,9 +92,9 @@ def fetch(
 def delete(
     collection: CollectionName,
     item_ids: ItemIds,
-    yes: Yes = False,
-    server: Server = DEFAULT_TARGET,
-    as_json: Json = False,
+    yes: options.Yes = False,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """Delete items; ids that are not there are no error.
 

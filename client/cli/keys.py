@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
+from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, print_table, remark
 from cipherlens.client.cli.documents import key_document
 from cipherlens.client.cli.failure import USAGE, CommandError
-from cipherlens.client.cli.options import Json, PassphraseFile
+from cipherlens.client.cli.group import group
 from cipherlens.client.cli.passphrase import keyring_passphrase, new_passphrase, open_keyring
 from cipherlens.crypto import CipherParameters, KeyEntry, Keyring, Scope
 
@@ -16,12 +17,7 @@ KeyringArgument = Annotated[
     Path, typer.Argument(metavar="KEYRING", help="The keyring file.", dir_okay=False)
 ]
 
-app = typer.Typer(help="Make keys and show them.", no_args_is_help=True, rich_markup_mode=None)
-
-
-def add_to(root: typer.Typer) -> None:
-    """Add this group to the program."""
-    root.add_typer(app, name="keys")
+app = group("Make keys and show them.")
 
 
 @app.command()
@@ -46,8 +42,8 @@ def new(
     no_passphrase: Annotated[
         bool, typer.Option("--no-passphrase", help="Leave a new keyring unprotected.")
     ] = False,
-    passphrase_file: PassphraseFile = None,
-    as_json: Json = False,
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
 ) -> None:
     """Make a key, in a new keyring or in one that is there.
 
@@ -86,7 +82,9 @@ def new(
 
 @app.command()
 def show(
-    keyring: KeyringArgument, passphrase_file: PassphraseFile = None, as_json: Json = False
+    keyring: KeyringArgument,
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
 ) -> None:
     """Show the keys of a keyring, by what others may know of them.
 

@@ -8,24 +8,16 @@ import typer
 from cipherlens.base import replace_file
 from cipherlens.client import Client, Model
 from cipherlens.client.channel import DEFAULT_TARGET
+from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, print_table, progress_bar
 from cipherlens.client.cli.documents import model_document
 from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.client.cli.group import group
 from cipherlens.client.cli.hash_network import describe_network
-from cipherlens.client.cli.options import Json, KeyName, KeyringPath, PassphraseFile, Server
 from cipherlens.client.cli.passphrase import open_key
 from cipherlens.crypto import Keyring, is_sealed_network, seal_network
 
-app = typer.Typer(
-    help="Push models to the server and list them; seal hash networks.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
-
-def add_to(root: typer.Typer) -> None:
-    """Add this group to the program."""
-    root.add_typer(app, name="model")
+app = group("Push models to the server and list them; seal hash networks.")
 
 
 @app.command()
@@ -35,8 +27,8 @@ def push(
         str, typer.Option("--collection", metavar="NAME", help="The collection that it will serve.")
     ] = "",
     name: Annotated[str, typer.Option(help="A name for people; the file's if left out.")] = "",
-    server: Server = DEFAULT_TARGET,
-    as_json: Json = False,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """Upload a model and set it to work in a cipher collection.
 
@@ -68,11 +60,11 @@ def seal(
     checkpoint: Annotated[
         Path, typer.Argument(help="A hash network that 'cipherlens train' wrote.", dir_okay=False)
     ],
-    keyring: KeyringPath,
+    keyring: options.KeyringPath,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")],
-    key: KeyName = None,
-    passphrase_file: PassphraseFile = None,
-    as_json: Json = False,
+    key: options.KeyName = None,
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
 ) -> None:
     """Seal a hash network, so that it can travel to the users who hold the key.
 
@@ -98,7 +90,7 @@ def seal(
 
 
 @app.command("list")
-def list_(server: Server = DEFAULT_TARGET, as_json: Json = False) -> None:
+def list_(server: options.Server = DEFAULT_TARGET, as_json: options.Json = False) -> None:
     """List the models that the server holds, newest first.
 
     \b

@@ -16,34 +16,22 @@ from cipherlens.client import (
     make_codes,
 )
 from cipherlens.client.channel import DEFAULT_TARGET
+from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, print_table, remark
 from cipherlens.client.cli.documents import hit_document
 from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
-from cipherlens.client.cli.options import (
-    Device,
-    Json,
-    KeyName,
-    KeyringPath,
-    PassphraseFile,
-    Server,
-)
 from cipherlens.client.cli.passphrase import open_keyring
 from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gallery
 from cipherlens.crypto import CryptoError, ImageError, open_image
 
 
-def add_to(root: typer.Typer) -> None:
-    """Add this command to the program."""
-    root.command("search")(search)
-
-
 def search(
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="Where to look.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The query picture.")],
-    keyring: KeyringPath,
+    keyring: options.KeyringPath,
     k: Annotated[int, typer.Option("-k", metavar="K", min=1, help="Hits wanted.")] = 20,
-    key: KeyName = None,
+    key: options.KeyName = None,
     model: HashNetworkPath = None,
     html: Annotated[
         Path | None,
@@ -53,10 +41,10 @@ def search(
         int | None, typer.Option(min=1, help="Inverted lists to probe, where there are any.")
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every item.")] = False,
-    device: Device = "auto",
-    passphrase_file: PassphraseFile = None,
-    server: Server = DEFAULT_TARGET,
-    as_json: Json = False,
+    device: options.Device = "auto",
+    passphrase_file: options.PassphraseFile = None,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """Find the pictures most like one.
 

@@ -27,36 +27,25 @@ def get_server_info() -> Call[ServerInfo]:
     return GET_SERVER_INFO.call(messages.GetServerInfoRequest(), server_info_from)
 
 
-def create_cipher_collection(name: str, profile: CipherProfile) -> Call[Collection]:
-    """Make a collection of cipher-images that claim a profile."""
-    return _create(
-        messages.CreateCollectionRequest(
-            name=name, kind=kind_message(Kind.CIPHER), profile=profile_message(profile)
-        )
-    )
-
-
-def create_vector_collection(
-    name: str, dimension: int, encoder_digest: bytes = b""
+def create_collection(
+    name: str,
+    kind: Kind,
+    *,
+    profile: CipherProfile | None = None,
+    dimension: int = 0,
+    bits: int = 0,
+    encoder_digest: bytes = b"",
 ) -> Call[Collection]:
-    """Make a collection of ready vectors."""
-    return _create(
-        messages.CreateCollectionRequest(
-            name=name,
-            kind=kind_message(Kind.VECTOR),
-            dimension=dimension,
-            encoder_digest=encoder_digest,
-        )
+    """Make a collection of a kind, with what that kind needs."""
+    request = messages.CreateCollectionRequest(
+        name=name,
+        kind=kind_message(kind),
+        profile=None if profile is None else profile_message(profile),
+        dimension=dimension,
+        bits=bits,
+        encoder_digest=encoder_digest,
     )
-
-
-def create_code_collection(name: str, bits: int, encoder_digest: bytes = b"") -> Call[Collection]:
-    """Make a collection of ready binary codes."""
-    return _create(
-        messages.CreateCollectionRequest(
-            name=name, kind=kind_message(Kind.CODE), bits=bits, encoder_digest=encoder_digest
-        )
-    )
+    return CREATE_COLLECTION.call(request, lambda answer: collection_from(answer.collection))
 
 
 def get_collection(name: str) -> Call[Collection]:
@@ -106,10 +95,6 @@ def list_models() -> Call[list[Model]]:
         messages.ListModelsRequest(),
         lambda answer: [model_from(message) for message in answer.models],
     )
-
-
-def _create(request: messages.CreateCollectionRequest) -> Call[Collection]:
-    return CREATE_COLLECTION.call(request, lambda answer: collection_from(answer.collection))
 
 
 def _parts(

@@ -94,23 +94,6 @@ class ItemHeads:
         return _ITEM_OVERHEAD_BYTES + text + len(self.owner_tags[number])
 
 
-def index_pictures(
-    collection: str,
-    heads: ItemHeads,
-    pictures: Iterable[EncryptedPicture | CodedPicture],
-    limits: Limits,
-) -> Steps[IndexResult]:
-    """Write cipher-images or codes, which are taken as they are needed."""
-    return _written(picture_requests(collection, heads, pictures, limits))
-
-
-def index_rows(
-    collection: str, heads: ItemHeads, rows: Rows, sealed: Sequence[bytes], limits: Limits
-) -> Steps[IndexResult]:
-    """Write vectors (float32 rows) or codes (uint8 rows), sealed originals beside them."""
-    return _written(feature_requests(collection, heads, rows, sealed, limits))
-
-
 def picture_requests(
     collection: str,
     heads: ItemHeads,
@@ -136,7 +119,7 @@ def picture_requests(
         yield request
 
 
-def feature_requests(
+def row_requests(
     collection: str,
     heads: ItemHeads,
     rows: Rows,
@@ -169,8 +152,8 @@ def feature_requests(
         yield request
 
 
-def _written(requests: Iterable[messages.IndexRequest]) -> Steps[IndexResult]:
-    """Send requests one after another and return what all of them wrote."""
+def write(requests: Iterable[messages.IndexRequest]) -> Steps[IndexResult]:
+    """Send the requests of one of the two functions above and return what all of them wrote."""
     sequence = written = unchanged = 0
     for request in requests:
         answer = yield from INDEX.answered(request)

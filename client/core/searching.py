@@ -1,7 +1,9 @@
 """Searching: queries in batches that the server accepts, and the items of what they find."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from cipherlens.client.core.answers import hits_from, item_from
 from cipherlens.client.core.batches import MESSAGE_MARGIN_BYTES, batched
@@ -40,51 +42,28 @@ class SearchOptions:
 DEFAULT_OPTIONS = SearchOptions()
 
 
-def search_images(
+def search(
     collection: str | Collection,
-    images: Sequence[CipherImage],
+    queries: Sequence[CipherImage] | Rows,
     k: int,
     options: SearchOptions,
     limits: Limits,
     *,
     with_items: bool,
 ) -> Steps[list[Hits]]:
-    """Search by cipher-images; the hits of every query, in their order."""
-    requests = _image_requests(name_of(collection), images, k, options, limits)
-    return _found(collection, requests, limits, with_items=with_items)
-
-
-def search_rows(
-    collection: str | Collection,
-    rows: Rows,
-    k: int,
-    options: SearchOptions,
-    limits: Limits,
-    *,
-    with_items: bool,
-) -> Steps[list[Hits]]:
-    """Search by vectors (float32 rows) or codes (uint8 rows); the hits of every row."""
-    requests = _row_requests(name_of(collection), rows, k, options, limits)
-    return _found(collection, requests, limits, with_items=with_items)
-
-
-def _found(
-    collection: str | Collection,
-    requests: Iterable[messages.SearchRequest],
-    limits: Limits,
-    *,
-    with_items: bool,
-) -> Steps[list[Hits]]:
-    """Send searches one after another and return the hits of all."""
+    """Search by cipher-images, vectors or codes; the hits of every query, in their order."""
+    if isinstance(queries, np.ndarray):
+        requests = _row_requests(name_of(collection), queries, k, options, limits)
+    else:
+        requests = _image_requests(name_of(collection), queries, k, options, limits)
     hits: list[Hits] = []
     where = (yield from resolve(collection)) if with_items else None
     for request in requests:
-        if where is None:
-            hits += hits_from((yield from SEARCH.answered(request)), ())
-            continue
-        request.item_budget_bytes = limits.max_message_bytes // _ITEMS_SHARE
+        if where is not None:
+            request.item_budget_bytes = limits.max_message_bytes // _ITEMS_SHARE
         answer = yield from SEARCH.answered(request)
-        hits += hits_from(answer, (yield from _items_of(answer, where, limits)))
+        items = () if where is None else (yield from _items_of(answer, where, limits))
+        hits += hits_from(answer, items)
     return hits
 
 
