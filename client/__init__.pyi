@@ -42,11 +42,11 @@ from cipherlens.client.errors import Unauthenticated as Unauthenticated
 from cipherlens.client.errors import Unavailable as Unavailable
 from cipherlens.client.errors import Unimplemented as Unimplemented
 from cipherlens.client.errors import UnreadableAnswer as UnreadableAnswer
-from cipherlens.client.folder import FolderIndexer as FolderIndexer
-from cipherlens.client.folder import FolderReport as FolderReport
-from cipherlens.client.folder import Progress as Progress
-from cipherlens.client.folder import Skipped as Skipped
-from cipherlens.client.folder import Waiting as Waiting
-from cipherlens.client.folder import index_folder as index_folder
+from cipherlens.client.folder.indexer import FolderIndexer as FolderIndexer
+from cipherlens.client.folder.indexer import index_folder as index_folder
+from cipherlens.client.folder.tally import FolderReport as FolderReport
+from cipherlens.client.folder.tally import Progress as Progress
+from cipherlens.client.folder.tally import Waiting as Waiting
+from cipherlens.client.folder.walk import Skipped as Skipped
 from cipherlens.client.picture import Picture as Picture
 from cipherlens.client.picture import PreparedPicture as PreparedPicture

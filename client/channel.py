@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import grpc
 from grpc_status import rpc_status
@@ -19,15 +19,7 @@ DEFAULT_TARGET = "127.0.0.1:50051"
 MAX_MESSAGE_BYTES = 33 * 2**20
 """Largest message sent or taken by default: the server's own 32 MiB, and room for its framing."""
 
-_Request_contra = TypeVar("_Request_contra", contravariant=True)
-_Answer_co = TypeVar("_Answer_co", covariant=True)
-
-
-class UnaryCall(Protocol[_Request_contra, _Answer_co]):
-    """A method of a stub that takes one message and returns one."""
-
-    def __call__(self, request: _Request_contra, timeout: float | None = ...) -> _Answer_co:
-        """Send the request and return the answer."""
+_Answer = TypeVar("_Answer")
 
 
 def channel_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> list[tuple[str, int | str]]:
@@ -49,11 +41,11 @@ def channel_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> list[tuple[st
 
 
 def invoke(
-    method: UnaryCall[_Request_contra, _Answer_co],
-    request: _Request_contra,
+    method: Callable[..., _Answer],
+    request: object,
     timeout_s: float,
     wait: Callable[[float], None] = time.sleep,
-) -> _Answer_co:
+) -> _Answer:
     """Return the answer to one request; a server that is busy is asked again until the deadline.
 
     gRPC itself repeats what found no server (see `_service_config`).

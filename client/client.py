@@ -11,20 +11,14 @@ from PIL import Image
 
 from cipherlens.base import CipherProfile, Kind
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
-from cipherlens.client.core import catalog, items
+from cipherlens.client.core import catalog, indexing, items
 from cipherlens.client.core.batches import as_many, check_count
 from cipherlens.client.core.call import Call
 from cipherlens.client.core.catalog import UploadProgress, name_of
 from cipherlens.client.core.collection import Collection, Limits, Model, ServerInfo
 from cipherlens.client.core.content import Rows, code_rows, vector_rows
 from cipherlens.client.core.deadlines import Deadlines
-from cipherlens.client.core.indexing import (
-    IndexResult,
-    ItemHeads,
-    picture_requests,
-    row_requests,
-    write,
-)
+from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Fetched, Hits, Item, ItemSummary
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
 from cipherlens.client.core.searching import DEFAULT_OPTIONS, SearchOptions, search
@@ -32,7 +26,6 @@ from cipherlens.client.key_in_use import KeyInUse
 from cipherlens.client.originals import check_age, check_bare, decrypt_item, open_item, restore_item
 from cipherlens.client.picture import Picture, prepare_query
 from cipherlens.client.shell import Shell
-from cipherlens.client.transport import Transport
 from cipherlens.crypto import CipherImage, ImageCipher, KeyEntry, Manifest, Original
 from cipherlens.v1.retrieval_service_pb2 import ModelHeader
 from cipherlens.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
@@ -76,7 +69,7 @@ class Client(Shell):
             deadlines: how long each kind of call may take.
             max_message_bytes: the largest message sent or taken.
         """
-        super().__init__(Transport(RetrievalServiceStub, target, deadlines, max_message_bytes))
+        super().__init__(RetrievalServiceStub, target, deadlines, max_message_bytes)
         self.key = key
 
     @property
@@ -241,15 +234,15 @@ class Client(Shell):
         Raises:
             ImageError: a picture cannot be read.
             FailedPrecondition: the collection is of another key or has no model yet.
-            ValueError: there are not as many pictures as ids. Of pictures without a length that
-                shows when they end, and the batches before the last may be written.
+            ValueError: there are not as many pictures as ids: nothing is written, unless they have
+                no length, when only the last batch is not.
         """
         key, heads = self._keyed(), ItemHeads.of(item_ids, revisions, owner_tags)
         plain = as_many("pictures", pictures, len(item_ids))
         where = self.resolve(collection)
         encrypted = key.encrypted(plain, heads.places(where.uuid) if seal else None)
-        requests = picture_requests(where.name, heads, encrypted, self.limits)
-        return self._run(write(requests), timeout_s)
+        requests = indexing.picture_requests(where.name, heads, encrypted, self.limits)
+        return self._run(indexing.write(requests), timeout_s)
 
     def index_encrypted(
         self,
@@ -267,9 +260,8 @@ class Client(Shell):
         they were sealed for. What is written when, and ValueError, are as in `index_images`.
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
-        ready = as_many("pictures", pictures, len(item_ids))
-        requests = picture_requests(name_of(collection), heads, ready, self.limits)
-        return self._run(write(requests), timeout_s)
+        requests = indexing.picture_requests(name_of(collection), heads, pictures, self.limits)
+        return self._run(indexing.write(requests), timeout_s)
 
     def index_vectors(
         self,
@@ -321,11 +313,7 @@ class Client(Shell):
         return self._run(items.delete_items(name_of(collection), item_ids, self.limits), timeout_s)
 
     def list_items(
-        self,
-        collection: str | Collection,
-        *,
-        page_size: int = 0,
-        timeout_s: float | None = None,
+        self, collection: str | Collection, *, page_size: int = 0, timeout_s: float | None = None
     ) -> Iterator[ItemSummary]:
         """Yield all items in the order of their ids; asks for a page when it is needed.
 
@@ -525,8 +513,8 @@ class Client(Shell):
             check_count("originals", originals, len(heads.item_ids))
             collection = self.resolve(collection)
             sealed = self._keyed().sealed(originals, rows, heads.places(collection.uuid))
-        requests = row_requests(name_of(collection), heads, rows, sealed, self.limits)
-        return self._run(write(requests), timeout_s)
+        requests = indexing.row_requests(name_of(collection), heads, rows, sealed, self.limits)
+        return self._run(indexing.write(requests), timeout_s)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

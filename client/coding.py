@@ -56,10 +56,7 @@ def make_codes(pictures: Iterable[Picture], encoder: CodeMaker) -> Codes:
 
 
 def code_pictures(
-    pictures: Sequence[PreparedPicture],
-    encoder: CodeMaker,
-    key: KeyEntry,
-    places: Sequence[Place],
+    pictures: Sequence[PreparedPicture], encoder: CodeMaker, key: KeyEntry, places: Sequence[Place]
 ) -> list[CodedPicture]:
     """Return the codes of pictures, their originals sealed for their places beside them.
 

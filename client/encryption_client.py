@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
 from cipherlens.client.core import encryption
-from cipherlens.client.core.answers import cipher_image_from, code_rows_from
 from cipherlens.client.core.batches import check_count
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.encryption import KeyInfo
@@ -16,9 +15,7 @@ from cipherlens.client.core.item import Item, Place
 from cipherlens.client.core.pictures import EncryptedPicture
 from cipherlens.client.picture import file_bytes
 from cipherlens.client.shell import Shell
-from cipherlens.client.transport import Transport
 from cipherlens.crypto import CipherImage, CipherParameters, Original
-from cipherlens.v1 import encryption_service_pb2 as messages
 from cipherlens.v1.encryption_service_pb2_grpc import EncryptionServiceStub
 
 
@@ -37,7 +34,7 @@ class EncryptionClient(Shell):
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
         """Make the channel, as `Client` does; it connects with the first call."""
-        super().__init__(Transport(EncryptionServiceStub, target, deadlines, max_message_bytes))
+        super().__init__(EncryptionServiceStub, target, deadlines, max_message_bytes)
 
     def create_key(
         self, name: str, parameters: CipherParameters, *, timeout_s: float | None = None
@@ -99,8 +96,7 @@ class EncryptionClient(Shell):
 
         `timeout_s` is for each batch.
         """
-        answers = self._trapdoors(pictures, messages.TRAPDOOR_KIND_CIPHER_IMAGE, key, timeout_s)
-        return [cipher_image_from(image) for each in answers for image in each.cipher_images.images]
+        return self._run(encryption.trapdoors(map(file_bytes, pictures), key), timeout_s)
 
     def trapdoor_codes(
         self, pictures: Sequence[bytes | Path], *, timeout_s: float | None = None
@@ -119,21 +115,4 @@ class EncryptionClient(Shell):
         Raises:
             FailedPrecondition: the service has no hash network.
         """
-        answers = self._trapdoors(pictures, messages.TRAPDOOR_KIND_CODE, "", timeout_s)
-        return np.concatenate([code_rows_from(each.codes) for each in answers])
-
-    def _trapdoors(
-        self,
-        pictures: Sequence[bytes | Path],
-        kind: messages.TrapdoorKind.ValueType,
-        key: str,
-        timeout_s: float | None,
-    ) -> Sequence[messages.TrapdoorResponse]:
-        """Return the answers to pictures sent in batches.
-
-        Raises:
-            ValueError: there are no pictures.
-        """
-        if not pictures:
-            raise ValueError("pictures must not be empty")
-        return self._run(encryption.trapdoors(map(file_bytes, pictures), kind, key), timeout_s)
+        return self._run(encryption.trapdoor_codes(map(file_bytes, pictures)), timeout_s)

@@ -91,7 +91,6 @@ def write_gallery(path: Path, gallery: Gallery) -> None:
 
 
 def _facts(facts: Mapping[str, str]) -> str:
-    """Return the figures."""
     if not facts:
         return ""
     cells = "".join(
@@ -102,7 +101,6 @@ def _facts(facts: Mapping[str, str]) -> str:
 
 
 def _row(row: GalleryRow) -> str:
-    """Return one search."""
     seen = ""
     if row.seen is not None:
         seen = _figure(_image(row.seen, "the query as the server sees it"), "what the server sees")
@@ -122,7 +120,6 @@ def _figure(image: str, caption: str) -> str:
 
 
 def _hit(number: int, hit: GalleryHit) -> str:
-    """Return one hit."""
     verdict = {True: "right", False: "wrong", None: ""}[hit.relevant]
     mark = {True: "✓ right", False: "✗ wrong", None: ""}[hit.relevant]
     picture = '<div class="missing">not shown</div>'

@@ -3,7 +3,7 @@
 import io
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -72,12 +72,9 @@ def prepare_picture(picture: Picture, size: PreparedSize) -> PreparedPicture:
 
 def prepare_query(picture: Picture, size: PreparedSize) -> npt.NDArray[np.uint8]:
     """Return the prepared pixels of a picture, as `prepare_picture` does, without its original."""
-    if isinstance(picture, PreparedPicture):
-        return picture.pixels
     if isinstance(picture, Image.Image):
         return prepare(picture, size)
-    with open_image(file_bytes(picture)) as image:
-        return prepare(image, size)
+    return prepare_picture(picture, size).pixels
 
 
 def read_original(picture: Picture | Original) -> Original:
@@ -140,17 +137,17 @@ def seal_beside(original: Original | None, companion: bytes, key: KeyEntry, plac
 
 def sealed_context(place: Place, companion: bytes) -> SealedContext:
     """Return the context of a place beside a companion of a 32-byte digest."""
-    return SealedContext(
-        collection_uuid=place.collection_uuid,
-        item_id=place.item_id,
-        revision=place.revision,
-        companion_digest=companion,
-    )
+    return SealedContext(**asdict(place), companion_digest=companion)
 
 
 def file_bytes(picture: Path | str | bytes) -> bytes:
     """Return the bytes of a picture file."""
     return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a file cannot be taken, without its path."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 def png_bytes(image: Image.Image) -> bytes:
@@ -168,5 +165,5 @@ def _file_original(data: bytes, image: Image.Image) -> Original:
 
 
 def _png_original(image: Image.Image) -> Original:
-    """Return a Pillow image as the file that it never was."""
+    """Return a Pillow image as a PNG, for it has no file of its own."""
     return Original(media_type="image/png", data=png_bytes(image))

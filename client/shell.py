@@ -1,23 +1,35 @@
 """What the clients of both services share."""
 
+from collections.abc import Callable
 from typing import Self
 
+import grpc
+
+from cipherlens.client.channel import channel_options
 from cipherlens.client.core.deadlines import Deadlines
+from cipherlens.client.errors import Unavailable
 from cipherlens.client.transport import Transport
 
 
 class Shell:
-    """A transport to one server, closed as a context manager."""
+    """A channel to one server, closed as a context manager, and the transport over it.
 
-    def __init__(self, transport: Transport) -> None:
-        """Take the transport."""
-        self._transport = transport
-        self._run = transport.run
+    Attributes:
+        target: the server's address.
+    """
 
-    @property
-    def target(self) -> str:
-        """Return the server's address."""
-        return self._transport.target
+    def __init__(
+        self,
+        stub: Callable[[grpc.Channel], object],
+        target: str,
+        deadlines: Deadlines | None,
+        max_message_bytes: int,
+    ) -> None:
+        """Make the channel; it connects with the first call. `stub` is of the service called."""
+        self.target = target
+        self._channel = grpc.insecure_channel(target, options=channel_options(max_message_bytes))
+        self._transport = Transport(stub(self._channel), deadlines or Deadlines())
+        self._run = self._transport.run
 
     @property
     def deadlines(self) -> Deadlines:
@@ -30,11 +42,19 @@ class Shell:
         Raises:
             Unavailable: it does not within timeout_s.
         """
-        self._transport.wait_until_reachable(timeout_s)
+        ready = grpc.channel_ready_future(self._channel)
+        try:
+            ready.result(timeout=timeout_s)
+        except grpc.FutureTimeoutError:
+            ready.cancel()
+            raise Unavailable(
+                f"no server answers at {self.target} within {timeout_s:g} s",
+                code=grpc.StatusCode.UNAVAILABLE,
+            ) from None
 
     def close(self) -> None:
         """Close the channel; calls under way end as `Cancelled`."""
-        self._transport.close()
+        self._channel.close()
 
     def __enter__(self) -> Self:
         """Return this client."""

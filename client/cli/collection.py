@@ -1,6 +1,5 @@
 """`cipherlens collection`: make, list, show and drop collections."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import typer
 from cipherlens.client import Client, Collection, Kind
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import options
-from cipherlens.client.cli.console import print_facts, print_json, print_table
+from cipherlens.client.cli.console import print_facts, print_json, print_outcome, print_table
 from cipherlens.client.cli.documents import collection_document
 from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.client.cli.group import group
@@ -119,33 +118,14 @@ def drop(
     """
     with Client(server) as client:
         count = client.get_collection(name).item_count
-        confirm(f"drop {name!r} with its {count} items?", yes=yes)
+        options.confirm(f"drop {name!r} with its {count} items?", yes=yes)
         client.delete_collection(name)
-    if as_json:
-        print_json({"dropped": name, "item_count": count})
-    else:
-        typer.echo(f"collection {name!r} and its {count} items are gone")
-
-
-def confirm(question: str, *, yes: bool) -> None:
-    """Return once the user agrees.
-
-    Raises:
-        CommandError: there is no terminal to ask at.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise CommandError("this cannot be undone", hint="say --yes", exit_code=USAGE)
-    typer.confirm(question, abort=True, err=True)
+    told = f"collection {name!r} and its {count} items are gone"
+    print_outcome({"dropped": name, "item_count": count}, told, as_json=as_json)
 
 
 def _check_options(
-    kind: Kind,
-    keyring: Path | None,
-    dimension: int | None,
-    bits: int | None,
-    model: Path | None,
+    kind: Kind, keyring: Path | None, dimension: int | None, bits: int | None, model: Path | None
 ) -> None:
     """Raise CommandError unless the options are those of the kind."""
     opens_model = kind is Kind.CODE and model is not None
@@ -162,7 +142,6 @@ def _check_options(
 
 
 def _print(collection: Collection, *, as_json: bool) -> None:
-    """Print one collection."""
     if as_json:
         print_json(collection_document(collection))
         return
@@ -180,9 +159,7 @@ def _print(collection: Collection, *, as_json: bool) -> None:
     ]
     if index.nlist:
         facts.append(("lists", f"{index.nlist}, {index.nprobe} probed"))
-    if collection.profile is not None:
-        facts += _profile_facts(collection)
-    print_facts(facts)
+    print_facts(facts + _profile_facts(collection))
 
 
 def _profile_facts(collection: Collection) -> list[tuple[str, object]]:
@@ -207,7 +184,6 @@ def _profile_facts(collection: Collection) -> list[tuple[str, object]]:
 
 
 def _length(collection: Collection) -> str:
-    """Return the length of what is compared."""
     if collection.kind is Kind.CODE:
         return f"{collection.bits} bits"
     return str(collection.dimension or "-")

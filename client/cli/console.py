@@ -28,6 +28,11 @@ def print_json(document: Any) -> None:
     typer.echo(json_text(document))
 
 
+def print_outcome(document: Any, text: str, *, as_json: bool) -> None:
+    """Print what a command has done, as JSON or in words."""
+    typer.echo(json_text(document) if as_json else text)
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table on standard output; a column whose name ends in "#" is set flush right."""
     table = Table(box=None, pad_edge=False, header_style="bold")

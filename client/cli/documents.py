@@ -3,10 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
-from cipherlens.base import CipherProfile
 from cipherlens.client.core.collection import Collection, Generation, Model
 from cipherlens.client.core.item import Hit, ItemSummary
-from cipherlens.client.folder import FolderReport
+from cipherlens.client.folder.tally import FolderReport
 from cipherlens.crypto import KeyEntry
 
 
@@ -21,11 +20,6 @@ def key_document(key: KeyEntry) -> dict[str, Any]:
     }
 
 
-def profile_document(profile: CipherProfile | None) -> dict[str, Any] | None:
-    """Return what cipher-images claim."""
-    return None if profile is None else profile.to_dict()
-
-
 def collection_document(collection: Collection) -> dict[str, Any]:
     """Return a collection."""
     return {
@@ -34,7 +28,7 @@ def collection_document(collection: Collection) -> dict[str, Any]:
         "kind": str(collection.kind),
         "dimension": collection.dimension,
         "bits": collection.bits,
-        "profile": profile_document(collection.profile),
+        "profile": collection.profile and collection.profile.to_dict(),
         "item_count": collection.item_count,
         "damaged_count": collection.damaged_count,
         "sequence": collection.sequence,
@@ -46,7 +40,6 @@ def collection_document(collection: Collection) -> dict[str, Any]:
 
 
 def _generation_document(generation: Generation | None) -> dict[str, Any] | None:
-    """Return a generation."""
     if generation is None:
         return None
     return {**asdict(generation), "model_digest": generation.model_digest.hex()}
@@ -60,7 +53,7 @@ def model_document(model: Model) -> dict[str, Any]:
         "size_bytes": model.size_bytes,
         "backbone": model.backbone,
         "dimension": model.dimension,
-        "profile": profile_document(model.profile),
+        "profile": model.profile and model.profile.to_dict(),
         "created_at": model.created_at.isoformat(),
     }
 

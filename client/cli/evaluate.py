@@ -16,7 +16,6 @@ from cipherlens.crypto import KeyEntry, is_sealed_network
 
 if TYPE_CHECKING:
     from cipherlens.model.checkpoint import CheckpointConfiguration
-    from cipherlens.model.data.images import PreparedImages
     from cipherlens.model.evaluation.agreement import Agreement
     from cipherlens.model.evaluation.evaluate_rankings import RankingEvaluation
     from cipherlens.model.evaluation.figures import Evaluation
@@ -61,7 +60,10 @@ def evaluate(
     images = load_images(data, configuration.network)
     head = {"checkpoint": str(checkpoint), "part": part}
     if server is not None:
-        agreement = _through(server, source, entry, images, part, device)
+        from cipherlens.client.cli.served import evaluate_served
+
+        with Client(server, key=entry) as client:
+            agreement = evaluate_served(client, source, images, part=part, device=device)
         _print_agreement(agreement, head, as_json=as_json)
         return
     from cipherlens.model.evaluation.evaluate import evaluate_checkpoint
@@ -111,23 +113,7 @@ def _required_key(
     return entry
 
 
-def _through(
-    server: str,
-    source: Path | bytes,
-    entry: KeyEntry | None,
-    images: "PreparedImages",
-    part: str,
-    device: str,
-) -> "Agreement":
-    """Return how well a network ranks in a server, beside how it does in memory."""
-    from cipherlens.client.cli.served import evaluate_served
-
-    with Client(server, key=entry) as client:
-        return evaluate_served(client, source, images, part=part, device=device)
-
-
 def _print(outcome: "Evaluation", head: dict[str, Any], *, as_json: bool) -> None:
-    """Print the figures."""
     if as_json:
         print_json(
             {
@@ -191,7 +177,6 @@ def _scores_text(agreement: "Agreement") -> str:
 
 
 def _document(figures: "RankingEvaluation") -> dict[str, Any]:
-    """Return one column as JSON."""
     return {
         "map": figures.mean_average_precision,
         "map_at": figures.average_precision_at,

@@ -1,6 +1,9 @@
 """What a person is told when a command fails, and what a script sees."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -79,6 +82,15 @@ class CommandError(Exception):
         self.message = message
         self.hint = hint
         self.exit_code = exit_code
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Name the file in a failure of what is done with its content."""
+    try:
+        yield
+    except DomainError as error:
+        raise CommandError(f"{path}: {error}") from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,7 +24,7 @@ from cipherlens.client.cli.failure import INTERRUPTED, NO_SERVER, CommandError
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
 from cipherlens.client.cli.passphrase import open_keyring
 from cipherlens.client.errors import DeadlineExceeded
-from cipherlens.client.folder import FolderEvent
+from cipherlens.client.folder.tally import FolderEvent
 
 RESUME = "run the same command again to go on from there"
 
@@ -117,7 +117,6 @@ class _Shown:
 
 
 def _print(report: FolderReport, *, complete: bool, as_json: bool) -> None:
-    """Print the summary."""
     if as_json:
         print_json(report_document(report, complete=complete))
         return

@@ -12,13 +12,12 @@ from cipherlens.base import replace_file
 from cipherlens.client import Client, Fetched, Item, ItemState
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import options
-from cipherlens.client.cli.collection import confirm
-from cipherlens.client.cli.console import print_json, print_table, remark
+from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
 from cipherlens.client.cli.documents import summary_document
 from cipherlens.client.cli.failure import FAILURE, NOT_FOUND
+from cipherlens.client.cli.files import CIPHER_SUFFIX, SEALED_SUFFIX
 from cipherlens.client.cli.group import group
 from cipherlens.client.cli.passphrase import open_key
-from cipherlens.client.cli.suffixes import CIPHER_SUFFIX, SEALED_SUFFIX
 from cipherlens.crypto import CryptoError, Original
 
 CollectionName = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")]
@@ -102,13 +101,11 @@ def delete(
     Example:
       cipherlens item delete photos holidays/beach.jpg --yes
     """
-    confirm(f"delete {len(item_ids)} items of {collection!r}?", yes=yes)
+    options.confirm(f"delete {len(item_ids)} items of {collection!r}?", yes=yes)
     with Client(server) as client:
         count = client.delete(collection, dict.fromkeys(item_ids))
-    if as_json:
-        print_json({"collection": collection, "deleted": count})
-    else:
-        typer.echo(f"{count} of {len(item_ids)} items were there and are deleted")
+    told = f"{count} of {len(item_ids)} items were there and are deleted"
+    print_outcome({"collection": collection, "deleted": count}, told, as_json=as_json)
 
 
 def _write(client: Client, fetched: Fetched, out: Path) -> dict[str, Any]:
@@ -123,7 +120,7 @@ def _write(client: Client, fetched: Fetched, out: Path) -> dict[str, Any]:
         result["error"] = f"the item is {fetched.state}"
         return result
     try:
-        files = _plain(client, fetched.item) if client.key else _ciphertext(fetched.item)
+        files = _files_of(client, fetched.item)
     except (CryptoError, ValueError) as error:
         result["error"] = str(error)
         return result
@@ -135,14 +132,11 @@ def _write(client: Client, fetched: Fetched, out: Path) -> dict[str, Any]:
     return result
 
 
-def _plain(client: Client, item: Item) -> Iterable[tuple[str, bytes]]:
-    """Return the suffix and the bytes of the decrypted file."""
-    original = client.restore(item)
-    return [(_suffix(item.item_id, original), original.data)]
-
-
-def _ciphertext(item: Item) -> Iterable[tuple[str, bytes]]:
-    """Return the suffixes and the bytes of what is stored."""
+def _files_of(client: Client, item: Item) -> Iterable[tuple[str, bytes]]:
+    """Return suffixes and bytes: of the decrypted file, or without a key of what is stored."""
+    if client.key is not None:
+        original = client.restore(item)
+        return [(_suffix(item.item_id, original), original.data)]
     files = []
     if item.cipher_image is not None:
         files.append((CIPHER_SUFFIX, item.cipher_image.to_bytes()))
@@ -167,7 +161,6 @@ def _relative_path(item_id: str) -> str:
 
 
 def _tell(result: dict[str, Any]) -> None:
-    """Print what became of one item."""
     for path in result["files"]:
         typer.echo(path)
     if result["error"]:

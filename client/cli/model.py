@@ -9,9 +9,9 @@ from cipherlens.base import replace_file
 from cipherlens.client import Client, Model
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import options
-from cipherlens.client.cli.console import print_json, print_table, progress_bar
+from cipherlens.client.cli.console import print_json, print_outcome, print_table, progress_bar
 from cipherlens.client.cli.documents import model_document
-from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.client.cli.failure import USAGE, CommandError, about
 from cipherlens.client.cli.group import group
 from cipherlens.client.cli.hash_network import describe_network
 from cipherlens.client.cli.passphrase import open_key
@@ -48,11 +48,10 @@ def push(
             name=name,
             on_progress=lambda sent, total: bar.update(task, completed=sent, total=total),
         )
-    if as_json:
-        print_json({"collection": collection or None, "model": model_document(model)})
-        return
     purpose = f" for collection {collection!r}" if collection else ""
-    typer.echo(f"model {model.name!r} ({model.digest.hex()[:16]}) is on the server{purpose}")
+    told = f"model {model.name!r} ({model.digest.hex()[:16]}) is on the server{purpose}"
+    document = {"collection": collection or None, "model": model_document(model)}
+    print_outcome(document, told, as_json=as_json)
 
 
 @app.command()
@@ -82,11 +81,9 @@ def seal(
     bits, _ = describe_network(checkpoint, Keyring())
     entry = open_key(keyring, key, passphrase_file)
     replace_file(out, seal_network(data, entry))
-    if as_json:
-        document = {"sealed": str(out), "bits": bits, "key_fingerprint": entry.fingerprint.hex()}
-        print_json(document)
-        return
-    typer.echo(f"{out} holds the network of {bits} bits, sealed under key {entry.name!r}")
+    document = {"sealed": str(out), "bits": bits, "key_fingerprint": entry.fingerprint.hex()}
+    told = f"{out} holds the network of {bits} bits, sealed under key {entry.name!r}"
+    print_outcome(document, told, as_json=as_json)
 
 
 @app.command("list")
@@ -106,7 +103,6 @@ def list_(server: options.Server = DEFAULT_TARGET, as_json: options.Json = False
 
 
 def _row(model: Model) -> tuple[object, ...]:
-    """Return a model as a row of the table."""
     fingerprint = model.profile.key_fingerprint.hex() if model.profile else "none"
     return (
         model.name,
@@ -121,12 +117,9 @@ def _row(model: Model) -> tuple[object, ...]:
 def _check(checkpoint: Path) -> None:
     """Raise CommandError unless the server takes the file; it is told before anything is sent."""
     from cipherlens.model.checkpoint import read_configuration
-    from cipherlens.model.errors import CheckpointError
 
-    try:
+    with about(checkpoint):
         configuration = read_configuration(checkpoint)
-    except CheckpointError as error:
-        raise CommandError(f"{checkpoint}: {error}") from error
     if configuration.architecture == "hash":
         raise CommandError(
             f"{checkpoint} is a hash network, which no server is given: whoever can run it can "

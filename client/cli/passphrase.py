@@ -19,10 +19,7 @@ from cipherlens.crypto import (
 VARIABLE = "CIPHERLENS_PASSPHRASE"
 
 ADVICE |= {
-    UnknownKey: (
-        NOT_FOUND,
-        "'cipherlens keys show KEYRING' lists the keys, --key NAME takes one",
-    ),
+    UnknownKey: (NOT_FOUND, "'cipherlens keys show KEYRING' lists the keys, --key NAME takes one"),
     KeyringPassphraseError: (
         FAILURE,
         f"give it at the prompt, with --passphrase-file or in {VARIABLE}",
@@ -80,12 +77,7 @@ def _ask(prompt: str, *, twice: bool) -> str:
         )
     # With a default, an empty line is an answer: it would else be asked for again without a word.
     answer: str = typer.prompt(
-        prompt,
-        default="",
-        show_default=False,
-        hide_input=True,
-        confirmation_prompt=twice,
-        err=True,
+        prompt, default="", show_default=False, hide_input=True, confirmation_prompt=twice, err=True
     )
     if not answer:
         raise CommandError("the passphrase is empty", exit_code=USAGE)

@@ -6,24 +6,16 @@ from typing import Annotated
 import typer
 from PIL import Image
 
-from cipherlens.client import (
-    Client,
-    CodeMaker,
-    Collection,
-    Hit,
-    Hits,
-    SearchOptions,
-    make_codes,
-)
+from cipherlens.client import Client, CodeMaker, Collection, Hit, Hits, SearchOptions, make_codes
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, print_table, remark
 from cipherlens.client.cli.documents import hit_document
-from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.client.cli.failure import USAGE, CommandError, about
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
 from cipherlens.client.cli.passphrase import open_keyring
 from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gallery
-from cipherlens.crypto import CryptoError, ImageError, open_image
+from cipherlens.crypto import CryptoError, open_image
 
 
 def search(
@@ -62,7 +54,8 @@ def search(
     """
     if html is not None and not html.parent.is_dir():
         raise CommandError(f"--html: there is no folder {html.parent}", exit_code=USAGE)
-    picture = _opened(image)
+    with about(image):
+        picture = open_image(image)
     keys = open_keyring(keyring, passphrase_file)
     options = SearchOptions(nprobe=nprobe, exact=exact)
     with Client(server, key=keys.get(key)) as client:
@@ -96,20 +89,7 @@ def _found(
     return hits, None
 
 
-def _opened(image: Path) -> Image.Image:
-    """Return the query picture.
-
-    Raises:
-        CommandError: the file is no picture that can be read.
-    """
-    try:
-        return open_image(image)
-    except ImageError as error:
-        raise CommandError(f"{image}: {error}") from error
-
-
 def _print(collection: str, image: Path, hits: Hits, html: Path | None, *, as_json: bool) -> None:
-    """Print the hits."""
     if as_json:
         print_json(
             {
@@ -129,7 +109,6 @@ def _print(collection: str, image: Path, hits: Hits, html: Path | None, *, as_js
 
 
 def _score(hit: Hit) -> str:
-    """Return how near a hit is."""
     if hit.similarity is not None:
         return f"{hit.similarity:.4f}"
     return f"{hit.distance} bits"

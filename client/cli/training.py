@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cipherlens.client.cli import options
-from cipherlens.client.cli.console import print_json, progress_bar, remark
+from cipherlens.client.cli.console import print_json, print_outcome, progress_bar, remark
 from cipherlens.client.cli.data import Data, encryptor_of, load_images
 from cipherlens.client.cli.failure import INTERRUPTED, USAGE, CommandError
 from cipherlens.client.cli.passphrase import open_key
@@ -95,18 +95,14 @@ def train(
         )
     if not processes.first:
         return
-    if as_json:
-        print_json(
-            {
-                "checkpoint": str(result.checkpoint),
-                "best_epoch": result.best_epoch,
-                "validation_map": result.validation_map,
-            }
-        )
-    else:
-        score = "" if result.validation_map is None else f", mAP {result.validation_map:.4f}"
-        kept = f"epoch {result.best_epoch} of {len(result.history)}, the best in validation{score}"
-        typer.echo(f"{result.checkpoint} holds {kept}")
+    document = {
+        "checkpoint": str(result.checkpoint),
+        "best_epoch": result.best_epoch,
+        "validation_map": result.validation_map,
+    }
+    score = "" if result.validation_map is None else f", mAP {result.validation_map:.4f}"
+    kept = f"epoch {result.best_epoch} of {len(result.history)}, the best in validation{score}"
+    print_outcome(document, f"{result.checkpoint} holds {kept}", as_json=as_json)
 
 
 @contextmanager
@@ -196,7 +192,6 @@ def _remark_positions(
 
 
 def _epoch_text(report: "EpochReport") -> str:
-    """Return an epoch in a few words."""
     text = f"loss {report.loss:.4f}"
     if report.validation_map is not None:
         text += f", validation mAP {report.validation_map:.4f}"
@@ -204,9 +199,4 @@ def _epoch_text(report: "EpochReport") -> str:
 
 
 def _epoch_document(report: "EpochReport") -> dict[str, object]:
-    """Return an epoch as JSON."""
-    return {
-        "epoch": report.epoch,
-        "loss": report.loss,
-        "validation_map": report.validation_map,
-    }
+    return {"epoch": report.epoch, "loss": report.loss, "validation_map": report.validation_map}

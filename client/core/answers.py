@@ -33,7 +33,7 @@ _STATES = {
 
 _Message = TypeVar("_Message")
 _Value = TypeVar("_Value")
-_Named = TypeVar("_Named", Generation, IndexStatus, Limits)
+_Named = TypeVar("_Named", Collection, Generation, IndexStatus, Limits, Model, ServerInfo)
 
 
 def profile_of(message: cipher_image_pb2.CipherProfile) -> CipherProfile:
@@ -61,18 +61,14 @@ def collection_from(message: collection_pb2.Collection) -> Collection:
     Raises:
         UnreadableAnswer: it is of a kind or scheme that this version does not know.
     """
-    return Collection(
+    return _same_names(
+        Collection,
+        message,
         uuid=_read("a collection not known here", uuid.UUID, message.uuid),
-        name=message.name,
         kind=_read("a collection not known here", kind_from, message.kind),
-        dimension=message.dimension,
-        bits=message.bits,
         profile=profile_of(message.profile) if message.HasField("profile") else None,
         active=_generation(message.active_generation),
         shadow=_generation(message.shadow_generation),
-        sequence=message.sequence,
-        item_count=message.item_count,
-        damaged_count=message.damaged_count,
         index=_same_names(IndexStatus, message.index),
         created_at=datetime_from(message.create_time),
     )
@@ -85,24 +81,20 @@ def _generation(message: collection_pb2.Generation) -> Generation | None:
 
 def model_from(message: retrieval_service_pb2.Model) -> Model:
     """Return the model in a message."""
-    return Model(
-        digest=message.digest,
-        name=message.name,
-        size_bytes=message.size_bytes,
+    return _same_names(
+        Model,
+        message,
         profile=profile_of(message.profile) if message.HasField("profile") else None,
-        dimension=message.dimension,
-        backbone=message.backbone,
         created_at=datetime_from(message.create_time),
     )
 
 
 def server_info_from(message: retrieval_service_pb2.GetServerInfoResponse) -> ServerInfo:
     """Return the server's description in a message."""
-    return ServerInfo(
-        version=message.version,
+    return _same_names(
+        ServerInfo,
+        message,
         roles=tuple(message.roles),
-        index_device=message.index_device,
-        model_device=message.model_device,
         limits=_same_names(Limits, message.limits),
         library_versions=dict(message.library_versions),
     )
@@ -196,6 +188,7 @@ def _read(what: str, convert: Callable[[_Message], _Value], message: _Message) -
         raise UnreadableAnswer(f"the server sent {what}: {error}") from error
 
 
-def _same_names(made: type[_Named], message: Any) -> _Named:
-    """Return a value whose fields are those of a message, under the same names."""
-    return made(**{field.name: getattr(message, field.name) for field in fields(made)})
+def _same_names(made: type[_Named], message: Any, **others: Any) -> _Named:
+    """Return a value whose fields are those of a message under the same names, but for others."""
+    same = (field.name for field in fields(made) if field.name not in others)
+    return made(**{name: getattr(message, name) for name in same}, **others)

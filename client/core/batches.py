@@ -46,18 +46,14 @@ def check_count(name: str, entries: Sized, count: int, of: str = "item_ids") -> 
 
 
 def as_many(name: str, entries: Iterable[_Entry], count: int) -> Iterator[_Entry]:
-    """Return an iterator over entries of which there must be as many as item ids.
+    """Yield entries of which there must be as many as item ids.
 
     Raises:
-        ValueError: there are not. Of entries that have a length it is raised here and now; of
-            others when they turn out to be more, or end too early: before the last batch is cut.
+        ValueError: there are not. If they have a length, before the first is taken; if not, when
+            there is one too many, or they end too early: before the last batch is cut.
     """
     if isinstance(entries, Sized):
         check_count(name, entries, count)
-    return _counted(name, entries, count)
-
-
-def _counted(name: str, entries: Iterable[_Entry], count: int) -> Iterator[_Entry]:
     found = 0
     for found, entry in enumerate(entries, 1):
         if found > count:

@@ -1,18 +1,21 @@
 """The owner's service: make and list keys, encrypt, decrypt, make trapdoors."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from cipherlens.base import CipherProfile
-from cipherlens.client.core.answers import cipher_image_from, profile_of
+from cipherlens.client.core.answers import cipher_image_from, code_rows_from, profile_of
 from cipherlens.client.core.batches import batched
 from cipherlens.client.core.call import Call, Steps
 from cipherlens.client.core.item import Item, Place
 from cipherlens.client.core.methods import CREATE_KEY, DECRYPT, ENCRYPT, LIST_KEYS, TRAPDOOR
 from cipherlens.client.core.pictures import EncryptedPicture
-from cipherlens.crypto import CipherParameters, Original
+from cipherlens.crypto import CipherImage, CipherParameters, Original
 from cipherlens.v1 import encryption_service_pb2 as messages
 from cipherlens.wire import datetime_from, profile_message
 from cipherlens.wire.owner import encrypted_message
@@ -77,14 +80,28 @@ def decrypt(items: Iterable[Item], key: str) -> Steps[list[Original]]:
     return originals
 
 
-def trapdoors(
+def trapdoors(pictures: Iterable[bytes], key: str) -> Steps[list[CipherImage]]:
+    """Have picture files made into encrypted queries."""
+    answers = yield from _trapdoors(pictures, messages.TRAPDOOR_KIND_CIPHER_IMAGE, key)
+    return [cipher_image_from(image) for each in answers for image in each.cipher_images.images]
+
+
+def trapdoor_codes(pictures: Iterable[bytes]) -> Steps[npt.NDArray[np.uint8]]:
+    """Have picture files made into codes, (n, ceil(bits / 8)) uint8."""
+    answers = yield from _trapdoors(pictures, messages.TRAPDOOR_KIND_CODE, "")
+    return np.concatenate([code_rows_from(each.codes) for each in answers])
+
+
+def _trapdoors(
     pictures: Iterable[bytes], kind: messages.TrapdoorKind.ValueType, key: str
-) -> Steps[Sequence[messages.TrapdoorResponse]]:
-    """Have picture files made into queries; the answers to the batches that they are sent in."""
+) -> Steps[list[messages.TrapdoorResponse]]:
+    """Return the answers to pictures sent in batches; ValueError if there are none."""
     answers = []
     for batch in _batches(pictures, len):
         request = messages.TrapdoorRequest(key=key, pictures=batch, kind=kind)
         answers.append((yield from TRAPDOOR.answered(request)))
+    if not answers:
+        raise ValueError("pictures must not be empty")
     return answers
 
 
@@ -95,7 +112,6 @@ def _batches(
 
 
 def _encrypted_picture(message: messages.EncryptedImage) -> EncryptedPicture:
-    """Return the encrypted picture in a message."""
     return EncryptedPicture(
         cipher_image=cipher_image_from(message.cipher_image),
         sealed_original=message.sealed_original,
@@ -103,11 +119,8 @@ def _encrypted_picture(message: messages.EncryptedImage) -> EncryptedPicture:
 
 
 def _target(place: Place) -> messages.SealTarget:
-    """Return the message of a place."""
     return messages.SealTarget(
-        collection_uuid=str(place.collection_uuid),
-        item_id=place.item_id,
-        revision=place.revision,
+        collection_uuid=str(place.collection_uuid), item_id=place.item_id, revision=place.revision
     )
 
 
@@ -124,7 +137,6 @@ def _decrypt_item(item: Item) -> messages.DecryptItem:
 
 
 def _key_info(message: messages.Key) -> KeyInfo:
-    """Return the key in a message."""
     return KeyInfo(
         name=message.name,
         profile=profile_of(message.profile),

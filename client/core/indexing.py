@@ -120,11 +120,7 @@ def picture_requests(
 
 
 def row_requests(
-    collection: str,
-    heads: ItemHeads,
-    rows: Rows,
-    sealed: Sequence[bytes],
-    limits: Limits,
+    collection: str, heads: ItemHeads, rows: Rows, sealed: Sequence[bytes], limits: Limits
 ) -> Iterator[messages.IndexRequest]:
     """Yield the requests that write vectors (float32 rows) or codes (uint8 rows).
 

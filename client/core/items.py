@@ -89,7 +89,6 @@ def fetch_streams(
 
 
 def _id_batches(item_ids: Iterable[str], limits: Limits) -> Iterator[list[str]]:
-    """Yield ids in batches that the server accepts."""
     return batched(
         item_ids,
         lambda item_id: len(item_id.encode()),

@@ -13,8 +13,9 @@ def pause_s(
 ) -> float | None:
     """Return how long to wait before a call is sent again; None if it is not to be.
 
-    A server that has too much to do refuses before it begins, and says for how long: then the call
-    is sent again, each time after twice as long. Whoever says nothing of waiting will refuse again.
+    A server that has too much to do refuses a call before it begins, and says how long to wait.
+    Each further pause is twice as long. Without such a word the refusal is for good, as that of a
+    message that is too large.
 
     Args:
         failure: of the last try.

@@ -16,7 +16,7 @@ from cipherlens.client.folder.owner_tag import OwnerTags
 from cipherlens.client.folder.sender import Candidate, Sender
 from cipherlens.client.folder.tally import FolderEvent, FolderReport, Tally
 from cipherlens.client.folder.walk import PictureFile, Skipped, Walk
-from cipherlens.client.picture import prepare_picture
+from cipherlens.client.picture import prepare_picture, reason_of
 from cipherlens.crypto import ImageError, PreparedSize
 
 _SEAL_OVERHEAD_BYTES = 512
@@ -85,7 +85,7 @@ class FolderIndexer:
             raise ValueError(f"{self._folder} holds no picture: pruning would delete every item")
         for skipped in walk.skipped:
             self._tally.skip(skipped, found=False)
-        self._tally.find(len(walk.files))
+        self._tally.count(found=len(walk.files))
         stored = {item.item_id: item for item in self._client.list_items(where)}
         tags = OwnerTags(
             making.key, where.uuid, sealed=self._seal, encoder_digest=making.encoder_digest
@@ -112,11 +112,11 @@ class FolderIndexer:
                 data = self._read(file)
                 tag = tags.of(file.item_id, data)
                 if known is not None and known.owner_tag == tag:
-                    self._tally.leave_unchanged()
+                    self._tally.count(unchanged=1)
                     continue
                 picture = prepare_picture(data, size)
             except (ImageError, OSError) as error:
-                self._tally.skip(Skipped(item_id=file.item_id, reason=_reason(error)))
+                self._tally.skip(Skipped(item_id=file.item_id, reason=reason_of(error)))
                 continue
             # A clock that was set back must not make new content look old.
             revision = now if known is None else max(now, known.revision + 1)
@@ -154,9 +154,7 @@ class FolderIndexer:
         self._tally.prune(self._client.delete(where, vanished))
 
 
-def _run_of(
-    indexer: Callable[_Arguments, FolderIndexer],
-) -> Callable[_Arguments, FolderReport]:
+def _run_of(indexer: Callable[_Arguments, FolderIndexer]) -> Callable[_Arguments, FolderReport]:
     """Return a function of an indexer's arguments, and of its signature, that runs it."""
 
     @wraps(indexer, assigned=(), updated=())
@@ -171,8 +169,3 @@ def _run_of(
 
 
 index_folder = _run_of(FolderIndexer)
-
-
-def _reason(error: Exception) -> str:
-    """Return why a file cannot be indexed, without its path."""
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

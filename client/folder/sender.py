@@ -83,7 +83,7 @@ class Sender:
                 refused, _ = left.pop(number)
                 self._tally.skip(Skipped(item_id=refused.place.item_id, reason=error.message))
             else:
-                self._tally.index(len(left))
+                self._tally.count(indexed=len(left))
                 return
 
     def _write(self, made: Sequence[Made]) -> None:

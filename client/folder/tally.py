@@ -75,18 +75,6 @@ class Tally:
                 pruned=self._pruned,
             )
 
-    def find(self, count: int) -> None:
-        """Count files found."""
-        self._count(found=count)
-
-    def index(self, count: int) -> None:
-        """Count files written."""
-        self._count(indexed=count)
-
-    def leave_unchanged(self) -> None:
-        """Count one file that the server has as it is."""
-        self._count(unchanged=1)
-
     def prune(self, count: int) -> None:
         """Count items deleted."""
         with self._counting:
@@ -94,14 +82,14 @@ class Tally:
 
     def skip(self, skipped: Skipped, *, found: bool = True) -> None:
         """Keep what is passed over; `found` if it was counted among the files found."""
-        self._count(skipped, passed_over=int(found))
+        self.count(skipped, passed_over=int(found))
 
     def tell(self, event: FolderEvent) -> None:
         """Tell of something that is not counted."""
         with self._telling:
             self._on_event(event)
 
-    def _count(
+    def count(
         self,
         *skipped: Skipped,
         found: int = 0,
@@ -109,7 +97,7 @@ class Tally:
         unchanged: int = 0,
         passed_over: int = 0,
     ) -> None:
-        """Add to the counts and tell of it, and of how many files are done with now."""
+        """Count files and tell how many are done with; before that, of what was skipped."""
         with self._telling:
             with self._counting:
                 self._skipped += skipped

@@ -14,7 +14,7 @@ def test_a_listener_may_ask_how_far_it_is_and_so_may_a_thread_that_it_waits_for(
         other.join(5)
 
     tally = Tally(listen)
-    asking = threading.Thread(target=tally.find, args=(3,), daemon=True)
+    asking = threading.Thread(target=lambda: tally.count(found=3), daemon=True)
     asking.start()
     asking.join(10)
     assert not asking.is_alive()
@@ -24,9 +24,10 @@ def test_a_listener_may_ask_how_far_it_is_and_so_may_a_thread_that_it_waits_for(
 def test_events_come_in_the_order_of_the_counts() -> None:
     events: list[FolderEvent] = []
     tally = Tally(events.append)
-    tally.find(200)
+    tally.count(found=200)
     threads = [
-        threading.Thread(target=lambda: [tally.index(1) for _ in range(50)]) for _ in range(4)
+        threading.Thread(target=lambda: [tally.count(indexed=1) for _ in range(50)])
+        for _ in range(4)
     ]
     for thread in threads:
         thread.start()
