@@ -1,4 +1,4 @@
-"""What every other part stands on: claims of cipher-images, kinds, packed codes, durable files.
+"""What every other part stands on: claims of cipher-images, kinds, roles, codes, durable files.
 
 The standard library and NumPy only: nothing here knows keys, networks, messages or databases, so
 that the cloud's side and the owner's may both use it.
@@ -21,6 +21,7 @@ from cipherlens.base.profile import (
     CipherProfile,
     Scope,
 )
+from cipherlens.base.role import Role
 
 __all__ = [
     "BITS",
@@ -30,6 +31,7 @@ __all__ = [
     "DomainError",
     "Kind",
     "ProfileMismatch",
+    "Role",
     "Scope",
     "check_bits",
     "check_codes",

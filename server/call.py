@@ -1,7 +1,7 @@
 """What work knows of the call it is done for: how long there is, and whether anyone waits."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cipherlens.server.errors import CallCancelled, DeadlineExpired
@@ -15,6 +15,10 @@ def _never(_callback: Callable[[], None]) -> None:
     pass
 
 
+def _none() -> Iterable[tuple[str, str | bytes]]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A call under way.
@@ -22,11 +26,13 @@ class Call:
     expires_at: on the monotonic clock, None without a deadline.
     is_active: tells whether the caller still waits.
     on_end: takes a function to be called, from another thread, once the caller waits no more.
+    metadata: gives what came with the call, such as credentials; keys are in lower case.
     """
 
     expires_at: float | None = None
     is_active: Callable[[], bool] = _always
     on_end: Callable[[Callable[[], None]], object] = _never
+    metadata: Callable[[], Iterable[tuple[str, str | bytes]]] = _none
 
     @classmethod
     def within(
@@ -34,10 +40,11 @@ class Call:
         remaining_s: float | None,
         is_active: Callable[[], bool],
         on_end: Callable[[Callable[[], None]], object] = _never,
+        metadata: Callable[[], Iterable[tuple[str, str | bytes]]] = _none,
     ) -> "Call":
         """Return a call that expires in so many seconds, or never."""
         expires_at = None if remaining_s is None else time.monotonic() + remaining_s
-        return cls(expires_at, is_active, on_end)
+        return cls(expires_at, is_active, on_end, metadata)
 
     def remaining_s(self, at_most: float) -> float:
         """Return the seconds left, at most so many, at least 0."""

@@ -2,30 +2,13 @@
 
 import re
 from dataclasses import dataclass, field, fields
-from enum import StrEnum
 from pathlib import Path
+
+from cipherlens.base import Role
 
 MIB = 2**20
 # gRPC counts the bytes of a message in 31 bits and needs some room beside ours.
 _LARGEST_LIMIT = 2**31 - MIB
-
-
-class Role(StrEnum):
-    """Which services a server hosts."""
-
-    CLOUD = "cloud"
-    OWNER = "owner"
-    ALL = "all"
-
-    @property
-    def has_cloud(self) -> bool:
-        """Whether RetrievalService is served."""
-        return self is not Role.OWNER
-
-    @property
-    def has_owner(self) -> bool:
-        """Whether EncryptionService is served, which needs a keyring."""
-        return self is not Role.CLOUD
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +49,47 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class IvfSettings:
+    """When an index of vectors gets lists, how many, and how well a default search must do.
+
+    minimum_rows: live rows from which lists pay; below, every search is exact.
+    lists_per_root: lists as a multiple of the square root of the live rows.
+    growth: retrain the lists when live rows have grown by this factor.
+    tail_fraction: put new rows into the lists when they exceed this part of the listed ones.
+    target_recall: mean recall that the default nprobe must reach on the calibration queries.
+    recall_at: k of that recall.
+    calibration_queries: stored rows that are kept out of training and serve as queries; a mean over
+        256 of them strays by a few thousandths, which is why the target lies above the 0.99 wanted.
+    """
+
+    minimum_rows: int = 2000
+    lists_per_root: float = 1.0
+    growth: float = 4.0
+    tail_fraction: float = 0.125
+    target_recall: float = 0.995
+    recall_at: int = 20
+    calibration_queries: int = 256
+
+    def __post_init__(self) -> None:
+        if self.minimum_rows < 100:
+            raise ValueError(f"minimum_rows must be at least 100, got {self.minimum_rows}")
+        if self.lists_per_root <= 0:
+            raise ValueError(f"lists_per_root must be positive, got {self.lists_per_root}")
+        if self.growth <= 1:
+            raise ValueError(f"growth must be above 1, got {self.growth}")
+        if not 0 < self.tail_fraction <= 1:
+            raise ValueError(f"tail_fraction must lie in (0, 1], got {self.tail_fraction}")
+        if not 0 < self.target_recall <= 1:
+            raise ValueError(f"target_recall must lie in (0, 1], got {self.target_recall}")
+        if self.recall_at < 1:
+            raise ValueError(f"recall_at must be at least 1, got {self.recall_at}")
+        if self.calibration_queries < 1:
+            raise ValueError(
+                f"calibration_queries must be at least 1, got {self.calibration_queries}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServerConfig:
     """Everything a server needs to know.
 
@@ -79,6 +103,7 @@ class ServerConfig:
         queries wait for others.
     max_waiting_images: images that may wait for a model; beyond it RESOURCE_EXHAUSTED.
     grace_s: how long a stopping server lets calls under way finish.
+    ivf: when and how indexes of vectors get lists.
     """
 
     data_dir: Path
@@ -93,6 +118,7 @@ class ServerConfig:
     max_wait_s: float = 0.004
     max_waiting_images: int = 2048
     grace_s: float = 20.0
+    ivf: IvfSettings = field(default_factory=IvfSettings)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "role", Role(self.role))

@@ -1,10 +1,12 @@
-"""Failures that a caller is told of. `status.py` gives each its gRPC code."""
+"""Failures that a caller is told of; `transport.status` gives each its code."""
 
 from collections.abc import Mapping
 from typing import ClassVar
 
+from cipherlens.base import DomainError
 
-class ServerError(Exception):
+
+class ServerError(DomainError):
     """A failure with a reason that programs can act on.
 
     `metadata` goes into google.rpc.ErrorInfo beside `reason`; it never holds secrets or pixels.
@@ -80,9 +82,15 @@ class ProfileRefused(Refused):
 
 
 class ModelRefused(Refused):
-    """The collection has no model, or another than the request expects."""
+    """The collection takes no model, or is served by another than the request expects."""
 
     reason = "MODEL_MISMATCH"
+
+
+class NoModel(ModelRefused):
+    """The collection has no model yet; pushing one ends that."""
+
+    reason = "NO_MODEL"
 
 
 class StaleRevision(Refused):
@@ -136,5 +144,17 @@ class CallCancelled(ServerError):
     reason = "CANCELLED"
 
 
-class StartupError(Exception):
+class Unauthenticated(ServerError):
+    """The caller does not say who he is, or what he says does not hold."""
+
+    reason = "UNAUTHENTICATED"
+
+
+class PermissionDenied(ServerError):
+    """The caller is known and may not do this."""
+
+    reason = "PERMISSION_DENIED"
+
+
+class StartupError(DomainError):
     """The server cannot start as configured; the message says what to change."""

@@ -2,22 +2,14 @@
 
 import logging
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cipherlens.base import Role
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli.options import Device, MaybeKeyringPath, PassphraseFile
-
-
-class Role(StrEnum):
-    """Which services a server hosts."""
-
-    CLOUD = "cloud"
-    OWNER = "owner"
-    ALL = "all"
 
 
 def add_to(root: typer.Typer) -> None:
@@ -67,7 +59,6 @@ def serve(
       cipherlens serve --data-dir data/ --role all --keyring my.keys --hash-model hash.sealed
     """
     from cipherlens.server.app import run
-    from cipherlens.server.config import Role as ServerRole
     from cipherlens.server.config import ServerConfig
 
     passphrase = None
@@ -78,7 +69,7 @@ def serve(
         passphrase = keyring_passphrase(keyring, passphrase_file)
     config = ServerConfig(
         data_dir=data_dir,
-        role=ServerRole(role.value),
+        role=role,
         listen=listen,
         device=device,
         keyring=keyring,

@@ -1,9 +1,11 @@
-"""What the crypto package's failures are to a gRPC caller.
+"""What the crypto package's failures are to a caller.
 
-Joined to the table of `status` where a keyring is served, and only there.
+Joined to the table of `transport.status` where a keyring is served, and only there.
 """
 
-import grpc
+from collections.abc import Mapping
+
+from google.rpc import code_pb2
 
 from cipherlens.crypto import (
     CipherMismatch,
@@ -14,14 +16,13 @@ from cipherlens.crypto import (
     OpenError,
     UnknownKey,
 )
-from cipherlens.server.status import Codes
 
-CRYPTO_CODES: Codes = {
-    UnknownKey: grpc.StatusCode.NOT_FOUND,
-    ImageError: grpc.StatusCode.INVALID_ARGUMENT,
-    FormatError: grpc.StatusCode.INVALID_ARGUMENT,
-    CipherMismatch: grpc.StatusCode.FAILED_PRECONDITION,
-    OpenError: grpc.StatusCode.FAILED_PRECONDITION,
-    KeyringError: grpc.StatusCode.FAILED_PRECONDITION,
-    CryptoError: grpc.StatusCode.FAILED_PRECONDITION,
+CRYPTO_CODES: Mapping[type[Exception], int] = {
+    UnknownKey: code_pb2.NOT_FOUND,
+    ImageError: code_pb2.INVALID_ARGUMENT,
+    FormatError: code_pb2.INVALID_ARGUMENT,
+    CipherMismatch: code_pb2.FAILED_PRECONDITION,
+    OpenError: code_pb2.FAILED_PRECONDITION,
+    KeyringError: code_pb2.FAILED_PRECONDITION,
+    CryptoError: code_pb2.FAILED_PRECONDITION,
 }

@@ -10,9 +10,9 @@ import numpy as np
 from cipherlens.crypto import CryptoError, Keyring, read_network
 from cipherlens.model.codes import binarise
 from cipherlens.model.errors import CheckpointError
-from cipherlens.server.batching import EmbeddingQueue
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
+from cipherlens.server.embedding import EmbeddingQueue
 from cipherlens.server.encryption.pictures import read_picture
 from cipherlens.server.errors import StartupError
 from cipherlens.v1.representation_pb2 import Codes
@@ -31,12 +31,7 @@ class HashModel:
         """Start the queue; `close` ends it."""
         self._encoder = encoder
         self._batch = config.max_batch
-        self._queue = EmbeddingQueue(
-            encoder.activations,
-            max_batch=config.max_batch,
-            max_wait_s=config.max_wait_s,
-            max_waiting=config.max_waiting_images,
-        )
+        self._queue = EmbeddingQueue.of(encoder.activations, config)
 
     @classmethod
     def opened(cls, path: Path, keyring: Keyring, config: ServerConfig) -> Self:

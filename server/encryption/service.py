@@ -6,9 +6,8 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
-import grpc
 from PIL import Image
 
 from cipherlens.crypto import (
@@ -47,7 +46,6 @@ from cipherlens.server.fields import (
 )
 from cipherlens.v1 import encryption_service_pb2 as pb
 from cipherlens.v1.cipher_image_pb2 import CipherImages
-from cipherlens.v1.encryption_service_pb2_grpc import EncryptionServiceServicer
 from cipherlens.wire import MalformedMessage
 from cipherlens.wire.owner import encrypted_from, encrypted_message
 
@@ -56,8 +54,10 @@ _SAVE_TRIES = 5
 _Part = TypeVar("_Part")
 
 
-class EncryptionService(EncryptionServiceServicer):
+class EncryptionService:
     """The owner's side of the protocol over a keyring file, and a hash network if there is one."""
+
+    descriptor: ClassVar = pb.DESCRIPTOR.services_by_name["EncryptionService"]
 
     def __init__(self, path: Path, config: ServerConfig) -> None:
         """Load the keyring of a path, and the hash network. Raises KeyringError, StartupError."""
@@ -75,9 +75,7 @@ class EncryptionService(EncryptionServiceServicer):
         if self._hash_model is not None:
             self._hash_model.close()
 
-    def CreateKey(
-        self, request: pb.CreateKeyRequest, context: grpc.ServicerContext
-    ) -> pb.CreateKeyResponse:
+    def CreateKey(self, request: pb.CreateKeyRequest, call: Call) -> pb.CreateKeyResponse:
         """Make a key; it is in the keyring's file when this answers."""
         name = check_name("name", request.name, self._limits)
         entry = new_entry(name, request.profile, self._limits)
@@ -85,22 +83,18 @@ class EncryptionService(EncryptionServiceServicer):
             self._keyring = self._saved_with(entry)
         return pb.CreateKeyResponse(key=key_message(entry))
 
-    def ListKeys(
-        self, request: pb.ListKeysRequest, context: grpc.ServicerContext
-    ) -> pb.ListKeysResponse:
+    def ListKeys(self, request: pb.ListKeysRequest, call: Call) -> pb.ListKeysResponse:
         """Return names and profiles."""
         return pb.ListKeysResponse(keys=[key_message(each) for each in self._keyring.entries])
 
-    def Encrypt(
-        self, request: pb.EncryptRequest, context: grpc.ServicerContext
-    ) -> pb.EncryptResponse:
+    def Encrypt(self, request: pb.EncryptRequest, call: Call) -> pb.EncryptResponse:
         """Prepare, encrypt and, where asked, seal."""
         check_count("images", len(request.images), self._limits.max_batch_items)
         entry = self._entry(request.key)
         sealed = sum(len(each.data) for each in request.images if each.HasField("seal"))
         self._check_answer("images", len(request.images), sealed, entry.parameters)
         cipher = ImageCipher(entry)
-        images = _while_wanted(request.images, context)
+        images = _while_wanted(request.images, call)
         return pb.EncryptResponse(
             images=[
                 self._encrypted(f"images[{position}]", each, cipher, entry)
@@ -108,21 +102,17 @@ class EncryptionService(EncryptionServiceServicer):
             ]
         )
 
-    def Decrypt(
-        self, request: pb.DecryptRequest, context: grpc.ServicerContext
-    ) -> pb.DecryptResponse:
+    def Decrypt(self, request: pb.DecryptRequest, call: Call) -> pb.DecryptResponse:
         """Decrypt cipher-images and open sealed originals."""
         check_count("items", len(request.items), self._limits.max_batch_items)
         return pb.DecryptResponse(
             images=[
                 self._decrypted(f"items[{position}]", item, request.key)
-                for position, item in enumerate(_while_wanted(request.items, context))
+                for position, item in enumerate(_while_wanted(request.items, call))
             ]
         )
 
-    def Trapdoor(
-        self, request: pb.TrapdoorRequest, context: grpc.ServicerContext
-    ) -> pb.TrapdoorResponse:
+    def Trapdoor(self, request: pb.TrapdoorRequest, call: Call) -> pb.TrapdoorResponse:
         """Encrypt query pictures for a cipher collection, or make codes of them."""
         check_count("pictures", len(request.pictures), self._limits.max_batch_items)
         if request.kind == pb.TRAPDOOR_KIND_CODE:
@@ -130,11 +120,11 @@ class EncryptionService(EncryptionServiceServicer):
                 raise ModelRefused("this server holds no hash network to make codes with")
             if request.key:
                 raise InvalidField("key", "must be empty: a code depends on no key")
-            codes = self._hash_model.codes(request.pictures, _call(context))
+            codes = self._hash_model.codes(request.pictures, call)
             return pb.TrapdoorResponse(codes=codes)
         if request.kind != pb.TRAPDOOR_KIND_CIPHER_IMAGE:
             raise InvalidField("kind", "must be CIPHER_IMAGE or CODE", value=request.kind)
-        return pb.TrapdoorResponse(cipher_images=self._encrypted_queries(request, context))
+        return pb.TrapdoorResponse(cipher_images=self._encrypted_queries(request, call))
 
     def _entry(self, key: str) -> KeyEntry:
         return self._keyring.get(key or None)
@@ -164,14 +154,12 @@ class EncryptionService(EncryptionServiceServicer):
         if size > limit:
             raise LimitExceeded(field, limit=limit, value=size, unit="bytes of answer")
 
-    def _encrypted_queries(
-        self, request: pb.TrapdoorRequest, context: grpc.ServicerContext
-    ) -> CipherImages:
+    def _encrypted_queries(self, request: pb.TrapdoorRequest, call: Call) -> CipherImages:
         entry = self._entry(request.key)
         self._check_answer("pictures", len(request.pictures), 0, entry.parameters)
         cipher = ImageCipher(entry)
         images = []
-        for position, data in enumerate(_while_wanted(request.pictures, context)):
+        for position, data in enumerate(_while_wanted(request.pictures, call)):
             pixels, _ = read_picture(f"pictures[{position}]", data, entry.parameters)
             images.append(encrypted_message(cipher.encrypt_image(pixels)))
         return CipherImages(images=images)
@@ -221,16 +209,11 @@ class EncryptionService(EncryptionServiceServicer):
         return pb.DecryptedImage(media_type="image/png", data=file.getvalue())
 
 
-def _while_wanted(parts: Iterable[_Part], context: grpc.ServicerContext) -> Iterator[_Part]:
+def _while_wanted(parts: Iterable[_Part], call: Call) -> Iterator[_Part]:
     """Yield the parts of a request. Raises DeadlineExpired or CallCancelled once nobody waits."""
-    call = _call(context)
     for part in parts:
         call.check()
         yield part
-
-
-def _call(context: grpc.ServicerContext) -> Call:
-    return Call.within(context.time_remaining(), context.is_active, context.add_callback)
 
 
 def _cipher_image(field: str, item: pb.DecryptItem) -> CipherImage:

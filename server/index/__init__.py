@@ -1,5 +1,6 @@
 """Search over one collection's vectors or codes: a cache of the database, in sequence order."""
 
+from cipherlens.server.config import IvfSettings
 from cipherlens.server.index.cosine import CosineIndex
 from cipherlens.server.index.device import Device, check_faiss_installation, resolve_device
 from cipherlens.server.index.errors import (
@@ -7,9 +8,15 @@ from cipherlens.server.index.errors import (
     FaissInstallationError,
     VectorIndexError,
 )
+from cipherlens.server.index.factory import new_index
 from cipherlens.server.index.hamming import HammingIndex
-from cipherlens.server.index.ivf import IvfPlan, IvfSettings, TrainedIvf, train_ivf
-from cipherlens.server.index.protocol import SearchParameters, SearchResult, VectorIndex
+from cipherlens.server.index.ivf import IvfPlan, TrainedIvf, train_ivf
+from cipherlens.server.index.protocol import (
+    IndexDescription,
+    SearchParameters,
+    SearchResult,
+    VectorIndex,
+)
 from cipherlens.server.index.threads import use_one_thread
 
 __all__ = [
@@ -18,6 +25,7 @@ __all__ = [
     "DeviceUnavailableError",
     "FaissInstallationError",
     "HammingIndex",
+    "IndexDescription",
     "IvfPlan",
     "IvfSettings",
     "SearchParameters",
@@ -26,6 +34,7 @@ __all__ = [
     "VectorIndex",
     "VectorIndexError",
     "check_faiss_installation",
+    "new_index",
     "resolve_device",
     "train_ivf",
     "use_one_thread",

@@ -9,8 +9,8 @@ from cipherlens.base import code_size_bytes
 def stored_size_bytes(bits: int) -> int:
     """Return the length of a stored code: 4 or 8 bytes, or the next multiple of 8.
 
-    FAISS has fast Hamming kernels for these lengths only (10,000 codes of 48 bits: 41 us as six
-    bytes, 16 us as eight). Zero bytes on both sides add nothing to a distance.
+    FAISS has fast Hamming kernels for these lengths only (`python -m benchmarks index-search` times
+    them). Zero bytes on both sides add nothing to a distance.
     """
     size = code_size_bytes(bits)
     return 4 if size <= 4 else (size + 7) // 8 * 8

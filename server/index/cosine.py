@@ -6,22 +6,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cipherlens.server.config import IvfSettings
 from cipherlens.server.index.device import Device
 from cipherlens.server.index.flat import scan_cosine
 from cipherlens.server.index.gpu import MirroredRows, cosine_rows, gpu_space, lists_on_gpu
-from cipherlens.server.index.ivf import Clustering, IvfPlan, IvfSettings, TrainedIvf
+from cipherlens.server.index.ivf import Clustering, IvfPlan, TrainedIvf, train_ivf
 from cipherlens.server.index.lists import CpuLists, Lists, ServedLists, search_lists
-from cipherlens.server.index.protocol import SearchParameters, SearchResult
-from cipherlens.server.index.rowlog import RowLog, Snapshot
+from cipherlens.server.index.protocol import IndexDescription, SearchParameters, SearchResult
+from cipherlens.server.index.rowlog import LoggedIndex, Snapshot
 from cipherlens.server.index.threads import use_one_thread
 
 _DEFAULTS = SearchParameters()
 _DEFAULT_SETTINGS = IvfSettings()
 _UNIT_TOLERANCE = 1e-3
-_SMALL_TAIL_ROWS = 1024  # scanned in 0.1 ms at 768 dimensions: not worth building lists again
+_ID_BYTES = 8  # beside each row in a list
+_SMALL_TAIL_ROWS = 1024  # scanned sooner than lists are built again
 
 
-class CosineIndex:
+class CosineIndex(LoggedIndex):
     """Unit vectors of one dimension; a VectorIndex that ranks by inner product.
 
     The rows are held once, in a buffer that exact search, training and the rows appended since
@@ -40,10 +42,10 @@ class CosineIndex:
         """
         if dimension < 1:
             raise ValueError(f"dimension must be at least 1, got {dimension}")
+        super().__init__(dimension, np.dtype("<f4"))
         self.dimension = dimension
         self.device = device
         self.settings = settings
-        self._log = RowLog(dimension, np.float32)
         self._mirror: MirroredRows | None = None
         if device.kind == "cuda":
             self._mirror = cosine_rows(dimension, gpu_space(device.ordinal))
@@ -67,10 +69,6 @@ class CosineIndex:
                 f"row {row} is not a unit vector: its squared length is {squared[row]}"
             )
         self._log.append(rows)
-
-    def mask(self, positions: NDArray[np.int64]) -> None:
-        """Hide the vectors at positions from every search that starts later."""
-        self._log.mask(positions)
 
     def search(
         self, queries: NDArray[np.float32], k: int, parameters: SearchParameters = _DEFAULTS
@@ -112,6 +110,10 @@ class CosineIndex:
         return self._outgrown(served.clustering, snapshot) or self._long_tail(
             served.clustering, snapshot
         )
+
+    def train(self, seed: int) -> None:
+        """Build lists aside and search through them from then on."""
+        self.adopt(train_ivf(self.training_snapshot(), seed))
 
     def training_snapshot(self) -> IvfPlan:
         """Return what train_ivf needs; cheap, copies no rows."""
@@ -167,29 +169,26 @@ class CosineIndex:
         if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
             raise ValueError(f"{name} must have shape (n, {self.dimension}), got {vectors.shape}")
 
-    def __len__(self) -> int:
-        return len(self._log.snapshot.rows)
-
-    @property
-    def live_count(self) -> int:
-        """The number of vectors not masked."""
-        return self._log.snapshot.live
-
-    @property
-    def dead_fraction(self) -> float:
-        """The masked part of the appended vectors, 0.0 for an empty index."""
-        return self._log.snapshot.dead_fraction
-
-    def describe(self) -> dict[str, str | int | float | None]:
-        """Return kind, device, rows, live, and of the lists nlist, nprobe, recall and covered."""
+    def describe(self) -> IndexDescription:
+        """Return the index as it stands."""
         served, snapshot = self._served, self._log.snapshot
-        return {
-            "kind": "cosine-flat" if served is None else "cosine-ivf",
-            "device": str(self.device),
-            "rows": len(snapshot.rows),
-            "live": snapshot.live,
-            "nlist": served.lists.nlist if served else None,
-            "nprobe": served.nprobe if served else None,
-            "calibrated_recall": served.recall if served else None,
-            "covered": served.clustering.covered if served else None,
-        }
+        if served is None:
+            return IndexDescription(
+                kind="cosine-flat",
+                device=str(self.device),
+                rows=len(snapshot.rows),
+                live=snapshot.live,
+                memory_bytes=self._log.size_bytes,
+            )
+        covered = served.clustering.covered
+        return IndexDescription(
+            kind="cosine-ivf",
+            device=str(self.device),
+            rows=len(snapshot.rows),
+            live=snapshot.live,
+            memory_bytes=self._log.size_bytes + covered * (4 * self.dimension + _ID_BYTES),
+            nlist=served.lists.nlist,
+            nprobe=served.nprobe,
+            covered=covered,
+            recall=served.recall,
+        )

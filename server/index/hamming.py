@@ -8,14 +8,14 @@ from cipherlens.server.index.codes import padded_codes, stored_size_bytes
 from cipherlens.server.index.device import Device
 from cipherlens.server.index.flat import scan_hamming
 from cipherlens.server.index.gpu import MirroredRows, gpu_space, hamming_rows
-from cipherlens.server.index.protocol import SearchParameters, SearchResult
-from cipherlens.server.index.rowlog import RowLog
+from cipherlens.server.index.protocol import IndexDescription, SearchParameters, SearchResult
+from cipherlens.server.index.rowlog import LoggedIndex
 from cipherlens.server.index.threads import use_one_thread
 
 _DEFAULTS = SearchParameters()
 
 
-class HammingIndex:
+class HammingIndex(LoggedIndex):
     """Codes of a fixed number of bits; a VectorIndex served in order (distance, position).
 
     On a GPU, FAISS does not promise which of several equal distances it returns. A query whose
@@ -33,7 +33,7 @@ class HammingIndex:
         self.bits = bits
         self.device = device
         self._stored_size = stored_size_bytes(bits)
-        self._log = RowLog(self._stored_size, np.uint8)
+        super().__init__(self._stored_size, np.dtype(np.uint8))
         self._mirror: MirroredRows | None = None
         if device.kind == "cuda":
             self._mirror = hamming_rows(8 * self._stored_size, gpu_space(device.ordinal))
@@ -46,10 +46,6 @@ class HammingIndex:
         """
         check_codes(rows, self.bits)
         self._log.append(padded_codes(rows, self._stored_size))
-
-    def mask(self, positions: NDArray[np.int64]) -> None:
-        """Hide the codes at positions from every search that starts later."""
-        self._log.mask(positions)
 
     def search(
         self,
@@ -78,28 +74,21 @@ class HammingIndex:
         snapshot = self._log.snapshot
         return scan_hamming(snapshot.rows, padded, k, snapshot.selector)
 
-    def __len__(self) -> int:
-        return len(self._log.snapshot.rows)
-
     @property
-    def live_count(self) -> int:
-        """The number of codes not masked."""
-        return self._log.snapshot.live
+    def wants_training(self) -> bool:
+        """Never: every search is a scan, and fast."""
+        return False
 
-    @property
-    def dead_fraction(self) -> float:
-        """The masked part of the appended codes, 0.0 for an empty index."""
-        return self._log.snapshot.dead_fraction
+    def train(self, seed: int) -> None:
+        """Do nothing: there is nothing to train."""
 
-    def describe(self) -> dict[str, str | int | float | None]:
-        """Return kind, device, rows, live, bits, nlist (None), nprobe (None)."""
+    def describe(self) -> IndexDescription:
+        """Return the index as it stands."""
         snapshot = self._log.snapshot
-        return {
-            "kind": "hamming-flat",
-            "device": str(self.device),
-            "rows": len(snapshot.rows),
-            "live": snapshot.live,
-            "bits": self.bits,
-            "nlist": None,
-            "nprobe": None,
-        }
+        return IndexDescription(
+            kind="hamming-flat",
+            device=str(self.device),
+            rows=len(snapshot.rows),
+            live=snapshot.live,
+            memory_bytes=self._log.size_bytes,
+        )

@@ -7,53 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cipherlens.server.config import IvfSettings
 from cipherlens.server.index.flat import scan_cosine
 from cipherlens.server.index.rowlog import Snapshot
 from cipherlens.server.index.threads import use_one_thread
 from cipherlens.server.index.untyped import faiss
 
 _KMEANS_ROWS_PER_LIST = 128  # sampled and copied: 0.4 GB for a million rows of 768
-
-
-@dataclass(frozen=True, kw_only=True)
-class IvfSettings:
-    """When an index gets lists, how many, and how well a default search must do.
-
-    minimum_rows: live rows from which lists pay; below, every search is exact.
-    lists_per_root: lists as a multiple of the square root of the live rows.
-    growth: retrain the lists when live rows have grown by this factor.
-    tail_fraction: put new rows into the lists when they exceed this part of the listed ones.
-    target_recall: mean recall that the default nprobe must reach on the calibration queries.
-    recall_at: k of that recall.
-    calibration_queries: stored rows that are kept out of training and serve as queries; a mean over
-        256 of them strays by a few thousandths, which is why the target lies above the 0.99 wanted.
-    """
-
-    minimum_rows: int = 2000
-    lists_per_root: float = 1.0
-    growth: float = 4.0
-    tail_fraction: float = 0.125
-    target_recall: float = 0.995
-    recall_at: int = 20
-    calibration_queries: int = 256
-
-    def __post_init__(self) -> None:
-        if self.minimum_rows < 100:
-            raise ValueError(f"minimum_rows must be at least 100, got {self.minimum_rows}")
-        if self.lists_per_root <= 0:
-            raise ValueError(f"lists_per_root must be positive, got {self.lists_per_root}")
-        if self.growth <= 1:
-            raise ValueError(f"growth must be above 1, got {self.growth}")
-        if not 0 < self.tail_fraction <= 1:
-            raise ValueError(f"tail_fraction must lie in (0, 1], got {self.tail_fraction}")
-        if not 0 < self.target_recall <= 1:
-            raise ValueError(f"target_recall must lie in (0, 1], got {self.target_recall}")
-        if self.recall_at < 1:
-            raise ValueError(f"recall_at must be at least 1, got {self.recall_at}")
-        if self.calibration_queries < 1:
-            raise ValueError(
-                f"calibration_queries must be at least 1, got {self.calibration_queries}"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +66,8 @@ class IvfPlan:
 def train_ivf(plan: IvfPlan, seed: int) -> TrainedIvf:
     """Return lists over the plan's rows, with a calibrated nprobe.
 
-    Slow (0.2 s for 10,000 x 768), on the calling thread alone, and without any lock: searches and
-    appends go on meanwhile. The same plan and seed give the same lists.
+    Slow (`python -m benchmarks index-time` says how slow), on the calling thread alone, and without
+    any lock: searches and appends go on meanwhile. The same plan and seed give the same lists.
 
     Raises:
         ValueError: the plan has fewer than two live rows.

@@ -36,12 +36,40 @@ class SearchResult(NamedTuple):
     scores: NDArray[Any]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexDescription:
+    """An index as it stands, for people and programs.
+
+    kind: such as "cosine-ivf".
+    device: "cpu" or "cuda:N".
+    rows, live: rows appended, and those of them that are not masked.
+    nlist, nprobe: lists, and those of them that a search probes by default; 0 without lists.
+    covered: rows that the lists cover; those behind them are scanned.
+    recall: what the default nprobe reached when it was chosen, None without lists.
+    memory_bytes: what rows and lists take, but for a few objects.
+    """
+
+    kind: str
+    device: str
+    rows: int
+    live: int
+    memory_bytes: int
+    nlist: int = 0
+    nprobe: int = 0
+    covered: int = 0
+    recall: float | None = None
+
+
 class VectorIndex(Protocol):
     """Rows in the order they were appended; a row's position is its place in that order.
 
     Every method may be called from any thread at any time. A search sees the rows of some moment
     between its call and its return: a prefix of the appended rows, with the masks of that moment.
+
+    row_type: the type of the numbers in a row, such as little-endian float32.
     """
+
+    row_type: "np.dtype[Any]"
 
     def append(self, rows: NDArray[Any]) -> None:
         """Add rows at the end, all or none; they are found by every search that starts later.
@@ -60,6 +88,18 @@ class VectorIndex(Protocol):
         """Return the k best live rows of each query; queries are shaped like rows."""
         ...
 
+    @property
+    def wants_training(self) -> bool:
+        """Whether `train` would make searches faster now."""
+        ...
+
+    def train(self, seed: int) -> None:
+        """Build what makes searches faster, aside, and search through it from then on.
+
+        Slow; searches and appends go on meanwhile. Does nothing where nothing can be built.
+        """
+        ...
+
     def __len__(self) -> int:
         """Return the number of rows appended, masked ones included."""
         ...
@@ -74,6 +114,6 @@ class VectorIndex(Protocol):
         """The masked part of the appended rows, 0.0 for an empty index."""
         ...
 
-    def describe(self) -> dict[str, str | int | float | None]:
-        """Return kind, device, rows, live, and for lists nlist and nprobe, else None."""
+    def describe(self) -> IndexDescription:
+        """Return the index as it stands."""
         ...

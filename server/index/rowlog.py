@@ -55,12 +55,17 @@ class RowLog:
     flags before it changes it. So no reader can starve a writer, or the reverse.
     """
 
-    def __init__(self, width: int, dtype: type[np.generic]) -> None:
+    def __init__(self, width: int, dtype: "np.dtype[Any] | type[np.generic]") -> None:
         self._lock = threading.Lock()  # held by writers; guards the three fields below
         self._buffer: NDArray[Any] = np.empty((_FIRST_CAPACITY, width), dtype)
         self._alive: NDArray[np.bool_] | None = None  # as long as the buffer; True behind the end
         self._selector: Any = None
         self.snapshot = Snapshot(self._buffer[:0], None, 0, None)
+
+    @property
+    def size_bytes(self) -> int:
+        """What the buffer takes, the room behind the last row included."""
+        return self._buffer.nbytes
 
     def append(self, rows: NDArray[Any]) -> None:
         """Add rows at the end: (n, width), of any memory layout; they are copied."""
@@ -104,6 +109,35 @@ class RowLog:
     def _publish(self, length: int, dead: int) -> None:
         alive = None if self._alive is None else self._alive[:length]
         self.snapshot = Snapshot(self._buffer[:length], alive, dead, self._selector)
+
+
+class LoggedIndex:
+    """What an index over a row log has in common with every other, whatever its metric.
+
+    row_type: the type of the numbers in a row.
+    """
+
+    def __init__(self, width: int, row_type: "np.dtype[Any]") -> None:
+        self.row_type = row_type
+        self._log = RowLog(width, row_type)
+
+    def mask(self, positions: NDArray[np.int64]) -> None:
+        """Hide the rows at positions from every search that starts later, for good."""
+        self._log.mask(positions)
+
+    def __len__(self) -> int:
+        """Return the number of rows appended, masked ones included."""
+        return len(self._log.snapshot.rows)
+
+    @property
+    def live_count(self) -> int:
+        """The number of rows not masked."""
+        return self._log.snapshot.live
+
+    @property
+    def dead_fraction(self) -> float:
+        """The masked part of the appended rows, 0.0 for an empty index."""
+        return self._log.snapshot.dead_fraction
 
 
 def bitmap_selector(alive: NDArray[np.bool_]) -> Any:

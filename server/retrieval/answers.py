@@ -4,7 +4,7 @@ import json
 
 from cipherlens.base import CipherProfile, Kind
 from cipherlens.server.config import Limits
-from cipherlens.server.description import Status
+from cipherlens.server.engine import CollectionDescription, Ranking
 from cipherlens.server.storage.records import (
     CipherPixels,
     Collection,
@@ -13,29 +13,27 @@ from cipherlens.server.storage.records import (
     ModelRecord,
     StoredItem,
 )
-from cipherlens.server.view import Ranking
 from cipherlens.v1 import cipher_image_pb2, collection_pb2, item_pb2, retrieval_service_pb2
 from cipherlens.wire import cipher_image_message, kind_message, profile_message, timestamp_message
 
 
-def collection_message(status: Status) -> collection_pb2.Collection:
+def collection_message(found: CollectionDescription) -> collection_pb2.Collection:
     """Return a collection as callers see it."""
-    collection = status.collection
-    active = status.active[0] if status.active else None
-    is_code = collection.kind is Kind.CODE
+    collection = found.collection
+    active = found.active[0] if found.active else None
     return collection_pb2.Collection(
         uuid=collection.uuid,
         name=collection.name,
         kind=kind_message(collection.kind),
-        dimension=0 if is_code or active is None else active.dimension,
+        dimension=active.length if active and collection.kind is not Kind.CODE else 0,
         bits=collection.bits,
         profile=profile_message(collection.profile) if collection.profile else None,
-        active_generation=_generation_message(status.active),
-        shadow_generation=_generation_message(status.shadow),
-        sequence=collection.sequence,
-        item_count=status.item_count,
-        damaged_count=status.damaged_count,
-        index=_index_message(status),
+        active_generation=_generation_message(found.active),
+        shadow_generation=_generation_message(found.shadow),
+        sequence=found.sequence,
+        item_count=found.item_count,
+        damaged_count=found.damaged_count,
+        index=_index_message(found),
         create_time=timestamp_message(collection.created_at_us),
     )
 
@@ -131,13 +129,14 @@ def _generation_message(
     )
 
 
-def _index_message(status: Status) -> collection_pb2.IndexStatus | None:
-    if status.index is None:
+def _index_message(found: CollectionDescription) -> collection_pb2.IndexStatus | None:
+    index = found.index
+    if index is None:
         return None
     return collection_pb2.IndexStatus(
-        kind=str(status.index["kind"]),
-        nlist=int(status.index.get("nlist") or 0),
-        nprobe=int(status.index.get("nprobe") or 0),
-        device=str(status.index["device"]),
-        sequence=status.index_sequence,
+        kind=index.kind,
+        nlist=index.nlist,
+        nprobe=index.nprobe,
+        device=index.device,
+        sequence=found.index_sequence,
     )

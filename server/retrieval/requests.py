@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cipherlens.base import BITS, Kind
 from cipherlens.server.config import Limits
-from cipherlens.server.content import Content, ItemHead, NewCollection
+from cipherlens.server.engine import Batch, ItemHead, NewCollection
 from cipherlens.server.errors import InvalidField, LimitExceeded
 from cipherlens.server.fields import (
     check_count,
@@ -19,7 +19,7 @@ from cipherlens.server.fields import (
     invalid_field,
 )
 from cipherlens.server.index import SearchParameters
-from cipherlens.server.retrieval.contents import content_of, profile
+from cipherlens.server.retrieval.content import batch_of, profile
 from cipherlens.v1 import retrieval_service_pb2
 from cipherlens.wire import MalformedMessage, kind_from
 
@@ -43,23 +43,23 @@ def item_heads(items: Sequence[retrieval_service_pb2.IndexItem], limits: Limits)
     return heads
 
 
-def index_content(request: retrieval_service_pb2.IndexRequest, limits: Limits) -> Content:
+def index_content(request: retrieval_service_pb2.IndexRequest, limits: Limits) -> Batch:
     """Return the content of a batch, as many rows as items."""
-    content = content_of("content", request.WhichOneof("content"), request, limits)
-    if len(content) != len(request.items):
+    batch = batch_of("content", request.WhichOneof("content"), request, limits)
+    if len(batch) != len(request.items):
         raise InvalidField(
             "content",
             f"must have a row for each of the {len(request.items)} items",
-            value=len(content),
+            value=len(batch),
         )
-    return content
+    return batch
 
 
-def search_queries(request: retrieval_service_pb2.SearchRequest, limits: Limits) -> Content:
+def search_queries(request: retrieval_service_pb2.SearchRequest, limits: Limits) -> Batch:
     """Return the queries of a search, at least one."""
-    content = content_of("queries", request.WhichOneof("queries"), request, limits)
-    check_count("queries", len(content), limits.max_queries)
-    return content
+    batch = batch_of("queries", request.WhichOneof("queries"), request, limits)
+    check_count("queries", len(batch), limits.max_queries)
+    return batch
 
 
 def search_k(k: int, limits: Limits) -> int:

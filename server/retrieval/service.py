@@ -4,13 +4,12 @@ import base64
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
-
-import grpc
+from typing import ClassVar
 
 from cipherlens.base import Kind
 from cipherlens.server.call import Call
 from cipherlens.server.config import Limits, ServerConfig
-from cipherlens.server.engine import Answer, Engine
+from cipherlens.server.engine import Answer, Engine, Ranking
 from cipherlens.server.errors import InvalidField, LimitExceeded
 from cipherlens.server.fields import (
     check_digest,
@@ -19,10 +18,8 @@ from cipherlens.server.fields import (
 )
 from cipherlens.server.retrieval import answers, requests, uploads
 from cipherlens.server.storage.records import Collection, StoredItem
-from cipherlens.server.view import Ranking
 from cipherlens.v1 import item_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
-from cipherlens.v1.retrieval_service_pb2_grpc import RetrievalServiceServicer
 
 _REPORTED_LIBRARIES = (
     "grpcio",
@@ -40,8 +37,10 @@ _HIT_NUMBERS_BYTES = 24
 _FIELD_HEADER_BYTES = 6
 
 
-class RetrievalService(RetrievalServiceServicer):
+class RetrievalService:
     """The cloud's side of the protocol over an engine."""
+
+    descriptor: ClassVar = pb.DESCRIPTOR.services_by_name["RetrievalService"]
 
     def __init__(self, engine: Engine, config: ServerConfig) -> None:
         self._engine = engine
@@ -49,7 +48,7 @@ class RetrievalService(RetrievalServiceServicer):
         self._limits = config.limits
 
     def GetServerInfo(
-        self, request: pb.GetServerInfoRequest, context: grpc.ServicerContext
+        self, request: pb.GetServerInfoRequest, call: Call
     ) -> pb.GetServerInfoResponse:
         """Tell what runs here, where, and what it accepts."""
         return pb.GetServerInfoResponse(
@@ -62,54 +61,54 @@ class RetrievalService(RetrievalServiceServicer):
         )
 
     def CreateCollection(
-        self, request: pb.CreateCollectionRequest, context: grpc.ServicerContext
+        self, request: pb.CreateCollectionRequest, call: Call
     ) -> pb.CreateCollectionResponse:
         """Make an empty collection."""
-        status = self._engine.create_collection(requests.new_collection(request, self._limits))
-        return pb.CreateCollectionResponse(collection=answers.collection_message(status))
+        found = self._engine.create_collection(requests.new_collection(request, self._limits))
+        return pb.CreateCollectionResponse(collection=answers.collection_message(found))
 
     def GetCollection(
-        self, request: pb.GetCollectionRequest, context: grpc.ServicerContext
+        self, request: pb.GetCollectionRequest, call: Call
     ) -> pb.GetCollectionResponse:
         """Return one collection."""
-        status = self._engine.status(self._named(request.name, "name"))
-        return pb.GetCollectionResponse(collection=answers.collection_message(status))
+        found = self._engine.describe(self._named(request.name, "name"))
+        return pb.GetCollectionResponse(collection=answers.collection_message(found))
 
     def ListCollections(
-        self, request: pb.ListCollectionsRequest, context: grpc.ServicerContext
+        self, request: pb.ListCollectionsRequest, call: Call
     ) -> pb.ListCollectionsResponse:
         """Return all collections."""
-        found = [answers.collection_message(each) for each in self._engine.statuses()]
+        found = [answers.collection_message(each) for each in self._engine.describe_all()]
         return pb.ListCollectionsResponse(collections=found)
 
     def DeleteCollection(
-        self, request: pb.DeleteCollectionRequest, context: grpc.ServicerContext
+        self, request: pb.DeleteCollectionRequest, call: Call
     ) -> pb.DeleteCollectionResponse:
         """Remove a collection."""
         self._engine.drop_collection(self._named(request.name, "name"))
         return pb.DeleteCollectionResponse()
 
-    def Index(self, request: pb.IndexRequest, context: grpc.ServicerContext) -> pb.IndexResponse:
+    def Index(self, request: pb.IndexRequest, call: Call) -> pb.IndexResponse:
         """Write a batch of items."""
         name = self._named(request.collection)
         heads = requests.item_heads(request.items, self._limits)
-        content = requests.index_content(request, self._limits)
+        batch = requests.index_content(request, self._limits)
         digest = check_digest("model_digest", request.model_digest)
-        written = self._engine.index(name, heads, content, digest, _call(context))
+        written = self._engine.index(name, heads, batch, digest, call)
         return pb.IndexResponse(
             sequence=written.sequence,
             written_count=len(written.changes),
             unchanged_count=written.unchanged_count,
         )
 
-    def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> pb.DeleteResponse:
+    def Delete(self, request: pb.DeleteRequest, call: Call) -> pb.DeleteResponse:
         """Delete items by id."""
         name = self._named(request.collection)
         ids = requests.item_ids(request.item_ids, self._limits)
-        written = self._engine.delete(name, ids, _call(context))
+        written = self._engine.delete(name, ids, call)
         return pb.DeleteResponse(sequence=written.sequence, deleted_count=len(written.changes))
 
-    def Search(self, request: pb.SearchRequest, context: grpc.ServicerContext) -> pb.SearchResponse:
+    def Search(self, request: pb.SearchRequest, call: Call) -> pb.SearchResponse:
         """Rank the collection for each query."""
         name = self._named(request.collection)
         queries = requests.search_queries(request, self._limits)
@@ -120,7 +119,7 @@ class RetrievalService(RetrievalServiceServicer):
             requests.search_parameters(request.parameters),
             min_sequence=request.min_sequence,
             model_digest=check_digest("model_digest", request.model_digest),
-            call=_call(context),
+            call=call,
         )
         response = self._search_response(answer, queries.kind)
         if request.item_budget_bytes:
@@ -129,13 +128,10 @@ class RetrievalService(RetrievalServiceServicer):
             response.items.extend(self._items_within(name, answer.rankings, budget))
         return response
 
-    def Fetch(
-        self, request: pb.FetchRequest, context: grpc.ServicerContext
-    ) -> Iterator[pb.FetchResponse]:
+    def Fetch(self, request: pb.FetchRequest, call: Call) -> Iterator[pb.FetchResponse]:
         """Stream items in the order asked."""
         name = self._named(request.collection)
         ids = requests.item_ids(request.item_ids, self._limits)
-        call = _call(context)
         for start in range(0, len(ids), _ITEMS_PER_READ):
             call.check()
             wanted = ids[start : start + _ITEMS_PER_READ]
@@ -143,9 +139,7 @@ class RetrievalService(RetrievalServiceServicer):
             for item_id in wanted:
                 yield _fetch_response(collection, item_id, found.get(item_id))
 
-    def ListItems(
-        self, request: pb.ListItemsRequest, context: grpc.ServicerContext
-    ) -> pb.ListItemsResponse:
+    def ListItems(self, request: pb.ListItemsRequest, call: Call) -> pb.ListItemsResponse:
         """List items page by page."""
         name = self._named(request.collection)
         size = request.page_size or self._limits.max_page_size
@@ -162,23 +156,21 @@ class RetrievalService(RetrievalServiceServicer):
         )
 
     def PushModel(
-        self, request_iterator: Iterable[pb.PushModelRequest], context: grpc.ServicerContext
+        self, incoming: Iterable[pb.PushModelRequest], call: Call
     ) -> pb.PushModelResponse:
         """Receive a model and set it to work."""
-        stream = iter(request_iterator)
+        stream = iter(incoming)
         header = uploads.model_header(next(stream, None), self._limits)
         with self._engine.incoming_model(header.collection) as upload:
             uploads.receive(header, stream, upload)
             record = self._engine.push_model(upload, name=header.name, collection=header.collection)
-        status = self._engine.status(header.collection) if header.collection else None
+        found = self._engine.describe(header.collection) if header.collection else None
         return pb.PushModelResponse(
             model=answers.model_message(record),
-            collection=answers.collection_message(status) if status else None,
+            collection=answers.collection_message(found) if found else None,
         )
 
-    def ListModels(
-        self, request: pb.ListModelsRequest, context: grpc.ServicerContext
-    ) -> pb.ListModelsResponse:
+    def ListModels(self, request: pb.ListModelsRequest, call: Call) -> pb.ListModelsResponse:
         """Return the models held here."""
         found = [answers.model_message(each) for each in self._engine.models()]
         return pb.ListModelsResponse(models=found)
@@ -223,10 +215,6 @@ class RetrievalService(RetrievalServiceServicer):
                     return sent
                 sent.append(made)
         return sent
-
-
-def _call(context: grpc.ServicerContext) -> Call:
-    return Call.within(context.time_remaining(), context.is_active, context.add_callback)
 
 
 def _by_rank(rankings: Sequence[Ranking]) -> list[str]:

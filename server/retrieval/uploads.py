@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from cipherlens.server.config import Limits
 from cipherlens.server.errors import InvalidField
 from cipherlens.server.fields import DIGEST_BYTES, check_name, check_size, check_text
-from cipherlens.server.storage.models import Upload
+from cipherlens.server.storage import Upload
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
 

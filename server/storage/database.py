@@ -1,20 +1,13 @@
-"""One database behind SQLAlchemy: opened, checked and locked to one process."""
+"""The tables of one database, in transactions: no connection leaves this package."""
 
 import errno
-import fcntl
-import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, event, insert, inspect, select
-from sqlalchemy.engine import URL, Engine
+from sqlalchemy import Connection, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
 
 from cipherlens.server.errors import (
-    DataDamaged,
     ServerError,
     StartupError,
     Stopping,
@@ -22,83 +15,94 @@ from cipherlens.server.errors import (
     StorageUnavailable,
 )
 from cipherlens.server.storage import schema
+from cipherlens.server.storage.collections import Collections
+from cipherlens.server.storage.dialect import Dialect
+from cipherlens.server.storage.items import Items
+from cipherlens.server.storage.models import Models
 
-_FILE = "cipherlens.sqlite3"
-_BUSY_TIMEOUT_S = 10.0
 
+class Transaction:
+    """What can be read and changed within one transaction."""
 
-class FolderLock:
-    """The data folder, held by this process: a second server on it would fork the truth."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = (folder / "LOCK").open("a+b")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise StartupError(f"another server is running on the data folder {folder}") from error
-
-    def release(self) -> None:
-        """Give the folder back. The file stays: removing it would race with the next holder."""
-        self._file.close()
+    def __init__(self, connection: Connection) -> None:
+        self.collections = Collections(connection)
+        self.items = Items(connection)
+        self.models = Models(connection)
 
 
 class Database:
-    """The tables of `schema`, with writers one at a time.
+    """The tables of `schema` in a database of any dialect; closing it closes the dialect.
 
-    `write()` and `read()` give a connection inside a transaction; leaving `write()` without an
-    error commits and syncs to disk.
+    `write()` and `read()` give a transaction; leaving `write()` without an error commits and syncs
+    to disk.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open the database in a folder, made if absent. Raises StartupError."""
-        self._lock = _locked(folder)
-        # Guards _closed and the one writer that SQLite allows: writers queue here, not in a busy
-        # loop there.
-        self._writing = threading.Lock()
-        self._closed = False
-        self._engine = _sqlite_engine(folder / _FILE)
+    def __init__(self, dialect: Dialect) -> None:
+        """Make the tables if there are none. Raises StartupError."""
+        self._dialect = dialect
+        self._closed = False  # set under the dialect's `writing`
         try:
             self._check_schema()
         except BaseException as error:
             self.close()
-            if isinstance(error, (ServerError, DBAPIError, sqlite3.Error)):
-                raise StartupError(f"the database in {folder} cannot be used: {error}") from error
+            if isinstance(error, ServerError | DBAPIError):
+                raise StartupError(f"{self._dialect.place} cannot be used: {error}") from error
             raise
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Give a connection whose changes are all on disk when the block has ended, or none are.
+    def write(self) -> Iterator[Transaction]:
+        """Give a transaction whose changes are all on disk when the block has ended, or none are.
 
         Raises StorageFull or StorageUnavailable if the database does not take them, DataDamaged
         if its file is not sound, and Stopping once it is closed.
         """
-        with self._writing, _domain_errors(), self._connected() as connection:
-            connection.execution_options(cipherlens_begin="BEGIN IMMEDIATE")
+        with self._writing() as connection:
+            yield Transaction(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """Give a transaction that sees one state of the database. Raises as `write` does."""
+        with self._reading() as connection:
+            yield Transaction(connection)
+
+    def close(self) -> None:
+        """Let the writer finish and close the dialect."""
+        with self._dialect.writing:
+            self._closed = True
+        self._dialect.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._dialect.writing, self._domain_errors(), self._connected() as connection:
+            connection.execution_options(**self._dialect.write_options)
             with connection.begin():
                 yield connection
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Give a connection that sees one state of the database. Raises as `write` does."""
-        with _domain_errors(), self._connected() as connection, connection.begin():
+    def _reading(self) -> Iterator[Connection]:
+        with self._domain_errors(), self._connected() as connection, connection.begin():
             yield connection
-
-    def close(self) -> None:
-        """Let the writer finish, close all connections and give the folder back."""
-        with self._writing:
-            self._closed = True
-            self._engine.dispose()
-        self._lock.release()
 
     def _connected(self) -> Connection:
         # A late writer must not come after the next holder of the folder.
         if self._closed:
             raise Stopping("the server is shutting down")
-        return self._engine.connect()
+        return self._dialect.engine.connect()
+
+    @contextmanager
+    def _domain_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            # A connection that cannot even be opened raises the driver's own error.
+            driver_error = error.orig if isinstance(error, DBAPIError) else error
+            known = self._dialect.failure(driver_error) if driver_error is not None else None
+            if known is None:
+                raise
+            raise known from error
 
     def _check_schema(self) -> None:
-        with self.write() as connection:
+        with self._writing() as connection:
             if not inspect(connection).has_table(schema.schema_version.name):
                 schema.metadata.create_all(connection)
                 connection.execute(
@@ -111,85 +115,6 @@ class Database:
                 f"the data folder has schema version {found}, "
                 f"this program reads {schema.SCHEMA_VERSION}"
             )
-
-
-def _locked(folder: Path) -> FolderLock:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / _FILE).touch(mode=0o600)  # before SQLite makes it readable for others
-        return FolderLock(folder)
-    except FileExistsError as error:
-        raise StartupError(f"the data folder {folder} is a file") from error
-    except OSError as error:
-        reason = error.strerror or error
-        raise StartupError(f"the data folder {folder} cannot be used: {reason}") from error
-
-
-def _sqlite_engine(path: Path) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite+pysqlite", database=str(path)),
-        poolclass=QueuePool,
-        pool_size=8,
-        max_overflow=-1,  # the call threads are the bound
-        connect_args={
-            "check_same_thread": False,
-            "timeout": _BUSY_TIMEOUT_S,
-            "isolation_level": None,  # we begin transactions ourselves, see _begin
-        },
-    )
-    event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _configure(connection: sqlite3.Connection, _record: object) -> None:
-    """Set and assert what durability rests on, for every connection."""
-    # Damaged text must come out, to be named; a checksum tells it from sound text.
-    connection.text_factory = _text
-    for pragma, wanted in (
-        ("journal_mode=WAL", "wal"),
-        ("synchronous=FULL", 2),
-        ("foreign_keys=ON", 1),
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-        found = connection.execute(f"PRAGMA {pragma.split('=')[0]}").fetchone()[0]
-        if found != wanted:
-            raise StartupError(f"the database does not take PRAGMA {pragma}: it says {found!r}")
-
-
-def _text(data: bytes) -> str:
-    return data.decode(errors="surrogateescape")
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("cipherlens_begin", "BEGIN"))
-
-
-@contextmanager
-def _domain_errors() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        if (known := _domain_error(error.orig)) is None:
-            raise
-        raise known from error
-    except sqlite3.Error as error:  # of a connection being opened
-        if (known := _domain_error(error)) is None:
-            raise
-        raise known from error
-
-
-def _domain_error(error: BaseException | None) -> ServerError | None:
-    """Return what a driver's error means, None if it is a mistake of ours."""
-    # The lowest byte is the kind of failure, what stands above says more.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
-        return StorageFull("the disk is full; nothing was changed")
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return DataDamaged(f"the database file is damaged: {error}")
-    if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
-        return StorageUnavailable(f"the database is not available: {error}")
-    return None
 
 
 @contextmanager

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, update
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy import Connection, Delete, Table, bindparam, delete, insert, update
 
 from cipherlens.server.errors import StaleRevision
 from cipherlens.server.storage.checksum import Value, checksum
-from cipherlens.server.storage.collections import take_sequences
-from cipherlens.server.storage.reading import Present, damaged, id_groups, present
+from cipherlens.server.storage.collections import Collections
+from cipherlens.server.storage.reading import ItemReader, Present, id_groups
 from cipherlens.server.storage.records import (
     Change,
     CipherPixels,
     Collection,
+    CollectionState,
     Computed,
     Generation,
     NewItem,
@@ -22,77 +22,123 @@ from cipherlens.server.storage.rows import ciphertext_checksum, item_checksum
 from cipherlens.server.storage.schema import ciphertexts, items, representations
 
 
-def put(
-    connection: Connection, collection: Collection, generation: Generation, batch: Sequence[NewItem]
-) -> Written:
-    """Write a batch, all or none; an item that is there, equal in revision and content, stays.
-
-    What is damaged is written again whatever its revision. Raises StaleRevision, naming the item,
-    if its revision is not higher and the content differs.
-    """
-    digests = {item.item_id: content_digest(item) for item in batch}
-    there = present(connection, collection, list(digests))
-    same = [item.item_id for item in batch if _is_there(item, digests[item.item_id], there)]
-    kept = set(same) - damaged(connection, collection, generation, same)
-    written = [item for item in batch if item.item_id not in kept]
-    if not written:
-        return Written(changes=(), sequence=collection.sequence, unchanged_count=len(kept))
-    first = take_sequences(connection, collection, len(written))
-    numbered = list(enumerate(written, first))
-    replaced = [item.item_id for item in written if item.item_id in there]
-    _remove(connection, items, items.c.collection == collection.id, replaced)
-    _remove(connection, ciphertexts, ciphertexts.c.collection == collection.id, replaced)
-    _insert(connection, items, [_item_row(collection, n, each, digests) for n, each in numbered])
-    _insert(connection, ciphertexts, [_ciphertext_row(collection, each) for each in written])
-    _put_representations(
-        connection,
-        generation,
-        [Computed(item_id=i.item_id, sequence=n, data=i.representation) for n, i in numbered],
-    )
-    return Written(
-        changes=tuple(_change(number, item) for number, item in numbered),
-        sequence=first + len(written) - 1,
-        unchanged_count=len(kept),
+def _removal(table: Table, owner: str) -> Delete:
+    """Return the statement that deletes rows by their owner, a collection or generation, and id."""
+    return delete(table).where(
+        table.c[owner] == bindparam("owner"),
+        table.c.item_id.in_(bindparam("ids", expanding=True)),
     )
 
 
-def put_representations(
-    connection: Connection,
-    collection: Collection,
-    generation: Generation,
-    rows: Sequence[Computed],
-) -> None:
-    """Store representations of those items that are still in the state they were computed from."""
-    if generation.id not in (collection.active_generation, collection.shadow_generation):
-        return  # nobody waits for this generation any more
-    there = present(connection, collection, [each.item_id for each in rows])
-    current = {item_id: row.sequence for item_id, row in there.items() if not row.deleted}
-    _put_representations(
-        connection,
-        generation,
-        [each for each in rows if current.get(each.item_id) == each.sequence],
+_REMOVE_ITEMS = _removal(items, "collection")
+_REMOVE_CIPHERTEXTS = _removal(ciphertexts, "collection")
+_REMOVE_REPRESENTATIONS = _removal(representations, "generation")
+_BURY = (
+    update(items)
+    .where(items.c.collection == bindparam("of"), items.c.item_id == bindparam("of_item"))
+    .values(
+        deleted=True,
+        revision=bindparam("at_revision"),
+        owner_tag=b"",
+        sealed_size=0,
+        content_digest=b"",
+        sequence=bindparam("at_sequence"),
+        checksum=bindparam("with_checksum"),
     )
+)
 
 
-def delete_items(connection: Connection, collection: Collection, ids: Sequence[str]) -> Written:
-    """Turn the items into tombstones and drop their ciphertext; unknown ids are passed over."""
-    there = present(connection, collection, ids)
-    gone = [item_id for item_id in ids if item_id in there and not there[item_id].deleted]
-    if not gone:
-        return Written(changes=(), sequence=collection.sequence, unchanged_count=len(ids))
-    first = take_sequences(connection, collection, len(gone))
-    changes = tuple(
-        Change(sequence=n, item_id=item_id, revision=there[item_id].revision, representation=None)
-        for n, item_id in enumerate(gone, first)
-    )
-    _bury(connection, collection, changes)
-    _remove(connection, ciphertexts, ciphertexts.c.collection == collection.id, gone)
-    for number in (collection.active_generation, collection.shadow_generation):
-        if number is not None:
-            _remove(connection, representations, representations.c.generation == number, gone)
-    return Written(
-        changes=changes, sequence=first + len(gone) - 1, unchanged_count=len(ids) - len(gone)
-    )
+class Items(ItemReader):
+    """The items of all collections, read and written within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._collections = Collections(connection)
+
+    def put(
+        self, state: CollectionState, generation: Generation, batch: Sequence[NewItem]
+    ) -> Written:
+        """Write a batch, all or none; an item that is there, equal in revision and content, stays.
+
+        What is damaged is written again whatever its revision. Raises StaleRevision, naming the
+        item, if its revision is not higher and the content differs.
+        """
+        collection = state.collection
+        digests = {item.item_id: content_digest(item) for item in batch}
+        there = self.present(collection, list(digests))
+        same = [item.item_id for item in batch if _is_there(item, digests[item.item_id], there)]
+        kept = set(same) - self.damaged(collection, generation, same)
+        written = [item for item in batch if item.item_id not in kept]
+        if not written:
+            return Written(changes=(), sequence=state.sequence, unchanged_count=len(kept))
+        first = self._collections.take_sequences(collection, len(written))
+        replaced = [item.item_id for item in written if item.item_id in there]
+        self._remove(_REMOVE_ITEMS, collection.id, replaced)
+        self._remove(_REMOVE_CIPHERTEXTS, collection.id, replaced)
+        self._insert(
+            items,
+            [
+                _item_row(collection, item, sequence, digests[item.item_id])
+                for sequence, item in enumerate(written, first)
+            ],
+        )
+        beside = [item for item in written if item.cipher or item.sealed]
+        self._insert(ciphertexts, [_ciphertext_row(collection, item) for item in beside])
+        changes = tuple(_change(item, sequence) for sequence, item in enumerate(written, first))
+        self._represent(generation, [_computed(change) for change in changes])
+        return Written(
+            changes=changes, sequence=first + len(written) - 1, unchanged_count=len(kept)
+        )
+
+    def put_representations(
+        self, state: CollectionState, generation: Generation, rows: Sequence[Computed]
+    ) -> None:
+        """Store representations of items that are still in the state they were computed from."""
+        if generation.id not in (state.active_generation, state.shadow_generation):
+            return  # nobody waits for this generation any more
+        there = self.present(state.collection, [each.item_id for each in rows])
+        current = {item_id: row.sequence for item_id, row in there.items() if not row.deleted}
+        self._represent(
+            generation, [each for each in rows if current.get(each.item_id) == each.sequence]
+        )
+
+    def delete(self, state: CollectionState, ids: Sequence[str]) -> Written:
+        """Turn the items into tombstones and drop their ciphertext; unknown ids are passed over."""
+        collection = state.collection
+        there = self.present(collection, ids)
+        gone = [item_id for item_id in ids if item_id in there and not there[item_id].deleted]
+        if not gone:
+            return Written(changes=(), sequence=state.sequence, unchanged_count=len(ids))
+        first = self._collections.take_sequences(collection, len(gone))
+        changes = tuple(
+            Change(
+                sequence=sequence,
+                item_id=item_id,
+                revision=there[item_id].revision,
+                representation=None,
+            )
+            for sequence, item_id in enumerate(gone, first)
+        )
+        self._connection.execute(_BURY, [_burial(collection, each) for each in changes])
+        self._remove(_REMOVE_CIPHERTEXTS, collection.id, gone)
+        for number in (state.active_generation, state.shadow_generation):
+            if number is not None:
+                self._remove(_REMOVE_REPRESENTATIONS, number, gone)
+        return Written(
+            changes=changes, sequence=first + len(gone) - 1, unchanged_count=len(ids) - len(gone)
+        )
+
+    def _represent(self, generation: Generation, rows: Sequence[Computed]) -> None:
+        self._remove(_REMOVE_REPRESENTATIONS, generation.id, [each.item_id for each in rows])
+        self._insert(representations, [_representation_row(generation, each) for each in rows])
+
+    def _insert(self, table: Table, rows: Sequence[dict[str, object]]) -> None:
+        if rows:
+            self._connection.execute(insert(table), rows)
+
+    def _remove(self, statement: Delete, owner: int, ids: Sequence[str]) -> None:
+        for group in id_groups(ids):
+            self._connection.execute(statement, {"owner": owner, "ids": group})
 
 
 def content_digest(item: NewItem) -> bytes:
@@ -132,70 +178,7 @@ def _is_there(item: NewItem, digest: bytes, there: dict[str, Present]) -> bool:
     )
 
 
-def _put_representations(
-    connection: Connection, generation: Generation, rows: Sequence[Computed]
-) -> None:
-    ids = [each.item_id for each in rows]
-    _remove(connection, representations, representations.c.generation == generation.id, ids)
-    _insert(
-        connection,
-        representations,
-        [
-            {
-                "generation": generation.id,
-                "item_id": each.item_id,
-                "sequence": each.sequence,
-                "data": each.data,
-                "checksum": checksum(each.item_id, each.sequence, each.data),
-            }
-            for each in rows
-        ],
-    )
-
-
-def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, object] | None]) -> None:
-    if given := [row for row in rows if row is not None]:
-        connection.execute(insert(table), given)
-
-
-def _remove(
-    connection: Connection, table: Table, where: ColumnElement[bool], ids: Sequence[str]
-) -> None:
-    for group in id_groups(ids):
-        connection.execute(delete(table).where(where, table.c.item_id.in_(group)))
-
-
-def _bury(connection: Connection, collection: Collection, changes: Sequence[Change]) -> None:
-    statement = (
-        update(items)
-        .where(items.c.collection == collection.id, items.c.item_id == bindparam("of_item"))
-        .values(
-            deleted=True,
-            revision=bindparam("at_revision"),
-            owner_tag=b"",
-            sealed_size=0,
-            content_digest=b"",
-            sequence=bindparam("at_sequence"),
-            checksum=bindparam("with_checksum"),
-        )
-    )
-    connection.execute(
-        statement,
-        [
-            {
-                "of_item": change.item_id,
-                "at_revision": change.revision,
-                "at_sequence": change.sequence,
-                "with_checksum": item_checksum(
-                    change.item_id, change.revision, change.sequence, True, b"", 0, b""
-                ),
-            }
-            for change in changes
-        ],
-    )
-
-
-def _change(sequence: int, item: NewItem) -> Change:
+def _change(item: NewItem, sequence: int) -> Change:
     return Change(
         sequence=sequence,
         item_id=item.item_id,
@@ -204,10 +187,39 @@ def _change(sequence: int, item: NewItem) -> Change:
     )
 
 
+def _computed(change: Change) -> Computed:
+    return Computed(
+        item_id=change.item_id, sequence=change.sequence, data=change.representation or b""
+    )
+
+
+def _burial(collection: Collection, change: Change) -> dict[str, object]:
+    """Return the parameters that turn an item's row into a tombstone."""
+    return {
+        "of": collection.id,
+        "of_item": change.item_id,
+        "at_revision": change.revision,
+        "at_sequence": change.sequence,
+        "with_checksum": item_checksum(
+            change.item_id, change.revision, change.sequence, True, b"", 0, b""
+        ),
+    }
+
+
+def _representation_row(generation: Generation, computed: Computed) -> dict[str, object]:
+    return {
+        "generation": generation.id,
+        "item_id": computed.item_id,
+        "sequence": computed.sequence,
+        "data": computed.data,
+        "checksum": checksum(computed.item_id, computed.sequence, computed.data),
+    }
+
+
 def _item_row(
-    collection: Collection, sequence: int, item: NewItem, digests: dict[str, bytes]
+    collection: Collection, item: NewItem, sequence: int, digest: bytes
 ) -> dict[str, object]:
-    digest, size = digests[item.item_id], len(item.sealed)
+    size = len(item.sealed)
     return {
         "collection": collection.id,
         "item_id": item.item_id,
@@ -223,10 +235,8 @@ def _item_row(
     }
 
 
-def _ciphertext_row(collection: Collection, item: NewItem) -> dict[str, object] | None:
-    """Return the row of what stands beside the representation, None if nothing does."""
-    if not (item.cipher or item.sealed):
-        return None
+def _ciphertext_row(collection: Collection, item: NewItem) -> dict[str, object]:
+    """Return the row of what stands beside the representation."""
     cipher = item.cipher or CipherPixels(height=0, width=0, nonce=b"", pixels=b"")
     return {
         "collection": collection.id,

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, bindparam, func, select
 
+from cipherlens.base import Kind
 from cipherlens.server.storage.records import (
     Change,
     Collection,
+    CollectionState,
     Damaged,
     Generation,
     ItemSummary,
@@ -21,156 +23,6 @@ from cipherlens.server.storage.schema import ciphertexts, items, representations
 # Fewer than any database's limit of parameters in one statement.
 _IDS_PER_STATEMENT = 500
 _ROWS_PER_FETCH = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """What a write must know of the row that is there, be it a tombstone.
-
-    Of a damaged row the revision is 0, as what it says cannot be trusted.
-    """
-
-    is_whole: bool
-    revision: int
-    sequence: int
-    digest: bytes
-    deleted: bool
-
-
-def changes_since(
-    connection: Connection,
-    collection: Collection,
-    generation: Generation,
-    *,
-    after: int,
-    until: int,
-) -> Iterator[Change | Damaged]:
-    """Yield what happened to items after one sequence and until another, in sequence order.
-
-    Each item comes once, with its last change. An item without an up-to-date representation under
-    the generation counts as damaged.
-    """
-    query = (
-        select(*_ITEM_COLUMNS, *_REPRESENTATION_COLUMNS)
-        .outerjoin_from(items, representations, _represents(generation.id))
-        .where(
-            items.c.collection == collection.id,
-            items.c.sequence > after,
-            items.c.sequence <= until,
-        )
-        .order_by(items.c.sequence)
-    )
-    return (change(row) for row in _streamed(connection, query))
-
-
-def fetched(
-    connection: Connection, collection: Collection, ids: Sequence[str]
-) -> dict[str, StoredItem | Damaged]:
-    """Return those of the items that are there, whole or named as damaged."""
-    query = _whole_items(collection, collection.active_generation)
-    return {
-        row.item_id: stored(row, collection.kind)
-        for group in id_groups(ids)
-        for row in connection.execute(query.where(items.c.item_id.in_(group)))
-    }
-
-
-def damaged(
-    connection: Connection, collection: Collection, generation: Generation, ids: Sequence[str]
-) -> set[str]:
-    """Return those of the items that are damaged in any part, the representation too."""
-    query = _whole_items(collection, generation.id)
-    return {
-        row.item_id
-        for group in id_groups(ids)
-        for row in connection.execute(query.where(items.c.item_id.in_(group)))
-        if isinstance(stored(row, collection.kind), Damaged) or isinstance(change(row), Damaged)
-    }
-
-
-def present(
-    connection: Connection, collection: Collection, ids: Sequence[str]
-) -> dict[str, Present]:
-    """Return what is there of the ids, tombstones too."""
-    query = select(*_ITEM_COLUMNS).where(items.c.collection == collection.id)
-    return {
-        row.item_id: _present(row)
-        for group in id_groups(ids)
-        for row in connection.execute(query.where(items.c.item_id.in_(group)))
-    }
-
-
-def page(
-    connection: Connection, collection: Collection, *, after: str, size: int
-) -> list[ItemSummary]:
-    """Return at most size items whose id is greater than `after`, in the order of ids.
-
-    Ids compare by their UTF-8 bytes. Damaged rows are left out.
-    """
-    query = (
-        select(*_ITEM_COLUMNS)
-        .where(
-            items.c.collection == collection.id,
-            items.c.deleted.is_(False),
-            items.c.item_id > after,
-        )
-        .order_by(items.c.item_id)
-    )
-    whole = (summary(row) for row in _streamed(connection, query) if item_is_whole(row))
-    return list(islice(whole, size))
-
-
-def count(connection: Connection, collection: Collection) -> int:
-    """Return the number of items that are there."""
-    query = select(func.count()).where(
-        items.c.collection == collection.id, items.c.deleted.is_(False)
-    )
-    return int(connection.execute(query).scalar_one())
-
-
-def count_represented(connection: Connection, generation: Generation) -> int:
-    """Return the number of representations under the generation."""
-    query = select(func.count()).where(representations.c.generation == generation.id)
-    return int(connection.execute(query).scalar_one())
-
-
-def unrepresented(
-    connection: Connection,
-    collection: Collection,
-    generation: Generation,
-    *,
-    after: int,
-    limit: int,
-) -> list[ItemSummary]:
-    """Return at most limit items, changed after the sequence, that the generation lacks.
-
-    An item that the generation represents in an earlier state is lacking too.
-    """
-    query = (
-        select(*_ITEM_COLUMNS)
-        .outerjoin_from(
-            items,
-            representations,
-            and_(_represents(generation.id), representations.c.sequence == items.c.sequence),
-        )
-        .where(
-            items.c.collection == collection.id,
-            items.c.sequence > after,
-            items.c.deleted.is_(False),
-            representations.c.item_id.is_(None),
-        )
-        .order_by(items.c.sequence)
-    )
-    whole = (summary(row) for row in _streamed(connection, query) if item_is_whole(row))
-    return list(islice(whole, limit))
-
-
-def id_groups(ids: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the ids in groups that fit into one statement."""
-    listed = list(ids)
-    for start in range(0, len(listed), _IDS_PER_STATEMENT):
-        yield listed[start : start + _IDS_PER_STATEMENT]
-
 
 _ITEM_COLUMNS = (
     items.c.item_id,
@@ -196,32 +48,177 @@ _REPRESENTATION_COLUMNS = (
     representations.c.checksum.label("data_checksum"),
 )
 
-
-def _represents(generation_id: int | None) -> Any:
-    """Return the condition that joins items with a generation's representations."""
-    return and_(
-        representations.c.generation == generation_id,
-        representations.c.item_id == items.c.item_id,
+_OF_COLLECTION = items.c.collection == bindparam("collection")
+_THERE = and_(_OF_COLLECTION, items.c.deleted.is_(False))
+_OF_IDS = items.c.item_id.in_(bindparam("ids", expanding=True))
+_REPRESENTED = and_(
+    representations.c.generation == bindparam("generation"),
+    representations.c.item_id == items.c.item_id,
+)
+_CHANGES = (
+    select(*_ITEM_COLUMNS, *_REPRESENTATION_COLUMNS)
+    .outerjoin_from(items, representations, _REPRESENTED)
+    .where(
+        _OF_COLLECTION,
+        items.c.sequence > bindparam("after"),
+        items.c.sequence <= bindparam("until"),
     )
-
-
-def _whole_items(collection: Collection, generation_id: int | None) -> Select[Any]:
-    """Return the query of a collection's items with their ciphertext and representation."""
-    with_ciphertext = and_(
-        ciphertexts.c.collection == items.c.collection, ciphertexts.c.item_id == items.c.item_id
+    .order_by(items.c.sequence)
+)
+_WHOLE_ITEMS = (
+    select(*_ITEM_COLUMNS, *_CIPHERTEXT_COLUMNS, *_REPRESENTATION_COLUMNS)
+    .outerjoin_from(
+        items,
+        ciphertexts,
+        and_(
+            ciphertexts.c.collection == items.c.collection,
+            ciphertexts.c.item_id == items.c.item_id,
+        ),
     )
-    return (
-        select(*_ITEM_COLUMNS, *_CIPHERTEXT_COLUMNS, *_REPRESENTATION_COLUMNS)
-        .outerjoin_from(items, ciphertexts, with_ciphertext)
-        .outerjoin(representations, _represents(generation_id))
-        .where(items.c.collection == collection.id, items.c.deleted.is_(False))
+    .outerjoin(representations, _REPRESENTED)
+    .where(_THERE, _OF_IDS)
+)
+_PRESENT = select(*_ITEM_COLUMNS).where(_OF_COLLECTION, _OF_IDS)
+_PAGE = (
+    select(*_ITEM_COLUMNS)
+    .where(_THERE, items.c.item_id > bindparam("after"))
+    .order_by(items.c.item_id)
+)
+_COUNT = select(func.count()).select_from(items).where(_THERE)
+_COUNT_REPRESENTED = (
+    select(func.count())
+    .select_from(representations)
+    .where(representations.c.generation == bindparam("generation"))
+)
+_UNREPRESENTED = (
+    select(*_ITEM_COLUMNS)
+    .outerjoin_from(
+        items,
+        representations,
+        and_(_REPRESENTED, representations.c.sequence == items.c.sequence),
     )
+    .where(_THERE, items.c.sequence > bindparam("after"), representations.c.item_id.is_(None))
+    .order_by(items.c.sequence)
+)
 
 
-def _streamed(connection: Connection, query: Select[Any]) -> Iterator[Any]:
-    """Yield the rows a few at a time, so that a collection need not fit into memory twice."""
-    with connection.execute(query.execution_options(yield_per=_ROWS_PER_FETCH)) as rows:
-        yield from rows
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What a write must know of the row that is there, be it a tombstone.
+
+    Of a damaged row the revision is 0, as what it says cannot be trusted.
+    """
+
+    is_whole: bool
+    revision: int
+    sequence: int
+    digest: bytes
+    deleted: bool
+
+
+class ItemReader:
+    """The items of all collections, read within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def changes(
+        self, collection: Collection, generation: Generation, *, after: int, until: int
+    ) -> Iterator[Change | Damaged]:
+        """Yield what happened to items after one sequence and until another, in sequence order.
+
+        Each item comes once, with its last change. An item without an up-to-date representation
+        under the generation counts as damaged.
+        """
+        rows = self._streamed(
+            _CHANGES,
+            collection=collection.id,
+            generation=generation.id,
+            after=after,
+            until=until,
+        )
+        return (change(row) for row in rows)
+
+    def fetched(
+        self, state: CollectionState, ids: Sequence[str]
+    ) -> dict[str, StoredItem | Damaged]:
+        """Return those of the items that are there, whole or named as damaged."""
+        kind = state.collection.kind
+        rows = self._whole_items(state.collection, state.active_generation, ids)
+        return {row.item_id: stored(row, kind) for row in rows}
+
+    def damaged(
+        self, collection: Collection, generation: Generation, ids: Sequence[str]
+    ) -> set[str]:
+        """Return those of the items that are damaged in any part, the representation too."""
+        rows = self._whole_items(collection, generation.id, ids)
+        return {row.item_id for row in rows if _is_damaged(row, collection.kind)}
+
+    def present(self, collection: Collection, ids: Sequence[str]) -> dict[str, Present]:
+        """Return what is there of the ids, tombstones too."""
+        rows = self._by_ids(_PRESENT, ids, collection=collection.id)
+        return {row.item_id: _present(row) for row in rows}
+
+    def page(self, collection: Collection, *, after: str, size: int) -> list[ItemSummary]:
+        """Return at most size items whose id is greater than `after`, in the order of ids.
+
+        Ids compare by their UTF-8 bytes. Damaged rows are left out.
+        """
+        rows = self._streamed(_PAGE, collection=collection.id, after=after)
+        return list(islice(_summaries(rows), size))
+
+    def count(self, collection: Collection) -> int:
+        """Return the number of items that are there."""
+        return int(self._connection.scalar(_COUNT, {"collection": collection.id}) or 0)
+
+    def count_represented(self, generation: Generation) -> int:
+        """Return the number of representations under the generation."""
+        found = self._connection.scalar(_COUNT_REPRESENTED, {"generation": generation.id})
+        return int(found or 0)
+
+    def unrepresented(
+        self, collection: Collection, generation: Generation, *, after: int, limit: int
+    ) -> list[ItemSummary]:
+        """Return at most limit items, changed after the sequence, that the generation lacks.
+
+        An item that the generation represents in an earlier state is lacking too.
+        """
+        rows = self._streamed(
+            _UNREPRESENTED, collection=collection.id, generation=generation.id, after=after
+        )
+        return list(islice(_summaries(rows), limit))
+
+    def _whole_items(
+        self, collection: Collection, generation_id: int | None, ids: Sequence[str]
+    ) -> Iterator[Any]:
+        return self._by_ids(_WHOLE_ITEMS, ids, collection=collection.id, generation=generation_id)
+
+    def _by_ids(
+        self, query: Select[Any], ids: Sequence[str], **parameters: object
+    ) -> Iterator[Any]:
+        for group in id_groups(ids):
+            yield from self._connection.execute(query, {**parameters, "ids": group})
+
+    def _streamed(self, query: Select[Any], **parameters: object) -> Iterator[Any]:
+        """Yield the rows a few at a time, so that a collection need not fit into memory twice."""
+        options = {"yield_per": _ROWS_PER_FETCH}
+        with self._connection.execute(query, parameters, execution_options=options) as rows:
+            yield from rows
+
+
+def id_groups(ids: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the ids in groups that fit into one statement."""
+    listed = list(ids)
+    for start in range(0, len(listed), _IDS_PER_STATEMENT):
+        yield listed[start : start + _IDS_PER_STATEMENT]
+
+
+def _summaries(rows: Iterable[Any]) -> Iterator[ItemSummary]:
+    return (summary(row) for row in rows if item_is_whole(row))
+
+
+def _is_damaged(row: Any, kind: Kind) -> bool:
+    return isinstance(stored(row, kind), Damaged) or isinstance(change(row), Damaged)
 
 
 def _present(row: Any) -> Present:

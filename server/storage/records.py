@@ -10,7 +10,12 @@ from cipherlens.base import CipherProfile, Kind
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Collection:
-    """A collection as its row says. `id` is the row's number, never shown to callers."""
+    """What never changes about a collection. `id` is its row's number, never shown to callers.
+
+    dimension: numbers in a vector of the kind VECTOR, 0 for the others.
+    bits: bits in a code of the kind CODE, 0 for the others.
+    profile: what every cipher-image must claim, for the kind CIPHER.
+    """
 
     id: int
     uuid: str
@@ -20,6 +25,13 @@ class Collection:
     bits: int
     profile: CipherProfile | None
     created_at_us: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CollectionState:
+    """A collection at one moment: its last change, and the numbers of its generations."""
+
+    collection: Collection
     sequence: int
     active_generation: int | None
     shadow_generation: int | None
@@ -28,14 +40,17 @@ class Collection:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Generation:
-    """One way of representing a collection's items: a model, its numeric mode, a key and a mask."""
+    """One way of representing a collection's items: a model, its numeric mode, a key and a mask.
+
+    length: numbers in a vector, or bits in a code.
+    """
 
     id: int
     model_digest: bytes
     numeric_mode: str
     key_fingerprint: bytes
     mask_id: str
-    dimension: int
+    length: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

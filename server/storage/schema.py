@@ -76,7 +76,8 @@ generations = Table(
     Column("key_fingerprint", Blob(16), nullable=False),
     # Name of the keyed mask over the representations; empty: none.
     Column("mask_id", String(64), nullable=False),
-    Column("dimension", Integer, nullable=False),
+    # Numbers in a vector, or bits in a code.
+    Column("dimension", Integer, key="length", nullable=False),
     Column("checksum", Blob(16), nullable=False),
     sqlite_autoincrement=True,
 )

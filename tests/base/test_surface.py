@@ -15,6 +15,7 @@ def test_all_lists_exactly_these_names() -> None:
         "Kind",
         "NONCE_BYTES",
         "ProfileMismatch",
+        "Role",
         "Scope",
         "check_bits",
         "check_codes",

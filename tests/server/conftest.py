@@ -11,9 +11,10 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from cipherlens.server.app import CipherLensServer
-from cipherlens.server.background import Background
 from cipherlens.server.config import Limits, ServerConfig
+from cipherlens.server.engine.background import Background
 from cipherlens.server.retrieval import serve
+from cipherlens.server.transport.grpcio import GrpcioTransport
 from cipherlens.v1 import (
     cipher_image_pb2,
     collection_pb2,
@@ -21,6 +22,7 @@ from cipherlens.v1 import (
     retrieval_service_pb2_grpc,
 )
 from cipherlens.v1 import retrieval_service_pb2 as pb
+from tests.server.memory_transport import MemoryTransport
 
 SMALL_LIMITS = Limits(
     max_message_bytes=1 << 20,
@@ -42,21 +44,26 @@ SMALL_LIMITS = Limits(
 class Cloud:
     """A cloud server over a folder, and shorthands for what tests send it."""
 
-    def __init__(self, data_dir, **settings):
+    def __init__(self, data_dir, transport=GrpcioTransport, **settings):
+        self.transport = transport
         settings = {"grace_s": 5.0, "device": "cpu", **settings}
         self.config = ServerConfig(data_dir=data_dir, listen="127.0.0.1:0", **settings)
         self.start()
 
     def start(self):
-        self.server = CipherLensServer(self.config)
+        self.server = CipherLensServer(self.config, self.transport)
         self.port = self.server.start()
+        if self.transport is MemoryTransport:
+            self.stub = self.server._transport
+            return
         self.channel = grpc.insecure_channel(
             f"127.0.0.1:{self.port}", options=[("grpc.max_receive_message_length", -1)]
         )
         self.stub = retrieval_service_pb2_grpc.RetrievalServiceStub(self.channel)
 
     def stop(self, grace_s=None):
-        self.channel.close()
+        if self.transport is GrpcioTransport:
+            self.channel.close()
         self.server.stop(grace_s)
 
     def restart(self):
@@ -199,13 +206,19 @@ def faiss_checked_once():
         yield
 
 
+@pytest.fixture(scope="session")
+def transport():
+    """The transport of the servers that tests start."""
+    return GrpcioTransport
+
+
 @pytest.fixture
-def make_cloud(tmp_path):
+def make_cloud(tmp_path, transport):
     """Return a function that starts a server; all are stopped at the end."""
     started = []
 
     def make(folder="data", **settings):
-        cloud = Cloud(tmp_path / folder, **settings)
+        cloud = Cloud(tmp_path / folder, transport, **settings)
         started.append(cloud)
         return cloud
 
@@ -214,10 +227,10 @@ def make_cloud(tmp_path):
         cloud.stop(0)
 
 
-@pytest.fixture(scope="session")
-def start_cloud(tmp_path_factory):
+@pytest.fixture(scope="module")
+def start_cloud(tmp_path_factory, transport):
     """Return a function that starts a server that lasts; its caller stops it."""
-    return lambda **settings: Cloud(tmp_path_factory.mktemp("lasting"), **settings)
+    return lambda **settings: Cloud(tmp_path_factory.mktemp("lasting"), transport, **settings)
 
 
 @pytest.fixture
@@ -342,16 +355,16 @@ def checkpoint(tmp_path_factory):
 def settled(monkeypatch):
     """Return a function that waits until a condition holds, looking after each background step."""
     stepped = threading.Condition()
-    step = Background._step
+    attend = Background._attend
 
     def watched(background, live):
         try:
-            step(background, live)
+            attend(background, live)
         finally:
             with stepped:
                 stepped.notify_all()
 
-    monkeypatch.setattr(Background, "_step", watched)
+    monkeypatch.setattr(Background, "_attend", watched)
 
     def wait(condition, within_s=30.0):
         with stepped:

@@ -6,8 +6,8 @@ import threading
 import grpc
 import pytest
 
+from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.index import CosineIndex
-from cipherlens.server.live import LiveCollection
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
 
@@ -199,7 +199,7 @@ def test_a_search_never_shows_an_item_twice_while_it_is_replaced(
 
 def test_a_full_disk_is_told_and_nothing_is_half_written(filled, vectors, gaussian, failure):
     before = filled.state()
-    connection = filled.engine._database._engine.raw_connection()
+    connection = filled.engine._database._dialect.engine.raw_connection()
     pages = connection.cursor().execute("PRAGMA page_count").fetchone()[0]
     connection.close()
 
@@ -208,7 +208,7 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(filled, vectors, gaussi
 
     from sqlalchemy import event
 
-    pool = filled.engine._database._engine.pool
+    pool = filled.engine._database._dialect.engine.pool
     event.listen(pool, "checkout", limit)
     code, text, details = failure(
         filled.index, ["x", "y"], vectors=vectors(gaussian(2)), sealed=b"s" * 90000
@@ -228,7 +228,7 @@ def test_a_commit_that_fails_leaves_database_and_index_as_they_were(
     from sqlalchemy import event
 
     before = filled.state()
-    engine = filled.engine._database._engine
+    engine = filled.engine._database._dialect.engine
 
     def fail(_connection):
         error = sqlite3.OperationalError("disk I/O error")

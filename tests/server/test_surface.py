@@ -1,16 +1,30 @@
+"""The public names of each package of the server."""
+
 import importlib
 
 import pytest
 
-
-@pytest.mark.parametrize(
-    ("package", "names"),
-    [
-        ("cipherlens.server", []),
-        ("cipherlens.server.retrieval", []),
-        ("cipherlens.server.encryption", []),
-        ("cipherlens.server.storage", []),
+PUBLIC = {
+    "cipherlens.server": [],
+    "cipherlens.server.transport": [
+        *("CODES", "Admission", "Authorise", "Codes", "Guard", "Guarded", "Method"),
+        *("NewTransport", "Refusal", "Service", "Transport", "anyone", "service_of"),
     ],
-)
+    "cipherlens.server.retrieval": [],
+    "cipherlens.server.encryption": [],
+    "cipherlens.server.engine": [
+        *("Answer", "Batch", "CipherBatch", "CodeBatch", "CollectionDescription", "Engine"),
+        *("ItemHead", "NewCollection", "Ranking", "VectorBatch"),
+    ],
+    "cipherlens.server.embedding": ["EmbeddingModels", "EmbeddingQueue", "have_direction"],
+    "cipherlens.server.storage": [
+        *("Database", "ModelStore", "Transaction", "Upload", "open_database"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("package", "names"), PUBLIC.items())
 def test_packages_offer_what_they_say(package, names):
-    assert importlib.import_module(package).__all__ == names
+    module = importlib.import_module(package)
+    assert module.__all__ == names
+    assert all(hasattr(module, name) for name in names)

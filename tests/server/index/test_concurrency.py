@@ -80,7 +80,7 @@ def test_cosine_reads_stay_right_while_rows_masks_and_lists_change(cpu, clustere
             assert best == position or position in masked
 
     run_beside(write, read)
-    assert index.describe()["kind"] == "cosine-ivf"
+    assert index.describe().kind == "cosine-ivf"
     assert len(index) == 6000
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from cipherlens.server.index.exact import exact_cosine, exact_hamming
+from tests.server.oracle import exact_cosine, exact_hamming
 
 ROWS = np.array([[1, 0], [0, 1], [0.6, 0.8], [1, 0]], np.float32)
 CODES = np.array([[0b0001], [0b0111], [0b0000], [0b0010]], np.uint8)

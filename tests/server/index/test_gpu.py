@@ -24,7 +24,7 @@ from cipherlens.server.index import (
     resolve_device,
     train_ivf,
 )
-from cipherlens.server.index.exact import exact_cosine, exact_hamming
+from tests.server.oracle import exact_cosine, exact_hamming
 
 EXACT = SearchParameters(exact=True)
 
@@ -184,7 +184,7 @@ def test_all_indexes_of_one_gpu_share_its_lock(searches):
 
 
 def test_it_says_where_it_lives(trained):
-    assert trained.describe()["device"] == "cuda:0"
+    assert trained.describe().device == "cuda:0"
 
 
 @pytest.mark.parametrize("asked", ["stand-ins"], indirect=True)

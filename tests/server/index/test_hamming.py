@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cipherlens.server.index import HammingIndex, SearchParameters, VectorIndex
 from cipherlens.server.index.codes import code_size_bytes
-from cipherlens.server.index.exact import exact_hamming
+from tests.server.oracle import exact_hamming
 
 ALL_BITS = [12, 24, 32, 48, 64, 128, 256]
 
@@ -122,6 +122,6 @@ def test_parameters_change_nothing_and_it_describes_itself(cpu):
     for parameters in (SearchParameters(nprobe=1), SearchParameters(exact=True)):
         assert index.search(query, 2, parameters).positions.tolist() == [[1, 0]]
     described = index.describe()
-    assert described["kind"] == "hamming-flat"
-    assert described["device"] == "cpu"
-    assert (described["rows"], described["nlist"], described["nprobe"]) == (2, None, None)
+    assert described.kind == "hamming-flat"
+    assert described.device == "cpu"
+    assert (described.rows, described.nlist, described.nprobe) == (2, 0, 0)

@@ -8,8 +8,10 @@ import grpc
 import numpy as np
 import pytest
 
-from cipherlens.server import background
 from cipherlens.server.config import Limits
+from cipherlens.server.engine import takeover
+from cipherlens.server.engine.takeover import Takeover
+from cipherlens.server.storage.items import Items
 from cipherlens.v1 import cipher_image_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
@@ -106,7 +108,7 @@ def test_without_a_model_nothing_is_written_or_ranked(
     ):
         code, _, details = failure(call)
         assert code is grpc.StatusCode.FAILED_PRECONDITION
-        assert details["ErrorInfo"].reason == "MODEL_MISMATCH"
+        assert details["ErrorInfo"].reason == "NO_MODEL"
     assert cloud.state() == before
 
 
@@ -231,7 +233,7 @@ def test_an_item_written_when_a_swap_finds_nothing_lacking_is_not_lost(
     served, checkpoint, cipher_images, settled, monkeypatch
 ):
     served.index(ids(3), "e", cipher_images=cipher_images(3))
-    ask, late = background.reading.unrepresented, []
+    ask, late = Items.unrepresented, []
 
     def then_write(*arguments, **named):
         lacking = ask(*arguments, **named)
@@ -240,11 +242,11 @@ def test_an_item_written_when_a_swap_finds_nothing_lacking_is_not_lost(
             served.index(late, "e", cipher_images=cipher_images(1, seed=77))
         return lacking
 
-    monkeypatch.setattr(background.reading, "unrepresented", then_write)
+    monkeypatch.setattr(Items, "unrepresented", then_write)
     second = checkpoint(seed=1)
     served.push(second, "e")
     digest = hashlib.sha256(second).digest()
-    settled(lambda: served.engine._registry.find("e").view.generation.model_digest == digest)
+    settled(lambda: served.engine._registry.find("e").serving.generation.model_digest == digest)
     made = served.collection("e")
     assert late
     assert (made.item_count, made.active_generation.item_count, made.damaged_count) == (4, 4, 0)
@@ -255,7 +257,7 @@ def test_an_item_written_when_a_swap_finds_nothing_lacking_is_not_lost(
 def test_a_model_swap_while_searches_and_writes_go_on(
     served, checkpoint, cipher_images, settled, monkeypatch
 ):
-    monkeypatch.setattr(background, "_ITEMS_PER_STEP", 7)
+    monkeypatch.setattr(takeover, "_ITEMS_PER_STEP", 7)
     images = cipher_images(40)
     served.index(ids(40), "e", cipher_images=images)
     wrong, stop, first_round = [], threading.Event(), threading.Event()
@@ -283,7 +285,7 @@ def test_a_model_swap_while_searches_and_writes_go_on(
         answer.collection.shadow_generation.model_digest,
         answer.collection.active_generation.model_digest,
     )
-    settled(lambda: served.engine._registry.find("e").view.generation.model_digest == digest)
+    settled(lambda: served.engine._registry.find("e").serving.generation.model_digest == digest)
     threads[1].join(60)
     stop.set()
     threads[0].join(60)
@@ -308,16 +310,16 @@ def test_a_swap_that_a_restart_cut_short_is_finished(
     cloud.create_ciphers(cipher_profile())
     cloud.push(checkpoint(), "e")
     cloud.index(ids(20), "e", cipher_images=cipher_images(20))
-    monkeypatch.setattr(background, "_ITEMS_PER_STEP", 4)
-    take_over = background.Background._take_over
+    monkeypatch.setattr(takeover, "_ITEMS_PER_STEP", 4)
+    take_over = Takeover._take_over
     monkeypatch.setattr(
-        background.Background, "_take_over", lambda *_: (_ for _ in ()).throw(RuntimeError("halt"))
+        Takeover, "_take_over", lambda *_: (_ for _ in ()).throw(RuntimeError("halt"))
     )
     pushed = cloud.push(checkpoint(seed=1), "e").collection
     assert pushed.active_generation.item_count == 20
     settled(lambda: cloud.collection("e").shadow_generation.item_count == 20)
     cloud.stop()
-    monkeypatch.setattr(background.Background, "_take_over", take_over)
+    monkeypatch.setattr(Takeover, "_take_over", take_over)
     cloud.start()
     settled(lambda: not cloud.collection("e").HasField("shadow_generation"))
     made = cloud.collection("e").active_generation
@@ -331,7 +333,7 @@ def test_pushing_the_model_at_work_calls_the_other_off(
 ):
     served.index(ids(3), "e", cipher_images=cipher_images(3))
     active = served.collection("e").active_generation
-    monkeypatch.setattr(background.Background, "_fill", lambda *_: None)
+    monkeypatch.setattr(Takeover, "step", lambda *_: None)
     shadow = served.push(checkpoint(seed=1), "e").collection.shadow_generation
     again = served.push(checkpoint(seed=1), "e").collection.shadow_generation
     assert again.id == shadow.id
@@ -343,7 +345,7 @@ def test_a_collection_dropped_while_a_model_fills_it(
     served, checkpoint, cipher_images, cipher_profile, monkeypatch
 ):
     served.index(ids(20), "e", cipher_images=cipher_images(20))
-    monkeypatch.setattr(background, "_ITEMS_PER_STEP", 2)
+    monkeypatch.setattr(takeover, "_ITEMS_PER_STEP", 2)
     served.push(checkpoint(seed=1), "e")
     served.stub.DeleteCollection(pb.DeleteCollectionRequest(name="e"), timeout=20)
     made = served.create_ciphers(cipher_profile())
@@ -390,7 +392,7 @@ def test_a_lost_or_damaged_model_file_fails_its_collection_only_until_it_is_push
 def test_a_failing_network_is_an_internal_error_and_nothing_is_written(
     served, cipher_images, failure, monkeypatch, caplog
 ):
-    queue = served.engine._embedders.queue(served.collection("e").active_generation.model_digest)
+    queue = served.engine._models.queue(served.collection("e").active_generation.model_digest)
 
     def fail(_pixels):
         raise RuntimeError("secret of the network")
@@ -438,7 +440,7 @@ def test_an_image_without_a_direction_is_refused_and_the_next_start_goes_well(
     served, cipher_images, failure, monkeypatch
 ):
     served.index(["good"], "e", cipher_images=cipher_images(1))
-    queue = served.engine._embedders.queue(served.collection("e").active_generation.model_digest)
+    queue = served.engine._models.queue(served.collection("e").active_generation.model_digest)
     monkeypatch.setattr(queue, "_embed", lambda pixels: np.zeros((len(pixels), 8), np.float32))
     for call in (
         lambda: served.index(["bad"], "e", cipher_images=cipher_images(1, seed=1)),

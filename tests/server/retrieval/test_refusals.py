@@ -303,22 +303,6 @@ def test_a_page_beyond_the_limit(filled, refused):
     assert found == {"field": "page_size", "limit": "5", "value": "6"}
 
 
-def test_a_message_beyond_the_limit_is_refused_by_grpc_itself(filled, failure):
-    before = filled.state()
-    code, _, details = failure(filled.index, ["n"], sealed=b"x" * (2 << 20))
-    assert (code, details) == (grpc.StatusCode.RESOURCE_EXHAUSTED, {})
-    assert filled.state() == before
-
-
-def test_a_message_that_does_not_decode_is_refused_by_grpc_itself(filled, failure):
-    before = filled.state()
-    raw = filled.channel.unary_unary("/cipherlens.v1.RetrievalService/Delete")
-    # Field 1, a string, with bytes that are no UTF-8.
-    code, _, _ = failure(raw, b"\x0a\x02\xff\xfe", timeout=20)
-    assert code is grpc.StatusCode.INTERNAL
-    assert filled.state() == before
-
-
 def test_hits_that_would_not_fit_into_a_message(make_cloud, vectors, gaussian, failure):
     from cipherlens.server.config import Limits
 

@@ -3,9 +3,7 @@
 import grpc
 import numpy as np
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from cipherlens.server.config import Limits
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
@@ -233,8 +231,8 @@ def test_dead_rows_are_rebuilt_away(cloud, vectors, gaussian, settled):
     rows = gaussian(300)
     cloud.index(ids(300), vectors=vectors(rows))
     cloud.delete(ids(200))
-    view = cloud.engine._registry.find("v")
-    settled(lambda: len(view.view.index) == 100)
+    live = cloud.engine._registry.find("v")
+    settled(lambda: len(live.serving.vectors) == 100)
     assert cloud.collection().index.sequence == 500
     (found,) = cloud.ids_found(vectors=vectors(rows[250]), k=300)
     assert (found[0], len(found)) == ("i250", 100)
@@ -250,19 +248,3 @@ def test_an_encoder_digest_is_checked_where_it_was_stated(cloud, vectors, gaussi
     assert code is grpc.StatusCode.FAILED_PRECONDITION
     assert details["ErrorInfo"].reason == "MODEL_MISMATCH"
     assert details["ErrorInfo"].metadata["active"] == (b"e" * 32).hex()
-
-
-def test_a_fetch_that_is_broken_off_gives_its_place_back(make_cloud, vectors, gaussian):
-    cloud = make_cloud(limits=Limits(max_concurrent_calls=1))
-    cloud.create()
-    for start in range(0, 40, 10):
-        names, rows = ids(40)[start : start + 10], gaussian(10, seed=start)
-        cloud.index(names, vectors=vectors(rows), sealed=b"s" * 1_000_000)
-    health = health_pb2_grpc.HealthStub(cloud.channel)
-    for _ in range(3):
-        fetching = cloud.stub.Fetch(pb.FetchRequest(collection="v", item_ids=ids(40)), timeout=20)
-        assert next(fetching).item_id == "i0"
-        fetching.cancel()
-        while cloud.server._admission._under_way:
-            health.Check(health_pb2.HealthCheckRequest(), timeout=20)
-    assert cloud.collection().item_count == 40

@@ -3,14 +3,14 @@ import itertools
 import pytest
 
 from cipherlens.base import CipherProfile, Kind
-from cipherlens.server.storage import collections
-from cipherlens.server.storage.database import Database
+from cipherlens.server.storage import Database, open_database
 from cipherlens.server.storage.records import CipherPixels, NewItem
+from tests.server.storage.memory_dialect import MemoryDialect
 
 
 @pytest.fixture
 def database(tmp_path):
-    database = Database(tmp_path / "data")
+    database = open_database(tmp_path / "data")
     yield database
     database.close()
 
@@ -29,15 +29,14 @@ def make(database, name="v", kind=Kind.VECTOR):
             scope="image",
             key_fingerprint=b"k" * 16,
         )
-    with database.write() as connection:
+    with database.write() as transaction:
+        collections = transaction.collections
         made = collections.create(
-            connection, name=name, kind=kind, dimension=2, bits=0, profile=profile
-        )
-        generation = collections.add_generation(
-            connection, made, model_digest=b"", numeric_mode="", dimension=2
-        )
-        collections.set_generations(connection, made, active=generation.id, shadow=None)
-        return collections.get(connection, name), generation
+            name=name, kind=kind, dimension=2, bits=0, profile=profile
+        ).collection
+        generation = collections.add_generation(made, model_digest=b"", numeric_mode="", length=2)
+        collections.set_generations(made, active=generation.id, shadow=None)
+        return made, generation
 
 
 def item(item_id, revision=1, content=b"12345678", sealed=b"", cipher=False):
@@ -58,10 +57,13 @@ def make_collection(database):
     return lambda *args, **kwargs: make(database, *args, **kwargs)
 
 
-@pytest.fixture(scope="module")
-def new_collection(tmp_path_factory):
+@pytest.fixture(scope="module", params=["sqlite", "memory"])
+def new_collection(tmp_path_factory, request):
     """Return a database and a function that makes another collection in it."""
-    database = Database(tmp_path_factory.mktemp("shared"))
+    if request.param == "memory":
+        database = Database(MemoryDialect())
+    else:
+        database = open_database(tmp_path_factory.mktemp("shared"))
     numbers = itertools.count()
     yield database, lambda: make(database, f"v{next(numbers)}")
     database.close()

@@ -11,12 +11,13 @@ from cipherlens.server.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from cipherlens.server.storage.database import Database, file_errors
+from cipherlens.server.storage import open_database
+from cipherlens.server.storage.database import file_errors
 from cipherlens.server.storage.schema import schema_version
 
 
 def rows(database):
-    with database.read() as connection:
+    with database._reading() as connection:
         return connection.scalars(select(schema_version.c.version)).all()
 
 
@@ -25,20 +26,20 @@ def add(connection, version):
 
 
 def test_what_was_committed_is_there_after_reopening(tmp_path):
-    database = Database(tmp_path / "data")
-    with database.write() as connection:
+    database = open_database(tmp_path / "data")
+    with database._writing() as connection:
         connection.execute(text("CREATE TABLE more (x INTEGER)"))
         connection.execute(text("INSERT INTO more VALUES (7)"))
     database.close()
-    database = Database(tmp_path / "data")
-    with database.read() as connection:
+    database = open_database(tmp_path / "data")
+    with database._reading() as connection:
         assert connection.scalars(text("SELECT x FROM more")).all() == [7]
     database.close()
 
 
 def test_a_failing_block_changes_nothing(database):
     def fail():
-        with database.write() as connection:
+        with database._writing() as connection:
             add(connection, 99)
             raise KeyError("in the middle")
 
@@ -49,16 +50,16 @@ def test_a_failing_block_changes_nothing(database):
 
 def test_every_connection_is_durable(database):
     for _ in range(3):
-        with database.write() as connection:
+        with database._writing() as connection:
             pragmas = ("journal_mode", "synchronous", "foreign_keys")
             found = [connection.exec_driver_sql(f"PRAGMA {each}").scalar() for each in pragmas]
             assert found == ["wal", 2, 1]
 
 
 def test_a_reader_sees_one_state(database):
-    with database.read() as reader:
+    with database._reading() as reader:
         before = reader.scalars(select(schema_version.c.version)).all()
-        with database.write() as writer:
+        with database._writing() as writer:
             add(writer, 99)
         assert reader.scalars(select(schema_version.c.version)).all() == before
     assert rows(database) == [1, 99]
@@ -67,7 +68,7 @@ def test_a_reader_sees_one_state(database):
 def test_writers_come_one_at_a_time(database):
     def write(first):
         for version in range(first, first + 20):
-            with database.write() as connection:
+            with database._writing() as connection:
                 add(connection, version)
 
     threads = [threading.Thread(target=write, args=(100 * n,)) for n in range(1, 5)]
@@ -79,45 +80,45 @@ def test_writers_come_one_at_a_time(database):
 
 
 def test_a_second_server_on_the_folder_is_refused_until_the_first_closes(tmp_path):
-    first = Database(tmp_path)
+    first = open_database(tmp_path)
     with pytest.raises(StartupError, match="another server"):
-        Database(tmp_path)
+        open_database(tmp_path)
     first.close()
-    Database(tmp_path).close()
+    open_database(tmp_path).close()
 
 
 def test_another_schema_is_refused_and_the_folder_given_back(tmp_path):
-    database = Database(tmp_path)
-    with database.write() as connection:
+    database = open_database(tmp_path)
+    with database._writing() as connection:
         connection.execute(text("UPDATE schema_version SET version = 2"))
     database.close()
     for _ in range(2):  # the second time shows that the lock was not kept
         with pytest.raises(StartupError, match="schema version 2, this program reads 1"):
-            Database(tmp_path)
+            open_database(tmp_path)
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
     (tmp_path / "cipherlens.sqlite3").write_bytes(b"not a database, not at all" * 100)
     for _ in range(2):
         with pytest.raises(StartupError, match="cannot be used"):
-            Database(tmp_path)
+            open_database(tmp_path)
 
 
 def test_a_folder_that_cannot_be_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StartupError, match="file"):
-        Database(tmp_path / "file")
+        open_database(tmp_path / "file")
 
 
 def test_only_the_owner_can_read_what_is_stored(tmp_path):
-    database = Database(tmp_path / "data")
+    database = open_database(tmp_path / "data")
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "data" / "cipherlens.sqlite3").stat().st_mode & 0o077 == 0
     database.close()
 
 
 def test_a_closed_database_takes_nothing(tmp_path):
-    database = Database(tmp_path)
+    database = open_database(tmp_path)
     database.close()
     database.close()
     for way in (database.read, database.write):
@@ -126,7 +127,7 @@ def test_a_closed_database_takes_nothing(tmp_path):
 
 
 def full(database):
-    with database.write() as connection:
+    with database._writing() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         connection.execute(text("CREATE TABLE large AS SELECT zeroblob(100000) AS data"))
@@ -135,7 +136,7 @@ def full(database):
 def test_a_full_disk_is_told_and_nothing_is_kept(database):
     with pytest.raises(StorageFull):
         full(database)
-    with database.write() as connection:
+    with database._writing() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 100000")
         add(connection, 99)
     assert rows(database) == [1, 99]
@@ -144,9 +145,9 @@ def test_a_full_disk_is_told_and_nothing_is_kept(database):
 def test_a_database_that_somebody_else_holds_is_unavailable(database, tmp_path, monkeypatch):
     other = sqlite3.connect(tmp_path / "data" / "cipherlens.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with database.read() as connection:
+    with database._reading() as connection:
         connection.exec_driver_sql("PRAGMA busy_timeout = 1")
-    with pytest.raises(StorageUnavailable), database.write() as connection:
+    with pytest.raises(StorageUnavailable), database._writing() as connection:
         add(connection, 99)
     other.close()
     assert rows(database) == [1]
@@ -160,7 +161,10 @@ def test_a_damaged_file_is_data_loss_and_not_a_mistake_of_ours(database):
 
 
 def test_our_own_mistakes_are_not_dressed_up(database):
-    with pytest.raises(Exception, match="no such table") as caught, database.read() as connection:
+    with (
+        pytest.raises(Exception, match="no such table") as caught,
+        database._reading() as connection,
+    ):
         connection.execute(text("SELECT * FROM nowhere"))
     assert not isinstance(caught.value, StorageUnavailable)
 

@@ -5,31 +5,29 @@ from sqlalchemy import text
 
 from cipherlens.base import Kind
 from cipherlens.server.errors import AlreadyExists, NotFound, StaleRevision
-from cipherlens.server.storage import collections, items, reading
 from cipherlens.server.storage.records import Computed, Damaged, StoredItem
 
 
 def put(database, made, batch):
     collection, generation = made
-    with database.write() as connection:
-        current = collections.current(connection, collection)
-        return items.put(connection, current, generation, batch)
+    with database.write() as transaction:
+        state = transaction.collections.state(collection)
+        return transaction.items.put(state, generation, batch)
 
 
 def delete(database, made, ids):
-    with database.write() as connection:
-        current = collections.current(connection, made[0])
-        return items.delete_items(connection, current, ids)
+    with database.write() as transaction:
+        return transaction.items.delete(transaction.collections.state(made[0]), ids)
 
 
 def changes(database, made, since=0):
-    with database.read() as connection:
-        return list(reading.changes_since(connection, *made, after=since, until=2**62))
+    with database.read() as transaction:
+        return list(transaction.items.changes(*made, after=since, until=2**62))
 
 
 def fetched(database, made, ids):
-    with database.read() as connection:
-        return reading.fetched(connection, made[0], ids)
+    with database.read() as transaction:
+        return transaction.items.fetched(transaction.collections.state(made[0]), ids)
 
 
 def test_an_item_comes_back_as_it_went_in(database, make_collection, item):
@@ -98,7 +96,7 @@ def test_a_deletion_leaves_a_tombstone_and_no_ciphertext(database, make_collecti
     assert fetched(database, made, ["a"]) == {}
     (tombstone,) = changes(database, made)
     assert (tombstone.item_id, tombstone.revision, tombstone.representation) == ("a", 1, None)
-    with database.read() as connection:
+    with database._reading() as connection:
         for table in ("ciphertexts", "representations"):
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0
 
@@ -120,8 +118,8 @@ def test_pages_follow_each_other_in_the_order_of_utf8_bytes(database, make_colle
     put(database, made, [item(each) for each in ids])
     delete(database, made, ["b"])
     found, after = [], ""
-    with database.read() as connection:
-        while page := reading.page(connection, made[0], after=after, size=3):
+    with database.read() as transaction:
+        while page := transaction.items.page(made[0], after=after, size=3):
             found += [each.item_id for each in page]
             after = page[-1].item_id
     assert found == sorted(set(ids) - {"b"}, key=str.encode)
@@ -155,7 +153,7 @@ def test_damage_is_named_and_the_others_are_served_and_writing_again_mends(
 ):
     made = make_collection()
     put(database, made, [item("a", sealed=b"s"), item("b", sealed=b"s")])
-    with database.write() as connection:
+    with database._writing() as connection:
         assert connection.execute(text(damage)).rowcount == 1
     found = fetched(database, made, ["a", "b"])
     assert isinstance(found["a"], Damaged)
@@ -168,7 +166,7 @@ def test_damage_is_named_and_the_others_are_served_and_writing_again_mends(
 def test_a_cipher_image_without_its_representation_is_whole(database, make_collection, item):
     made = make_collection(kind=Kind.CIPHER)
     put(database, made, [item("a", cipher=True)])
-    with database.write() as connection:
+    with database._writing() as connection:
         connection.execute(text(DAMAGE["representation"]))
     assert isinstance(fetched(database, made, ["a"])["a"], StoredItem)
     assert [type(each) for each in changes(database, made)] == [Damaged]
@@ -177,34 +175,31 @@ def test_a_cipher_image_without_its_representation_is_whole(database, make_colle
 def test_a_damaged_id_stays_out_of_pages(database, make_collection, item):
     made = make_collection()
     put(database, made, [item("a"), item("b"), item("c")])
-    with database.write() as connection:
+    with database._writing() as connection:
         connection.execute(
             text("UPDATE items SET item_id = CAST(x'62ff' AS TEXT) WHERE item_id = 'b'")
         )
-    with database.read() as connection:
-        page = reading.page(connection, made[0], after="", size=10)
+    with database.read() as transaction:
+        page = transaction.items.page(made[0], after="", size=10)
         assert [each.item_id for each in page] == ["a", "c"]
 
 
 def test_a_representation_of_a_state_that_is_gone_is_not_stored(database, make_collection, item):
     made = make_collection(kind=Kind.CIPHER)
     put(database, made, [item("a", cipher=True), item("b", cipher=True), item("c", cipher=True)])
-    with database.write() as connection:
-        current = collections.current(connection, made[0])
-        shadow = collections.add_generation(
-            connection, current, model_digest=b"m" * 32, numeric_mode="x", dimension=2
+    with database.write() as transaction:
+        shadow = transaction.collections.add_generation(
+            made[0], model_digest=b"m" * 32, numeric_mode="x", length=2
         )
-        collections.set_generations(
-            connection, current, active=current.active_generation, shadow=shadow.id
-        )
+        transaction.collections.set_generations(made[0], active=made[1].id, shadow=shadow.id)
     put(database, made, [item("a", revision=2, cipher=True)])
     delete(database, made, ["b"])
     rows = [Computed(item_id=i, sequence=n, data=b"87654321") for n, i in enumerate("abc", 1)]
-    with database.write() as connection:
-        current = collections.current(connection, made[0])
-        items.put_representations(connection, current, shadow, rows)
-        assert reading.count_represented(connection, shadow) == 1
-        lacking = reading.unrepresented(connection, current, shadow, after=0, limit=9)
+    with database.write() as transaction:
+        state = transaction.collections.state(made[0])
+        transaction.items.put_representations(state, shadow, rows)
+        assert transaction.items.count_represented(shadow) == 1
+        lacking = transaction.items.unrepresented(made[0], shadow, after=0, limit=9)
         assert [each.item_id for each in lacking] == ["a"]
 
 
@@ -213,12 +208,11 @@ def test_representations_for_a_generation_that_was_dropped_are_not_stored(
 ):
     made = make_collection(kind=Kind.CIPHER)
     put(database, made, [item("a", cipher=True)])
-    with database.write() as connection:
-        current = collections.current(connection, made[0])
-        collections.set_generations(connection, current, active=None, shadow=None)
-        current = collections.current(connection, made[0])
-        items.put_representations(
-            connection, current, made[1], [Computed(item_id="a", sequence=1, data=b"x")]
+    with database.write() as transaction:
+        transaction.collections.set_generations(made[0], active=None, shadow=None)
+        state = transaction.collections.state(made[0])
+        transaction.items.put_representations(
+            state, made[1], [Computed(item_id="a", sequence=1, data=b"x")]
         )
 
 
@@ -226,10 +220,10 @@ def test_a_name_is_taken_once_and_a_new_collection_has_new_numbers(database, mak
     first, generation = make_collection()
     with pytest.raises(AlreadyExists):
         make_collection()
-    with database.write() as connection:
-        collections.drop(connection, "v")
-    with pytest.raises(NotFound), database.read() as connection:
-        collections.current(connection, first)
+    with database.write() as transaction:
+        transaction.collections.drop("v")
+    with pytest.raises(NotFound), database.read() as transaction:
+        transaction.collections.state(first)
     second, new_generation = make_collection()
     assert second.uuid != first.uuid
     assert (second.id, new_generation.id) > (first.id, generation.id)

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from cipherlens.server.errors import DataDamaged
-from cipherlens.server.storage.models import ModelStore
+from cipherlens.server.storage import ModelStore
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_damaged_or_lost_file_is_named_and_mended_by_a_second_push(store, tmp_
 def test_a_damaged_row_is_set_aside_and_mended_by_a_second_push(store, database):
     add(store, b"first")
     other = add(store, b"second")
-    with database.write() as connection:
+    with database._writing() as connection:
         connection.execute(text("UPDATE models SET name = 'x' WHERE size_bytes = 5"))
     assert store.listed() == [other]
     add(store, b"first")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cipherlens.server.errors import InvalidField
-from cipherlens.server.retrieval.contents import unit_rows
+from cipherlens.server.retrieval.content import unit_rows
 
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 ROWS = arrays.arrays(np.float32, arrays.array_shapes(min_dims=2, max_dims=2), elements=FINITE)

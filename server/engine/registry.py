@@ -2,8 +2,8 @@
 
 import threading
 
+from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.errors import DataDamaged, NotFound
-from cipherlens.server.live import LiveCollection
 
 
 class Registry:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cipherlens.base import BITS, FINGERPRINT_BYTES, NONCE_BYTES, CipherProfile, check_codes
 from cipherlens.server.config import Limits
-from cipherlens.server.content import CipherBatch, CodeBatch, Content, VectorBatch
+from cipherlens.server.engine import Batch, CipherBatch, CodeBatch, VectorBatch
 from cipherlens.server.errors import InvalidField, LimitExceeded
 from cipherlens.server.fields import invalid_field
 from cipherlens.server.storage.records import CipherPixels
@@ -15,13 +15,13 @@ from cipherlens.v1 import cipher_image_pb2, representation_pb2, retrieval_servic
 from cipherlens.wire import MalformedMessage, codes_from, profile_from, vectors_from
 
 
-def content_of(
+def batch_of(
     field: str,
     which: str | None,
     request: retrieval_service_pb2.IndexRequest | retrieval_service_pb2.SearchRequest,
     limits: Limits,
-) -> Content:
-    """Return the content of a request, the member of its oneof that is set."""
+) -> Batch:
+    """Return what a request holds in the member of its oneof that is set."""
     if which == "cipher_images":
         return _cipher_batch(request.cipher_images.images, limits)
     if which == "vectors":

@@ -1,42 +1,40 @@
-"""The cloud's heart: collections, items and models, from the database to the index and back.
+"""The engine: everything that RetrievalService does, as plain calls.
 
-Nothing here knows gRPC. A write is acknowledged when its transaction is on disk and the index
-has it.
+A write is acknowledged when its transaction is on disk and the index has it.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
-from functools import partial
-
-import numpy as np
-from sqlalchemy import Connection
 
 from cipherlens.base import Kind
 from cipherlens.model.checkpoint import read_configuration
-from cipherlens.server.background import Background
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
-from cipherlens.server.content import CipherBatch, Content, ItemHead, NewCollection, VectorBatch
-from cipherlens.server.description import Status, describe
-from cipherlens.server.embedders import Embedders
-from cipherlens.server.errors import DataDamaged, NotFound, Stopping
-from cipherlens.server.fit import (
+from cipherlens.server.embedding import EmbeddingModels
+from cipherlens.server.engine.background import Background
+from cipherlens.server.engine.batches import Batch, ItemHead, NewCollection, new_items
+from cipherlens.server.engine.checks import (
+    check_batch,
     check_directions,
     check_model,
+    check_served,
     check_takes_models,
     document_of,
-    serving_view,
 )
-from cipherlens.server.index import SearchParameters, resolve_device
-from cipherlens.server.live import LiveCollection
-from cipherlens.server.registry import Registry
-from cipherlens.server.storage import collections, items, reading
-from cipherlens.server.storage.database import Database
-from cipherlens.server.storage.models import ModelStore, Upload
+from cipherlens.server.engine.description import CollectionDescription, describe
+from cipherlens.server.engine.item_index import ItemIndex, Ranking, Rows
+from cipherlens.server.engine.live import LiveCollection
+from cipherlens.server.engine.registry import Registry
+from cipherlens.server.engine.takeover import Takeover
+from cipherlens.server.engine.upkeep import Upkeep
+from cipherlens.server.errors import DataDamaged, NotFound, Stopping
+from cipherlens.server.index import SearchParameters, new_index, resolve_device
+from cipherlens.server.storage import ModelStore, Transaction, Upload, open_database
 from cipherlens.server.storage.records import (
     Collection,
+    CollectionState,
     Damaged,
     Generation,
     ItemSummary,
@@ -45,7 +43,6 @@ from cipherlens.server.storage.records import (
     StoredItem,
     Written,
 )
-from cipherlens.server.view import Ranking, Rows, View
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +57,7 @@ class Answer:
 
 
 class Engine:
-    """Everything RetrievalService does, as plain calls; any of them from any thread."""
+    """The collections and models of a data folder; any method may be called from any thread."""
 
     def __init__(self, config: ServerConfig) -> None:
         """Open the data folder and load every collection that is sound.
@@ -68,14 +65,21 @@ class Engine:
         Raises StartupError; VectorIndexError or ValueError if the device is not there.
         """
         self.device = resolve_device(config.device)
+        self._ivf = config.ivf
         self._registry = Registry()
         with ExitStack() as opened:
-            self._database = Database(config.data_dir)
+            self._database = open_database(config.data_dir)
             opened.callback(self._database.close)
-            self._models = ModelStore(self._database, config.data_dir / "models")
-            self._embedders = Embedders(self._models, config)
-            opened.callback(self._embedders.close)
-            self._background = Background(self._database, self._embedders, self._release_models)
+            self._store = ModelStore(self._database, config.data_dir / "models")
+            self._models = EmbeddingModels(self._store.read, config)
+            opened.callback(self._models.close)
+            takeover = Takeover(
+                self._database,
+                self._models,
+                taken_over=self._release_models,
+                is_closing=lambda: self._background.closed,
+            )
+            self._background = Background(Upkeep(self._database, takeover).step)
             opened.callback(self._background.close)
             self._load()
             self._opened = opened.pop_all()
@@ -83,72 +87,71 @@ class Engine:
     @property
     def model_device(self) -> str:
         """Where models run: "cpu" or "cuda:N"; "auto" until one has been loaded."""
-        return self._embedders.device
+        return self._models.device
 
     def close(self) -> None:
         """Finish what was begun and close the database; a second time does nothing."""
         self._opened.close()
 
-    def create_collection(self, new: NewCollection) -> Status:
+    def create_collection(self, new: NewCollection) -> CollectionDescription:
         """Make an empty collection. Raises AlreadyExists."""
-        with self._database.write() as connection:
+        with self._database.write() as transaction:
+            collections = transaction.collections
             made = collections.create(
-                connection,
                 name=new.name,
                 kind=new.kind,
                 dimension=new.dimension,
                 bits=new.bits,
                 profile=new.profile,
-            )
+            ).collection
             if new.kind is not Kind.CIPHER:
                 generation = collections.add_generation(
-                    connection,
                     made,
                     model_digest=new.encoder_digest,
                     numeric_mode="",
-                    dimension=new.dimension or new.bits,
+                    length=new.dimension or new.bits,
                 )
-                collections.set_generations(connection, made, active=generation.id, shadow=None)
-            live = self._loaded(connection, collections.current(connection, made))
-            status = describe(connection, live)
+                collections.set_generations(made, active=generation.id, shadow=None)
+            live = self._loaded(transaction, collections.state(made))
+            description = describe(transaction, live)
         self._registry.add(live)
-        return status
+        return description
 
     def drop_collection(self, name: str) -> None:
         """Delete a collection with all it holds, damaged or not. Raises NotFound."""
         if self._registry.is_set_aside(name):
-            with self._database.write() as connection:
-                collections.drop(connection, name)
+            with self._database.write() as transaction:
+                transaction.collections.drop(name)
             self._registry.forget(name)
             return
         live = self._registry.find(name)
         with live.writing:
             live.check_there()
-            with self._database.write() as connection:
-                collections.drop(connection, name)
+            with self._database.write() as transaction:
+                transaction.collections.drop(name)
             live.mark_dropped()
             self._registry.remove(live)
         self._release_models()
 
-    def status(self, name: str) -> Status:
+    def describe(self, name: str) -> CollectionDescription:
         """Describe a collection. Raises NotFound."""
-        with self._database.read() as connection:
-            return describe(connection, self._registry.find(name))
+        with self._database.read() as transaction:
+            return describe(transaction, self._registry.find(name))
 
-    def statuses(self) -> list[Status]:
+    def describe_all(self) -> list[CollectionDescription]:
         """Describe all collections that are served, by name."""
         described = []
         for live in self._registry.listed():
             # One that is dropped at this moment is left out.
-            with suppress(NotFound), self._database.read() as connection:
-                described.append(describe(connection, live))
+            with suppress(NotFound), self._database.read() as transaction:
+                described.append(describe(transaction, live))
         return described
 
     def index(
         self,
         name: str,
         heads: Sequence[ItemHead],
-        content: Content,
+        batch: Batch,
         model_digest: bytes,
         call: Call,
     ) -> Written:
@@ -159,14 +162,14 @@ class Engine:
         """
         live = self._registry.find(name)
         while True:
-            view, rows = self._represent(live, content, model_digest, call, urgent=False)
-            batch = _new_items(heads, content, rows)
+            serving, rows = self._represent(live, batch, model_digest, call, urgent=False)
+            items = new_items(heads, batch, rows)
             with live.writing:
                 call.check()
-                if live.view is None or live.view.generation != view.generation:
-                    continue  # another model took over meanwhile: embed again with that one
-                put = partial(items.put, generation=view.generation, batch=batch)
-                return self._write(live, put)
+                now = live.serving
+                if now is not None and now.generation == serving.generation:
+                    return self._put(live, serving.generation, items)
+            # Another model took over meanwhile: embed again with that one.
 
     def delete(self, name: str, ids: Sequence[str], call: Call) -> Written:
         """Delete items and return when that is on disk and in force.
@@ -176,12 +179,14 @@ class Engine:
         live = self._registry.find(name)
         with live.writing:
             call.check()
-            return self._write(live, partial(items.delete_items, ids=ids))
+            return self._write(
+                live, lambda transaction, state: transaction.items.delete(state, ids)
+            )
 
     def search(
         self,
         name: str,
-        queries: Content,
+        queries: Batch,
         k: int,
         parameters: SearchParameters,
         *,
@@ -197,31 +202,31 @@ class Engine:
         live = self._registry.find(name)
         if min_sequence:
             live.wait_for(min_sequence, call)
-        view, rows = self._represent(live, queries, model_digest, call, urgent=True)
-        sequence = view.sequence  # before the search: it sees at least this much
-        rankings = live.search(view, rows, k, parameters)
-        return Answer(rankings, sequence, view.generation.id)
+        serving, rows = self._represent(live, queries, model_digest, call, urgent=True)
+        sequence = serving.sequence  # before the search: it sees at least this much
+        rankings = live.search(serving, rows, k, parameters)
+        return Answer(rankings, sequence, serving.generation.id)
 
     def fetch(
         self, name: str, ids: Sequence[str]
     ) -> tuple[Collection, dict[str, StoredItem | Damaged]]:
         """Return the collection and those of the items that are there, whole or as damaged."""
         live = self._registry.find(name)
-        with self._database.read() as connection:
-            collection = collections.current(connection, live.collection)
-            return collection, reading.fetched(connection, collection, ids)
+        with self._database.read() as transaction:
+            state = transaction.collections.state(live.collection)
+            return state.collection, transaction.items.fetched(state, ids)
 
     def list_items(self, name: str, *, after: str, size: int) -> list[ItemSummary]:
         """Return at most size items with ids greater than `after`, in the order of ids."""
         live = self._registry.find(name)
-        with self._database.read() as connection:
-            return reading.page(connection, live.collection, after=after, size=size)
+        with self._database.read() as transaction:
+            return transaction.items.page(live.collection, after=after, size=size)
 
     def incoming_model(self, collection: str) -> AbstractContextManager[Upload]:
         """Give an upload, if the collection named takes models. Raises NotFound, ModelRefused."""
         if collection:
             check_takes_models(self._registry.find(collection).collection)
-        return self._models.incoming()
+        return self._store.incoming()
 
     def push_model(self, upload: Upload, *, name: str, collection: str) -> ModelRecord:
         """Keep a checkpoint and, if a collection is named, set it to work there.
@@ -231,27 +236,34 @@ class Engine:
         configuration = read_configuration(upload.path)
         document = document_of(configuration)
         if not collection:
-            return self._models.add(upload, name=name, configuration=document)
+            return self._store.add(upload, name=name, configuration=document)
         live = self._registry.find(collection)
         check_model(live.collection, configuration)
-        embedder = self._embedders.tried(upload.path)
-        record = self._models.add(upload, name=name, configuration=document)
-        self._embedders.adopt(embedder)
+        embedder = self._models.tried(upload.path)
+        record = self._store.add(upload, name=name, configuration=document)
+        self._models.adopt(embedder)
         self._set_to_work(live, record.digest, embedder.numeric_mode, embedder.dimension)
         return record
 
     def models(self) -> list[ModelRecord]:
         """Return the models held here, newest first."""
-        return self._models.listed()
+        return self._store.listed()
+
+    def _put(
+        self, live: LiveCollection, generation: Generation, items: Sequence[NewItem]
+    ) -> Written:
+        return self._write(
+            live, lambda transaction, state: transaction.items.put(state, generation, items)
+        )
 
     def _write(
-        self, live: LiveCollection, change: Callable[[Connection, Collection], Written]
+        self, live: LiveCollection, change: Callable[[Transaction, CollectionState], Written]
     ) -> Written:
         """Commit a change and bring the index up to it. The caller holds `live.writing`."""
         live.check_there()
         self._keep_up(live)
-        with self._database.write() as connection:
-            written = change(connection, collections.current(connection, live.collection))
+        with self._database.write() as transaction:
+            written = change(transaction, transaction.collections.state(live.collection))
         try:
             live.apply(written.changes)
         except Exception:  # noqa: BLE001 - committed is committed: the index has to follow
@@ -262,10 +274,10 @@ class Engine:
         return written
 
     def _keep_up(self, live: LiveCollection) -> None:
-        """Load the view anew if it could not follow. The caller holds `live.writing`."""
+        """Load the index anew if it could not follow. The caller holds `live.writing`."""
         if live.is_behind:
-            with self._database.read() as connection:
-                live.reload_if_behind(lambda generation: live.load(connection, generation))
+            with self._database.read() as transaction:
+                live.reload_if_behind(lambda generation: live.load(transaction, generation))
 
     def _set_to_work(
         self, live: LiveCollection, digest: bytes, numeric_mode: str, dimension: int
@@ -273,45 +285,44 @@ class Engine:
         """Make the model's generation active, or the shadow where items must be embedded first."""
         with live.writing:
             live.check_there()
-            active = live.view.generation if live.view else None
+            active = live.serving.generation if live.serving else None
             if _is_of(live.shadow, digest, numeric_mode):
                 return
-            with self._database.write() as connection:
-                collection = collections.current(connection, live.collection)
+            with self._database.write() as transaction:
+                collections = transaction.collections
                 if _is_of(active, digest, numeric_mode):
-                    view, shadow = live.view, None  # back to this one: no other takes over
+                    serving, shadow = live.serving, None  # back to this one: no other takes over
                 else:
                     generation = collections.add_generation(
-                        connection,
-                        collection,
+                        live.collection,
                         model_digest=digest,
                         numeric_mode=numeric_mode,
-                        dimension=dimension,
+                        length=dimension,
                     )
-                    if reading.count(connection, collection):
-                        view, shadow = live.view, generation
+                    if transaction.items.count(live.collection):
+                        serving, shadow = live.serving, generation
                     else:
-                        view, shadow = live.load(connection, generation), None
+                        serving, shadow = live.load(transaction, generation), None
                 collections.set_generations(
-                    connection,
-                    collection,
-                    active=view.generation.id if view else None,
+                    live.collection,
+                    active=serving.generation.id if serving else None,
                     shadow=shadow.id if shadow else None,
                 )
-            if view is not None and view is not live.view:
-                live.adopt(view)
+            if serving is not None and serving is not live.serving:
+                live.adopt(serving)
             live.shadow = shadow
         self._background.consider(live)
         self._release_models()
 
     def _load(self) -> None:
         """Load all collections; one that is damaged is named and set aside."""
-        with self._database.read() as connection:
-            rows = collections.listed(connection)
+        with self._database.read() as transaction:
+            rows = transaction.collections.listed()
         for number, name in rows:
             try:
-                with self._database.read() as connection:
-                    live = self._loaded(connection, collections.numbered(connection, number, name))
+                with self._database.read() as transaction:
+                    state = transaction.collections.numbered(number, name)
+                    live = self._loaded(transaction, state)
             except DataDamaged as error:
                 _log.error("collection %r is set aside: %s", name, error)
                 self._registry.set_aside(name, str(error))
@@ -319,50 +330,57 @@ class Engine:
                 self._registry.add(live)
                 self._background.consider(live)
 
-    def _loaded(self, connection: Connection, collection: Collection) -> LiveCollection:
+    def _loaded(self, transaction: Transaction, state: CollectionState) -> LiveCollection:
         """Return a collection ready to serve. Raises DataDamaged."""
-        live = LiveCollection(collection, self.device)
-        if collection.active_generation is not None:
-            generation = collections.generation(connection, collection.active_generation)
-            live.adopt(live.load(connection, generation))
-        if collection.shadow_generation is not None:
+        kind = state.collection.kind
+        live = LiveCollection(
+            state.collection,
+            lambda generation: new_index(kind, generation.length, self.device, self._ivf),
+        )
+        if state.active_generation is not None:
+            generation = transaction.collections.generation(state.active_generation)
+            live.adopt(live.load(transaction, generation))
+        if state.shadow_generation is not None:
             try:
-                live.shadow = collections.generation(connection, collection.shadow_generation)
+                live.shadow = transaction.collections.generation(state.shadow_generation)
             except DataDamaged as error:
-                _log.error("collection %r: %s: push its new model again", collection.name, error)
+                name = state.collection.name
+                _log.error("collection %r: %s: push its new model again", name, error)
         return live
 
     def _represent(
         self,
         live: LiveCollection,
-        content: Content,
+        batch: Batch,
         model_digest: bytes,
         call: Call,
         *,
         urgent: bool,
-    ) -> tuple[View, Rows]:
-        """Return the view that answers and the rows that it compares, one per item or query."""
+    ) -> tuple[ItemIndex, Rows]:
+        """Return the index that answers and the rows that it compares, one per item or query."""
+        check_batch(live.collection, batch)
         while True:
-            view = serving_view(live, content, model_digest)
-            if not isinstance(content, CipherBatch):
-                return view, content.rows
-            images = [each.array() for each in content.images]
-            queue = self._embedders.queue(view.generation.model_digest)
+            serving = live.serving
+            live.check_there()  # after the index was taken: a dropped collection has none
+            serving = check_served(live.collection, serving, model_digest)
+            if batch.rows is not None:
+                return serving, batch.rows
+            queue = self._models.queue(serving.generation.model_digest)
             try:
-                rows = queue.embed(images, call, urgent=urgent)
+                rows = queue.embed([each.array() for each in batch.images], call, urgent=urgent)
             except Stopping:
                 # The model was let go as another took over: see which one serves now. When the
                 # server itself stops, asking for the queue says so.
                 continue
             check_directions(rows)
-            return view, rows
+            return serving, rows
 
     def _release_models(self) -> None:
         found = self._registry.listed()
-        views = [live.view for live in found]
-        in_use = [view.generation for view in views if view is not None]
+        serving = [live.serving for live in found]
+        in_use = [each.generation for each in serving if each is not None]
         in_use += [shadow for live in found if (shadow := live.shadow) is not None]
-        self._embedders.release({each.model_digest for each in in_use if each.model_digest})
+        self._models.release({each.model_digest for each in in_use if each.model_digest})
 
 
 def _is_of(generation: Generation | None, digest: bytes, numeric_mode: str) -> bool:
@@ -371,26 +389,3 @@ def _is_of(generation: Generation | None, digest: bytes, numeric_mode: str) -> b
         digest,
         numeric_mode,
     )
-
-
-def _new_items(heads: Sequence[ItemHead], content: Content, rows: Rows) -> list[NewItem]:
-    data = np.ascontiguousarray(rows, rows.dtype.newbyteorder("<"))
-    count = len(heads)
-    ciphers = content.images if isinstance(content, CipherBatch) else [None] * count
-    if isinstance(content, CipherBatch):
-        sent = [b""] * count
-    else:
-        as_sent = content.sent if isinstance(content, VectorBatch) else content.rows
-        sent = [row.tobytes() for row in as_sent]
-    return [
-        NewItem(
-            item_id=head.item_id,
-            revision=head.revision,
-            owner_tag=head.owner_tag,
-            sealed=head.sealed,
-            cipher=cipher,
-            content=as_came,
-            representation=row.tobytes(),
-        )
-        for head, cipher, as_came, row in zip(heads, ciphers, sent, data, strict=True)
-    ]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.server.index.protocol import SearchResult
+from cipherlens.server.index import SearchResult
 
 NO_DISTANCE = np.int32(np.iinfo(np.int32).max)
 

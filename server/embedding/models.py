@@ -2,32 +2,28 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cipherlens.model.errors import CheckpointError
-from cipherlens.server.batching import EmbeddingQueue
 from cipherlens.server.config import ServerConfig
-from cipherlens.server.errors import DataDamaged, ModelRefused, Stopping
-from cipherlens.server.storage.models import ModelStore
+from cipherlens.server.embedding.loading import load_embedder, tried_embedder
+from cipherlens.server.embedding.queue import EmbeddingQueue
+from cipherlens.server.errors import DataDamaged, Stopping
 
 if TYPE_CHECKING:
     from cipherlens.model.embedder import Embedder
 
 _log = logging.getLogger(__name__)
 
-_UNIT_TOLERANCE = 1e-4
-_TRIAL_SEED = 0
 
+class EmbeddingModels:
+    """The models in memory by their digests, a queue in front of each."""
 
-class Embedders:
-    """Embedding queues by model digest."""
-
-    def __init__(self, models: ModelStore, config: ServerConfig) -> None:
-        self._models = models
+    def __init__(self, read: Callable[[bytes], bytes], config: ServerConfig) -> None:
+        """Take what reads the checkpoint of a digest; it raises DataDamaged."""
+        self._read = read
         self._config = config
         self._lock = threading.Lock()  # guards _loaded and _closed, and loads one model at a time
         self._loaded: dict[bytes, tuple[Embedder, EmbeddingQueue]] = {}
@@ -53,13 +49,11 @@ class Embedders:
                 self._loaded[digest] = self._started(embedder)
 
     def tried(self, path: Path) -> "Embedder":
-        """Return the embedder of a checkpoint: what cannot run must not be promised.
+        """Return the embedder of a checkpoint, on the device of all others, tried on noise.
 
         Raises CheckpointError; ModelRefused where torch is not installed.
         """
-        embedder = load_embedder(path, self._config.device)
-        _try(embedder)
-        return embedder
+        return tried_embedder(path, self._config.device)
 
     @property
     def device(self) -> str:
@@ -87,17 +81,12 @@ class Embedders:
 
     def _stored(self, digest: bytes) -> "Embedder":
         try:
-            return load_embedder(self._models.read(digest), self._config.device)
+            return load_embedder(self._read(digest), self._config.device)
         except CheckpointError as error:  # it was sound when it came
             raise DataDamaged(f"model {digest.hex()} cannot be loaded: {error}") from error
 
     def _started(self, embedder: "Embedder") -> "tuple[Embedder, EmbeddingQueue]":
-        queue = EmbeddingQueue(
-            embedder.embed,
-            max_batch=self._config.max_batch,
-            max_wait_s=self._config.max_wait_s,
-            max_waiting=self._config.max_waiting_images,
-        )
+        queue = EmbeddingQueue.of(embedder.embed, self._config)
         _log.info(
             "model %s: %s, %s",
             embedder.digest[:16],
@@ -105,45 +94,3 @@ class Embedders:
             embedder.numeric_mode,
         )
         return embedder, queue
-
-
-def load_embedder(source: Path | bytes, device: str) -> "Embedder":
-    """Return the embedder of a checkpoint.
-
-    Raises CheckpointError; ModelRefused where torch is not installed.
-    """
-    try:
-        from cipherlens.model.embedder import Embedder  # torch: seconds, and only where a model is
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        raise ModelRefused(
-            f"this server cannot run models: {package} is not installed "
-            "(install cipherlens with the extra [model])"
-        ) from error
-    return Embedder(source, device)
-
-
-def have_direction(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return which of (n, dimension) float32 embeddings are unit vectors, (n,) bool.
-
-    A network whose features are all zero or not finite gives none, and an index takes no other.
-    """
-    lengths = np.linalg.norm(rows, axis=1)
-    unit: NDArray[np.bool_] = np.abs(lengths - 1) <= _UNIT_TOLERANCE  # False for NaN
-    return unit
-
-
-def _try(embedder: "Embedder") -> None:
-    """Raise CheckpointError unless the network makes vectors of noise in both orientations."""
-    network = embedder.configuration.network
-    generator = np.random.default_rng(_TRIAL_SEED)
-    for height, width in {(network.height, network.width), (network.width, network.height)}:
-        noise = generator.integers(0, 256, (1, height, width, 3), np.uint8)
-        try:
-            found = have_direction(embedder.embed(noise)).all()
-        except Exception as error:  # whatever a network of a stranger raises
-            raise CheckpointError(
-                f"the network does not run on images of {height} x {width}"
-            ) from error
-        if not found:
-            raise CheckpointError("the network makes vectors that are zero or not finite")

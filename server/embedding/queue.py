@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cipherlens.server.call import Call
+from cipherlens.server.config import ServerConfig
 from cipherlens.server.errors import QueueFull, Stopping
 
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -57,6 +58,16 @@ class EmbeddingQueue:
         self._closed = False
         self._worker = threading.Thread(target=self._run, name="embedding", daemon=True)
         self._worker.start()
+
+    @classmethod
+    def of(cls, embed: Embed, config: ServerConfig) -> "EmbeddingQueue":
+        """Return a queue with the bounds of a server."""
+        return cls(
+            embed,
+            max_batch=config.max_batch,
+            max_wait_s=config.max_wait_s,
+            max_waiting=config.max_waiting_images,
+        )
 
     def embed(
         self, images: Sequence[NDArray[np.uint8]], call: Call, *, urgent: bool

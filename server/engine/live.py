@@ -1,25 +1,15 @@
-"""A collection as it serves: the view that answers, and who may change it."""
+"""A collection as it serves: the index that answers, and who may change it."""
 
 import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection
-
-from cipherlens.base import Kind
 from cipherlens.server.call import Call
+from cipherlens.server.engine.item_index import ItemIndex, Ranking, Rows
 from cipherlens.server.errors import DeadlineExpired, NotFound, StorageUnavailable
-from cipherlens.server.index import (
-    CosineIndex,
-    Device,
-    HammingIndex,
-    SearchParameters,
-    VectorIndex,
-)
-from cipherlens.server.storage import collections
-from cipherlens.server.storage.reading import changes_since
+from cipherlens.server.index import SearchParameters, VectorIndex
+from cipherlens.server.storage import Transaction
 from cipherlens.server.storage.records import Change, Collection, Generation
-from cipherlens.server.view import Ranking, Rows, View
 
 _log = logging.getLogger(__name__)
 
@@ -30,75 +20,84 @@ _LONGEST_WAIT_S = 30.0
 class LiveCollection:
     """A collection that answers searches.
 
-    `view` is replaced as a whole, never changed under a search.
+    collection: what never changes about it.
+    serving: the index that answers, None before there is a model; replaced as a whole.
+    shadow: the generation that a new model fills, if one does.
     """
 
-    def __init__(self, collection: Collection, device: Device) -> None:
+    def __init__(
+        self, collection: Collection, new_index: Callable[[Generation], VectorIndex]
+    ) -> None:
+        """Take a function that makes an empty index for a generation."""
         self.collection = collection
-        self._device = device
+        self._new_index = new_index
         # Held from before a write's transaction until the index has it: commits and applications
         # keep one order. Guards all fields but `_dropped`.
         self.writing = threading.Lock()
-        self.view: View | None = None
+        self.serving: ItemIndex | None = None
         self.shadow: Generation | None = None
-        # Whether something is committed that the view could not follow.
+        # Whether something is committed that `serving` could not follow.
         self.is_behind = False
         # Notified when a search may see more; guards _dropped.
         self._applied = threading.Condition()
         self._dropped = False
 
     def load(
-        self, connection: Connection, generation: Generation, until: int | None = None
-    ) -> View:
-        """Return a view of the generation made from the database, as `catch_up` brings it up."""
-        view = View(generation, self._new_index(generation))
-        self.catch_up(connection, view, until)
-        return view
+        self, transaction: Transaction, generation: Generation, until: int | None = None
+    ) -> ItemIndex:
+        """Return an index of the generation from the database, as `catch_up` brings it up."""
+        loaded = ItemIndex(generation, self._new_index(generation))
+        self.catch_up(transaction, loaded, until)
+        return loaded
 
-    def catch_up(self, connection: Connection, view: View, until: int | None = None) -> None:
-        """Bring a view up to a sequence, or to all that the connection sees.
+    def catch_up(
+        self, transaction: Transaction, index: ItemIndex, until: int | None = None
+    ) -> None:
+        """Bring an index up to a sequence, or to all that the transaction sees.
 
         If it answers already, the caller holds `writing`.
         """
         if until is None:
-            until = collections.current(connection, self.collection).sequence
-        view.follow(
-            changes_since(
-                connection, self.collection, view.generation, after=view.sequence, until=until
+            until = transaction.collections.state(self.collection).sequence
+        index.follow(
+            transaction.items.changes(
+                self.collection, index.generation, after=index.sequence, until=until
             )
         )
-        view.sequence = until
+        index.sequence = until
 
-    def adopt(self, view: View) -> None:
-        """Answer with this view from now on. The caller holds `writing`."""
+    def adopt(self, index: ItemIndex) -> None:
+        """Answer with this index from now on. The caller holds `writing`."""
         with self._applied:
-            self.view = view
+            self.serving = index
             self.is_behind = False
             self._applied.notify_all()
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Put changes that are committed into the index. The caller holds `writing`.
 
-        When this raises, `is_behind` is set: the view must be loaded anew before the next change.
+        When this raises, `is_behind` is set: the index must be loaded anew before the next change.
         """
-        view = self.view
-        if view is None or not changes:
+        if self.serving is None or not changes:
             return
         self.is_behind = True
-        view.follow(changes)
+        self.serving.follow(changes)
         self.is_behind = False
         self._wake()
 
     def search(
-        self, view: View, queries: Rows, k: int, parameters: SearchParameters
+        self, serving: ItemIndex, queries: Rows, k: int, parameters: SearchParameters
     ) -> list[Ranking]:
-        """Return a ranking for each query, each item in it at most once."""
-        rankings, are_clean = view.search(queries, k, parameters)
+        """Return a ranking for each query, each item in it at most once.
+
+        `serving` is the index that served when the queries were made ready for it.
+        """
+        rankings, are_clean = serving.search(queries, k, parameters)
         if not are_clean:
             with self.writing:  # nothing is being replaced now
                 if self.is_behind:
                     raise StorageUnavailable("the index is being made anew")
-                rankings, _ = view.search(queries, k, parameters)
+                rankings, _ = serving.search(queries, k, parameters)
         return rankings
 
     def wait_for(self, sequence: int, call: Call) -> None:
@@ -115,7 +114,7 @@ class LiveCollection:
         call.on_end(self._wake)
         with self._applied:
             in_time = self._applied.wait_for(settled, call.remaining_s(_LONGEST_WAIT_S))
-            last = self.view.sequence if self.view else 0
+            last = self.serving.sequence if self.serving else 0
         if not in_time:
             raise DeadlineExpired(
                 f"min_sequence: change {sequence} has not been seen, the last one is {last}"
@@ -132,32 +131,27 @@ class LiveCollection:
         """Refuse everything from now on. The caller holds `writing`."""
         with self._applied:
             self._dropped = True
-            self.view = None
+            self.serving = None
             self.shadow = None
             self._applied.notify_all()
 
     @property
     def wants_work(self) -> bool:
         """Whether there is anything for the background to do."""
-        view = self.view
+        serving = self.serving
         if self.shadow is not None or self.is_behind:
             return True
-        return view is not None and (view.wants_rebuild or view.wants_training)
+        return serving is not None and (serving.wants_rebuild or serving.vectors.wants_training)
 
-    def reload_if_behind(self, loaded: Callable[[Generation], View]) -> None:
-        """Take a view made anew if this one could not follow. The caller holds `writing`."""
-        if self.is_behind and self.view is not None:
-            self.adopt(loaded(self.view.generation))
+    def reload_if_behind(self, loaded: Callable[[Generation], ItemIndex]) -> None:
+        """Take an index made anew if this one could not follow. The caller holds `writing`."""
+        if self.is_behind and self.serving is not None:
+            self.adopt(loaded(self.serving.generation))
             _log.warning("collection %r: its index was made anew", self.collection.name)
 
     def _sees(self, sequence: int) -> bool:
-        return self.view is not None and self.view.sequence >= sequence
+        return self.serving is not None and self.serving.sequence >= sequence
 
     def _wake(self) -> None:
         with self._applied:
             self._applied.notify_all()
-
-    def _new_index(self, generation: Generation) -> VectorIndex:
-        if self.collection.kind is Kind.CODE:
-            return HammingIndex(self.collection.bits, self._device)
-        return CosineIndex(generation.dimension, self._device)

@@ -4,8 +4,8 @@ import time
 import numpy as np
 import pytest
 
-from cipherlens.server.batching import EmbeddingQueue
 from cipherlens.server.call import Call
+from cipherlens.server.embedding import EmbeddingQueue
 from cipherlens.server.errors import CallCancelled, DeadlineExpired, QueueFull, Stopping
 
 

@@ -1,4 +1,4 @@
-"""An index over one generation's rows, with the item of every position."""
+"""One generation's rows in an index, with the item of every position."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -8,13 +8,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.server.index import (
-    CosineIndex,
-    SearchParameters,
-    SearchResult,
-    VectorIndex,
-    train_ivf,
-)
+from cipherlens.server.index import SearchParameters, SearchResult, VectorIndex
 from cipherlens.server.storage.records import Change, Damaged, Generation
 
 _log = logging.getLogger(__name__)
@@ -38,16 +32,16 @@ class Ranking:
 
 
 @dataclass(slots=True)
-class View:
-    """One generation's index, and the ids and revisions behind its positions.
+class ItemIndex:
+    """The rows of one generation, and the ids and revisions behind their positions.
 
     Only one thread at a time may call `follow`; searches need no lock. Ids and revisions are
     appended before the rows, so a search never meets a position without a name. When `follow`
-    fails, the view may be half changed: it still answers, but must never follow anything again.
+    fails, it may be half changed: it still answers, but must never follow anything again.
     """
 
     generation: Generation
-    index: VectorIndex
+    vectors: VectorIndex
     sequence: int = 0
     ids: list[str] = field(default_factory=list)
     revisions: list[int] = field(default_factory=list)
@@ -67,24 +61,19 @@ class View:
 
         An item that is replaced at this very moment may be found as it was and as it is.
         """
-        rankings = self._rankings(self.index.search(queries, k, parameters))
+        rankings = self._rankings(self.vectors.search(queries, k, parameters))
         return rankings, all(len(set(each.item_ids)) == len(each.item_ids) for each in rankings)
 
     def train(self) -> None:
-        """Train the index aside and adopt the result, if there is enough to train on."""
-        if isinstance(self.index, CosineIndex) and self.index.wants_training:
-            self.index.adopt(train_ivf(self.index.training_snapshot(), _TRAINING_SEED))
-
-    @property
-    def wants_training(self) -> bool:
-        """Whether the index would answer faster after training."""
-        return isinstance(self.index, CosineIndex) and self.index.wants_training
+        """Build aside what makes searches faster, if there is enough to build it of."""
+        if self.vectors.wants_training:
+            self.vectors.train(_TRAINING_SEED)
 
     @property
     def wants_rebuild(self) -> bool:
         """Whether enough of the index is dead that building it anew pays."""
-        dead = len(self.index) - self.index.live_count
-        return dead >= _FEWEST_DEAD and self.index.dead_fraction > _REBUILD_AT_DEAD
+        dead = len(self.vectors) - self.vectors.live_count
+        return dead >= _FEWEST_DEAD and self.vectors.dead_fraction > _REBUILD_AT_DEAD
 
     def _apply(self, group: Sequence[Change | Damaged]) -> None:
         gone = [self.positions.pop(each.item_id, -1) for each in group]
@@ -94,9 +83,9 @@ class View:
             self.revisions.append(change.revision)
             self.positions[change.item_id] = position
         if written:
-            self.index.append(self._rows(written))
+            self.vectors.append(self._rows(written))
         if dead := [position for position in gone if position >= 0]:
-            self.index.mask(np.array(dead, np.int64))
+            self.vectors.mask(np.array(dead, np.int64))
         for each in group:
             self._note_damage(each)
         self.sequence = group[-1].sequence
@@ -110,9 +99,8 @@ class View:
 
     def _rows(self, written: Sequence[Change]) -> Rows:
         data = b"".join(change.representation or b"" for change in written)
-        if isinstance(self.index, CosineIndex):
-            return np.frombuffer(data, "<f4").reshape(len(written), -1)
-        return np.frombuffer(data, np.uint8).reshape(len(written), -1)
+        rows: Rows = np.frombuffer(data, self.vectors.row_type).reshape(len(written), -1)
+        return rows
 
     def _rankings(self, result: SearchResult) -> list[Ranking]:
         ids, revisions = self.ids, self.revisions

@@ -1,10 +1,9 @@
-"""One table: what each failure is to a gRPC caller."""
+"""One table: what each failure is to a caller."""
 
 from collections.abc import Mapping
 
-import grpc
-from google.rpc import status_pb2
-from grpc_status import rpc_status
+from google.rpc import code_pb2
+from google.rpc.status_pb2 import Status
 
 from cipherlens.base import ProfileMismatch
 from cipherlens.model.errors import CheckpointError
@@ -14,44 +13,43 @@ from cipherlens.wire import ErrorDetails, details_message
 _MAX_TEXT_BYTES = 600
 INTERNAL_MESSAGE = "internal error; the server's log has the details"
 
-Codes = Mapping[type[Exception], grpc.StatusCode]
+Codes = Mapping[type[Exception], int]
+"""The google.rpc code of each class of failure; subclasses have their nearest ancestor's."""
 
 CODES: Codes = {
-    errors.InvalidField: grpc.StatusCode.INVALID_ARGUMENT,
-    errors.NotFound: grpc.StatusCode.NOT_FOUND,
-    errors.AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
-    errors.Refused: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.DataDamaged: grpc.StatusCode.DATA_LOSS,
-    errors.QueueFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.StorageUnavailable: grpc.StatusCode.UNAVAILABLE,
-    errors.Stopping: grpc.StatusCode.UNAVAILABLE,
-    errors.DeadlineExpired: grpc.StatusCode.DEADLINE_EXCEEDED,
-    errors.CallCancelled: grpc.StatusCode.CANCELLED,
-    CheckpointError: grpc.StatusCode.INVALID_ARGUMENT,
-    ProfileMismatch: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.InvalidField: code_pb2.INVALID_ARGUMENT,
+    errors.NotFound: code_pb2.NOT_FOUND,
+    errors.AlreadyExists: code_pb2.ALREADY_EXISTS,
+    errors.Refused: code_pb2.FAILED_PRECONDITION,
+    errors.DataDamaged: code_pb2.DATA_LOSS,
+    errors.QueueFull: code_pb2.RESOURCE_EXHAUSTED,
+    errors.StorageFull: code_pb2.RESOURCE_EXHAUSTED,
+    errors.StorageUnavailable: code_pb2.UNAVAILABLE,
+    errors.Stopping: code_pb2.UNAVAILABLE,
+    errors.DeadlineExpired: code_pb2.DEADLINE_EXCEEDED,
+    errors.CallCancelled: code_pb2.CANCELLED,
+    errors.Unauthenticated: code_pb2.UNAUTHENTICATED,
+    errors.PermissionDenied: code_pb2.PERMISSION_DENIED,
+    CheckpointError: code_pb2.INVALID_ARGUMENT,
+    ProfileMismatch: code_pb2.FAILED_PRECONDITION,
 }
 
 
-def status_code(error: Exception, codes: Codes = CODES) -> grpc.StatusCode:
+def code_of(error: Exception, codes: Codes = CODES) -> int:
     """Return the code of the nearest mapped ancestor, so subclasses inherit it."""
     mapped = (codes[each] for each in type(error).__mro__ if each in codes)
-    return next(mapped, grpc.StatusCode.INTERNAL)
+    return next(mapped, code_pb2.INTERNAL)
 
 
-def rich_status(error: Exception, codes: Codes = CODES) -> grpc.Status:
+def status_of(error: Exception, codes: Codes = CODES) -> Status:
     """Return the status of a failure with its google.rpc details.
 
     What is not in the table leaves as INTERNAL with a fixed sentence: its text may hold anything.
     """
-    code = status_code(error, codes)
-    known = code is not grpc.StatusCode.INTERNAL
-    found = status_pb2.Status(
-        code=code.value[0],
-        message=_cut(str(error)) if known else INTERNAL_MESSAGE,
-        details=details_message(_details(error)) if known else [],
-    )
-    return rpc_status.to_status(found)
+    code = code_of(error, codes)
+    if code == code_pb2.INTERNAL:
+        return Status(code=code, message=INTERNAL_MESSAGE)
+    return Status(code=code, message=_cut(str(error)), details=details_message(_details(error)))
 
 
 def _details(error: Exception) -> ErrorDetails:

@@ -1,0 +1,30 @@
+"""The cloud's heart: collections, items and models, from the database to the index and back.
+
+Nothing here knows gRPC, SQL or FAISS: it works through `server.storage`, `server.index` and
+`server.embedding`.
+"""
+
+from cipherlens.server.engine.batches import (
+    Batch,
+    CipherBatch,
+    CodeBatch,
+    ItemHead,
+    NewCollection,
+    VectorBatch,
+)
+from cipherlens.server.engine.description import CollectionDescription
+from cipherlens.server.engine.engine import Answer, Engine
+from cipherlens.server.engine.item_index import Ranking
+
+__all__ = [
+    "Answer",
+    "Batch",
+    "CipherBatch",
+    "CodeBatch",
+    "CollectionDescription",
+    "Engine",
+    "ItemHead",
+    "NewCollection",
+    "Ranking",
+    "VectorBatch",
+]

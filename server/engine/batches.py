@@ -1,0 +1,151 @@
+"""What is asked of the engine, checked and in memory: collections, items and queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cipherlens.base import CipherProfile, Kind
+from cipherlens.server.engine.item_index import Rows
+from cipherlens.server.errors import InvalidField, ProfileRefused
+from cipherlens.server.storage.records import CipherPixels, Collection, NewItem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewCollection:
+    """A collection to make, with just the fields of its kind set."""
+
+    name: str
+    kind: Kind
+    dimension: int = 0
+    bits: int = 0
+    profile: CipherProfile | None = None
+    encoder_digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemHead:
+    """An item of a batch, apart from what it is compared by."""
+
+    item_id: str
+    revision: int
+    owner_tag: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CipherBatch:
+    """Cipher-images, and the profiles they claim (as many, in their order).
+
+    rows: None, as a model has to make them.
+    """
+
+    kind: ClassVar = Kind.CIPHER
+    field: ClassVar = "cipher_images"
+    rows: ClassVar[None] = None
+
+    images: list[CipherPixels]
+    profiles: list[CipherProfile]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def check_fits(self, collection: Collection) -> None:
+        """Raise ProfileRefused unless all claim what the collection is for."""
+        for profile in set(self.profiles):
+            check_profile(collection, profile, "cipher-image")
+
+    def stored(self) -> list[tuple[CipherPixels | None, bytes]]:
+        """Return, for each item, its cipher-image and what else of its content is kept."""
+        return [(image, b"") for image in self.images]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorBatch:
+    """Vectors.
+
+    rows: (n, dimension) float32 unit vectors.
+    sent: (n, dimension) float32, the same as they came.
+    """
+
+    kind: ClassVar = Kind.VECTOR
+    field: ClassVar = "vectors"
+
+    rows: NDArray[np.float32]
+    sent: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def check_fits(self, collection: Collection) -> None:
+        """Raise InvalidField unless they have the collection's dimension."""
+        dimension = self.rows.shape[1]
+        if dimension != collection.dimension:
+            raise InvalidField(
+                "vectors.dimension",
+                f"collection {collection.name!r} has the dimension {collection.dimension}",
+                value=dimension,
+            )
+
+    def stored(self) -> list[tuple[CipherPixels | None, bytes]]:
+        """Return, for each item, no cipher-image, and the vector as it came."""
+        return [(None, row.tobytes()) for row in self.sent]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBatch:
+    """rows: (n, ceil(bits / 8)) uint8, unused bits zero."""
+
+    kind: ClassVar = Kind.CODE
+    field: ClassVar = "codes"
+
+    rows: NDArray[np.uint8]
+    bits: int
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def check_fits(self, collection: Collection) -> None:
+        """Raise InvalidField unless they have the collection's bits."""
+        if self.bits != collection.bits:
+            raise InvalidField(
+                "codes.bits",
+                f"collection {collection.name!r} has {collection.bits} bits",
+                value=self.bits,
+            )
+
+    def stored(self) -> list[tuple[CipherPixels | None, bytes]]:
+        """Return, for each item, no cipher-image, and the code."""
+        return [(None, row.tobytes()) for row in self.rows]
+
+
+Batch = CipherBatch | VectorBatch | CodeBatch
+
+
+def new_items(heads: Sequence[ItemHead], batch: Batch, rows: Rows) -> list[NewItem]:
+    """Return the items of a batch as they are written; rows are what they are compared by."""
+    data = np.ascontiguousarray(rows, rows.dtype.newbyteorder("<"))
+    return [
+        NewItem(
+            item_id=head.item_id,
+            revision=head.revision,
+            owner_tag=head.owner_tag,
+            sealed=head.sealed,
+            cipher=cipher,
+            content=content,
+            representation=row.tobytes(),
+        )
+        for head, (cipher, content), row in zip(heads, batch.stored(), data, strict=True)
+    ]
+
+
+def check_profile(collection: Collection, profile: CipherProfile, what: str) -> None:
+    """Raise ProfileRefused unless a profile, of `what`, is that of the collection."""
+    assert collection.profile is not None  # of the kind CIPHER
+    if differences := collection.profile.differences(profile):
+        raise ProfileRefused(
+            f"the {what} does not fit collection {collection.name!r}: {'; '.join(differences)}",
+            {"collection": collection.name, "differences": "; ".join(differences)},
+        )

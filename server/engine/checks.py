@@ -1,0 +1,92 @@
+"""Whether a batch, or a model, fits the collection it is sent to."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cipherlens.base import Kind
+from cipherlens.model.checkpoint import CheckpointConfiguration
+from cipherlens.model.errors import CheckpointError
+from cipherlens.server.embedding import have_direction
+from cipherlens.server.engine.batches import Batch, check_profile
+from cipherlens.server.engine.item_index import ItemIndex
+from cipherlens.server.errors import InvalidField, ModelRefused, NoModel, ProfileRefused
+from cipherlens.server.storage.records import Collection
+
+
+def check_batch(collection: Collection, batch: Batch) -> None:
+    """Raise InvalidField or ProfileRefused unless the collection holds, or compares, such items."""
+    if batch.kind is not collection.kind:
+        raise InvalidField(
+            batch.field,
+            f"collection {collection.name!r} holds the kind {collection.kind}",
+            value=batch.kind,
+        )
+    batch.check_fits(collection)
+
+
+def check_served(
+    collection: Collection, serving: ItemIndex | None, model_digest: bytes
+) -> ItemIndex:
+    """Return the index that answers, if it is of the model that the caller expects, if any.
+
+    Raises NoModel, ModelRefused.
+    """
+    if serving is None:
+        raise NoModel(
+            f"collection {collection.name!r} has no model yet: push one first",
+            {"collection": collection.name},
+        )
+    active = serving.generation.model_digest
+    if model_digest and model_digest != active:
+        served = active.hex() or "a model that was not stated"
+        raise ModelRefused(
+            f"model_digest: collection {collection.name!r} is served by {served}, "
+            f"not by {model_digest.hex()}",
+            {"active": active.hex(), "value": model_digest.hex()},
+        )
+    return serving
+
+
+def check_takes_models(collection: Collection) -> None:
+    """Raise ModelRefused unless the collection holds cipher-images."""
+    if collection.kind is not Kind.CIPHER:
+        raise ModelRefused(
+            f"collection {collection.name!r} holds the kind {collection.kind} and takes no model",
+            {"collection": collection.name},
+        )
+
+
+def check_model(collection: Collection, configuration: CheckpointConfiguration) -> None:
+    """Raise ProfileRefused unless the model was trained on such cipher-images."""
+    if configuration.profile is None:
+        raise ProfileRefused(
+            "the model was trained on plain images and cannot read cipher-images",
+            {"collection": collection.name},
+        )
+    check_profile(collection, configuration.profile, "model")
+
+
+def document_of(configuration: CheckpointConfiguration) -> str:
+    """Return the JSON document that is kept of a model's configuration.
+
+    Raises CheckpointError for a hash network, which must not lie here in the clear: whoever can
+    run it can match any picture with stored codes.
+    """
+    if configuration.architecture != "e2e":
+        raise CheckpointError(
+            "the server takes no hash network: its owner and the users run it, it travels sealed"
+        )
+    try:
+        return configuration.to_json()
+    except (ValueError, RecursionError) as error:  # NaN, as Python's JSON reads but may not write
+        raise CheckpointError(f"checkpoint configuration is damaged: {error}") from error
+
+
+def check_directions(rows: NDArray[np.float32]) -> None:
+    """Raise InvalidField naming the first image of which the model makes no unit vector."""
+    found = have_direction(rows)
+    if not found.all():
+        position = int(np.argmin(found))
+        raise InvalidField(
+            f"cipher_images[{position}]", "the model makes a vector of it that has no direction"
+        )

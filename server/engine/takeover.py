@@ -1,0 +1,130 @@
+"""A new model takes over: its generation is filled aside, then answers in place of the old one."""
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+
+from cipherlens.server.call import Call
+from cipherlens.server.embedding import EmbeddingModels, have_direction
+from cipherlens.server.engine.item_index import ItemIndex
+from cipherlens.server.engine.live import LiveCollection
+from cipherlens.server.storage import Database
+from cipherlens.server.storage.records import Computed, Generation, ItemSummary, StoredItem
+
+_log = logging.getLogger(__name__)
+
+_ITEMS_PER_STEP = 64
+
+
+class Takeover:
+    """Fills the shadow generations of collections, a few items a step."""
+
+    def __init__(
+        self,
+        database: Database,
+        models: EmbeddingModels,
+        *,
+        taken_over: Callable[[], None],
+        is_closing: Callable[[], bool],
+    ) -> None:
+        """`taken_over` is called after each; a long step ends early once `is_closing`."""
+        self._database = database
+        self._models = models
+        self._taken_over = taken_over
+        self._is_closing = is_closing
+        # How far a fill came, (generation, sequence); of the background's thread alone.
+        self._filled: dict[LiveCollection, tuple[int, int]] = {}
+
+    def step(self, live: LiveCollection, generation: Generation) -> None:
+        """Embed some of what the generation lacks; when nothing is left, let it take over."""
+        number, after = self._filled.get(live, (generation.id, 0))
+        after = after if number == generation.id else 0
+        last = self._embed_some(live, generation, after)
+        if last is not None:
+            self._filled[live] = (generation.id, last)
+            return
+        with self._database.read() as transaction:
+            # One transaction tells what is lacking again by now and leaves that out: an index that
+            # had passed it would never come back for it.
+            lacking = transaction.items.unrepresented(
+                live.collection, generation, after=after, limit=1
+            )
+            until = lacking[0].sequence - 1 if lacking else None
+            index = live.load(transaction, generation, until)
+        index.train()
+        # What was written while the index was made; few, so that little is left for the lock.
+        last = index.sequence
+        while last is not None and not self._is_closing():
+            last = self._embed_some(live, generation, last)
+        self._take_over(live, index)
+        self._filled.pop(live, None)
+
+    def _take_over(self, live: LiveCollection, index: ItemIndex) -> None:
+        """Bring the index up to date under the lock, and answer with it."""
+        generation = index.generation
+        with live.writing:
+            live.check_there()
+            if live.shadow != generation:
+                return  # another model was pushed meanwhile: its turn comes next
+            last: int | None = index.sequence
+            while last is not None:
+                last = self._embed_some(live, generation, last)
+            with self._database.write() as transaction:
+                state = transaction.collections.state(live.collection)
+                transaction.collections.set_generations(
+                    state.collection, active=generation.id, shadow=None
+                )
+                live.catch_up(transaction, index)
+            live.adopt(index)
+            live.shadow = None
+        self._taken_over()
+        _log.info(
+            "collection %r: generation %d serves %d items",
+            live.collection.name,
+            generation.id,
+            index.vectors.live_count,
+        )
+
+    def _embed_some(self, live: LiveCollection, generation: Generation, after: int) -> int | None:
+        """Embed a few items changed after the sequence; return the last one's sequence.
+
+        None if there are none. Damaged ones are passed over.
+        """
+        with self._database.read() as transaction:
+            state = transaction.collections.state(live.collection)
+            lacking = transaction.items.unrepresented(
+                live.collection, generation, after=after, limit=_ITEMS_PER_STEP
+            )
+            found = transaction.items.fetched(state, [each.item_id for each in lacking])
+        if not lacking:
+            return None
+        whole = [each for each in found.values() if isinstance(each, StoredItem)]
+        if rows := self._embedded(generation, whole):
+            with self._database.write() as transaction:
+                state = transaction.collections.state(live.collection)
+                transaction.items.put_representations(state, generation, rows)
+        return lacking[-1].sequence
+
+    def _embedded(self, generation: Generation, found: list[StoredItem]) -> list[Computed]:
+        images = [(each.summary, each.cipher.array()) for each in found if each.cipher is not None]
+        if not images:
+            return []
+        queue = self._models.queue(generation.model_digest)
+        rows = queue.embed([pixels for _, pixels in images], Call(), urgent=False)
+        useful = have_direction(rows)
+        if not useful.all():
+            _log.error(
+                "generation %d: its model makes vectors without direction of %d images, set aside",
+                generation.id,
+                np.count_nonzero(~useful),
+            )
+        return [
+            _computed(summary, row.astype("<f4").tobytes())
+            for (summary, _), row, is_useful in zip(images, rows, useful, strict=True)
+            if is_useful
+        ]
+
+
+def _computed(item: ItemSummary, data: bytes) -> Computed:
+    return Computed(item_id=item.item_id, sequence=item.sequence, data=data)

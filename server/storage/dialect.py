@@ -1,0 +1,41 @@
+"""The seam for databases: all that differs from one to another."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from sqlalchemy.engine import Engine
+
+from cipherlens.server.errors import ServerError
+
+
+class Dialect(Protocol):
+    """A database of some make, held by this process until it is closed.
+
+    Attributes:
+        place: where it is, for people.
+        engine: gives connections on which a commit is durable.
+        writing: held around every transaction that writes, by one after the other where the
+            database has one writer.
+        write_options: SQLAlchemy's execution options of a transaction that writes.
+    """
+
+    @property
+    def place(self) -> str: ...
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def writing(self) -> AbstractContextManager[Any]: ...
+
+    @property
+    def write_options(self) -> Mapping[str, Any]: ...
+
+    def failure(self, error: BaseException) -> ServerError | None:
+        """Return what an error of the driver means, None if it is a mistake of ours."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections and give back what is held."""
+        ...

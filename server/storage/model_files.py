@@ -1,0 +1,109 @@
+"""Models that the server holds: a row each, and a file named by its digest."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cipherlens.base import sync_folder
+from cipherlens.server.errors import DataDamaged
+from cipherlens.server.storage.database import Database, file_errors
+from cipherlens.server.storage.records import ModelRecord
+
+_PART = ".part"
+
+
+class Upload:
+    """A model on its way in: bytes in a file that nobody else sees."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self.size_bytes = 0
+        self._descriptor = descriptor
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes) -> None:
+        """Add bytes at the end. Raises StorageFull, StorageUnavailable."""
+        with file_errors():
+            left = memoryview(data)
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+        self._hash.update(data)
+        self.size_bytes += len(data)
+
+    def flush(self) -> None:
+        """Put all bytes on disk. Raises StorageFull, StorageUnavailable."""
+        with file_errors():
+            os.fsync(self._descriptor)
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of the bytes so far."""
+        return self._hash.digest()
+
+
+class ModelStore:
+    """Checkpoint files under a folder, each as it arrived."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        """Take the folder, made if absent, and clear away what never arrived in full."""
+        self._database = database
+        self._folder = folder
+        with file_errors():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for part in folder.glob(f"*{_PART}"):
+                part.unlink(missing_ok=True)
+
+    @contextmanager
+    def incoming(self) -> Iterator[Upload]:
+        """Give an empty upload; what `add` has not taken is gone when the block has ended."""
+        with file_errors():
+            number, name = tempfile.mkstemp(_PART, dir=self._folder)
+        path = Path(name)
+        try:
+            yield Upload(path, number)
+        finally:
+            os.close(number)
+            path.unlink(missing_ok=True)
+
+    def add(self, upload: Upload, *, name: str, configuration: str) -> ModelRecord:
+        """Keep a model and return its record; one that is here already keeps its first name.
+
+        The file is on disk before the row says so.
+        """
+        upload.flush()
+        with file_errors():
+            upload.path.replace(self._path(upload.digest))
+            sync_folder(self._folder)
+        with self._database.write() as transaction:
+            return transaction.models.add(
+                digest=upload.digest,
+                name=name,
+                size_bytes=upload.size_bytes,
+                configuration=configuration,
+            )
+
+    def read(self, digest: bytes) -> bytes:
+        """Return the checkpoint of that digest. Raises DataDamaged if it is not what it was."""
+        try:
+            data = self._path(digest).read_bytes()
+        except OSError as error:
+            raise DataDamaged(
+                f"the file of model {digest.hex()} cannot be read ({error.strerror}); "
+                "push the model again to mend it"
+            ) from error
+        if hashlib.sha256(data).digest() != digest:
+            raise DataDamaged(
+                f"the file of model {digest.hex()} is damaged; push the model again to mend it"
+            )
+        return data
+
+    def listed(self) -> list[ModelRecord]:
+        """Return all models, newest first."""
+        with self._database.read() as transaction:
+            return transaction.models.listed()
+
+    def _path(self, digest: bytes) -> Path:
+        return self._folder / f"{digest.hex()}.safetensors"

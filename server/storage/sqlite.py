@@ -1,0 +1,123 @@
+"""SQLite: one file in the data folder, held by one process, durable at every commit."""
+
+import fcntl
+import sqlite3
+import threading
+from pathlib import Path
+from typing import ClassVar
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.pool import QueuePool
+
+from cipherlens.server.errors import (
+    DataDamaged,
+    ServerError,
+    StartupError,
+    StorageFull,
+    StorageUnavailable,
+)
+
+_FILE = "cipherlens.sqlite3"
+_BUSY_TIMEOUT_S = 10.0
+_BEGIN = "cipherlens_begin"
+
+
+class FolderLock:
+    """The data folder, held by this process: a second server on it would fork the truth."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / "LOCK").open("a+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise StartupError(f"another server is running on the data folder {folder}") from error
+
+    def release(self) -> None:
+        """Give the folder back. The file stays: removing it would race with the next holder."""
+        self._file.close()
+
+
+class SqliteDialect:
+    """The `Dialect` of SQLite in WAL mode."""
+
+    # The lock is taken before the transaction: two that begin by reading could not both write.
+    write_options: ClassVar = {_BEGIN: "BEGIN IMMEDIATE"}
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder, made if absent. Raises StartupError."""
+        self.place = f"the database in {folder}"
+        self._lock = _locked(folder)
+        # SQLite allows one writer: the others queue here, not in a busy loop there.
+        self.writing = threading.Lock()
+        self.engine = _engine(folder / _FILE)
+
+    def failure(self, error: BaseException) -> ServerError | None:
+        """Return what an error of the driver means, None if it is a mistake of ours."""
+        # The lowest byte is the kind of failure, what stands above says more.
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            return StorageFull("the disk is full; nothing was changed")
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return DataDamaged(f"the database file is damaged: {error}")
+        if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
+            return StorageUnavailable(f"the database is not available: {error}")
+        return None
+
+    def close(self) -> None:
+        """Close all connections and give the folder back."""
+        self.engine.dispose()
+        self._lock.release()
+
+
+def _locked(folder: Path) -> FolderLock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / _FILE).touch(mode=0o600)  # before SQLite makes it readable for others
+        return FolderLock(folder)
+    except FileExistsError as error:
+        raise StartupError(f"the data folder {folder} is a file") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise StartupError(f"the data folder {folder} cannot be used: {reason}") from error
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=str(path)),
+        poolclass=QueuePool,
+        pool_size=8,
+        max_overflow=-1,  # the call threads are the bound
+        connect_args={
+            "check_same_thread": False,
+            "timeout": _BUSY_TIMEOUT_S,
+            "isolation_level": None,  # we begin transactions ourselves, see _begin
+        },
+    )
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    """Set and assert what durability rests on, for every connection."""
+    # Damaged text must come out, to be named; a checksum tells it from sound text.
+    connection.text_factory = _text
+    for pragma, wanted in (
+        ("journal_mode=WAL", "wal"),
+        ("synchronous=FULL", 2),
+        ("foreign_keys=ON", 1),
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+        found = connection.execute(f"PRAGMA {pragma.split('=')[0]}").fetchone()[0]
+        if found != wanted:
+            raise StartupError(f"the database does not take PRAGMA {pragma}: it says {found!r}")
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="surrogateescape")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))

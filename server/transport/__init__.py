@@ -1,0 +1,27 @@
+"""How calls come in: one guard in front of every service, and a file for each way of travelling.
+
+A service is a value (`service.Service`) whose methods are functions of a request and a `Call`; it
+knows no transport. A transport takes services and guards, listens, and turns what comes into calls.
+"""
+
+from cipherlens.server.transport.admission import Admission
+from cipherlens.server.transport.guard import Authorise, Guard, Guarded, Refusal, anyone
+from cipherlens.server.transport.protocol import NewTransport, Transport
+from cipherlens.server.transport.service import Method, Service, service_of
+from cipherlens.server.transport.status import CODES, Codes
+
+__all__ = [
+    "CODES",
+    "Admission",
+    "Authorise",
+    "Codes",
+    "Guard",
+    "Guarded",
+    "Method",
+    "NewTransport",
+    "Refusal",
+    "Service",
+    "Transport",
+    "anyone",
+    "service_of",
+]

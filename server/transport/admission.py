@@ -1,0 +1,48 @@
+"""How many calls may be under way, and their orderly end."""
+
+import threading
+
+from cipherlens.server.errors import QueueFull, Stopping
+
+
+class Admission:
+    """Counts the calls under way; `with admission:` is one. One too many is refused at once.
+
+    A transport has more threads than this limit, so that health checks and refusals find one.
+    """
+
+    def __init__(self, max_concurrent_calls: int) -> None:
+        self._limit = max_concurrent_calls
+        # Guards the two fields below; notified when nothing is under way any more.
+        self._changed = threading.Condition()
+        self._under_way = 0
+        self._stopping = False
+
+    def __enter__(self) -> None:
+        """Count a call. Raises QueueFull or Stopping instead."""
+        with self._changed:
+            if self._stopping:
+                raise Stopping("the server is shutting down")
+            if self._under_way >= self._limit:
+                raise QueueFull(
+                    f"{self._limit} calls are under way, the most that this server takes on",
+                    {"limit": str(self._limit), "value": str(self._under_way + 1)},
+                )
+            self._under_way += 1
+
+    def __exit__(self, *_: object) -> None:
+        """Count the call no more."""
+        with self._changed:
+            self._under_way -= 1
+            if not self._under_way:
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Refuse new calls from now on."""
+        with self._changed:
+            self._stopping = True
+
+    def drain(self, at_most_s: float) -> None:
+        """Return when no call is under way, or after so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._under_way, at_most_s)

@@ -1,0 +1,36 @@
+"""The seam for transports."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cipherlens.server.transport.guard import Guarded
+
+
+class Transport(Protocol):
+    """Services on a listener, from `start` to `stop`; made with `Guarded` services."""
+
+    def start(self) -> int:
+        """Listen, say so to health checks, and return the port. Raises StartupError."""
+        ...
+
+    def stop_serving(self) -> None:
+        """Tell health checks that nothing is served any more; calls under way go on."""
+        ...
+
+    def stop(self, at_most_s: float) -> None:
+        """Let what is on its way out leave, end the rest, and return when nothing is at work."""
+        ...
+
+
+class NewTransport(Protocol):
+    """Makes a transport of services, such as `GrpcioTransport`."""
+
+    def __call__(
+        self,
+        services: Sequence[Guarded],
+        *,
+        listen: str,
+        max_concurrent_calls: int,
+        max_message_bytes: int,
+    ) -> Transport:
+        """Return it before it listens."""

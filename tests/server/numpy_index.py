@@ -1,0 +1,59 @@
+"""A `VectorIndex` of plain NumPy: what another type of index has to bring."""
+
+import threading
+
+import numpy as np
+
+from cipherlens.server.index import IndexDescription
+from tests.server.oracle import exact_cosine
+
+
+class NumpyIndex:
+    """Unit vectors, compared one by one."""
+
+    row_type = np.dtype("<f4")
+    wants_training = False
+
+    def __init__(self, dimension, device, ivf):
+        self._lock = threading.Lock()  # held by writers; readers take _state as it is
+        self._state = (np.empty((0, dimension), np.float32), np.empty(0, bool))
+
+    def append(self, rows):
+        with self._lock:
+            known, alive = self._state
+            self._state = (np.concatenate([known, rows]), np.append(alive, [True] * len(rows)))
+
+    def mask(self, positions):
+        with self._lock:
+            known, alive = self._state
+            alive = alive.copy()
+            alive[positions] = False
+            self._state = (known, alive)
+
+    def search(self, queries, k, parameters=None):
+        known, alive = self._state
+        return exact_cosine(known, queries, k, alive)
+
+    def train(self, seed):
+        pass
+
+    def __len__(self):
+        return len(self._state[0])
+
+    @property
+    def live_count(self):
+        return int(self._state[1].sum())
+
+    @property
+    def dead_fraction(self):
+        return 1 - self.live_count / len(self) if len(self) else 0.0
+
+    def describe(self):
+        rows = self._state[0]
+        return IndexDescription(
+            kind="numpy",
+            device="cpu",
+            rows=len(rows),
+            live=self.live_count,
+            memory_bytes=rows.nbytes,
+        )

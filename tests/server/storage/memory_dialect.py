@@ -1,0 +1,30 @@
+"""A `Dialect` that keeps everything in memory: what another database has to bring."""
+
+import threading
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.pool import StaticPool
+
+from cipherlens.server.errors import StorageUnavailable
+
+
+class MemoryDialect:
+    """One connection to SQLite in memory, for one transaction at a time."""
+
+    place = "the database in memory"
+
+    def __init__(self):
+        self.writing = threading.RLock()
+        self.write_options = {}
+        self.engine = create_engine(
+            "sqlite://",
+            poolclass=StaticPool,
+            connect_args={"check_same_thread": False, "isolation_level": None},
+        )
+        event.listen(self.engine, "begin", lambda opened: opened.exec_driver_sql("BEGIN"))
+
+    def failure(self, error):
+        return StorageUnavailable(str(error)) if isinstance(error, TimeoutError) else None
+
+    def close(self):
+        self.engine.dispose()

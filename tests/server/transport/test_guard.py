@@ -1,0 +1,117 @@
+"""The guard, without a transport: credentials, admission, failures as statuses."""
+
+import pytest
+from google.rpc import code_pb2
+
+from cipherlens.server.app import CipherLensServer
+from cipherlens.server.call import Call
+from cipherlens.server.config import ServerConfig
+from cipherlens.server.errors import NotFound, PermissionDenied, Unauthenticated
+from cipherlens.server.transport import CODES, Admission, Guard, Refusal, service_of
+from cipherlens.v1 import retrieval_service_pb2 as pb
+from tests.server.memory_transport import MemoryTransport, StatusError
+
+
+class TokenCheck:
+    """A credential check: readers may look, writers may do everything."""
+
+    def __init__(self, readers, writers):
+        self._readers, self._writers = set(readers), set(writers)
+
+    def __call__(self, method, call):
+        scheme, _, token = dict(call.metadata()).get("authorization", "").partition(" ")
+        if scheme != "Bearer" or token not in self._readers | self._writers:
+            raise Unauthenticated("a token is needed")
+        if token in self._readers and method.name not in {"Search", "GetCollection"}:
+            raise PermissionDenied(f"this token may not use {method.name}")
+
+
+class Answering:
+    """Behaviours of RetrievalService that only tell that they were called."""
+
+    def __init__(self):
+        self.called = []
+
+    def __getattr__(self, name):
+        def behaviour(request, call):
+            self.called.append(name)
+            if name == "GetCollection":
+                raise NotFound("collection", request.name)
+            return [name] if name == "Fetch" else name
+
+        return behaviour
+
+
+DESCRIPTOR = pb.DESCRIPTOR.services_by_name["RetrievalService"]
+
+
+def guarded(name, **settings):
+    """Return a method behind a guard, and what was called."""
+    behaviours = Answering()
+    (method,) = [m for m in service_of(DESCRIPTOR, behaviours).methods if m.name == name]
+    guard = Guard(settings.pop("admission", Admission(1)), CODES, **settings)
+    return guard.guarded(method), behaviours.called
+
+
+def bearing(token):
+    return Call(metadata=lambda: [("authorization", f"Bearer {token}")])
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "code"),
+    [
+        ("Search", Call(), code_pb2.UNAUTHENTICATED),
+        ("Search", bearing("x"), code_pb2.UNAUTHENTICATED),
+        ("Index", bearing("r"), code_pb2.PERMISSION_DENIED),
+        ("Fetch", bearing("r"), code_pb2.PERMISSION_DENIED),
+        ("Search", bearing("r"), None),
+        ("Index", bearing("w"), None),
+        ("Fetch", bearing("w"), None),
+    ],
+)
+def test_a_credential_check_stands_in_front_of_every_method(name, call, code):
+    behaviour, called = guarded(name, authorise=TokenCheck({"r"}, {"w"}))
+    if code is None:
+        assert list(behaviour(pb.SearchRequest(), call)) == ([name] if name == "Fetch" else [*name])
+        assert called == [name]
+        return
+    with pytest.raises(Refusal) as caught:
+        list(behaviour(pb.SearchRequest(), call))
+    assert caught.value.status.code == code
+    assert called == []
+
+
+def test_a_server_takes_a_credential_check(tmp_path):
+    config = ServerConfig(data_dir=tmp_path, device="cpu")
+    server = CipherLensServer(config, MemoryTransport, TokenCheck({"r"}, {"w"}))
+    try:
+        with pytest.raises(StatusError) as caught:
+            server._transport.ListModels(pb.ListModelsRequest())
+        assert caught.value.details() == "a token is needed"
+    finally:
+        server.stop(0)
+
+
+def test_a_call_too_many_is_refused_and_the_place_given_back():
+    admission = Admission(1)
+    behaviour, _ = guarded("Search", admission=admission)
+    with admission, pytest.raises(Refusal) as caught:
+        behaviour(pb.SearchRequest(), Call())
+    assert caught.value.status.code == code_pb2.RESOURCE_EXHAUSTED
+    assert behaviour(pb.SearchRequest(), Call()) == "Search"
+    admission.stop()
+    with pytest.raises(Refusal) as caught:
+        behaviour(pb.SearchRequest(), Call())
+    assert caught.value.status.code == code_pb2.UNAVAILABLE
+
+
+def test_a_failure_leaves_as_its_status():
+    behaviour, called = guarded("GetCollection")
+    with pytest.raises(Refusal) as caught:
+        behaviour(pb.GetCollectionRequest(name="x"), Call())
+    assert (caught.value.status.code, called) == (code_pb2.NOT_FOUND, ["GetCollection"])
+
+
+def test_a_service_that_lacks_a_method_is_found_out_at_once():
+    with pytest.raises(AttributeError, match="GetServerInfo"):
+        service_of(DESCRIPTOR, object())
