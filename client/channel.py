@@ -31,7 +31,8 @@ def channel_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> list[tuple[st
         # out every batch of images.
         ("grpc.per_rpc_retry_buffer_size", 2 * max_message_bytes),
         ("grpc.service_config", _service_config()),
-        # A server that was started again is found within a second, not after gRPC's minutes.
+        # gRPC waits up to two minutes before it connects anew: a server that was restarted should
+        # be found sooner.
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 2_000),
         # gRPC servers count pings more often than every five minutes as abuse.
@@ -69,7 +70,9 @@ def invoke(
 
 def from_rpc_error(error: grpc.RpcError) -> CipherLensError:
     """Return the library's error for a failed call, with the details that came with it."""
-    call = cast("grpc.Call", error)  # gRPC's errors of calls are both
+    call = cast(
+        "grpc.Call", error
+    )  # the error of a failed call is both, which its type does not say
     return error_of(call.code(), call.details() or "", details_from(_details(call)))
 
 
@@ -78,7 +81,7 @@ def _details(call: grpc.Call) -> list[Any]:
     try:
         status = rpc_status.from_call(call)
     except ValueError:
-        return []  # code and details disagree: something between us and the server made them up
+        return []  # code and details disagree: a proxy has changed one of them
     return [] if status is None else list(status.details)
 
 

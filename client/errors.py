@@ -30,7 +30,6 @@ class CipherLensError(DomainError):
         metadata: Mapping[str, str] = MappingProxyType({}),
         retry_after_s: float | None = None,
     ) -> None:
-        """Keep the parts of a status."""
         super().__init__(message)
         self.message = message
         self.code = code

@@ -138,7 +138,6 @@ def _hit(number: int, hit: GalleryHit) -> str:
 
 
 def _image(image: Image.Image, alternative: str) -> str:
-    """Return an image element that holds a small copy of the picture."""
     small = on_white(image)
     small.thumbnail(_THUMBNAIL)
     file = io.BytesIO()

@@ -57,9 +57,7 @@ class Shell:
         self._channel.close()
 
     def __enter__(self) -> Self:
-        """Return this client."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the channel."""
         self.close()

@@ -61,7 +61,7 @@ class Transport:
     def _answer(self, call: Call[Any], timeout_s: float | None) -> Any:
         send = getattr(self._stub, call.method.name)
         seconds = self.deadlines.of(call.method.work, timeout_s)
-        if not isinstance(call.request, Iterator):
+        if not call.method.takes_stream:
             return invoke(send, call.request, seconds)
         try:  # once: a stream of requests is used up by the first try
             return send(call.request, timeout=seconds)

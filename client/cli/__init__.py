@@ -9,7 +9,7 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; None takes the program's own arguments."""
-    # Before anything loads gRPC, which reads this once and for all: its own log is not for people.
+    # gRPC reads this when it is loaded, so it must be set before: its log is not for people.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         from cipherlens.client.cli.app import main as run

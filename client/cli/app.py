@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         typer.echo("interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has enough of it; the interpreter must not stumble over it again.
+        # Who read our output has closed it, as `head` does: the interpreter would fail to flush it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SUCCESS
     except Exception as error:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-_UNBOUNDED_WIDTH = 10_000  # where nobody looks: a table in a pipe must not cut its cells
+_UNBOUNDED_WIDTH = 10_000  # of a table in a pipe or a file, whose cells must not be cut
 
 
 def remark(text: str) -> None:

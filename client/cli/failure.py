@@ -77,7 +77,6 @@ class CommandError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str = "", exit_code: int = FAILURE) -> None:
-        """Keep the parts."""
         super().__init__(message)
         self.message = message
         self.hint = hint

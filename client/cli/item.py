@@ -110,26 +110,25 @@ def delete(
 
 def _write(client: Client, fetched: Fetched, out: Path) -> dict[str, Any]:
     """Write one item below out and return what became of it."""
-    result: dict[str, Any] = {
-        "item_id": fetched.item_id,
-        "state": str(fetched.state),
-        "files": [],
-        "error": "",
-    }
-    if fetched.item is None:
-        result["error"] = f"the item is {fetched.state}"
-        return result
-    try:
-        files = _files_of(client, fetched.item)
-    except (CryptoError, ValueError) as error:
-        result["error"] = str(error)
-        return result
+    error = "" if fetched.item else f"the item is {fetched.state}"
+    files: Iterable[tuple[str, bytes]] = ()
+    if fetched.item is not None:
+        try:
+            files = _files_of(client, fetched.item)
+        except (CryptoError, ValueError) as failure:
+            error = str(failure)
+    written = []
     for suffix, data in files:
         path = out / (_relative_path(fetched.item_id) + suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, data)
-        result["files"].append(str(path))
-    return result
+        written.append(str(path))
+    return {
+        "item_id": fetched.item_id,
+        "state": str(fetched.state),
+        "files": written,
+        "error": error,
+    }
 
 
 def _files_of(client: Client, item: Item) -> Iterable[tuple[str, bytes]]:

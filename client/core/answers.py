@@ -1,8 +1,7 @@
 """What answers say, as the library's own values."""
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -162,22 +161,31 @@ def hits_from(
         UnreadableAnswer: its arrays are not parallel.
     """
     by_id = {item.item_id: item for item in items}
-    for result in response.results:
-        scores = {len(result.similarities), len(result.distances)} - {0}
-        if not {len(result.revisions), *scores} <= {len(result.item_ids)}:
-            raise UnreadableAnswer("the server sent hits whose ids, scores and revisions differ")
-    return [
-        Hits(
-            item_ids=tuple(result.item_ids),
-            revisions=tuple(result.revisions),
-            similarities=tuple(result.similarities),
-            distances=tuple(result.distances),
-            items=by_id,
-            sequence=response.sequence,
-            generation=response.generation,
-        )
-        for result in response.results
-    ]
+    return [_hits(result, by_id, response) for result in response.results]
+
+
+def _hits(
+    result: retrieval_service_pb2.Hits,
+    items: Mapping[str, Item],
+    response: retrieval_service_pb2.SearchResponse,
+) -> Hits:
+    found = Hits(
+        item_ids=tuple(result.item_ids),
+        revisions=tuple(result.revisions),
+        similarities=tuple(result.similarities),
+        distances=tuple(result.distances),
+        items=items,
+        sequence=response.sequence,
+        generation=response.generation,
+    )
+    count = len(found.item_ids)
+    if (
+        len(found.revisions) != count
+        or len(found.similarities) not in {0, count}
+        or len(found.distances) not in {0, count}
+    ):
+        raise UnreadableAnswer("the server sent hits whose ids, scores and revisions differ")
+    return found
 
 
 def _read(what: str, convert: Callable[[_Message], _Value], message: _Message) -> _Value:
@@ -190,5 +198,7 @@ def _read(what: str, convert: Callable[[_Message], _Value], message: _Message) -
 
 def _same_names(made: type[_Named], message: Any, **others: Any) -> _Named:
     """Return a value whose fields are those of a message under the same names, but for others."""
-    same = (field.name for field in fields(made) if field.name not in others)
-    return made(**{name: getattr(message, name) for name in same}, **others)
+    for name in made.__dataclass_fields__:
+        if name not in others:
+            others[name] = getattr(message, name)
+    return made(**others)

@@ -21,6 +21,7 @@ class Method(Generic[Answer]):
         name: its name within the service.
         answer: the class of its answers.
         work: what it does, which tells its deadline.
+        takes_stream: whether it is sent a stream of requests.
         repeatable: whether sending it twice does no more than sending it once.
     """
 
@@ -28,6 +29,7 @@ class Method(Generic[Answer]):
     name: str
     answer: type[Answer]
     work: Work
+    takes_stream: bool
     repeatable: bool
 
     def call(
@@ -38,7 +40,7 @@ class Method(Generic[Answer]):
 
     def answered(self, request: Message) -> "Call[Answer]":
         """Return a call of it whose result is the answer as it comes."""
-        return self.call(request, _as_it_is)
+        return Call(method=self, request=request, read=lambda answer: answer)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +65,3 @@ Steps = Generator[Any, Any, Result]
 
 Operation = Call[Result] | Steps[Result]
 """What a shell runs."""
-
-
-def _as_it_is(answer: Answer) -> Answer:
-    return answer

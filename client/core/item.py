@@ -139,7 +139,6 @@ class Hits(Sequence[Hit]):
     generation: int = 0
 
     def __len__(self) -> int:
-        """Return the number of hits."""
         return len(self.item_ids)
 
     @overload
@@ -156,11 +155,9 @@ class Hits(Sequence[Hit]):
         return self._hit(numbers)
 
     def __iter__(self) -> Iterator[Hit]:
-        """Return the hits, best first."""
         return map(self._hit, range(len(self)))
 
     def _hit(self, number: int) -> Hit:
-        """Return the hit with a number from 0."""
         item_id = self.item_ids[number]
         return Hit(
             rank=number + 1,

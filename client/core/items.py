@@ -1,7 +1,7 @@
 """Stored items: delete, list, fetch."""
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cipherlens.client.core.answers import fetched_from, summary_from
@@ -28,6 +28,7 @@ class ItemStream:
 
     method: Method[messages.FetchResponse]
     request: messages.FetchRequest
+    item_ids: Sequence[str]
     collection_uuid: uuid.UUID
 
     def read(self, number: int, answer: messages.FetchResponse) -> Fetched:
@@ -37,15 +38,15 @@ class ItemStream:
             UnreadableAnswer: the answer is about another id than the one asked for: a sealed
                 original opens as the item that it was sealed for, so the name must be checked.
         """
-        ids = self.request.item_ids
-        wanted = ids[number] if number < len(ids) else None
+        wanted = self.item_ids[number] if number < len(self.item_ids) else None
         return fetched_from(answer, wanted, self.collection_uuid)
 
     def check_end(self, count: int) -> None:
         """Raise UnreadableAnswer unless as many answers came as there were ids."""
-        if count < len(self.request.item_ids):
-            missing = self.request.item_ids[count]
-            raise UnreadableAnswer(f"the server did not say what became of item {missing!r}")
+        if count < len(self.item_ids):
+            raise UnreadableAnswer(
+                f"the server did not say what became of item {self.item_ids[count]!r}"
+            )
 
     def __iter__(self) -> Steps[list[Fetched]]:
         """Yield the stream itself, and return all that a shell has read of it."""
@@ -67,11 +68,9 @@ def list_page(collection: str, page_size: int, token: str = "") -> Call[Page]:
     """Ask for a page of items."""
 
     def read(answer: messages.ListItemsResponse) -> Page:
-        following = answer.next_page_token
-        return Page(
-            items=[summary_from(item) for item in answer.items],
-            following=list_page(collection, page_size, following) if following else None,
-        )
+        token = answer.next_page_token
+        following = list_page(collection, page_size, token) if token else None
+        return Page(items=[summary_from(item) for item in answer.items], following=following)
 
     request = messages.ListItemsRequest(
         collection=collection, page_size=page_size, page_token=token
@@ -85,7 +84,7 @@ def fetch_streams(
     """Yield the streams that fetch items, in the order of their ids."""
     for ids in _id_batches(item_ids, limits):
         request = messages.FetchRequest(collection=where.name, item_ids=ids)
-        yield ItemStream(method=FETCH, request=request, collection_uuid=where.uuid)
+        yield ItemStream(method=FETCH, request=request, item_ids=ids, collection_uuid=where.uuid)
 
 
 def _id_batches(item_ids: Iterable[str], limits: Limits) -> Iterator[list[str]]:

@@ -1,7 +1,8 @@
 """The methods of both services: which deadline each has, and which may be repeated.
 
-Reading may be repeated, and so may writing that goes by item id and revision. Making or dropping a
-collection may not: the second of two finds the work of the first and takes it for another's.
+Reading may be repeated, and so may writing that goes by item id and revision. Making or dropping
+may not: where the first try did its work and only the answer was lost, the second would be told
+that the name is taken, or that there is none.
 """
 
 from typing import Any
@@ -20,9 +21,14 @@ def _method(
 ) -> Method[Answer]:
     """Return the method that gives such answers, as its service describes it."""
     (service,) = answer.DESCRIPTOR.file.services_by_name.values()
-    (name,) = (each.name for each in service.methods if each.output_type == answer.DESCRIPTOR)
+    (found,) = (each for each in service.methods if each.output_type == answer.DESCRIPTOR)
     made = Method(
-        service=service.full_name, name=name, answer=answer, work=work, repeatable=repeatable
+        service=service.full_name,
+        name=found.name,
+        answer=answer,
+        work=work,
+        takes_stream=found.client_streaming,
+        repeatable=repeatable,
     )
     METHODS.append(made)
     return made

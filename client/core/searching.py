@@ -124,13 +124,13 @@ def _request(collection: str, k: int, options: SearchOptions) -> messages.Search
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
-    parameters = messages.SearchParameters(exact=options.exact)
-    if options.nprobe is not None:
-        parameters.nprobe = options.nprobe
-    return messages.SearchRequest(
+    request = messages.SearchRequest(
         collection=collection,
         k=k,
-        parameters=parameters,
         min_sequence=options.min_sequence,
         model_digest=options.model_digest,
     )
+    request.parameters.exact = options.exact
+    if options.nprobe is not None:
+        request.parameters.nprobe = options.nprobe
+    return request
