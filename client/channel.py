@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import grpc
 from grpc_status import rpc_status
@@ -70,19 +70,13 @@ def invoke(
 
 def from_rpc_error(error: grpc.RpcError) -> CipherLensError:
     """Return the library's error for a failed call, with the details that came with it."""
-    call = cast(
-        "grpc.Call", error
-    )  # the error of a failed call is both, which its type does not say
-    return error_of(call.code(), call.details() or "", details_from(_details(call)))
-
-
-def _details(call: grpc.Call) -> list[Any]:
-    """Return the packed details of a status; none where they are missing or do not decode."""
+    call = cast("grpc.Call", error)  # it is both, which its type does not say
     try:
         status = rpc_status.from_call(call)
-    except ValueError:
-        return []  # code and details disagree: a proxy has changed one of them
-    return [] if status is None else list(status.details)
+    except ValueError:  # code and details disagree: a proxy has changed one of them
+        status = None
+    details = details_from(() if status is None else status.details)
+    return error_of(call.code(), call.details() or "", details)
 
 
 def _service_config() -> str:

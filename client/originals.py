@@ -16,12 +16,7 @@ from cipherlens.crypto import (
 
 
 def open_item(item: Item, key: KeyEntry) -> Original:
-    """Return the sealed original of an item, after its context has been checked.
-
-    Raises:
-        ValueError: the item has no sealed original.
-        OpenError: key, place or bytes are not those it was sealed with; the same for all.
-    """
+    """Return the sealed original of an item; see `Client.open_original`."""
     if not item.sealed_original:
         raise ValueError(f"item {item.item_id!r} has no sealed original")
     context = sealed_context(item.place, item.companion_digest())

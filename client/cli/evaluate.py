@@ -168,11 +168,9 @@ def _print_agreement(agreement: "Agreement", head: dict[str, Any], *, as_json: b
 def _scores_text(agreement: "Agreement") -> str:
     """Return in words how the scores compare."""
     text = f"scores differ by at most {agreement.largest_score_difference:.2g}"
-    if agreement.lowest_own_cosine is not None:
-        text += (
-            f", a query and its stored vector have a cosine of {agreement.lowest_own_cosine:.6f}"
-        )
-        text += " or more"
+    cosine = agreement.lowest_own_cosine
+    if cosine is not None:
+        text += f", a query and its stored vector have a cosine of {cosine:.6f} or more"
     return text
 
 

@@ -23,7 +23,7 @@ from cipherlens.client.cli.documents import report_document
 from cipherlens.client.cli.failure import INTERRUPTED, NO_SERVER, CommandError
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
 from cipherlens.client.cli.passphrase import open_keyring
-from cipherlens.client.errors import DeadlineExceeded
+from cipherlens.client.errors import CipherLensError, DeadlineExceeded
 from cipherlens.client.folder.tally import FolderEvent
 
 RESUME = "run the same command again to go on from there"
@@ -78,15 +78,13 @@ def index(
         )
         try:
             report = indexer.run()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Unavailable, DeadlineExceeded) as error:
             bar.stop()
             _print(indexer.report, complete=False, as_json=as_json)
+            if isinstance(error, CipherLensError):
+                raise CommandError(error.message, hint=RESUME, exit_code=NO_SERVER) from error
             remark(f"interrupted: {RESUME}")
             raise typer.Exit(INTERRUPTED) from None
-        except (Unavailable, DeadlineExceeded) as error:
-            bar.stop()
-            _print(indexer.report, complete=False, as_json=as_json)
-            raise CommandError(error.message, hint=RESUME, exit_code=NO_SERVER) from error
     _print(report, complete=True, as_json=as_json)
 
 

@@ -45,30 +45,26 @@ def keyring_passphrase(path: Path, passphrase_file: Path | None) -> str | None:
     A file that was named explicitly is always used: `Keyring.load` refuses a passphrase for a
     keyring without one. The variable may be set for other keyrings, so there it does not count.
     """
-    if passphrase_file is not None:
-        return _first_line(passphrase_file)
-    if not Keyring.is_protected(path):
+    if passphrase_file is None and not Keyring.is_protected(path):
         return None
-    if (given := os.environ.get(VARIABLE)) is not None:
-        return given
-    return _ask(f"Passphrase of {path}", twice=False)
+    return _passphrase(passphrase_file, f"Passphrase of {path}", twice=False)
 
 
 def new_passphrase(passphrase_file: Path | None) -> str:
     """Return the passphrase for a keyring that is about to be made."""
-    if passphrase_file is not None:
-        return _first_line(passphrase_file)
-    if (given := os.environ.get(VARIABLE)) is not None:
-        return given
-    return _ask("New passphrase", twice=True)
+    return _passphrase(passphrase_file, "New passphrase", twice=True)
 
 
-def _ask(prompt: str, *, twice: bool) -> str:
-    """Return what is typed at the terminal.
+def _passphrase(passphrase_file: Path | None, prompt: str, *, twice: bool) -> str:
+    """Return the passphrase from a file, the environment or the terminal.
 
     Raises:
         CommandError: there is no terminal, or nothing was typed.
     """
+    if passphrase_file is not None:
+        return _first_line(passphrase_file)
+    if (given := os.environ.get(VARIABLE)) is not None:
+        return given
     if not sys.stdin.isatty():
         raise CommandError(
             "a passphrase is needed and there is no terminal to ask at",

@@ -1,7 +1,7 @@
 """What answers say, as the library's own values."""
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -152,40 +152,29 @@ def fetched_from(
     return Fetched(item_id=message.item_id, state=state, item=item)
 
 
-def hits_from(
-    response: retrieval_service_pb2.SearchResponse, items: Iterable[Item]
-) -> Sequence[Hits]:
+def hits_from(response: retrieval_service_pb2.SearchResponse, items: Iterable[Item]) -> list[Hits]:
     """Return the hits of every query of a response; items may be found by all of them.
 
     Raises:
         UnreadableAnswer: its arrays are not parallel.
     """
     by_id = {item.item_id: item for item in items}
-    return [_hits(result, by_id, response) for result in response.results]
-
-
-def _hits(
-    result: retrieval_service_pb2.Hits,
-    items: Mapping[str, Item],
-    response: retrieval_service_pb2.SearchResponse,
-) -> Hits:
-    found = Hits(
-        item_ids=tuple(result.item_ids),
-        revisions=tuple(result.revisions),
-        similarities=tuple(result.similarities),
-        distances=tuple(result.distances),
-        items=items,
-        sequence=response.sequence,
-        generation=response.generation,
-    )
-    count = len(found.item_ids)
-    if (
-        len(found.revisions) != count
-        or len(found.similarities) not in {0, count}
-        or len(found.distances) not in {0, count}
-    ):
-        raise UnreadableAnswer("the server sent hits whose ids, scores and revisions differ")
-    return found
+    hits = []
+    for result in response.results:
+        found = Hits(
+            item_ids=tuple(result.item_ids),
+            revisions=tuple(result.revisions),
+            similarities=tuple(result.similarities),
+            distances=tuple(result.distances),
+            items=by_id,
+            sequence=response.sequence,
+            generation=response.generation,
+        )
+        scores = {0, len(found.similarities), len(found.distances)}
+        if len(found.revisions) != len(found) or not scores <= {0, len(found)}:
+            raise UnreadableAnswer("the server sent hits whose ids, scores and revisions differ")
+        hits.append(found)
+    return hits
 
 
 def _read(what: str, convert: Callable[[_Message], _Value], message: _Message) -> _Value:

@@ -91,7 +91,8 @@ class FolderIndexer:
             making.key, where.uuid, sealed=self._seal, encoder_digest=making.encoder_digest
         )
         candidates = self._candidates(where, walk.files, stored, tags, making.size)
-        Sender(self._client, where, making, self._tally).send_all(candidates)
+        sender = Sender(client=self._client, where=where, making=making, tally=self._tally)
+        sender.send_all(candidates)
         if self._prune:
             self._delete_vanished(where, walk, stored)
         return self.report

@@ -38,22 +38,21 @@ class Candidate:
 Made = tuple[Candidate, EncryptedPicture | CodedPicture]
 
 
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Sender:
     """Sends candidates to one collection, and counts what became of them."""
 
-    def __init__(self, client: Client, where: Collection, making: Making, tally: Tally) -> None:
-        """Take the client, the collection, what makes items of pictures, and who counts."""
-        self._client = client
-        self._where = where
-        self._making = making
-        self._tally = tally
+    client: Client
+    where: Collection
+    making: Making
+    tally: Tally
 
     def send_all(self, candidates: Iterable[Candidate]) -> None:
         """Send the candidates in batches: while one is under way, the next is prepared."""
         batches = batched(
             candidates,
             lambda candidate: candidate.picture.size_bytes,
-            max_items=min(MAX_BATCH_PICTURES, self._client.limits.max_batch_items),
+            max_items=min(MAX_BATCH_PICTURES, self.client.limits.max_batch_items),
         )
         thread = ThreadPoolExecutor(1, "index")
         under_way: Future[None] | None = None
@@ -71,7 +70,7 @@ class Sender:
     def _send(self, batch: Sequence[Candidate]) -> None:
         """Write one batch, without those items that the server names as wrong."""
         # Made once: what is sent again must be the same bytes under the same revision.
-        made = self._making.made([each.picture for each in batch], [each.place for each in batch])
+        made = self.making.made([each.picture for each in batch], [each.place for each in batch])
         left = list(zip(batch, made, strict=True))
         while left:
             try:
@@ -81,17 +80,17 @@ class Sender:
                 if number is None:
                     raise
                 refused, _ = left.pop(number)
-                self._tally.skip(Skipped(item_id=refused.place.item_id, reason=error.message))
+                self.tally.skip(Skipped(item_id=refused.place.item_id, reason=error.message))
             else:
-                self._tally.count(indexed=len(left))
+                self.tally.count(indexed=len(left))
                 return
 
     def _write(self, made: Sequence[Made]) -> None:
         """Write items; a server that does not answer is waited for, but not for ever."""
         for attempt in range(1, _TRIES + 1):
             try:
-                self._client.index_encrypted(
-                    self._where,
+                self.client.index_encrypted(
+                    self.where,
                     [each.place.item_id for each, _ in made],
                     [picture for _, picture in made],
                     revisions=[each.place.revision for each, _ in made],
@@ -100,8 +99,8 @@ class Sender:
             except (Unavailable, DeadlineExceeded) as error:
                 if attempt == _TRIES:
                     raise
-                self._tally.tell(Waiting(reason=error.message))
-                self._client.wait_until_reachable(_RECONNECT_S)
+                self.tally.tell(Waiting(reason=error.message))
+                self.client.wait_until_reachable(_RECONNECT_S)
             else:
                 return
 
