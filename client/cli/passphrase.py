@@ -6,10 +6,27 @@ from pathlib import Path
 
 import typer
 
-from cipherlens.client.cli.failure import USAGE, CommandError
-from cipherlens.crypto import KeyEntry, Keyring
+from cipherlens.client.cli.failure import ADVICE, FAILURE, NOT_FOUND, USAGE, CommandError
+from cipherlens.crypto import (
+    KeyEntry,
+    Keyring,
+    KeyringNotProtected,
+    KeyringPassphraseError,
+    KeyringPermissionError,
+    UnknownKey,
+)
 
 VARIABLE = "CIPHERLENS_PASSPHRASE"
+
+ADVICE |= {
+    UnknownKey: (NOT_FOUND, "'cipherlens keys show KEYRING' lists the keys, --key NAME takes one"),
+    KeyringPassphraseError: (
+        FAILURE,
+        f"give it at the prompt, with --passphrase-file or in {VARIABLE}",
+    ),
+    KeyringNotProtected: (FAILURE, "leave --passphrase-file out"),
+    KeyringPermissionError: (FAILURE, "only its owner may read a keyring: chmod 600 KEYRING"),
+}
 
 
 def open_keyring(path: Path, passphrase_file: Path | None) -> Keyring:
@@ -60,12 +77,7 @@ def _ask(prompt: str, *, twice: bool) -> str:
         )
     # With a default, an empty line is an answer: it would else be asked for again without a word.
     answer: str = typer.prompt(
-        prompt,
-        default="",
-        show_default=False,
-        hide_input=True,
-        confirmation_prompt=twice,
-        err=True,
+        prompt, default="", show_default=False, hide_input=True, confirmation_prompt=twice, err=True
     )
     if not answer:
         raise CommandError("the passphrase is empty", exit_code=USAGE)

@@ -17,6 +17,7 @@ def test_all_lists_exactly_these_names():
         "Keyring",
         "KeyringChanged",
         "KeyringError",
+        "KeyringNotProtected",
         "KeyringPassphraseError",
         "KeyringPermissionError",
         "Manifest",
@@ -58,5 +59,5 @@ def test_domain_failures_share_one_base():
         for name in crypto.__all__
         if isinstance(value := getattr(crypto, name), type) and issubclass(value, Exception)
     ]
-    assert len(failures) == 12
+    assert len(failures) == 13
     assert all(issubclass(failure, crypto.CryptoError) for failure in failures)

@@ -1,23 +1,21 @@
-"""Requests that write: items and their content, in batches that the server accepts."""
+"""Writing items and their content, in batches that the server accepts."""
 
-import time
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from time import time_ns
 
 import numpy as np
 
-from cipherlens.client.batches import MESSAGE_MARGIN_BYTES, batched
-from cipherlens.client.collection import Limits
-from cipherlens.client.features import Rows, put_rows
-from cipherlens.client.picture import CodedPicture, EncryptedPicture
+from cipherlens.client.core.batches import MESSAGE_MARGIN_BYTES, as_many, batched, check_count
+from cipherlens.client.core.call import Steps
+from cipherlens.client.core.collection import Limits
+from cipherlens.client.core.content import Rows, put_images, put_rows
+from cipherlens.client.core.item import Place
+from cipherlens.client.core.methods import INDEX
+from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
 from cipherlens.v1 import retrieval_service_pb2 as messages
-from cipherlens.v1.cipher_image_pb2 import CipherImages
-from cipherlens.wire.owner import encrypted_message
 
-MAX_BATCH_BYTES = 8 * 2**20
-"""What one batch of pictures holds at most, where none of them alone is larger."""
-
-MAX_BATCH_PICTURES = 64
 _ITEM_OVERHEAD_BYTES = 64
 
 
@@ -67,16 +65,19 @@ class ItemHeads:
         count = len(item_ids)
         heads = cls(
             item_ids=item_ids,
-            revisions=[time.time_ns()] * count if revisions is None else revisions,
+            revisions=[time_ns()] * count if revisions is None else revisions,
             owner_tags=[b""] * count if owner_tags is None else owner_tags,
         )
         for name in ("revisions", "owner_tags"):
-            if len(getattr(heads, name)) != count:
-                raise ValueError(
-                    f"{name} must be as many as the {count} item_ids, got "
-                    f"{len(getattr(heads, name))}"
-                )
+            check_count(name, getattr(heads, name), count)
         return heads
+
+    def places(self, collection_uuid: uuid.UUID) -> list[Place]:
+        """Return where the originals of the items will stand in a collection."""
+        return [
+            Place(collection_uuid=collection_uuid, item_id=item_id, revision=revision)
+            for item_id, revision in zip(self.item_ids, self.revisions, strict=True)
+        ]
 
     def message(self, number: int, sealed_original: bytes) -> messages.IndexItem:
         """Return the message of one item."""
@@ -99,9 +100,13 @@ def picture_requests(
     pictures: Iterable[EncryptedPicture | CodedPicture],
     limits: Limits,
 ) -> Iterator[messages.IndexRequest]:
-    """Yield the requests that write cipher-images or codes; takes the pictures as it goes."""
+    """Yield the requests that write cipher-images or codes; takes the pictures as it goes.
+
+    Raises:
+        ValueError: there are not as many pictures as items.
+    """
     for batch in batched(
-        enumerate(pictures),
+        enumerate(as_many("pictures", pictures, len(heads.item_ids))),
         lambda entry: heads.size_bytes(entry[0]) + entry[1].size_bytes + _ITEM_OVERHEAD_BYTES,
         max_bytes=limits.max_message_bytes - MESSAGE_MARGIN_BYTES,
         max_items=limits.max_batch_items,
@@ -114,12 +119,8 @@ def picture_requests(
         yield request
 
 
-def feature_requests(
-    collection: str,
-    heads: ItemHeads,
-    rows: Rows,
-    sealed: Sequence[bytes],
-    limits: Limits,
+def row_requests(
+    collection: str, heads: ItemHeads, rows: Rows, sealed: Sequence[bytes], limits: Limits
 ) -> Iterator[messages.IndexRequest]:
     """Yield the requests that write vectors (float32 rows) or codes (uint8 rows).
 
@@ -147,13 +148,14 @@ def feature_requests(
         yield request
 
 
-def joined(results: Iterable[messages.IndexResponse]) -> IndexResult:
-    """Return what all batches of a call wrote."""
+def write(requests: Iterable[messages.IndexRequest]) -> Steps[IndexResult]:
+    """Send the requests of one of the two functions above and return what all of them wrote."""
     sequence = written = unchanged = 0
-    for result in results:
-        sequence = max(sequence, result.sequence)
-        written += result.written_count
-        unchanged += result.unchanged_count
+    for request in requests:
+        answer = yield from INDEX.answered(request)
+        sequence = max(sequence, answer.sequence)
+        written += answer.written_count
+        unchanged += answer.unchanged_count
     return IndexResult(sequence=sequence, written_count=written, unchanged_count=unchanged)
 
 
@@ -172,6 +174,4 @@ def _put_pictures(
     if codes:
         put_rows(request, np.stack(codes))
     else:
-        request.cipher_images.CopyFrom(
-            CipherImages(images=[encrypted_message(image) for image in images])
-        )
+        put_images(request, images)

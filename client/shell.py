@@ -1,38 +1,40 @@
-"""One server, reached through one channel that threads may share."""
+"""What the clients of both services share."""
 
+from collections.abc import Callable
 from typing import Self
 
 import grpc
 
-from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES, Deadlines, open_channel
+from cipherlens.client.channel import channel_options
+from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.errors import Unavailable
+from cipherlens.client.transport import Transport
 
 
-class Connection:
-    """A channel to a server and the deadlines of its calls; closes as a context manager.
+class Shell:
+    """A channel to one server, closed as a context manager, and the transport over it.
 
     Attributes:
         target: the server's address.
-        deadlines: how long each kind of call may take where the call does not say.
     """
 
     def __init__(
         self,
-        target: str = DEFAULT_TARGET,
-        *,
-        deadlines: Deadlines | None = None,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        stub: Callable[[grpc.Channel], object],
+        target: str,
+        deadlines: Deadlines | None,
+        max_message_bytes: int,
     ) -> None:
-        """Make the channel; it connects with the first call.
-
-        Args:
-            target: "HOST:PORT", "[IPv6]:PORT" or "unix:PATH".
-            deadlines: how long each kind of call may take.
-            max_message_bytes: the largest message sent or taken.
-        """
+        """Make the channel; it connects with the first call. `stub` is of the service called."""
         self.target = target
-        self.deadlines = Deadlines() if deadlines is None else deadlines
-        self._channel = open_channel(target, max_message_bytes)
+        self._channel = grpc.insecure_channel(target, options=channel_options(max_message_bytes))
+        self._transport = Transport(stub(self._channel), deadlines or Deadlines())
+        self._run = self._transport.run
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """Return how long each kind of call may take where the call does not say."""
+        return self._transport.deadlines
 
     def wait_until_reachable(self, timeout_s: float) -> None:
         """Return once the server takes connections.
@@ -55,9 +57,7 @@ class Connection:
         self._channel.close()
 
     def __enter__(self) -> Self:
-        """Return this connection."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the channel."""
         self.close()

@@ -66,7 +66,7 @@ class Walk:
                     yield Path(root, name)
 
     def _note_unreadable(self, error: OSError) -> None:
-        """Keep a folder that cannot be read."""
+        """Note that a folder cannot be read: what is in it is not known."""
         self.complete = False
         self._skip(Path(error.filename), f"cannot be read: {error.strerror}")
 

@@ -1,6 +1,6 @@
 import uuid
 
-from cipherlens.client.owner_tag import OwnerTags
+from cipherlens.client.folder.owner_tag import OwnerTags
 from cipherlens.crypto import KeyEntry
 
 HERE, THERE = uuid.UUID(int=1), uuid.UUID(int=2)

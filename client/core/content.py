@@ -1,10 +1,14 @@
-"""Ready vectors and codes, checked and packed for the wire."""
+"""What requests carry: vectors and codes, checked and packed for the wire, and cipher-images."""
+
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
+from cipherlens.crypto import CipherImage
 from cipherlens.v1.retrieval_service_pb2 import IndexRequest, SearchRequest
 from cipherlens.wire import codes_message, vectors_message
+from cipherlens.wire.owner import encrypted_message
 
 Rows = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
 """Vectors, (rows, dimension) float32, or codes, (rows, ceil(bits / 8)) uint8."""
@@ -45,3 +49,8 @@ def put_rows(request: IndexRequest | SearchRequest, rows: Rows) -> None:
         request.codes.CopyFrom(codes_message(rows))
     else:
         request.vectors.CopyFrom(vectors_message(rows))
+
+
+def put_images(request: IndexRequest | SearchRequest, images: Iterable[CipherImage]) -> None:
+    """Set cipher-images as the content of a request."""
+    request.cipher_images.images.extend(encrypted_message(image) for image in images)

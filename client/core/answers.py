@@ -1,13 +1,14 @@
-"""Between the messages of the protocol and the library's own types."""
+"""What answers say, as the library's own values."""
 
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from cipherlens.base import CipherProfile
-from cipherlens.client.collection import (
+from cipherlens.client.core.collection import (
     Collection,
     Generation,
     IndexStatus,
@@ -15,34 +16,42 @@ from cipherlens.client.collection import (
     Model,
     ServerInfo,
 )
+from cipherlens.client.core.item import Fetched, Hits, Item, ItemState, ItemSummary
 from cipherlens.client.errors import UnreadableAnswer
-from cipherlens.client.item import Fetched, Hits, Item, ItemState, ItemSummary
 from cipherlens.crypto import CipherImage
 from cipherlens.v1 import cipher_image_pb2, collection_pb2, item_pb2, retrieval_service_pb2
-from cipherlens.wire import MalformedMessage, datetime_from, kind_from, profile_from
+from cipherlens.v1.representation_pb2 import Codes
+from cipherlens.wire import codes_from, datetime_from, kind_from, profile_from
 from cipherlens.wire.owner import encrypted_from
 
-_STATE_FROM_MESSAGE = {
+_STATES = {
     retrieval_service_pb2.ITEM_STATE_PRESENT: ItemState.PRESENT,
     retrieval_service_pb2.ITEM_STATE_MISSING: ItemState.MISSING,
     retrieval_service_pb2.ITEM_STATE_DAMAGED: ItemState.DAMAGED,
 }
 
+_Message = TypeVar("_Message")
+_Value = TypeVar("_Value")
+_Named = TypeVar("_Named", Collection, Generation, IndexStatus, Limits, Model, ServerInfo)
+
 
 def profile_of(message: cipher_image_pb2.CipherProfile) -> CipherProfile:
     """Return the profile in an answer. Raises UnreadableAnswer if it cannot be true."""
-    try:
-        return profile_from(message)
-    except MalformedMessage as error:
-        raise UnreadableAnswer(f"the server sent a profile that is not known: {error}") from error
+    return _read("a profile that is not known", profile_from, message)
 
 
 def cipher_image_from(message: cipher_image_pb2.CipherImage) -> CipherImage:
     """Return the cipher-image in an answer. Raises UnreadableAnswer if its parts do not fit."""
-    try:
-        return encrypted_from(message)
-    except MalformedMessage as error:
-        raise UnreadableAnswer(f"the server sent a broken cipher-image: {error}") from error
+    return _read("a broken cipher-image", encrypted_from, message)
+
+
+def code_rows_from(message: Codes) -> npt.NDArray[np.uint8]:
+    """Return the codes in an answer, (n, ceil(bits / 8)) uint8.
+
+    Raises:
+        UnreadableAnswer: they are no whole rows.
+    """
+    return _read("broken codes", codes_from, message)
 
 
 def collection_from(message: collection_pb2.Collection) -> Collection:
@@ -51,67 +60,41 @@ def collection_from(message: collection_pb2.Collection) -> Collection:
     Raises:
         UnreadableAnswer: it is of a kind or scheme that this version does not know.
     """
-    try:
-        number, kind = uuid.UUID(message.uuid), kind_from(message.kind)
-    except ValueError as error:
-        raise UnreadableAnswer(f"the server sent a collection not known here: {error}") from error
-    return Collection(
-        uuid=number,
-        name=message.name,
-        kind=kind,
-        dimension=message.dimension,
-        bits=message.bits,
+    return _same_names(
+        Collection,
+        message,
+        uuid=_read("a collection not known here", uuid.UUID, message.uuid),
+        kind=_read("a collection not known here", kind_from, message.kind),
         profile=profile_of(message.profile) if message.HasField("profile") else None,
         active=_generation(message.active_generation),
         shadow=_generation(message.shadow_generation),
-        sequence=message.sequence,
-        item_count=message.item_count,
-        damaged_count=message.damaged_count,
-        index=IndexStatus(
-            kind=message.index.kind,
-            nlist=message.index.nlist,
-            nprobe=message.index.nprobe,
-            device=message.index.device,
-            sequence=message.index.sequence,
-        ),
+        index=_same_names(IndexStatus, message.index),
         created_at=datetime_from(message.create_time),
     )
 
 
 def _generation(message: collection_pb2.Generation) -> Generation | None:
     """Return the generation in a message; None for one that is not set, which has no number."""
-    if message.id == 0:
-        return None
-    return Generation(
-        id=message.id,
-        model_digest=message.model_digest,
-        numeric_mode=message.numeric_mode,
-        item_count=message.item_count,
-    )
+    return _same_names(Generation, message) if message.id else None
 
 
 def model_from(message: retrieval_service_pb2.Model) -> Model:
     """Return the model in a message."""
-    return Model(
-        digest=message.digest,
-        name=message.name,
-        size_bytes=message.size_bytes,
+    return _same_names(
+        Model,
+        message,
         profile=profile_of(message.profile) if message.HasField("profile") else None,
-        dimension=message.dimension,
-        backbone=message.backbone,
         created_at=datetime_from(message.create_time),
     )
 
 
 def server_info_from(message: retrieval_service_pb2.GetServerInfoResponse) -> ServerInfo:
     """Return the server's description in a message."""
-    limits = {field.name: getattr(message.limits, field.name) for field in fields(Limits)}
-    return ServerInfo(
-        version=message.version,
+    return _same_names(
+        ServerInfo,
+        message,
         roles=tuple(message.roles),
-        index_device=message.index_device,
-        model_device=message.model_device,
-        limits=Limits(**limits),
+        limits=_same_names(Limits, message.limits),
         library_versions=dict(message.library_versions),
     )
 
@@ -157,7 +140,7 @@ def fetched_from(
     Raises:
         UnreadableAnswer: the message is about another id, or is not known.
     """
-    state = _STATE_FROM_MESSAGE.get(message.state)
+    state = _STATES.get(message.state)
     if state is None:
         raise UnreadableAnswer(f"the server sent an item state that is not known: {message.state}")
     item = item_from(message.item, collection_uuid) if message.HasField("item") else None
@@ -178,19 +161,44 @@ def hits_from(
         UnreadableAnswer: its arrays are not parallel.
     """
     by_id = {item.item_id: item for item in items}
-    for result in response.results:
-        scores = {len(result.similarities), len(result.distances)} - {0}
-        if not {len(result.revisions), *scores} <= {len(result.item_ids)}:
-            raise UnreadableAnswer("the server sent hits whose ids, scores and revisions differ")
-    return [
-        Hits(
-            item_ids=tuple(result.item_ids),
-            revisions=tuple(result.revisions),
-            similarities=tuple(result.similarities),
-            distances=tuple(result.distances),
-            items=by_id,
-            sequence=response.sequence,
-            generation=response.generation,
-        )
-        for result in response.results
-    ]
+    return [_hits(result, by_id, response) for result in response.results]
+
+
+def _hits(
+    result: retrieval_service_pb2.Hits,
+    items: Mapping[str, Item],
+    response: retrieval_service_pb2.SearchResponse,
+) -> Hits:
+    found = Hits(
+        item_ids=tuple(result.item_ids),
+        revisions=tuple(result.revisions),
+        similarities=tuple(result.similarities),
+        distances=tuple(result.distances),
+        items=items,
+        sequence=response.sequence,
+        generation=response.generation,
+    )
+    count = len(found.item_ids)
+    if (
+        len(found.revisions) != count
+        or len(found.similarities) not in {0, count}
+        or len(found.distances) not in {0, count}
+    ):
+        raise UnreadableAnswer("the server sent hits whose ids, scores and revisions differ")
+    return found
+
+
+def _read(what: str, convert: Callable[[_Message], _Value], message: _Message) -> _Value:
+    """Return what a message holds. Raises UnreadableAnswer, which says what it is, if it cannot."""
+    try:
+        return convert(message)
+    except ValueError as error:
+        raise UnreadableAnswer(f"the server sent {what}: {error}") from error
+
+
+def _same_names(made: type[_Named], message: Any, **others: Any) -> _Named:
+    """Return a value whose fields are those of a message under the same names, but for others."""
+    for name in made.__dataclass_fields__:
+        if name not in others:
+            others[name] = getattr(message, name)
+    return made(**others)

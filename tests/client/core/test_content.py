@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cipherlens.client.features import code_rows, put_rows, vector_rows
+from cipherlens.client.core.content import code_rows, put_rows, vector_rows
 from cipherlens.v1.retrieval_service_pb2 import IndexRequest, SearchRequest
 
 

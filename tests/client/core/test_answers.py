@@ -3,7 +3,7 @@ import uuid
 import numpy as np
 import pytest
 
-from cipherlens.client import conversion
+from cipherlens.client.core import answers
 from cipherlens.client.errors import UnreadableAnswer
 from cipherlens.crypto import ImageCipher, KeyEntry
 from cipherlens.v1 import collection_pb2, item_pb2
@@ -22,14 +22,14 @@ def test_a_profile_that_cannot_be_true_is_unreadable(key: KeyEntry) -> None:
     message = profile_message(key.profile)
     message.block_size = 7
     with pytest.raises(UnreadableAnswer, match="a profile that is not known: block_size must"):
-        conversion.profile_of(message)
+        answers.profile_of(message)
 
 
 def test_a_cipher_image_of_a_scheme_that_is_not_known_is_unreadable(key: KeyEntry) -> None:
     message = encrypted_message(ImageCipher(key).encrypt_image(np.zeros((32, 48, 3), np.uint8)))
     message.profile.scheme_version = 9
     with pytest.raises(UnreadableAnswer, match="scheme_version must be 1, got 9"):
-        conversion.cipher_image_from(message)
+        answers.cipher_image_from(message)
 
 
 def test_truncated_pixels_are_found(key: KeyEntry) -> None:
@@ -37,21 +37,21 @@ def test_truncated_pixels_are_found(key: KeyEntry) -> None:
     message = encrypted_message(image)
     message.pixels = message.pixels[:-1]
     with pytest.raises(UnreadableAnswer, match="broken cipher-image"):
-        conversion.cipher_image_from(message)
+        answers.cipher_image_from(message)
 
 
 def test_a_collection_without_generations() -> None:
     message = collection_pb2.Collection(
         uuid=str(uuid.UUID(int=7)), name="c", kind=collection_pb2.COLLECTION_KIND_CODE, bits=48
     )
-    found = conversion.collection_from(message)
+    found = answers.collection_from(message)
     assert (found.active, found.shadow, found.profile) == (None, None, None)
     assert (found.kind, found.bits, found.uuid.int) == ("code", 48, 7)
 
 
 def test_a_stored_code_keeps_its_bytes() -> None:
     message = item_pb2.StoredItem(item_id="i", revision=3, code=b"\x01\x02", sealed_original=b"s")
-    item = conversion.item_from(message, uuid.UUID(int=1))
+    item = answers.item_from(message, uuid.UUID(int=1))
     assert item.code is not None
     assert item.code.tobytes() == b"\x01\x02"
     assert (item.cipher_image, item.vector, item.sealed_original) == (None, None, b"s")
@@ -63,17 +63,17 @@ def test_a_collection_that_is_not_known_is_unreadable() -> None:
         collection_pb2.Collection(uuid=str(uuid.UUID(int=1)), kind=9),
     ):
         with pytest.raises(UnreadableAnswer):
-            conversion.collection_from(message)
+            answers.collection_from(message)
 
 
 def test_broken_vectors_and_hits_are_unreadable() -> None:
     with pytest.raises(UnreadableAnswer, match="a vector of 3 bytes"):
-        conversion.item_from(item_pb2.StoredItem(item_id="a", vector=b"abc"), uuid.UUID(int=1))
+        answers.item_from(item_pb2.StoredItem(item_id="a", vector=b"abc"), uuid.UUID(int=1))
     for changes in ({"revisions": []}, {"similarities": [0.5]}, {"distances": [1, 2, 3]}):
         hits = {"item_ids": ["a", "b"], "revisions": [1, 2], **changes}
         response = SearchResponse(results=[Hits(**hits)])
         with pytest.raises(UnreadableAnswer, match="differ"):
-            conversion.hits_from(response, [])
+            answers.hits_from(response, [])
 
 
 @pytest.mark.parametrize(
@@ -88,4 +88,4 @@ def test_broken_vectors_and_hits_are_unreadable() -> None:
 )
 def test_an_answer_about_another_item_is_unreadable(answer: FetchResponse) -> None:
     with pytest.raises(UnreadableAnswer):
-        conversion.fetched_from(answer, "a", uuid.UUID(int=1))
+        answers.fetched_from(answer, "a", uuid.UUID(int=1))

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cipherlens.client.walk import Skipped
+from cipherlens.client.folder.walk import Skipped
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,18 +48,24 @@ FolderEvent = Progress | Skipped | Waiting
 
 
 class Tally:
-    """Counts for several threads; its listener is called by one of them at a time."""
+    """Counts for several threads; its listener is called by one of them at a time.
+
+    Two locks, taken in this order: one is held while the listener is told, so that events come in
+    the order of the counts; the other guards the counts alone, so that the listener, or a thread
+    that it waits for, may ask for the report.
+    """
 
     def __init__(self, on_event: Callable[[FolderEvent], None]) -> None:
         """Begin at nothing."""
         self._on_event = on_event
-        self._lock = threading.Lock()  # guards what follows, and the calls of on_event
+        self._telling = threading.Lock()
+        self._counting = threading.Lock()  # guards what follows
         self._found = self._indexed = self._unchanged = self._pruned = self._passed_over = 0
         self._skipped: list[Skipped] = []
 
     def report(self) -> FolderReport:
         """Return the counts as they are now."""
-        with self._lock:
+        with self._counting:
             return FolderReport(
                 found=self._found,
                 indexed=self._indexed,
@@ -69,43 +75,38 @@ class Tally:
                 pruned=self._pruned,
             )
 
-    def find(self, count: int) -> None:
-        """Count files found."""
-        with self._lock:
-            self._found += count
-            self._tell_progress()
-
-    def index(self, count: int) -> None:
-        """Count files written."""
-        with self._lock:
-            self._indexed += count
-            self._tell_progress()
-
-    def leave_unchanged(self) -> None:
-        """Count one file that the server has as it is."""
-        with self._lock:
-            self._unchanged += 1
-            self._tell_progress()
-
     def prune(self, count: int) -> None:
         """Count items deleted."""
-        with self._lock:
+        with self._counting:
             self._pruned += count
 
     def skip(self, skipped: Skipped, *, found: bool = True) -> None:
         """Keep what is passed over; `found` if it was counted among the files found."""
-        with self._lock:
-            self._skipped.append(skipped)
-            self._passed_over += found
-            self._on_event(skipped)
-            self._tell_progress()
+        self.count(skipped, passed_over=int(found))
 
     def tell(self, event: FolderEvent) -> None:
         """Tell of something that is not counted."""
-        with self._lock:
+        with self._telling:
             self._on_event(event)
 
-    def _tell_progress(self) -> None:
-        """Tell how many files are done with; the lock is held."""
-        done = self._indexed + self._unchanged + self._passed_over
-        self._on_event(Progress(done=done, found=self._found))
+    def count(
+        self,
+        *skipped: Skipped,
+        found: int = 0,
+        indexed: int = 0,
+        unchanged: int = 0,
+        passed_over: int = 0,
+    ) -> None:
+        """Count files and tell how many are done with; before that, of what was skipped."""
+        with self._telling:
+            with self._counting:
+                self._skipped += skipped
+                self._found += found
+                self._indexed += indexed
+                self._unchanged += unchanged
+                self._passed_over += passed_over
+                done = self._indexed + self._unchanged + self._passed_over
+                progress = Progress(done=done, found=self._found)
+            for each in skipped:
+                self._on_event(each)
+            self._on_event(progress)

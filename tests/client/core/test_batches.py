@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cipherlens.client.batches import batched
+from cipherlens.client.core.batches import batched
 
 SIZES = st.lists(st.integers(0, 50))
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from cipherlens.client.walk import Walk
+from cipherlens.client.folder.walk import Walk
 
 
 def touch(root: Path, *names: str) -> None:

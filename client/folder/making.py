@@ -5,14 +5,11 @@ from collections.abc import Sequence
 from cipherlens.base import Kind
 from cipherlens.client.client import Client
 from cipherlens.client.coding import CodeMaker, check_encoder, code_pictures
-from cipherlens.client.collection import Collection
-from cipherlens.client.picture import (
-    CodedPicture,
-    EncryptedPicture,
-    Place,
-    PreparedPicture,
-    encrypt_pictures,
-)
+from cipherlens.client.core.collection import Collection
+from cipherlens.client.core.item import Place
+from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
+from cipherlens.client.key_in_use import KeyInUse
+from cipherlens.client.picture import PreparedPicture, encrypt_pictures
 from cipherlens.crypto import KeyEntry, PreparedSize
 
 
@@ -36,13 +33,13 @@ class Making:
                 "indexing pictures needs a key: make the client with Client(..., key=...)"
             )
         self.key = client.key
-        self._client = client
+        self._in_use = KeyInUse(client.key)
         self._encoder = encoder
         if encoder is None:
             _check_key(where, self.key)
         else:
             check_encoder(where, encoder)
-        self.size: PreparedSize = client.cipher.parameters if encoder is None else encoder
+        self.size: PreparedSize = self.key.parameters if encoder is None else encoder
         self.encoder_digest = b"" if encoder is None else bytes.fromhex(encoder.digest)
 
     def made(
@@ -50,7 +47,7 @@ class Making:
     ) -> Sequence[EncryptedPicture | CodedPicture]:
         """Return what the server is given of prepared pictures, one for each and its place."""
         if self._encoder is None:
-            return encrypt_pictures(pictures, self.key, self._client.cipher, places)
+            return encrypt_pictures(pictures, self.key, self._in_use.cipher, places)
         return code_pictures(pictures, self._encoder, self.key, places)
 
 

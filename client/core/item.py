@@ -1,4 +1,4 @@
-"""Items and hits."""
+"""Items, where they stand, and hits."""
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from cipherlens.crypto import CipherImage, companion_digest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where an original stands: it opens nowhere else."""
+
+    collection_uuid: uuid.UUID
+    item_id: str
+    revision: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -38,6 +47,13 @@ class Item:
     vector: npt.NDArray[np.float32] | None = None
     code: npt.NDArray[np.uint8] | None = None
     sealed_original: bytes = field(default=b"", repr=False)
+
+    @property
+    def place(self) -> Place:
+        """Return where it stands."""
+        return Place(
+            collection_uuid=self.collection_uuid, item_id=self.item_id, revision=self.revision
+        )
 
     def companion_digest(self) -> bytes:
         """Return the 32-byte digest of what stands beside the sealed original.
@@ -123,7 +139,6 @@ class Hits(Sequence[Hit]):
     generation: int = 0
 
     def __len__(self) -> int:
-        """Return the number of hits."""
         return len(self.item_ids)
 
     @overload
@@ -140,11 +155,9 @@ class Hits(Sequence[Hit]):
         return self._hit(numbers)
 
     def __iter__(self) -> Iterator[Hit]:
-        """Return the hits, best first."""
         return map(self._hit, range(len(self)))
 
     def _hit(self, number: int) -> Hit:
-        """Return the hit with a number from 0."""
         item_id = self.item_ids[number]
         return Hit(
             rank=number + 1,
