@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from cipherlens.base import CipherProfile, Kind
@@ -193,7 +193,7 @@ def _checked(values: Mapping[str, Any] | RowMapping) -> list[Any]:
     return [0 if values[name] is None else values[name] for name in _CHECKED]
 
 
-def _state_of(row: Any) -> CollectionState:
+def _state_of(row: Row[Any]) -> CollectionState:
     if not agrees(row.checksum, *_checked(row._mapping)):
         raise DataDamaged(f"the row of collection {row.name!r} does not agree with its checksum")
     return CollectionState(

@@ -4,7 +4,7 @@ import logging
 import time
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select
 
 from cipherlens.server.storage.checksum import agrees, checksum
 from cipherlens.server.storage.records import ModelRecord
@@ -42,12 +42,13 @@ class Models:
         return [_record(row) for row in rows if _is_whole(row)]
 
 
-def _is_whole(row: Any) -> bool:
+def _is_whole(row: Row[Any]) -> bool:
+    values: list[Any]
     *values, stored = row
     return agrees(stored, *values)
 
 
-def _record(row: Any) -> ModelRecord:
+def _record(row: Row[Any]) -> ModelRecord:
     return ModelRecord(
         digest=row.digest,
         name=row.name,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, select
 
 from cipherlens.base import Kind
 from cipherlens.server.storage.records import (
@@ -190,16 +190,16 @@ class ItemReader:
 
     def _whole_items(
         self, collection: Collection, generation_id: int | None, ids: Sequence[str]
-    ) -> Iterator[Any]:
+    ) -> Iterator[Row[Any]]:
         return self._by_ids(_WHOLE_ITEMS, ids, collection=collection.id, generation=generation_id)
 
     def _by_ids(
         self, query: Select[Any], ids: Sequence[str], **parameters: object
-    ) -> Iterator[Any]:
+    ) -> Iterator[Row[Any]]:
         for group in id_groups(ids):
             yield from self._connection.execute(query, {**parameters, "ids": group})
 
-    def _streamed(self, query: Select[Any], **parameters: object) -> Iterator[Any]:
+    def _streamed(self, query: Select[Any], **parameters: object) -> Iterator[Row[Any]]:
         """Yield the rows a few at a time, so that a collection need not fit into memory twice."""
         options = {"yield_per": _ROWS_PER_FETCH}
         with self._connection.execute(query, parameters, execution_options=options) as rows:
@@ -213,15 +213,15 @@ def id_groups(ids: Iterable[str]) -> Iterator[list[str]]:
         yield listed[start : start + _IDS_PER_STATEMENT]
 
 
-def _summaries(rows: Iterable[Any]) -> Iterator[ItemSummary]:
+def _summaries(rows: Iterable[Row[Any]]) -> Iterator[ItemSummary]:
     return (summary(row) for row in rows if item_is_whole(row))
 
 
-def _is_damaged(row: Any, kind: Kind) -> bool:
+def _is_damaged(row: Row[Any], kind: Kind) -> bool:
     return isinstance(stored(row, kind), Damaged) or isinstance(change(row), Damaged)
 
 
-def _present(row: Any) -> Present:
+def _present(row: Row[Any]) -> Present:
     is_whole = item_is_whole(row)
     return Present(
         is_whole=is_whole,

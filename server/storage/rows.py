@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy import Row
+
 from cipherlens.base import Kind
 from cipherlens.server.storage.checksum import agrees, checksum
 from cipherlens.server.storage.records import Change, CipherPixels, Damaged, ItemSummary, StoredItem
@@ -25,7 +27,7 @@ def ciphertext_checksum(item_id: str, cipher: CipherPixels, sealed: bytes) -> by
     return checksum(item_id, cipher.height, cipher.width, cipher.nonce, cipher.pixels, sealed)
 
 
-def item_is_whole(row: Any) -> bool:
+def item_is_whole(row: Row[Any]) -> bool:
     """Return whether an item's row agrees with its checksum."""
     return agrees(
         row.checksum,
@@ -39,7 +41,7 @@ def item_is_whole(row: Any) -> bool:
     )
 
 
-def summary(row: Any) -> ItemSummary:
+def summary(row: Row[Any]) -> ItemSummary:
     """Return an item's row that is whole, without ciphertext."""
     return ItemSummary(
         item_id=row.item_id,
@@ -50,7 +52,7 @@ def summary(row: Any) -> ItemSummary:
     )
 
 
-def change(row: Any) -> Change | Damaged:
+def change(row: Row[Any]) -> Change | Damaged:
     """Return what an index must follow, of an item's row joined with its representation."""
     if not item_is_whole(row):
         return _damaged(row, "item row")
@@ -64,7 +66,7 @@ def change(row: Any) -> Change | Damaged:
     )
 
 
-def stored(row: Any, kind: Kind) -> StoredItem | Damaged:
+def stored(row: Row[Any], kind: Kind) -> StoredItem | Damaged:
     """Return an item, of its row joined with its ciphertext and representation.
 
     A cipher-image is whole without its representation: a model can make that again.
@@ -87,21 +89,21 @@ def stored(row: Any, kind: Kind) -> StoredItem | Damaged:
     )
 
 
-def _represented(row: Any) -> bool:
+def _represented(row: Row[Any]) -> bool:
     """Return whether the representation is whole and of the item's present state."""
     return row.computed_at == row.sequence and agrees(
         row.data_checksum, row.item_id, row.computed_at, row.data
     )
 
 
-def _ciphertext_agrees(row: Any) -> bool:
+def _ciphertext_agrees(row: Row[Any]) -> bool:
     parts = (row.item_id, row.height, row.width, row.nonce, row.pixels, row.sealed)
     return agrees(row.ciphertext_checksum, *parts) and len(row.sealed) == row.sealed_size
 
 
-def _cipher(row: Any) -> CipherPixels:
+def _cipher(row: Row[Any]) -> CipherPixels:
     return CipherPixels(height=row.height, width=row.width, nonce=row.nonce, pixels=row.pixels)
 
 
-def _damaged(row: Any, what: str) -> Damaged:
+def _damaged(row: Row[Any], what: str) -> Damaged:
     return Damaged(item_id=row.item_id, sequence=row.sequence, what=what)
