@@ -16,7 +16,7 @@ FIRST_RANK = Measure(
         [
             items[:group].sum() + (items[group] + 1) / (relevant[group] + 1)
             for items, relevant in zip(groups.items, groups.relevant, strict=True)
-            for group in [relevant.argmax() if relevant.max() == 1 else np.flatnonzero(relevant)[0]]
+            for group in [np.flatnonzero(relevant)[0]]
         ]
     ),
 )
