@@ -65,7 +65,7 @@ $(VIEW): $(STAMP)
 	@for part in v1 wire; do ln -sfn "$(CURDIR)/proto/cipherlens/$$part" $@/$$part; done
 
 types: $(VIEW) ## mypy --strict
-	@MYPYPATH=$(VENV)/view $(BIN)/mypy -p cipherlens
+	@MYPYPATH=$(VENV)/view:. $(BIN)/mypy -p cipherlens -p benchmarks
 
 imports: $(VIEW) ## who may import whom
 	@PYTHONPATH=$(VENV)/view $(BIN)/lint-imports --no-cache
