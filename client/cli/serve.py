@@ -12,11 +12,6 @@ from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli.options import Device, MaybeKeyringPath, PassphraseFile
 
 
-def add_to(root: typer.Typer) -> None:
-    """Add this command to the program."""
-    root.command("serve")(serve)
-
-
 def serve(
     data_dir: Annotated[
         Path, typer.Option("--data-dir", metavar="DIR", help="The data folder; made if absent.")
