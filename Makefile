@@ -4,8 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+PROTO := $(VENV)/proto
+LOWEST := .venv-lowest
+EVERYTHING := .[cli,server,cpu,model,bench,dev]
 
-.PHONY: help demo test test-slow test-crash test-soak check lint types imports proto proto-check bench report clean
+.PHONY: help demo test test-slow test-crash test-soak test-lowest check lint types imports proto proto-check bench report clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,7 +18,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
 	@echo "==> Making $(VENV) and installing CipherLens with PyTorch into it (some 6 GB on disk, several minutes on a slow line, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,cpu,model,bench,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '$(EVERYTHING)'
 	@touch $@
 	@echo "==> Installed"
 
@@ -34,6 +37,20 @@ test-crash: $(STAMP) ## tests that kill a real server again and again
 test-soak: $(STAMP) ## tests that run for minutes
 	@$(BIN)/python -m pytest -m soak $(PYTEST)
 
+# Python 3.11, the oldest that is supported, has wheels of them all. All that is installed is tested; benchmarks
+# and the demo run with what .venv has. What old libraries and newer ones deprecate in each other is shown,
+# and is no failure.
+INSTALLED := base crypto wire model server client test_packaging.py
+test-lowest: $(LOWEST)/installed ## tests of all that is installed, with the lowest versions that pyproject.toml allows
+	@$(LOWEST)/bin/python -m pytest -W default::DeprecationWarning $(INSTALLED:%=tests/%) $(PYTEST)
+
+$(LOWEST)/installed: pyproject.toml
+	@rm -rf $(LOWEST)
+	@python3.11 -m venv $(LOWEST)
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '$(EVERYTHING)'
+	@touch $@
+
 check: lint types imports proto-check test ## all that a change must pass
 
 lint: $(STAMP) ## ruff: rules and format
@@ -48,17 +65,23 @@ $(VIEW): $(STAMP)
 	@for part in v1 wire; do ln -sfn "$(CURDIR)/proto/cipherlens/$$part" $@/$$part; done
 
 types: $(VIEW) ## mypy --strict
-	@MYPYPATH=$(VENV)/view $(BIN)/mypy -p cipherlens
+	@MYPYPATH=$(VENV)/view:. $(BIN)/mypy -p cipherlens -p benchmarks
 
 imports: $(VIEW) ## who may import whom
 	@PYTHONPATH=$(VENV)/view $(BIN)/lint-imports --no-cache
 
-proto: $(STAMP) ## write the generated code anew
-	@proto/generate.sh $(CURDIR)/$(BIN)/python
+proto: $(PROTO)/installed ## write the generated code anew
+	@proto/generate.sh $(CURDIR)/$(PROTO)/bin/python
 
-proto-check: $(STAMP) ## buf lint, and the generated code is what the .proto files say
+proto-check: $(STAMP) $(PROTO)/installed ## buf lint, and the generated code is what the .proto files say
 	@$(BIN)/buf lint
-	@proto/check.sh $(CURDIR)/$(BIN)/python
+	@proto/check.sh $(CURDIR)/$(PROTO)/bin/python
+
+# The generators need an older protobuf than everything else gets.
+$(PROTO)/installed: proto/requirements.txt
+	@$(PYTHON) -m venv --clear $(PROTO)
+	@$(PROTO)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 bench: $(STAMP) ## run the quick benchmarks and write benchmarks/REPORT.md
 	@$(BIN)/python -m benchmarks all --profile quick
@@ -67,4 +90,4 @@ report: $(STAMP) ## write benchmarks/REPORT.md from the figures that are there
 	@$(BIN)/python -m benchmarks report
 
 clean: ## remove what the targets made, but not the results
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache demo/index.html
+	rm -rf $(VENV) $(LOWEST) build *.egg-info .mypy_cache .ruff_cache .pytest_cache demo/index.html

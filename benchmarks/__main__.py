@@ -5,13 +5,13 @@ import subprocess
 import sys
 import time
 
-from benchmarks.kept import keep
-from benchmarks.machine import environment
-from benchmarks.plots import draw
-from benchmarks.progress import say
-from benchmarks.registry import NAMES, PROFILES, module_of
-from benchmarks.report import write_report
-from benchmarks.tables import markdown
+from benchmarks.harness.kept import keep
+from benchmarks.harness.machine import environment
+from benchmarks.harness.progress import say
+from benchmarks.harness.registry import PROFILES, module_of, registered
+from benchmarks.report.plots import draw
+from benchmarks.report.report import write_report
+from benchmarks.report.tables import markdown
 from cipherlens.model.errors import DataError
 
 COMMANDS = {
@@ -42,7 +42,7 @@ def _measure(name: str, profile: str) -> None:
     measured = module_of(name).run(profile)
     document = {
         "benchmark": name,
-        "about": NAMES[name],
+        "about": registered()[name].about,
         "profile": profile,
         **environment(),
         "duration_s": round(time.monotonic() - started, 1),
@@ -57,9 +57,10 @@ def _measure(name: str, profile: str) -> None:
 
 def _measure_all(profile: str) -> int:
     """Run every benchmark and write the report; return 1 if one of them failed."""
+    names = list(registered())
     failed = []
-    for number, name in enumerate(NAMES, start=1):
-        say(f"==> {name} ({number} of {len(NAMES)})")
+    for number, name in enumerate(names, start=1):
+        say(f"==> {name} ({number} of {len(names)})")
         command = [sys.executable, "-m", "benchmarks", name, "--profile", profile]
         if subprocess.run(command, check=False).returncode:
             failed.append(name)
@@ -70,7 +71,7 @@ def _measure_all(profile: str) -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    choices = {**NAMES, **COMMANDS}
+    choices = {name: each.about for name, each in registered().items()} | COMMANDS
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure, keep the raw figures in benchmarks/results and print a table.",

@@ -34,138 +34,34 @@ A user without the network asks the owner's service: `EncryptionClient.trapdoor_
 `index_folder(client, "photos", folder, encoder=encoder)` is HashGen and EncImg for a whole folder.
 """
 
-# Names are loaded when they are first used: `cipherlens serve` lives in this package too, and the
-# process of a cloud server must never load the code of keys.
+import ast
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from cipherlens.base import CipherProfile, Kind, pack_bits
-    from cipherlens.client.channel import Deadlines
-    from cipherlens.client.client import Client
-    from cipherlens.client.coding import CodeMaker, make_codes
-    from cipherlens.client.collection import (
-        Collection,
-        Generation,
-        IndexStatus,
-        Limits,
-        Model,
-        ServerInfo,
-    )
-    from cipherlens.client.encryption_client import EncryptionClient, KeyInfo
-    from cipherlens.client.errors import (
-        AlreadyExists,
-        Cancelled,
-        CipherLensError,
-        DataLoss,
-        DeadlineExceeded,
-        FailedPrecondition,
-        InvalidArgument,
-        NotFound,
-        PermissionDenied,
-        ResourceExhausted,
-        ServerFailure,
-        Unauthenticated,
-        Unavailable,
-        Unimplemented,
-        UnreadableAnswer,
-    )
-    from cipherlens.client.folder import FolderIndexer, index_folder
-    from cipherlens.client.indexing import IndexResult
-    from cipherlens.client.item import Fetched, Hit, Hits, Item, ItemState, ItemSummary
-    from cipherlens.client.picture import (
-        CodedPicture,
-        EncryptedPicture,
-        Picture,
-        Place,
-        PreparedPicture,
-    )
-    from cipherlens.client.searching import SearchOptions
-    from cipherlens.client.tally import FolderReport, Progress, Waiting
-    from cipherlens.client.walk import Skipped
 
-__all__ = [
-    "AlreadyExists",
-    "Cancelled",
-    "CipherLensError",
-    "CipherProfile",
-    "Client",
-    "CodeMaker",
-    "CodedPicture",
-    "Collection",
-    "DataLoss",
-    "DeadlineExceeded",
-    "Deadlines",
-    "EncryptedPicture",
-    "EncryptionClient",
-    "FailedPrecondition",
-    "Fetched",
-    "FolderIndexer",
-    "FolderReport",
-    "Generation",
-    "Hit",
-    "Hits",
-    "IndexResult",
-    "IndexStatus",
-    "InvalidArgument",
-    "Item",
-    "ItemState",
-    "ItemSummary",
-    "KeyInfo",
-    "Kind",
-    "Limits",
-    "Model",
-    "NotFound",
-    "PermissionDenied",
-    "Picture",
-    "Place",
-    "PreparedPicture",
-    "Progress",
-    "ResourceExhausted",
-    "SearchOptions",
-    "ServerFailure",
-    "ServerInfo",
-    "Skipped",
-    "Unauthenticated",
-    "Unavailable",
-    "Unimplemented",
-    "UnreadableAnswer",
-    "Waiting",
-    "index_folder",
-    "make_codes",
-    "pack_bits",
-]
+def _homes() -> dict[str, str]:
+    """Return the module of every public name, in order, as the stub beside this file lists them."""
+    listed = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")).body
+    imports = (each for each in listed if isinstance(each, ast.ImportFrom))
+    homes = {name.name: each.module or "" for each in imports for name in each.names}
+    return dict(sorted(homes.items(), key=lambda home: (home[0][0].islower(), home[0])))
 
-_HOMES = {
-    "cipherlens.base": "CipherProfile Kind pack_bits",
-    "cipherlens.client.channel": "Deadlines",
-    "cipherlens.client.client": "Client",
-    "cipherlens.client.coding": "CodeMaker make_codes",
-    "cipherlens.client.collection": "Collection Generation IndexStatus Limits Model ServerInfo",
-    "cipherlens.client.encryption_client": "EncryptionClient KeyInfo",
-    "cipherlens.client.errors": "AlreadyExists Cancelled CipherLensError DataLoss DeadlineExceeded "
-    "FailedPrecondition InvalidArgument NotFound PermissionDenied ResourceExhausted "
-    "ServerFailure Unauthenticated Unavailable Unimplemented UnreadableAnswer",
-    "cipherlens.client.folder": "FolderIndexer index_folder",
-    "cipherlens.client.indexing": "IndexResult",
-    "cipherlens.client.item": "Fetched Hit Hits Item ItemState ItemSummary",
-    "cipherlens.client.picture": "CodedPicture EncryptedPicture Picture Place PreparedPicture",
-    "cipherlens.client.searching": "SearchOptions",
-    "cipherlens.client.tally": "FolderReport Progress Waiting",
-    "cipherlens.client.walk": "Skipped",
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+# Loaded when they are first used: `cipherlens serve` lives in this package too, and the process of
+# a cloud server must never load the code of keys.
+_HOMES = _homes()
+
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:
     """Return a public name from the module it is defined in."""
-    if name not in _HOME_OF:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(_HOME_OF[name]), name)
+    found = getattr(import_module(_HOMES[name]), name)
     globals()[name] = found
     return found
 
 
 def __dir__() -> list[str]:
-    """Return the public names, loaded or not."""
     return sorted({*globals(), *__all__})

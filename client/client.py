@@ -1,50 +1,39 @@
 """The client: index, search and open images that the server never sees."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cipherlens.base import CipherProfile
-from cipherlens.client.batches import batched
-from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES, Deadlines
-from cipherlens.client.collection import Collection
-from cipherlens.client.features import Rows, code_rows, vector_rows
-from cipherlens.client.holdings import Holdings
-from cipherlens.client.indexing import (
-    MAX_BATCH_BYTES,
-    MAX_BATCH_PICTURES,
-    IndexResult,
-    ItemHeads,
-    feature_requests,
-    picture_requests,
-)
-from cipherlens.client.item import Hits, Item
+from cipherlens.base import CipherProfile, Kind
+from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
+from cipherlens.client.core import catalog, indexing, items
+from cipherlens.client.core.batches import as_many, check_count
+from cipherlens.client.core.call import Call
+from cipherlens.client.core.catalog import UploadProgress, name_of
+from cipherlens.client.core.collection import Collection, Limits, Model, ServerInfo
+from cipherlens.client.core.content import Rows, code_rows, vector_rows
+from cipherlens.client.core.deadlines import Deadlines
+from cipherlens.client.core.indexing import IndexResult, ItemHeads
+from cipherlens.client.core.item import Fetched, Hits, Item, ItemSummary
+from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
+from cipherlens.client.core.searching import DEFAULT_OPTIONS, SearchOptions, search
+from cipherlens.client.key_in_use import KeyInUse
 from cipherlens.client.originals import check_age, check_bare, decrypt_item, open_item, restore_item
-from cipherlens.client.picture import (
-    EncryptedPicture,
-    Picture,
-    Place,
-    encrypt_pictures,
-    prepare_picture,
-    prepare_query,
-    read_original,
-    seal_beside,
-)
-from cipherlens.client.searching import DEFAULT_OPTIONS, SearchOptions
-from cipherlens.crypto import (
-    CipherImage,
-    ImageCipher,
-    KeyEntry,
-    Manifest,
-    Original,
-    companion_digest,
-)
+from cipherlens.client.picture import Picture, prepare_query
+from cipherlens.client.shell import Shell
+from cipherlens.crypto import CipherImage, ImageCipher, KeyEntry, Manifest, Original
+from cipherlens.v1.retrieval_service_pb2 import ModelHeader
+from cipherlens.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
+
+_CHUNK_BYTES = 2**20
 
 
-class Client(Holdings):
+class Client(Shell):
     """Finds images among encrypted images; threads may share one.
 
         with Client("127.0.0.1:50051", key=keyring.get()) as client:
@@ -58,12 +47,10 @@ class Client(Holdings):
     a plain picture leaves it. Without a key it handles ciphertext, ready vectors and ready codes.
 
     A `collection` argument is a name, or a `Collection` where its UUID is known already: sealing
-    and opening need it, and with a name it is asked for. Every method raises `CipherLensError` or
+    and opening need it, and with a name it is asked for. `timeout_s` is for each call that a method
+    makes; where it is left out, `deadlines` says how long. Every method raises `CipherLensError` or
     one of its classes when the server refuses or does not answer, and ValueError for what is
     wrong before anything is sent.
-
-    Attributes:
-        key: the key entry that encrypts, seals and opens, if any.
     """
 
     def __init__(
@@ -82,13 +69,32 @@ class Client(Holdings):
             deadlines: how long each kind of call may take.
             max_message_bytes: the largest message sent or taken.
         """
-        super().__init__(target, deadlines=deadlines, max_message_bytes=max_message_bytes)
+        super().__init__(RetrievalServiceStub, target, deadlines, max_message_bytes)
         self.key = key
 
-    @cached_property
+    @property
+    def key(self) -> KeyEntry | None:
+        """Return the key that encrypts, seals and opens, if any; it may be set."""
+        return None if self._in_use is None else self._in_use.entry
+
+    @key.setter
+    def key(self, key: KeyEntry | None) -> None:
+        """Take a key in place of the one before, and its cipher with it."""
+        self._in_use = None if key is None else KeyInUse(key)
+
+    @property
     def cipher(self) -> ImageCipher:
         """Return the image cipher of the key; ValueError if there is none."""
-        return ImageCipher(self._require_key())
+        return self._keyed().cipher
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Return what the server accepts; asked for once."""
+        return self.server_info().limits
+
+    def server_info(self, *, timeout_s: float | None = None) -> ServerInfo:
+        """Return what runs at the target and what it accepts."""
+        return self._run(catalog.get_server_info(), timeout_s)
 
     def create_cipher_collection(
         self, name: str, profile: CipherProfile | None = None, *, timeout_s: float | None = None
@@ -98,8 +104,107 @@ class Client(Holdings):
         Raises:
             AlreadyExists: the name is taken.
         """
-        profile = self._require_key().profile if profile is None else profile
-        return super().create_cipher_collection(name, profile, timeout_s=timeout_s)
+        profile = self._keyed().entry.profile if profile is None else profile
+        made = catalog.create_collection(name, Kind.CIPHER, profile=profile)
+        return self._run(made, timeout_s)
+
+    def create_vector_collection(
+        self,
+        name: str,
+        dimension: int,
+        *,
+        encoder_digest: bytes = b"",
+        timeout_s: float | None = None,
+    ) -> Collection:
+        """Make a collection of ready vectors, compared by cosine similarity.
+
+        Args:
+            name: the name that requests will use.
+            dimension: numbers in a vector.
+            encoder_digest: SHA-256 of what makes the vectors; searches may then ask for it.
+
+        Raises:
+            AlreadyExists: the name is taken.
+        """
+        made = catalog.create_collection(
+            name, Kind.VECTOR, dimension=dimension, encoder_digest=encoder_digest
+        )
+        return self._run(made, timeout_s)
+
+    def create_code_collection(
+        self, name: str, bits: int, *, encoder_digest: bytes = b"", timeout_s: float | None = None
+    ) -> Collection:
+        """Make a collection of ready binary codes, compared by Hamming distance.
+
+        Args:
+            name: the name that requests will use.
+            bits: 12, 24, 32, 48, 64, 128 or 256.
+            encoder_digest: SHA-256 of what makes the codes; searches may then ask for it.
+
+        Raises:
+            AlreadyExists: the name is taken.
+        """
+        made = catalog.create_collection(name, Kind.CODE, bits=bits, encoder_digest=encoder_digest)
+        return self._run(made, timeout_s)
+
+    def get_collection(self, name: str, *, timeout_s: float | None = None) -> Collection:
+        """Return a collection as it stands now.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        return self._run(catalog.get_collection(name), timeout_s)
+
+    def resolve(self, collection: str | Collection) -> Collection:
+        """Return the collection of a name, asked for now; one that is given as it is."""
+        return self._run(catalog.resolve(collection))
+
+    def list_collections(self, *, timeout_s: float | None = None) -> list[Collection]:
+        """Return all collections, by name."""
+        return self._run(catalog.list_collections(), timeout_s)
+
+    def delete_collection(self, name: str, *, timeout_s: float | None = None) -> None:
+        """Remove a collection with all its items; it cannot be undone.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        self._run(catalog.delete_collection(name), timeout_s)
+
+    def push_model(
+        self,
+        checkpoint: str | Path,
+        *,
+        collection: str = "",
+        name: str = "",
+        on_progress: UploadProgress | None = None,
+        timeout_s: float | None = None,
+    ) -> Model:
+        """Upload a checkpoint, set it to work in a cipher collection, and return it as held.
+
+        Args:
+            checkpoint: the safetensors file.
+            collection: name of the collection; empty only keeps the model.
+            name: a name for people; the file's own if empty.
+            on_progress: called as bytes leave.
+
+        Raises:
+            InvalidArgument: the file is no checkpoint that the server reads.
+            FailedPrecondition: it was trained for another profile than the collection's.
+            OSError: the file cannot be read.
+        """
+        path = Path(checkpoint)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+            size = file.tell()
+        header = ModelHeader(
+            collection=collection, size_bytes=size, digest=digest, name=name or path.stem
+        )
+        return self._run(catalog.push_model(header, _chunks(path), on_progress), timeout_s)
+
+    def list_models(self, *, timeout_s: float | None = None) -> list[Model]:
+        """Return the models that the server holds, newest first."""
+        return self._run(catalog.list_models(), timeout_s)
 
     def index_images(
         self,
@@ -125,16 +230,38 @@ class Client(Holdings):
             seal: store the original file too, sealed; without, only the cipher-image is there.
             revisions: one for each, higher with every change; None takes the time of this call.
             owner_tags: bytes that `list_items` gives back, one for each.
-            timeout_s: how long each batch may take.
 
         Raises:
             ImageError: a picture cannot be read.
             FailedPrecondition: the collection is of another key or has no model yet.
+            ValueError: there are not as many pictures as ids: nothing is written, unless they have
+                no length, when only the last batch is not.
+        """
+        key, heads = self._keyed(), ItemHeads.of(item_ids, revisions, owner_tags)
+        plain = as_many("pictures", pictures, len(item_ids))
+        where = self.resolve(collection)
+        encrypted = key.encrypted(plain, heads.places(where.uuid) if seal else None)
+        requests = indexing.picture_requests(where.name, heads, encrypted, self.limits)
+        return self._run(indexing.write(requests), timeout_s)
+
+    def index_encrypted(
+        self,
+        collection: str | Collection,
+        item_ids: Sequence[str],
+        pictures: Iterable[EncryptedPicture | CodedPicture],
+        *,
+        revisions: Sequence[int] | None = None,
+        owner_tags: Sequence[bytes] | None = None,
+        timeout_s: float | None = None,
+    ) -> IndexResult:
+        """Write pictures that were encrypted before, as `EncryptionClient.encrypt` returns them.
+
+        A call takes cipher-images or codes. Sealed originals open only under the revisions that
+        they were sealed for. What is written when, and ValueError, are as in `index_images`.
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
-        where = self.resolve(collection)
-        encrypted = self._encrypt(where, heads, pictures, seal)
-        return self._write(picture_requests(where.name, heads, encrypted, self.limits), timeout_s)
+        requests = indexing.picture_requests(name_of(collection), heads, pictures, self.limits)
+        return self._run(indexing.write(requests), timeout_s)
 
     def index_vectors(
         self,
@@ -153,8 +280,7 @@ class Client(Holdings):
         The other arguments are those of `index_images`.
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
-        rows = vector_rows(vectors)
-        return self._index_features(collection, heads, rows, originals, timeout_s)
+        return self._index_rows(collection, heads, vector_rows(vectors), originals, timeout_s)
 
     def index_codes(
         self,
@@ -174,8 +300,48 @@ class Client(Holdings):
         `index_images`.
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
-        rows = code_rows(codes)
-        return self._index_features(collection, heads, rows, originals, timeout_s)
+        return self._index_rows(collection, heads, code_rows(codes), originals, timeout_s)
+
+    def delete(
+        self,
+        collection: str | Collection,
+        item_ids: Iterable[str],
+        *,
+        timeout_s: float | None = None,
+    ) -> int:
+        """Delete items and return how many were there; unknown ids are no error."""
+        return self._run(items.delete_items(name_of(collection), item_ids, self.limits), timeout_s)
+
+    def list_items(
+        self, collection: str | Collection, *, page_size: int = 0, timeout_s: float | None = None
+    ) -> Iterator[ItemSummary]:
+        """Yield all items in the order of their ids; asks for a page when it is needed.
+
+        0 as `page_size` takes the largest that the server gives.
+        """
+        following: Call[items.Page] | None = items.list_page(name_of(collection), page_size)
+        while following is not None:
+            page = self._run(following, timeout_s)
+            yield from page.items
+            following = page.following
+
+    def fetch(
+        self,
+        collection: str | Collection,
+        item_ids: Iterable[str],
+        *,
+        timeout_s: float | None = None,
+    ) -> Iterator[Fetched]:
+        """Yield what became of every id, in their order, with the item where it is present.
+
+        An id that is unknown or damaged is a state, not an error. `timeout_s` is for each stream.
+
+        Raises:
+            UnreadableAnswer: the server gives other items than those asked for.
+        """
+        where = self.resolve(collection)
+        for stream in items.fetch_streams(where, item_ids, self.limits):
+            yield from self._transport.stream(stream, timeout_s)
 
     def search_image(
         self,
@@ -210,7 +376,6 @@ class Client(Holdings):
             k: hits wanted; fewer come only if the collection holds fewer.
             with_items: let the hits carry their items, ready for `open_original`.
             options: how to search.
-            timeout_s: how long each call may take.
 
         Raises:
             ImageError: a picture cannot be read.
@@ -221,11 +386,67 @@ class Client(Holdings):
             collection, queries, k, with_items=with_items, options=options, timeout_s=timeout_s
         )
 
+    def search_cipher_images(
+        self,
+        collection: str | Collection,
+        queries: Sequence[CipherImage],
+        k: int = 20,
+        *,
+        with_items: bool = False,
+        options: SearchOptions = DEFAULT_OPTIONS,
+        timeout_s: float | None = None,
+    ) -> list[Hits]:
+        """Return the k most similar items of every encrypted query; see `search_images`."""
+        found = search(collection, queries, k, options, self.limits, with_items=with_items)
+        return self._run(found, timeout_s)
+
+    def search_vectors(
+        self,
+        collection: str | Collection,
+        vectors: npt.ArrayLike,
+        k: int = 20,
+        *,
+        with_items: bool = False,
+        options: SearchOptions = DEFAULT_OPTIONS,
+        timeout_s: float | None = None,
+    ) -> list[Hits]:
+        """Return the k most similar items of every query, by cosine.
+
+        `vectors` is (queries, dimension), taken as float32, of any length but zero. The other
+        arguments are those of `search_images`.
+
+        Raises:
+            ValueError: the vectors are no table or not finite, or k is below 1.
+        """
+        rows = vector_rows(vectors)
+        found = search(collection, rows, k, options, self.limits, with_items=with_items)
+        return self._run(found, timeout_s)
+
+    def search_codes(
+        self,
+        collection: str | Collection,
+        codes: npt.NDArray[np.uint8],
+        k: int = 20,
+        *,
+        with_items: bool = False,
+        options: SearchOptions = DEFAULT_OPTIONS,
+        timeout_s: float | None = None,
+    ) -> list[Hits]:
+        """Return the k nearest items of every query, by Hamming distance.
+
+        `codes` is (queries, ceil(bits / 8)) uint8, as `pack_bits` makes them: in the words of the
+        DLHEIR paper, the trapdoors. The other arguments are those of `search_images`.
+        """
+        rows = code_rows(codes)
+        found = search(collection, rows, k, options, self.limits, with_items=with_items)
+        return self._run(found, timeout_s)
+
     def encrypt_query(self, picture: Picture | CipherImage) -> CipherImage:
         """Return a picture as the server may see it; a `CipherImage` as it is."""
         if isinstance(picture, CipherImage):
             return picture
-        return self.cipher.encrypt_image(prepare_query(picture, self.cipher.parameters))
+        cipher = self.cipher
+        return cipher.encrypt_image(prepare_query(picture, cipher.parameters))
 
     def open_original(
         self, item: Item, *, min_revision: int = 0, manifest: Manifest | None = None
@@ -243,7 +464,7 @@ class Client(Holdings):
             StaleItem: it is older than the caller or the manifest knows.
         """
         check_age(item, min_revision, manifest)
-        return open_item(item, self._require_key())
+        return open_item(item, self._keyed().entry)
 
     def decrypt(self, item: Item) -> Image.Image:
         """Return the prepared picture in an item's cipher-image.
@@ -269,74 +490,35 @@ class Client(Holdings):
         """
         check_age(item, min_revision, manifest)
         check_bare(item, manifest)
-        return restore_item(item, self._require_key(), self.cipher)
+        key = self._keyed()
+        return restore_item(item, key.entry, key.cipher)
 
-    def _require_key(self) -> KeyEntry:
-        """Return the key; ValueError if there is none."""
-        if self.key is None:
+    def _keyed(self) -> KeyInUse:
+        """Return the key at work; ValueError if there is none."""
+        if self._in_use is None:
             raise ValueError("this needs a key: make the client with Client(target, key=...)")
-        return self.key
+        return self._in_use
 
-    def _encrypt(
-        self, where: Collection, heads: ItemHeads, pictures: Iterable[Picture], seal: bool
-    ) -> Iterator[EncryptedPicture]:
-        """Yield pictures encrypted, reading no more of them at a time than one batch."""
-        key, cipher = self._require_key(), self.cipher
-        prepared = (prepare_picture(picture, cipher.parameters) for picture in pictures)
-        begin = 0
-        for batch in batched(
-            prepared,
-            lambda picture: picture.size_bytes,
-            max_bytes=MAX_BATCH_BYTES,
-            max_items=MAX_BATCH_PICTURES,
-        ):
-            places = None
-            if seal:
-                numbers = range(begin, begin + len(batch))
-                places = [_place(where, heads, number) for number in numbers]
-            yield from encrypt_pictures(batch, key, cipher, places)
-            begin += len(batch)
-
-    def _index_features(
+    def _index_rows(
         self,
         collection: str | Collection,
         heads: ItemHeads,
         rows: Rows,
-        plain: Sequence[Original | Picture] | None,
+        originals: Sequence[Original | Picture] | None,
         timeout_s: float | None,
     ) -> IndexResult:
-        """Write rows of features, and originals sealed beside them where there are any."""
+        """Write vectors or codes, and originals sealed beside them where there are any."""
         sealed = [b""] * len(heads.item_ids)
-        if plain is not None:
+        if originals is not None:
+            check_count("originals", originals, len(heads.item_ids))
             collection = self.resolve(collection)
-            sealed = self._seal_rows(collection, heads, rows, plain)
-        name = collection if isinstance(collection, str) else collection.name
-        return self._write(feature_requests(name, heads, rows, sealed, self.limits), timeout_s)
-
-    def _seal_rows(
-        self,
-        where: Collection,
-        heads: ItemHeads,
-        rows: Rows,
-        plain: Sequence[Original | Picture],
-    ) -> list[bytes]:
-        """Return originals sealed beside codes, or beside vectors, which no seal binds."""
-        key = self._require_key()
-        return [
-            seal_beside(
-                read_original(original),
-                companion_digest(row.tobytes() if row.dtype == np.uint8 else b""),
-                key,
-                _place(where, heads, number),
-            )
-            for number, (original, row) in enumerate(zip(plain, rows, strict=True))
-        ]
+            sealed = self._keyed().sealed(originals, rows, heads.places(collection.uuid))
+        requests = indexing.row_requests(name_of(collection), heads, rows, sealed, self.limits)
+        return self._run(indexing.write(requests), timeout_s)
 
 
-def _place(where: Collection, heads: ItemHeads, number: int) -> Place:
-    """Return where the original of one item will stand."""
-    return Place(
-        collection_uuid=where.uuid,
-        item_id=heads.item_ids[number],
-        revision=heads.revisions[number],
-    )
+def _chunks(path: Path) -> Iterator[bytes]:
+    """Yield a file in pieces. gRPC takes them in a thread that may outlive a refused call."""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk

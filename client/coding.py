@@ -7,17 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cipherlens.base import Kind
-from cipherlens.client.batches import batched
-from cipherlens.client.collection import Collection
-from cipherlens.client.indexing import MAX_BATCH_BYTES, MAX_BATCH_PICTURES
-from cipherlens.client.picture import (
-    CodedPicture,
-    Picture,
-    Place,
-    PreparedPicture,
-    prepare_query,
-    seal_beside,
-)
+from cipherlens.client.core.batches import batched
+from cipherlens.client.core.collection import Collection
+from cipherlens.client.core.item import Place
+from cipherlens.client.core.pictures import CodedPicture
+from cipherlens.client.picture import Picture, PreparedPicture, prepare_query, seal_beside
 from cipherlens.crypto import KeyEntry, companion_digest
 
 Codes = npt.NDArray[np.uint8]
@@ -57,21 +51,12 @@ def make_codes(pictures: Iterable[Picture], encoder: CodeMaker) -> Codes:
         OSError: a file cannot be opened.
     """
     prepared = (prepare_query(picture, encoder) for picture in pictures)
-    batches = batched(
-        prepared,
-        lambda pixels: pixels.nbytes,
-        max_bytes=MAX_BATCH_BYTES,
-        max_items=MAX_BATCH_PICTURES,
-    )
-    rows = [_encoded(batch, encoder) for batch in batches]
+    rows = [_encoded(batch, encoder) for batch in batched(prepared, lambda pixels: pixels.nbytes)]
     return np.concatenate([_encoded([], encoder), *rows])
 
 
 def code_pictures(
-    pictures: Sequence[PreparedPicture],
-    encoder: CodeMaker,
-    key: KeyEntry,
-    places: Sequence[Place],
+    pictures: Sequence[PreparedPicture], encoder: CodeMaker, key: KeyEntry, places: Sequence[Place]
 ) -> list[CodedPicture]:
     """Return the codes of pictures, their originals sealed for their places beside them.
 

@@ -1,41 +1,25 @@
 """The client of the owner's service, which holds the keyring and encrypts for others."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from cipherlens.base import CipherProfile
-from cipherlens.client.batches import batched
-from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES, Deadlines, invoke
-from cipherlens.client.connection import Connection
-from cipherlens.client.conversion import cipher_image_from, profile_of
-from cipherlens.client.errors import UnreadableAnswer
-from cipherlens.client.indexing import MAX_BATCH_BYTES
-from cipherlens.client.item import Item
-from cipherlens.client.picture import EncryptedPicture, Place
+from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
+from cipherlens.client.core import encryption
+from cipherlens.client.core.batches import check_count
+from cipherlens.client.core.deadlines import Deadlines
+from cipherlens.client.core.encryption import KeyInfo
+from cipherlens.client.core.item import Item, Place
+from cipherlens.client.core.pictures import EncryptedPicture
+from cipherlens.client.picture import file_bytes
+from cipherlens.client.shell import Shell
 from cipherlens.crypto import CipherImage, CipherParameters, Original
-from cipherlens.v1 import encryption_service_pb2 as messages
 from cipherlens.v1.encryption_service_pb2_grpc import EncryptionServiceStub
-from cipherlens.wire import MalformedMessage, codes_from, datetime_from, profile_message
-from cipherlens.wire.owner import encrypted_message
-
-_MAX_BATCH_PICTURES = 16  # the service does not tell its limits: large cipher-images must fit too
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeyInfo:
-    """A key as others may know it."""
-
-    name: str
-    profile: CipherProfile
-    created_at: datetime
-
-
-class EncryptionClient(Connection):
+class EncryptionClient(Shell):
     """Encrypts and decrypts through the owner's service: keys stay there, plain pictures travel.
 
     Whoever may call it can recover a collection-scope key from one picture of his choice: the
@@ -49,9 +33,8 @@ class EncryptionClient(Connection):
         deadlines: Deadlines | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
-        """Make the channel; it connects with the first call. See `Connection`."""
-        super().__init__(target, deadlines=deadlines, max_message_bytes=max_message_bytes)
-        self._stub = EncryptionServiceStub(self._channel)
+        """Make the channel, as `Client` does; it connects with the first call."""
+        super().__init__(EncryptionServiceStub, target, deadlines, max_message_bytes)
 
     def create_key(
         self, name: str, parameters: CipherParameters, *, timeout_s: float | None = None
@@ -61,16 +44,11 @@ class EncryptionClient(Connection):
         Raises:
             AlreadyExists: the name is taken.
         """
-        profile = profile_message(parameters.profile(b""))
-        request = messages.CreateKeyRequest(name=name, profile=profile)
-        answer = invoke(self._stub.CreateKey, request, timeout_s or self.deadlines.quick_s)
-        return _key_info(answer.key)
+        return self._run(encryption.create_key(name, parameters), timeout_s)
 
     def list_keys(self, *, timeout_s: float | None = None) -> list[KeyInfo]:
         """Return what others may know of every key."""
-        request = messages.ListKeysRequest()
-        answer = invoke(self._stub.ListKeys, request, timeout_s or self.deadlines.quick_s)
-        return [_key_info(key) for key in answer.keys]
+        return self._run(encryption.list_keys(), timeout_s)
 
     def encrypt(
         self,
@@ -87,19 +65,13 @@ class EncryptionClient(Connection):
             key: name or hexadecimal fingerprint; may be empty if the service has one key.
             places: where the sealed originals will stand, one for each; None seals nothing.
             timeout_s: how long each batch may take.
+
+        Raises:
+            ValueError: there are not as many places as pictures.
         """
-        seconds = timeout_s or self.deadlines.write_s
-        encrypted: list[EncryptedPicture] = []
-        for images in batched(
-            _plain_images(pictures, places),
-            lambda image: len(image.data),
-            max_bytes=MAX_BATCH_BYTES,
-            max_items=_MAX_BATCH_PICTURES,
-        ):
-            request = messages.EncryptRequest(key=key, images=images)
-            answer = invoke(self._stub.Encrypt, request, seconds)
-            encrypted += map(_encrypted_picture, answer.images)
-        return encrypted
+        if places is not None:
+            check_count("places", places, len(pictures), of="pictures")
+        return self._run(encryption.encrypt(map(file_bytes, pictures), key, places), timeout_s)
 
     def decrypt(
         self, items: Sequence[Item], *, key: str = "", timeout_s: float | None = None
@@ -109,20 +81,7 @@ class EncryptionClient(Connection):
         Raises:
             FailedPrecondition: an item does not open; without detail.
         """
-        seconds = timeout_s or self.deadlines.write_s
-        originals: list[Original] = []
-        for batch in batched(
-            map(_decrypt_item, items),
-            lambda item: len(item.sealed_original) + len(item.cipher_image.pixels),
-            max_bytes=MAX_BATCH_BYTES,
-            max_items=_MAX_BATCH_PICTURES,
-        ):
-            request = messages.DecryptRequest(key=key, items=batch)
-            answer = invoke(self._stub.Decrypt, request, seconds)
-            originals += (
-                Original(media_type=each.media_type, data=each.data) for each in answer.images
-            )
-        return originals
+        return self._run(encryption.decrypt(items, key), timeout_s)
 
     def trapdoor(
         self, picture: bytes | Path, *, key: str = "", timeout_s: float | None = None
@@ -137,8 +96,7 @@ class EncryptionClient(Connection):
 
         `timeout_s` is for each batch.
         """
-        answers = self._trapdoors(pictures, messages.TRAPDOOR_KIND_CIPHER_IMAGE, key, timeout_s)
-        return [cipher_image_from(image) for each in answers for image in each.cipher_images.images]
+        return self._run(encryption.trapdoors(map(file_bytes, pictures), key), timeout_s)
 
     def trapdoor_codes(
         self, pictures: Sequence[bytes | Path], *, timeout_s: float | None = None
@@ -157,104 +115,4 @@ class EncryptionClient(Connection):
         Raises:
             FailedPrecondition: the service has no hash network.
         """
-        answers = self._trapdoors(pictures, messages.TRAPDOOR_KIND_CODE, "", timeout_s)
-        return np.concatenate([_codes(each) for each in answers])
-
-    def _trapdoors(
-        self,
-        pictures: Sequence[bytes | Path],
-        kind: messages.TrapdoorKind.ValueType,
-        key: str,
-        timeout_s: float | None,
-    ) -> list[messages.TrapdoorResponse]:
-        """Return the answers to pictures sent in batches.
-
-        Raises:
-            ValueError: there are no pictures.
-        """
-        if not pictures:
-            raise ValueError("pictures must not be empty")
-        batches = batched(
-            map(_file_bytes, pictures),
-            len,
-            max_bytes=MAX_BATCH_BYTES,
-            max_items=_MAX_BATCH_PICTURES,
-        )
-        seconds = timeout_s or self.deadlines.search_s
-        return [
-            invoke(
-                self._stub.Trapdoor,
-                messages.TrapdoorRequest(key=key, pictures=batch, kind=kind),
-                seconds,
-            )
-            for batch in batches
-        ]
-
-
-def _file_bytes(picture: bytes | Path) -> bytes:
-    """Return the bytes of a picture file."""
-    return picture if isinstance(picture, bytes) else picture.read_bytes()
-
-
-def _plain_images(
-    pictures: Sequence[bytes | Path], places: Sequence[Place] | None
-) -> Iterator[messages.PlainImage]:
-    """Yield the messages that ask for pictures to be encrypted, and sealed for their places.
-
-    Raises:
-        ValueError: there are not as many places as pictures.
-    """
-    if places is None:
-        yield from (messages.PlainImage(data=_file_bytes(picture)) for picture in pictures)
-        return
-    for picture, place in zip(pictures, places, strict=True):
-        yield messages.PlainImage(data=_file_bytes(picture), seal=_target(place))
-
-
-def _encrypted_picture(message: messages.EncryptedImage) -> EncryptedPicture:
-    """Return the encrypted picture in a message."""
-    return EncryptedPicture(
-        cipher_image=cipher_image_from(message.cipher_image),
-        sealed_original=message.sealed_original,
-    )
-
-
-def _target(place: Place) -> messages.SealTarget:
-    """Return the message of a place."""
-    return messages.SealTarget(
-        collection_uuid=str(place.collection_uuid),
-        item_id=place.item_id,
-        revision=place.revision,
-    )
-
-
-def _decrypt_item(item: Item) -> messages.DecryptItem:
-    """Return the message that asks for one item's plain picture."""
-    message = messages.DecryptItem(sealed_original=item.sealed_original)
-    if item.cipher_image is not None:
-        message.cipher_image.CopyFrom(encrypted_message(item.cipher_image))
-    elif item.code is not None:
-        message.companion = item.code.tobytes()
-    if item.sealed_original:
-        place = Place(
-            collection_uuid=item.collection_uuid, item_id=item.item_id, revision=item.revision
-        )
-        message.seal.CopyFrom(_target(place))
-    return message
-
-
-def _codes(message: messages.TrapdoorResponse) -> npt.NDArray[np.uint8]:
-    """Return the codes in an answer."""
-    try:
-        return codes_from(message.codes)
-    except MalformedMessage as error:
-        raise UnreadableAnswer(f"the server sent broken codes: {error}") from error
-
-
-def _key_info(message: messages.Key) -> KeyInfo:
-    """Return the key in a message."""
-    return KeyInfo(
-        name=message.name,
-        profile=profile_of(message.profile),
-        created_at=datetime_from(message.create_time),
-    )
+        return self._run(encryption.trapdoor_codes(map(file_bytes, pictures)), timeout_s)

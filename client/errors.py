@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, cast
 
 import grpc
-from grpc_status import rpc_status
 
 from cipherlens.base import DomainError
-from cipherlens.wire import details_from
+from cipherlens.wire import ErrorDetails
 
 
 class CipherLensError(DomainError):
@@ -32,7 +30,6 @@ class CipherLensError(DomainError):
         metadata: Mapping[str, str] = MappingProxyType({}),
         retry_after_s: float | None = None,
     ) -> None:
-        """Keep the parts of a status."""
         super().__init__(message)
         self.message = message
         self.code = code
@@ -97,43 +94,29 @@ class UnreadableAnswer(CipherLensError):
     """The server answered with something that this version of the library does not read."""
 
 
-_CLASSES: Mapping[grpc.StatusCode, type[CipherLensError]] = MappingProxyType(
-    {
-        grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
-        grpc.StatusCode.NOT_FOUND: NotFound,
-        grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
-        grpc.StatusCode.FAILED_PRECONDITION: FailedPrecondition,
-        grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhausted,
-        grpc.StatusCode.UNAVAILABLE: Unavailable,
-        grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
-        grpc.StatusCode.CANCELLED: Cancelled,
-        grpc.StatusCode.DATA_LOSS: DataLoss,
-        grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
-        grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
-        grpc.StatusCode.UNIMPLEMENTED: Unimplemented,
-        grpc.StatusCode.INTERNAL: ServerFailure,
-    }
-)
+_CLASSES: dict[grpc.StatusCode, type[CipherLensError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
+    grpc.StatusCode.NOT_FOUND: NotFound,
+    grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
+    grpc.StatusCode.FAILED_PRECONDITION: FailedPrecondition,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhausted,
+    grpc.StatusCode.UNAVAILABLE: Unavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+    grpc.StatusCode.CANCELLED: Cancelled,
+    grpc.StatusCode.DATA_LOSS: DataLoss,
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
+    grpc.StatusCode.UNIMPLEMENTED: Unimplemented,
+    grpc.StatusCode.INTERNAL: ServerFailure,
+}
 
 
-def from_rpc_error(error: grpc.RpcError) -> CipherLensError:
-    """Return the library's error for a failed call, with the details that came with it."""
-    call = cast("grpc.Call", error)  # gRPC's errors of calls are both
-    code = call.code()
-    details = details_from(_details(call))
+def error_of(code: grpc.StatusCode, message: str, details: ErrorDetails) -> CipherLensError:
+    """Return the error of a status: its code, its text if it has one, and its details."""
     return _CLASSES.get(code, CipherLensError)(
-        call.details() or code.name.lower().replace("_", " "),
+        message or code.name.lower().replace("_", " "),
         code=code,
         reason=details.reason,
         metadata=details.metadata,
         retry_after_s=details.retry_after_s,
     )
-
-
-def _details(call: grpc.Call) -> list[Any]:
-    """Return the packed details of a status; none where they are missing or do not decode."""
-    try:
-        status = rpc_status.from_call(call)
-    except ValueError:
-        return []  # code and details disagree: something between us and the server made them up
-    return [] if status is None else list(status.details)

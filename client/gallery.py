@@ -14,10 +14,10 @@ from pathlib import Path
 from PIL import Image
 
 from cipherlens.base import replace_file
+from cipherlens.crypto.preparation import on_white
 
 _THUMBNAIL = (288, 288)
 _QUALITY = 88
-_WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -91,7 +91,6 @@ def write_gallery(path: Path, gallery: Gallery) -> None:
 
 
 def _facts(facts: Mapping[str, str]) -> str:
-    """Return the figures."""
     if not facts:
         return ""
     cells = "".join(
@@ -102,7 +101,6 @@ def _facts(facts: Mapping[str, str]) -> str:
 
 
 def _row(row: GalleryRow) -> str:
-    """Return one search."""
     seen = ""
     if row.seen is not None:
         seen = _figure(_image(row.seen, "the query as the server sees it"), "what the server sees")
@@ -122,7 +120,6 @@ def _figure(image: str, caption: str) -> str:
 
 
 def _hit(number: int, hit: GalleryHit) -> str:
-    """Return one hit."""
     verdict = {True: "right", False: "wrong", None: ""}[hit.relevant]
     mark = {True: "✓ right", False: "✗ wrong", None: ""}[hit.relevant]
     picture = '<div class="missing">not shown</div>'
@@ -141,23 +138,12 @@ def _hit(number: int, hit: GalleryHit) -> str:
 
 
 def _image(image: Image.Image, alternative: str) -> str:
-    """Return an image element that holds a small copy of the picture."""
-    small = _on_white(image)
+    small = on_white(image)
     small.thumbnail(_THUMBNAIL)
     file = io.BytesIO()
     small.save(file, "JPEG", quality=_QUALITY)
     data = base64.b64encode(file.getvalue()).decode("ascii")
     return f'<img src="data:image/jpeg;base64,{data}" alt="{escape(alternative)}">'
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """Return a copy as RGB, its transparent parts on white."""
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    layer = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
-    ground = Image.new("RGB", layer.size, _WHITE)
-    ground.paste(layer, mask=layer.getchannel("A"))
-    return ground
 
 
 _STYLE = """

@@ -2,8 +2,8 @@
 
 from PIL import Image
 
-from cipherlens.client.item import Item
-from cipherlens.client.picture import Place, png_bytes, sealed_context
+from cipherlens.client.core.item import Item
+from cipherlens.client.picture import png_bytes, sealed_context
 from cipherlens.crypto import (
     ImageCipher,
     KeyEntry,
@@ -16,45 +16,22 @@ from cipherlens.crypto import (
 
 
 def open_item(item: Item, key: KeyEntry) -> Original:
-    """Return the sealed original of an item, after its context has been checked.
-
-    Raises:
-        ValueError: the item has no sealed original.
-        OpenError: key, place or bytes are not those it was sealed with; the same for all.
-    """
+    """Return the sealed original of an item; see `Client.open_original`."""
     if not item.sealed_original:
         raise ValueError(f"item {item.item_id!r} has no sealed original")
-    place = Place(
-        collection_uuid=item.collection_uuid, item_id=item.item_id, revision=item.revision
-    )
-    context = sealed_context(place, item.companion_digest())
+    context = sealed_context(item.place, item.companion_digest())
     return open_sealed(item.sealed_original, key.seal_key(item.collection_uuid), context)
 
 
 def decrypt_item(item: Item, cipher: ImageCipher) -> Image.Image:
-    """Return the prepared picture in an item's cipher-image, exact.
-
-    Nothing vouches for a cipher-image: a server can alter one, and it decrypts all the same.
-
-    Raises:
-        ValueError: the item has no cipher-image.
-        CipherMismatch: it is of another key.
-    """
+    """Return the prepared picture in an item's cipher-image; see `Client.decrypt`."""
     if item.cipher_image is None:
         raise ValueError(f"item {item.item_id!r} has no cipher-image")
     return Image.fromarray(cipher.decrypt_image(item.cipher_image))
 
 
 def restore_item(item: Item, key: KeyEntry, cipher: ImageCipher) -> Original:
-    """Return the sealed original, or where there is none a PNG of the decrypted cipher-image.
-
-    A server can leave a seal out, and then nothing vouches for the picture: see `check_bare`.
-
-    Raises:
-        ValueError: the item holds neither.
-        OpenError: the sealed original does not open.
-        CipherMismatch: the cipher-image is of another key.
-    """
+    """Return what `Client.restore` does, without a look at what vouches for it: `check_bare`."""
     if item.sealed_original or item.cipher_image is None:
         return open_item(item, key)
     return Original(media_type="image/png", data=png_bytes(decrypt_item(item, cipher)))

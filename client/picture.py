@@ -3,15 +3,16 @@
 import io
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from cipherlens.client.core.item import Place
+from cipherlens.client.core.pictures import EncryptedPicture
 from cipherlens.crypto import (
-    CipherImage,
     ImageCipher,
     KeyEntry,
     Original,
@@ -47,41 +48,6 @@ Picture = Image.Image | Path | str | bytes | PreparedPicture
 """A Pillow image, the path of a picture file, the bytes of one, or what was prepared before."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class EncryptedPicture:
-    """What leaves the owner's side: a cipher-image, and the sealed original if it was wanted."""
-
-    cipher_image: CipherImage
-    sealed_original: bytes = field(default=b"", repr=False)
-
-    @property
-    def size_bytes(self) -> int:
-        """Return how many bytes it takes in a message, but for a few hundred."""
-        return self.cipher_image.pixels.nbytes + len(self.sealed_original)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class CodedPicture:
-    """The same in the hash pipeline: a code, (ceil(bits / 8),) uint8, and the sealed original."""
-
-    code: npt.NDArray[np.uint8]
-    sealed_original: bytes = field(default=b"", repr=False)
-
-    @property
-    def size_bytes(self) -> int:
-        """Return how many bytes it takes in a message, but for a few hundred."""
-        return self.code.nbytes + len(self.sealed_original)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """Where an original will stand: it opens nowhere else."""
-
-    collection_uuid: uuid.UUID
-    item_id: str
-    revision: int
-
-
 LOCAL_PLACE = Place(collection_uuid=uuid.UUID(int=0), item_id="file", revision=0)
 """Where originals stand that are kept as files: bound to the cipher-image beside them alone."""
 
@@ -99,19 +65,16 @@ def prepare_picture(picture: Picture, size: PreparedSize) -> PreparedPicture:
         return picture
     if isinstance(picture, Image.Image):
         return PreparedPicture(pixels=prepare(picture, size), original=_png_original(picture))
-    data = _file_bytes(picture)
+    data = file_bytes(picture)
     with open_image(data) as image:
         return PreparedPicture(pixels=prepare(image, size), original=_file_original(data, image))
 
 
 def prepare_query(picture: Picture, size: PreparedSize) -> npt.NDArray[np.uint8]:
     """Return the prepared pixels of a picture, as `prepare_picture` does, without its original."""
-    if isinstance(picture, PreparedPicture):
-        return picture.pixels
     if isinstance(picture, Image.Image):
         return prepare(picture, size)
-    with open_image(_file_bytes(picture)) as image:
-        return prepare(image, size)
+    return prepare_picture(picture, size).pixels
 
 
 def read_original(picture: Picture | Original) -> Original:
@@ -130,7 +93,7 @@ def read_original(picture: Picture | Original) -> Original:
         if picture.original is None:
             raise ValueError("the prepared picture has no original to seal")
         return picture.original
-    data = _file_bytes(picture)
+    data = file_bytes(picture)
     with open_image(data) as image:
         return _file_original(data, image)
 
@@ -174,12 +137,17 @@ def seal_beside(original: Original | None, companion: bytes, key: KeyEntry, plac
 
 def sealed_context(place: Place, companion: bytes) -> SealedContext:
     """Return the context of a place beside a companion of a 32-byte digest."""
-    return SealedContext(
-        collection_uuid=place.collection_uuid,
-        item_id=place.item_id,
-        revision=place.revision,
-        companion_digest=companion,
-    )
+    return SealedContext(**asdict(place), companion_digest=companion)
+
+
+def file_bytes(picture: Path | str | bytes) -> bytes:
+    """Return the bytes of a picture file."""
+    return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a file cannot be taken, without its path."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 def png_bytes(image: Image.Image) -> bytes:
@@ -190,11 +158,6 @@ def png_bytes(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def _file_bytes(picture: Path | str | bytes) -> bytes:
-    """Return the bytes of a picture file."""
-    return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
-
-
 def _file_original(data: bytes, image: Image.Image) -> Original:
     """Return a picture file as it is, with the media type that its decoder found."""
     media_type = Image.MIME.get(image.format or "", _UNKNOWN_MEDIA_TYPE)
@@ -202,5 +165,5 @@ def _file_original(data: bytes, image: Image.Image) -> Original:
 
 
 def _png_original(image: Image.Image) -> Original:
-    """Return a Pillow image as the file that it never was."""
+    """Return a Pillow image as a PNG, for it has no file of its own."""
     return Original(media_type="image/png", data=png_bytes(image))

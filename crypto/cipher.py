@@ -43,22 +43,21 @@ class ImageCipher:
         """Return the 16-byte fingerprint of the key entry."""
         return self._entry.fingerprint
 
-    def encrypt(self, images: Pixels, nonces: Nonces | None = None) -> tuple[Pixels, Nonces]:
-        """Return the cipher pixels of prepared images, and their nonces.
+    def encrypt(self, images: Pixels) -> tuple[Pixels, Nonces]:
+        """Return the cipher pixels of prepared images, and the nonces that they need to come back.
 
         Args:
             images: (n, height, width, 3) uint8, all landscape or all portrait.
-            nonces: (n, 16) uint8; None draws fresh ones in image scope and means zero in
-                collection scope. Never use a nonce of image scope for a second image.
 
         Returns:
-            (n, height, width, 3) uint8 and (n, 16) uint8, both new.
+            (n, height, width, 3) uint8 and (n, 16) uint8, both new. No caller chooses a nonce:
+            two images under one nonce of image scope would give each other away.
 
         Raises:
-            TypeError, ValueError: images or nonces have another type or shape.
+            TypeError, ValueError: images have another type or shape.
         """
         self._check_images(images)
-        nonces = self._fresh_nonces(len(images)) if nonces is None else nonces.copy()
+        nonces = self._fresh_nonces(len(images))
         sequences = self._sequences(len(images), nonces)
         return encrypt_blocks(images, sequences, self.parameters.block_size), nonces
 

@@ -23,6 +23,10 @@ class KeyringPassphraseError(KeyringError):
     """A passphrase that is missing, wrong, or given for a keyring that has none."""
 
 
+class KeyringNotProtected(KeyringPassphraseError):
+    """A passphrase was given for a keyring that has none."""
+
+
 class UnknownKey(CryptoError):
     """No key entry answers to the name or fingerprint that was asked for."""
 

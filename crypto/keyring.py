@@ -13,8 +13,6 @@ from cipherlens.crypto.keyring_file import (
     write_keyring,
 )
 
-__all__ = ["KeyEntry", "Keyring"]
-
 
 class Keyring:
     """Key entries in the order in which they were added, and received grants.

@@ -31,7 +31,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from cipherlens.crypto.errors import KeyringError, KeyringPassphraseError
+from cipherlens.crypto.errors import KeyringError, KeyringNotProtected, KeyringPassphraseError
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.parameters import CipherParameters
 from cipherlens.crypto.private_file import read_private, replace_private
@@ -99,7 +99,7 @@ def read_keyring(
     if header["protection"]["kind"] == "none":
         if passphrase is not None:
             # Whoever could swap the file would otherwise make the user encrypt under their own key.
-            raise KeyringPassphraseError(f"{path} has no passphrase, but one was given")
+            raise KeyringNotProtected(f"{path} has no passphrase, but one was given")
         text = body
     else:
         if passphrase is None:

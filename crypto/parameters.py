@@ -10,6 +10,9 @@ SCHEME_VERSION = 1
 PREPARATION_VERSION = 1
 """Version of the way from a picture to the array of pixels that is encrypted."""
 
+CHANNELS = 3
+"""Bytes of a pixel: red, green and blue."""
+
 MAX_SIDE = 16_384
 """Longest side of a prepared image, in pixels."""
 
@@ -72,6 +75,11 @@ class CipherParameters:
     def blknum(self) -> int:
         """Number of blocks in one image, the same for both orientations."""
         return (self.height // self.block_size) * (self.width // self.block_size)
+
+    @property
+    def image_bytes(self) -> int:
+        """Number of bytes in the pixels of one image."""
+        return self.height * self.width * CHANNELS
 
     def shape_matches(self, height: int, width: int) -> bool:
         """Return whether an image of height x width is a prepared landscape or portrait."""

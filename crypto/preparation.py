@@ -164,6 +164,11 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = _deep_grey(image)
     elif image.mode == "LAB":
         image = _lab_to_rgb(image)
+    return on_white(image)
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """Return a copy of a picture as RGB, its transparent parts on white."""
     if not image.has_transparency_data:
         return image.convert("RGB")
     if image.mode == "La":

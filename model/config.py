@@ -100,6 +100,13 @@ class LoopConfig:
     MEASURED: ClassVar[frozenset[str]]
     """Fields of the network that come from the data, not from a settings file."""
 
+    LATER: ClassVar[frozenset[str]] = frozenset({"mining", "pretrained"})
+    """Fields that came after trainings whose settings are kept by their digest.
+
+    At its default such a field goes unsaid: those settings are still the same text. So a new field
+    belongs here, with a default that does what was done before it.
+    """
+
     network: NetworkConfig | HashNetworkConfig
     split: SplitConfig = field(default_factory=SplitConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
@@ -136,8 +143,8 @@ class LoopConfig:
             ValueError: naming the file and what it does not know, or the value out of range.
             OSError: if the file cannot be read.
         """
+        tables = _tables(path)
         try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8"))
             check_names("the file", tables, (cls.TABLE, "split", "augmentation", "training"))
             for name, values in tables.items():
                 check_table(name, values)
@@ -163,11 +170,13 @@ class LoopConfig:
         return record(cls, "training", {**values, **tables})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings as nested JSON-able values."""
-        values = asdict(self)
-        if not self.pretrained:  # random weights are no start that could be named
-            del values["pretrained"]
-        return values
+        """Return the settings as nested JSON-able values, those of `LATER` only if changed."""
+        unsaid = {
+            each.name
+            for each in fields(self)
+            if each.name in self.LATER and getattr(self, each.name) == each.default
+        }
+        return {name: value for name, value in asdict(self).items() if name not in unsaid}
 
     @classmethod
     def _default_tables(cls) -> dict[str, object]:
@@ -209,13 +218,6 @@ class TrainConfig(LoopConfig):
         check_number("alpha", self.alpha, 0, 1000)
         check_choice("mining", self.mining, MINING)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as nested JSON-able values."""
-        values = LoopConfig.to_dict(self)
-        if self.mining == "batch-hard":  # goes unsaid, as it did before there was a choice
-            del values["mining"]
-        return values
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HashTrainConfig(LoopConfig):
@@ -249,14 +251,18 @@ def read_config(path: Path) -> TrainConfig | HashTrainConfig:
         ValueError: naming the file and what it does not know, or the value out of range.
         OSError: if the file cannot be read.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    tables = _tables(path)
     if TrainConfig.TABLE in tables and HashTrainConfig.TABLE in tables:
         raise ValueError(f"{path}: [network] and [hash] are two kinds of network, choose one")
     kind = HashTrainConfig if HashTrainConfig.TABLE in tables else TrainConfig
     return kind.from_toml(path)
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def record(kind: type[_Record], name: str, values: object) -> _Record:

@@ -1,5 +1,7 @@
 """The list of packages says what there is: setuptools does not find mapped folders by itself."""
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -38,3 +40,16 @@ def test_data_files_travel_with_their_package() -> None:
     for folder, name in FOLDERS.items():
         found = {path.name for path in (ROOT / folder).iterdir() if path.suffix in kept}
         assert found == set(settings["package-data"].get(name, [])), name
+
+
+def test_the_library_needs_nothing_of_the_command_line() -> None:
+    hidden = "import sys; sys.modules.update(dict.fromkeys(['typer', 'click', 'rich'])); "
+    library = "import cipherlens.client, cipherlens.crypto, cipherlens.wire"
+    subprocess.run([sys.executable, "-c", hidden + library], check=True)
+
+
+def test_the_generated_code_asks_for_no_version() -> None:
+    for path in (ROOT / "proto/cipherlens/v1").glob("*_pb2*.py"):
+        text = path.read_text()
+        assert "runtime_version" not in text, path
+        assert "GRPC_GENERATED_VERSION" not in text, path

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cipherlens.client.cli.failure import INTERRUPTED, SUCCESS, USAGE, describe, report
+from cipherlens.client.cli.failure import INTERRUPTED, SUCCESS, describe, report, wrong_use
+from cipherlens.client.cli.group import require_command
 
 HELP = "Find images among encrypted images: the server ranks ciphertext and never holds a key."
 
@@ -51,47 +52,52 @@ Environment:
   CIPHERLENS_TRACEBACK   1 shows the traceback of a failure
 """
 
-# The module of every command, in the order of the help. A command loads its own module only: it is
-# quicker, and `serve` must not load the code of keys that its neighbours use.
-_HOMES = {
-    "keys": "keys",
-    "encrypt": "files",
-    "decrypt": "files",
-    "train": "training",
-    "evaluate": "evaluate",
-    "serve": "serve",
-    "collection": "collection",
-    "model": "model",
-    "index": "index",
-    "search": "search",
-    "item": "item",
+# Where every command is, in the order of the help: a function, or a group of commands. A command
+# loads its own module only: that is quicker, and `serve` must not load the code of keys that its
+# neighbours use.
+COMMANDS = {
+    "keys": "keys:app",
+    "encrypt": "files:encrypt",
+    "decrypt": "files:decrypt",
+    "train": "training:train",
+    "evaluate": "evaluate:evaluate",
+    "serve": "serve:serve",
+    "collection": "collection:app",
+    "model": "model:app",
+    "index": "index:index",
+    "search": "search:search",
+    "item": "item:app",
 }
+
+# What typer calls the base of its own errors, and from which package, changes between versions: it
+# is the most general ancestor of a usage error that can tell what is wrong.
+_ParserError: Any = next(
+    kind for kind in reversed(typer.BadParameter.__mro__) if hasattr(kind, "format_message")
+)
 
 
 def program(words: Sequence[str]) -> typer.Typer:
     """Return the program with the command that the words name, or with all if they name none."""
-    command = next((word for word in words if not word.startswith("-")), "")
     made = typer.Typer(
         name="cipherlens",
         help=HELP,
         epilog=EPILOG,
-        no_args_is_help=True,
+        invoke_without_command=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
         callback=_root,
     )
-    homes = [_HOMES[command]] if command in _HOMES else list(dict.fromkeys(_HOMES.values()))
-    for home in homes:
-        import_module(f"cipherlens.client.cli.{home}").add_to(made)
+    command = next((word for word in words if not word.startswith("-")), "")
+    for name in [command] if command in COMMANDS else COMMANDS:
+        module, _, attribute = COMMANDS[name].partition(":")
+        found = getattr(import_module(f"cipherlens.client.cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            made.add_typer(found, name=name)
+        else:
+            made.command(name)(found)
     return made
-
-
-# Every usage error of the option parser is one of these; typer names only some of its subclasses.
-_ParserError: Any = next(
-    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
-)
 
 
 def _print_version(wanted: bool) -> None:
@@ -102,12 +108,14 @@ def _print_version(wanted: bool) -> None:
 
 
 def _root(
+    context: typer.Context,
     _version: Annotated[
         bool,
         typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
     """Take the options that stand before a command."""
+    require_command(context)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,15 +125,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         outcome = program(words)(words, prog_name="cipherlens", standalone_mode=False)
     except _ParserError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help
-            typer.echo(str(error), err=True)
-            return USAGE
-        return report(describe(error), as_json="--json" in words)
+        return report(wrong_use(error.format_message()), as_json="--json" in words)
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has enough of it; the interpreter must not stumble over it again.
+        # Who read our output has closed it, as `head` does: the interpreter would fail to flush it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SUCCESS
     except Exception as error:

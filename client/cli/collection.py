@@ -1,6 +1,5 @@
 """`cipherlens collection`: make, list, show and drop collections."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,39 +7,26 @@ import typer
 
 from cipherlens.client import Client, Collection, Kind
 from cipherlens.client.channel import DEFAULT_TARGET
-from cipherlens.client.cli.console import print_facts, print_json, print_table
+from cipherlens.client.cli import options
+from cipherlens.client.cli.console import print_facts, print_json, print_outcome, print_table
 from cipherlens.client.cli.documents import collection_document
 from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.client.cli.group import group
 from cipherlens.client.cli.hash_network import HashNetworkPath, describe_network
-from cipherlens.client.cli.options import (
-    Json,
-    KeyName,
-    MaybeKeyringPath,
-    PassphraseFile,
-    Server,
-    Yes,
-)
 from cipherlens.client.cli.passphrase import open_key, open_keyring
 from cipherlens.crypto import Keyring
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The collection's name.")]
 
-app = typer.Typer(
-    help="Make, list, show and drop collections.", no_args_is_help=True, rich_markup_mode=None
-)
-
-
-def add_to(root: typer.Typer) -> None:
-    """Add this group to the program."""
-    root.add_typer(app, name="collection")
+app = group("Make, list, show and drop collections.")
 
 
 @app.command()
 def create(
     name: Name,
     kind: Annotated[Kind, typer.Option(help="What it will hold.")],
-    keyring: MaybeKeyringPath = None,
-    key: KeyName = None,
+    keyring: options.MaybeKeyringPath = None,
+    key: options.KeyName = None,
     dimension: Annotated[
         int | None, typer.Option(metavar="D", min=1, help="Numbers in a vector, for --kind vector.")
     ] = None,
@@ -48,9 +34,9 @@ def create(
         int | None, typer.Option(metavar="B", min=1, help="Bits in a code, for --kind code.")
     ] = None,
     model: HashNetworkPath = None,
-    passphrase_file: PassphraseFile = None,
-    server: Server = DEFAULT_TARGET,
-    as_json: Json = False,
+    passphrase_file: options.PassphraseFile = None,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """Make an empty collection.
 
@@ -83,7 +69,7 @@ def create(
 
 
 @app.command("list")
-def list_(server: Server = DEFAULT_TARGET, as_json: Json = False) -> None:
+def list_(server: options.Server = DEFAULT_TARGET, as_json: options.Json = False) -> None:
     """List all collections.
 
     \b
@@ -103,7 +89,9 @@ def list_(server: Server = DEFAULT_TARGET, as_json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Name, server: Server = DEFAULT_TARGET, as_json: Json = False) -> None:
+def show(
+    name: Name, server: options.Server = DEFAULT_TARGET, as_json: options.Json = False
+) -> None:
     """Show one collection: what it holds and how it is searched.
 
     \b
@@ -117,7 +105,10 @@ def show(name: Name, server: Server = DEFAULT_TARGET, as_json: Json = False) -> 
 
 @app.command()
 def drop(
-    name: Name, yes: Yes = False, server: Server = DEFAULT_TARGET, as_json: Json = False
+    name: Name,
+    yes: options.Yes = False,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """Remove a collection with all its items; it cannot be undone.
 
@@ -127,33 +118,14 @@ def drop(
     """
     with Client(server) as client:
         count = client.get_collection(name).item_count
-        confirm(f"drop {name!r} with its {count} items?", yes=yes)
+        options.confirm(f"drop {name!r} with its {count} items?", yes=yes)
         client.delete_collection(name)
-    if as_json:
-        print_json({"dropped": name, "item_count": count})
-    else:
-        typer.echo(f"collection {name!r} and its {count} items are gone")
-
-
-def confirm(question: str, *, yes: bool) -> None:
-    """Return once the user agrees.
-
-    Raises:
-        CommandError: there is no terminal to ask at.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise CommandError("this cannot be undone", hint="say --yes", exit_code=USAGE)
-    typer.confirm(question, abort=True, err=True)
+    told = f"collection {name!r} and its {count} items are gone"
+    print_outcome({"dropped": name, "item_count": count}, told, as_json=as_json)
 
 
 def _check_options(
-    kind: Kind,
-    keyring: Path | None,
-    dimension: int | None,
-    bits: int | None,
-    model: Path | None,
+    kind: Kind, keyring: Path | None, dimension: int | None, bits: int | None, model: Path | None
 ) -> None:
     """Raise CommandError unless the options are those of the kind."""
     opens_model = kind is Kind.CODE and model is not None
@@ -170,7 +142,6 @@ def _check_options(
 
 
 def _print(collection: Collection, *, as_json: bool) -> None:
-    """Print one collection."""
     if as_json:
         print_json(collection_document(collection))
         return
@@ -188,9 +159,7 @@ def _print(collection: Collection, *, as_json: bool) -> None:
     ]
     if index.nlist:
         facts.append(("lists", f"{index.nlist}, {index.nprobe} probed"))
-    if collection.profile is not None:
-        facts += _profile_facts(collection)
-    print_facts(facts)
+    print_facts(facts + _profile_facts(collection))
 
 
 def _profile_facts(collection: Collection) -> list[tuple[str, object]]:
@@ -215,7 +184,6 @@ def _profile_facts(collection: Collection) -> list[tuple[str, object]]:
 
 
 def _length(collection: Collection) -> str:
-    """Return the length of what is compared."""
     if collection.kind is Kind.CODE:
         return f"{collection.bits} bits"
     return str(collection.dimension or "-")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-_UNBOUNDED_WIDTH = 10_000  # where nobody looks: a table in a pipe must not cut its cells
+_UNBOUNDED_WIDTH = 10_000  # of a table in a pipe or a file, whose cells must not be cut
 
 
 def remark(text: str) -> None:
@@ -26,6 +26,11 @@ def json_text(document: Any) -> str:
 def print_json(document: Any) -> None:
     """Print a result as one line of JSON on standard output."""
     typer.echo(json_text(document))
+
+
+def print_outcome(document: Any, text: str, *, as_json: bool) -> None:
+    """Print what a command has done, as JSON or in words."""
+    typer.echo(json_text(document) if as_json else text)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

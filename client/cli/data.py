@@ -42,9 +42,7 @@ def load_images(data: str, size: PreparedSize) -> "PreparedImages":
     with progress_bar() as bar:
         task = bar.add_task("pictures", total=None)
         images = load_data(
-            spec,
-            size,
-            lambda done, total: bar.update(task, completed=done, total=total),
+            spec, size, lambda done, total: bar.update(task, completed=done, total=total)
         )
     for name, reason in images.skipped:
         remark(f"skipped {name}: {reason}")

@@ -3,10 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
-from cipherlens.base import CipherProfile
-from cipherlens.client.collection import Collection, Generation, Model
-from cipherlens.client.item import Hit, ItemSummary
-from cipherlens.client.tally import FolderReport
+from cipherlens.client.core.collection import Collection, Generation, Model
+from cipherlens.client.core.item import Hit, ItemSummary
+from cipherlens.client.folder.tally import FolderReport
 from cipherlens.crypto import KeyEntry
 
 
@@ -21,11 +20,6 @@ def key_document(key: KeyEntry) -> dict[str, Any]:
     }
 
 
-def profile_document(profile: CipherProfile | None) -> dict[str, Any] | None:
-    """Return what cipher-images claim."""
-    return None if profile is None else profile.to_dict()
-
-
 def collection_document(collection: Collection) -> dict[str, Any]:
     """Return a collection."""
     return {
@@ -34,33 +28,21 @@ def collection_document(collection: Collection) -> dict[str, Any]:
         "kind": str(collection.kind),
         "dimension": collection.dimension,
         "bits": collection.bits,
-        "profile": profile_document(collection.profile),
+        "profile": collection.profile and collection.profile.to_dict(),
         "item_count": collection.item_count,
         "damaged_count": collection.damaged_count,
         "sequence": collection.sequence,
         "active_generation": _generation_document(collection.active),
         "shadow_generation": _generation_document(collection.shadow),
-        "index": {
-            "kind": collection.index.kind,
-            "nlist": collection.index.nlist,
-            "nprobe": collection.index.nprobe,
-            "device": collection.index.device,
-            "sequence": collection.index.sequence,
-        },
+        "index": asdict(collection.index),
         "created_at": collection.created_at.isoformat(),
     }
 
 
 def _generation_document(generation: Generation | None) -> dict[str, Any] | None:
-    """Return a generation."""
     if generation is None:
         return None
-    return {
-        "id": generation.id,
-        "model_digest": generation.model_digest.hex(),
-        "numeric_mode": generation.numeric_mode,
-        "item_count": generation.item_count,
-    }
+    return {**asdict(generation), "model_digest": generation.model_digest.hex()}
 
 
 def model_document(model: Model) -> dict[str, Any]:
@@ -71,7 +53,7 @@ def model_document(model: Model) -> dict[str, Any]:
         "size_bytes": model.size_bytes,
         "backbone": model.backbone,
         "dimension": model.dimension,
-        "profile": profile_document(model.profile),
+        "profile": model.profile and model.profile.to_dict(),
         "created_at": model.created_at.isoformat(),
     }
 
@@ -89,13 +71,7 @@ def hit_document(hit: Hit) -> dict[str, Any]:
 
 def summary_document(item: ItemSummary) -> dict[str, Any]:
     """Return an item without its ciphertext."""
-    return {
-        "item_id": item.item_id,
-        "revision": item.revision,
-        "sequence": item.sequence,
-        "owner_tag": item.owner_tag.hex(),
-        "sealed_size_bytes": item.sealed_size_bytes,
-    }
+    return {**asdict(item), "owner_tag": item.owner_tag.hex()}
 
 
 def report_document(report: FolderReport, *, complete: bool) -> dict[str, Any]:

@@ -6,24 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cipherlens.client import Client
+from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_facts, print_json, print_table
 from cipherlens.client.cli.data import Data, encryptor_of, load_images
 from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.client.cli.hash_network import read_checkpoint
-from cipherlens.client.cli.options import (
-    Device,
-    Json,
-    KeyName,
-    MaybeKeyringPath,
-    MaybeServer,
-    PassphraseFile,
-)
 from cipherlens.client.cli.passphrase import open_key, open_keyring
 from cipherlens.crypto import KeyEntry, is_sealed_network
 
 if TYPE_CHECKING:
     from cipherlens.model.checkpoint import CheckpointConfiguration
-    from cipherlens.model.data.images import PreparedImages
     from cipherlens.model.evaluation.agreement import Agreement
     from cipherlens.model.evaluation.evaluate_rankings import RankingEvaluation
     from cipherlens.model.evaluation.figures import Evaluation
@@ -31,21 +23,16 @@ if TYPE_CHECKING:
 _HEAD_BYTES = 16  # enough to tell a sealed network from a checkpoint
 
 
-def add_to(root: typer.Typer) -> None:
-    """Add this command to the program."""
-    root.command("evaluate")(evaluate)
-
-
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="What 'cipherlens train' wrote.")],
     data: Data,
-    keyring: MaybeKeyringPath = None,
-    key: KeyName = None,
+    keyring: options.MaybeKeyringPath = None,
+    key: options.KeyName = None,
     part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    server: MaybeServer = None,
-    device: Device = "auto",
-    passphrase_file: PassphraseFile = None,
-    as_json: Json = False,
+    server: options.MaybeServer = None,
+    device: options.Device = "auto",
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
 ) -> None:
     """Tell how well a network ranks.
 
@@ -73,7 +60,10 @@ def evaluate(
     images = load_images(data, configuration.network)
     head = {"checkpoint": str(checkpoint), "part": part}
     if server is not None:
-        agreement = _through(server, source, entry, images, part, device)
+        from cipherlens.client.cli.served import evaluate_served
+
+        with Client(server, key=entry) as client:
+            agreement = evaluate_served(client, source, images, part=part, device=device)
         _print_agreement(agreement, head, as_json=as_json)
         return
     from cipherlens.model.evaluation.evaluate import evaluate_checkpoint
@@ -123,23 +113,7 @@ def _required_key(
     return entry
 
 
-def _through(
-    server: str,
-    source: Path | bytes,
-    entry: KeyEntry | None,
-    images: "PreparedImages",
-    part: str,
-    device: str,
-) -> "Agreement":
-    """Return how well a network ranks in a server, beside how it does in memory."""
-    from cipherlens.client.cli.served import evaluate_served
-
-    with Client(server, key=entry) as client:
-        return evaluate_served(client, source, images, part=part, device=device)
-
-
 def _print(outcome: "Evaluation", head: dict[str, Any], *, as_json: bool) -> None:
-    """Print the figures."""
     if as_json:
         print_json(
             {
@@ -194,16 +168,13 @@ def _print_agreement(agreement: "Agreement", head: dict[str, Any], *, as_json: b
 def _scores_text(agreement: "Agreement") -> str:
     """Return in words how the scores compare."""
     text = f"scores differ by at most {agreement.largest_score_difference:.2g}"
-    if agreement.lowest_own_cosine is not None:
-        text += (
-            f", a query and its stored vector have a cosine of {agreement.lowest_own_cosine:.6f}"
-        )
-        text += " or more"
+    cosine = agreement.lowest_own_cosine
+    if cosine is not None:
+        text += f", a query and its stored vector have a cosine of {cosine:.6f} or more"
     return text
 
 
 def _document(figures: "RankingEvaluation") -> dict[str, Any]:
-    """Return one column as JSON."""
     return {
         "map": figures.mean_average_precision,
         "map_at": figures.average_precision_at,

@@ -1,26 +1,33 @@
 """`cipherlens encrypt` and `decrypt`: pictures in files, without a server."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cipherlens.base import replace_file
+from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, progress_bar, remark
 from cipherlens.client.cli.failure import FAILURE, CommandError
-from cipherlens.client.cli.options import Json, KeyName, KeyringPath, PassphraseFile
 from cipherlens.client.cli.passphrase import open_key, open_keyring
-from cipherlens.client.item import Item
+from cipherlens.client.core.item import Item
 from cipherlens.client.originals import restore_item
 from cipherlens.client.picture import (
     LOCAL_PLACE,
     encrypt_pictures,
     png_bytes,
     prepare_picture,
+    reason_of,
 )
-from cipherlens.client.writing import CIPHER_SUFFIX, SEALED_SUFFIX
 from cipherlens.crypto import CipherImage, CryptoError, ImageCipher, Keyring
+
+CIPHER_SUFFIX = ".cimg"
+"""Of a cipher-image's file."""
+
+SEALED_SUFFIX = ".sealed"
+"""Of a sealed original's file, beside the cipher-image's."""
 
 VIEW_SUFFIX = ".view.png"
 
@@ -28,17 +35,11 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
 
 
-def add_to(root: typer.Typer) -> None:
-    """Add these commands to the program."""
-    root.command("encrypt")(encrypt)
-    root.command("decrypt")(decrypt)
-
-
 def encrypt(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Pictures.")],
-    keyring: KeyringPath,
+    keyring: options.KeyringPath,
     out: Out,
-    key: KeyName = None,
+    key: options.KeyName = None,
     seal: Annotated[
         bool, typer.Option("--seal", help="Keep the original beside it, sealed.")
     ] = False,
@@ -46,8 +47,8 @@ def encrypt(
         bool, typer.Option("--view", help="Write a PNG to look at, which cannot be decrypted.")
     ] = False,
     force: Force = False,
-    passphrase_file: PassphraseFile = None,
-    as_json: Json = False,
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
 ) -> None:
     """Encrypt pictures into files.
 
@@ -82,12 +83,12 @@ def decrypt(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILES...", help="What 'encrypt' wrote: NAME.cimg.")
     ],
-    keyring: KeyringPath,
+    keyring: options.KeyringPath,
     out: Out,
-    key: KeyName = None,
+    key: options.KeyName = None,
     force: Force = False,
-    passphrase_file: PassphraseFile = None,
-    as_json: Json = False,
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
 ) -> None:
     """Decrypt what 'encrypt' wrote.
 
@@ -100,11 +101,7 @@ def decrypt(
       cipherlens decrypt secret/*.cimg --keyring my.keys --out plain/
     """
     ring = open_keyring(keyring, passphrase_file)
-
-    def decrypted(path: Path) -> dict[str, bytes]:
-        return _decrypted(path, ring, key)
-
-    _convert(files, decrypted, out, force=force, as_json=as_json)
+    _convert(files, lambda path: _decrypted(path, ring, key), out, force=force, as_json=as_json)
 
 
 def _decrypted(path: Path, ring: Keyring, key: str | None) -> dict[str, bytes]:
@@ -121,21 +118,11 @@ def _decrypted(path: Path, ring: Keyring, key: str | None) -> dict[str, bytes]:
     image = CipherImage.from_bytes(cipher_path.read_bytes())
     entry = ring.by_fingerprint(image.key_fingerprint) if key is None else ring.get(key)
     sealed = sealed_path.read_bytes() if sealed_path.exists() else b""
-    original = restore_item(_local_item(image, sealed), entry, ImageCipher(entry))
-    return {base.name if sealed else base.stem + ".png": original.data}
-
-
-def _local_item(image: CipherImage, sealed: bytes) -> Item:
-    """Return a file's content as an item at the one place of local files."""
-    return Item(
-        collection_uuid=LOCAL_PLACE.collection_uuid,
-        item_id=LOCAL_PLACE.item_id,
-        revision=LOCAL_PLACE.revision,
-        sequence=0,
-        owner_tag=b"",
-        cipher_image=image,
-        sealed_original=sealed,
+    item = Item(
+        **asdict(LOCAL_PLACE), sequence=0, owner_tag=b"", cipher_image=image, sealed_original=sealed
     )
+    original = restore_item(item, entry, ImageCipher(entry))
+    return {base.name if sealed else base.stem + ".png": original.data}
 
 
 def _convert(
@@ -156,11 +143,11 @@ def _convert(
                 written = _write_all(out, convert(path), force=force)
                 done.append({"file": str(path), "written": written})
             except (CryptoError, OSError, CommandError) as error:
-                failed.append({"file": str(path), "error": _text(error)})
+                failed.append({"file": str(path), "error": reason_of(error)})
     if as_json:
         print_json({"done": done, "failed": failed})
     else:
-        for line in _written_paths(done):
+        for line in (path for each in done for path in each["written"]):
             typer.echo(line)
     for failure in failed:
         remark(f"{failure['file']}: {failure['error']}")
@@ -184,14 +171,3 @@ def _write_all(out: Path, named: dict[str, bytes], *, force: bool) -> list[str]:
     for name, data in named.items():
         replace_file(out / name, data)
     return [str(out / name) for name in named]
-
-
-def _written_paths(done: Iterable[dict[str, Any]]) -> Iterable[str]:
-    """Yield the paths of all files written."""
-    for each in done:
-        yield from each["written"]
-
-
-def _text(error: Exception) -> str:
-    """Return what to tell of a file that failed."""
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

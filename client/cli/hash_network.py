@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cipherlens.base import Kind
-from cipherlens.client.cli.failure import NOT_FOUND, USAGE, CommandError
+from cipherlens.client.cli.failure import NOT_FOUND, USAGE, CommandError, about
 from cipherlens.client.coding import check_encoder
-from cipherlens.client.collection import Collection
-from cipherlens.crypto import Keyring, OpenError, UnknownKey, read_network
+from cipherlens.client.core.collection import Collection
+from cipherlens.crypto import Keyring, UnknownKey, read_network
 
 if TYPE_CHECKING:
     from cipherlens.model.hash_encoder import HashEncoder
@@ -33,16 +33,15 @@ def read_checkpoint(path: Path, keyring: Keyring) -> bytes:
         CommandError: it is sealed and does not open with the keyring.
         OSError: the file cannot be read.
     """
-    try:
-        return read_network(path.read_bytes(), keyring)
-    except UnknownKey as error:
-        raise CommandError(
-            f"{path} is sealed: {error}",
-            hint="it opens with the keyring of whoever sealed it",
-            exit_code=NOT_FOUND,
-        ) from error
-    except OpenError as error:
-        raise CommandError(f"{path}: {error}") from error
+    with about(path):
+        try:
+            return read_network(path.read_bytes(), keyring)
+        except UnknownKey as error:
+            raise CommandError(
+                f"{path} is sealed: {error}",
+                hint="it opens with the keyring of whoever sealed it",
+                exit_code=NOT_FOUND,
+            ) from error
 
 
 def open_encoder(path: Path, keyring: Keyring, device: str) -> "HashEncoder":
@@ -51,14 +50,11 @@ def open_encoder(path: Path, keyring: Keyring, device: str) -> "HashEncoder":
     Raises:
         CommandError: the file holds none, or does not open.
     """
-    from cipherlens.model.errors import CheckpointError
     from cipherlens.model.hash_encoder import HashEncoder
 
     data = read_checkpoint(path, keyring)
-    try:
+    with about(path):
         return HashEncoder(data, device)
-    except CheckpointError as error:
-        raise CommandError(f"{path}: {error}") from error
 
 
 def describe_network(path: Path, keyring: Keyring) -> tuple[int, bytes]:
@@ -68,13 +64,10 @@ def describe_network(path: Path, keyring: Keyring) -> tuple[int, bytes]:
         CommandError: the file holds no hash network, or does not open.
     """
     from cipherlens.model.checkpoint import Checkpoint
-    from cipherlens.model.errors import CheckpointError
     from cipherlens.model.networks.network_config import HashNetworkConfig
 
-    try:
+    with about(path):
         checkpoint = Checkpoint.read(read_checkpoint(path, keyring))
-    except CheckpointError as error:
-        raise CommandError(f"{path}: {error}") from error
     network = checkpoint.configuration.network
     if not isinstance(network, HashNetworkConfig):
         raise CommandError(

@@ -17,35 +17,23 @@ from cipherlens.client import (
     Waiting,
 )
 from cipherlens.client.channel import DEFAULT_TARGET
+from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, progress_bar, remark
 from cipherlens.client.cli.documents import report_document
 from cipherlens.client.cli.failure import INTERRUPTED, NO_SERVER, CommandError
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
-from cipherlens.client.cli.options import (
-    Device,
-    Json,
-    KeyName,
-    KeyringPath,
-    PassphraseFile,
-    Server,
-)
 from cipherlens.client.cli.passphrase import open_keyring
-from cipherlens.client.errors import DeadlineExceeded
-from cipherlens.client.tally import FolderEvent
+from cipherlens.client.errors import CipherLensError, DeadlineExceeded
+from cipherlens.client.folder.tally import FolderEvent
 
 RESUME = "run the same command again to go on from there"
-
-
-def add_to(root: typer.Typer) -> None:
-    """Add this command to the program."""
-    root.command("index")(index)
 
 
 def index(
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="Where they go.")],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The pictures.")],
-    keyring: KeyringPath,
-    key: KeyName = None,
+    keyring: options.KeyringPath,
+    key: options.KeyName = None,
     model: HashNetworkPath = None,
     seal: Annotated[
         bool, typer.Option("--seal/--no-seal", help="Store the original files too, sealed.")
@@ -53,10 +41,10 @@ def index(
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete items that have no file in the folder.")
     ] = False,
-    device: Device = "auto",
-    passphrase_file: PassphraseFile = None,
-    server: Server = DEFAULT_TARGET,
-    as_json: Json = False,
+    device: options.Device = "auto",
+    passphrase_file: options.PassphraseFile = None,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """Encrypt and index a folder of pictures.
 
@@ -90,15 +78,13 @@ def index(
         )
         try:
             report = indexer.run()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Unavailable, DeadlineExceeded) as error:
             bar.stop()
             _print(indexer.report, complete=False, as_json=as_json)
+            if isinstance(error, CipherLensError):
+                raise CommandError(error.message, hint=RESUME, exit_code=NO_SERVER) from error
             remark(f"interrupted: {RESUME}")
             raise typer.Exit(INTERRUPTED) from None
-        except (Unavailable, DeadlineExceeded) as error:
-            bar.stop()
-            _print(indexer.report, complete=False, as_json=as_json)
-            raise CommandError(error.message, hint=RESUME, exit_code=NO_SERVER) from error
     _print(report, complete=True, as_json=as_json)
 
 
@@ -129,7 +115,6 @@ class _Shown:
 
 
 def _print(report: FolderReport, *, complete: bool, as_json: bool) -> None:
-    """Print the summary."""
     if as_json:
         print_json(report_document(report, complete=complete))
         return

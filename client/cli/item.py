@@ -11,40 +11,26 @@ import typer
 from cipherlens.base import replace_file
 from cipherlens.client import Client, Fetched, Item, ItemState
 from cipherlens.client.channel import DEFAULT_TARGET
-from cipherlens.client.cli.collection import confirm
-from cipherlens.client.cli.console import print_json, print_table, remark
+from cipherlens.client.cli import options
+from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
 from cipherlens.client.cli.documents import summary_document
 from cipherlens.client.cli.failure import FAILURE, NOT_FOUND
-from cipherlens.client.cli.options import (
-    Json,
-    KeyName,
-    MaybeKeyringPath,
-    PassphraseFile,
-    Server,
-    Yes,
-)
+from cipherlens.client.cli.files import CIPHER_SUFFIX, SEALED_SUFFIX
+from cipherlens.client.cli.group import group
 from cipherlens.client.cli.passphrase import open_key
-from cipherlens.client.writing import CIPHER_SUFFIX, SEALED_SUFFIX
 from cipherlens.crypto import CryptoError, Original
 
 CollectionName = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")]
 ItemIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of items.")]
 
-app = typer.Typer(
-    help="List, fetch and delete the items of a collection.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
-
-def add_to(root: typer.Typer) -> None:
-    """Add this group to the program."""
-    root.add_typer(app, name="item")
+app = group("List, fetch and delete the items of a collection.")
 
 
 @app.command("list")
 def list_(
-    collection: CollectionName, server: Server = DEFAULT_TARGET, as_json: Json = False
+    collection: CollectionName,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """List the items of a collection by their ids; with --json one document a line.
 
@@ -70,11 +56,11 @@ def fetch(
     collection: CollectionName,
     item_ids: ItemIds,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")],
-    keyring: MaybeKeyringPath = None,
-    key: KeyName = None,
-    passphrase_file: PassphraseFile = None,
-    server: Server = DEFAULT_TARGET,
-    as_json: Json = False,
+    keyring: options.MaybeKeyringPath = None,
+    key: options.KeyName = None,
+    passphrase_file: options.PassphraseFile = None,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """Fetch items and write them decrypted: the original, or a PNG of the cipher-image.
 
@@ -105,9 +91,9 @@ def fetch(
 def delete(
     collection: CollectionName,
     item_ids: ItemIds,
-    yes: Yes = False,
-    server: Server = DEFAULT_TARGET,
-    as_json: Json = False,
+    yes: options.Yes = False,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """Delete items; ids that are not there are no error.
 
@@ -115,47 +101,41 @@ def delete(
     Example:
       cipherlens item delete photos holidays/beach.jpg --yes
     """
-    confirm(f"delete {len(item_ids)} items of {collection!r}?", yes=yes)
+    options.confirm(f"delete {len(item_ids)} items of {collection!r}?", yes=yes)
     with Client(server) as client:
         count = client.delete(collection, dict.fromkeys(item_ids))
-    if as_json:
-        print_json({"collection": collection, "deleted": count})
-    else:
-        typer.echo(f"{count} of {len(item_ids)} items were there and are deleted")
+    told = f"{count} of {len(item_ids)} items were there and are deleted"
+    print_outcome({"collection": collection, "deleted": count}, told, as_json=as_json)
 
 
 def _write(client: Client, fetched: Fetched, out: Path) -> dict[str, Any]:
     """Write one item below out and return what became of it."""
-    result: dict[str, Any] = {
-        "item_id": fetched.item_id,
-        "state": str(fetched.state),
-        "files": [],
-        "error": "",
-    }
-    if fetched.item is None:
-        result["error"] = f"the item is {fetched.state}"
-        return result
-    try:
-        files = _plain(client, fetched.item) if client.key else _ciphertext(fetched.item)
-    except (CryptoError, ValueError) as error:
-        result["error"] = str(error)
-        return result
+    error = "" if fetched.item else f"the item is {fetched.state}"
+    files: Iterable[tuple[str, bytes]] = ()
+    if fetched.item is not None:
+        try:
+            files = _files_of(client, fetched.item)
+        except (CryptoError, ValueError) as failure:
+            error = str(failure)
+    written = []
     for suffix, data in files:
         path = out / (_relative_path(fetched.item_id) + suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, data)
-        result["files"].append(str(path))
-    return result
+        written.append(str(path))
+    return {
+        "item_id": fetched.item_id,
+        "state": str(fetched.state),
+        "files": written,
+        "error": error,
+    }
 
 
-def _plain(client: Client, item: Item) -> Iterable[tuple[str, bytes]]:
-    """Return the suffix and the bytes of the decrypted file."""
-    original = client.restore(item)
-    return [(_suffix(item.item_id, original), original.data)]
-
-
-def _ciphertext(item: Item) -> Iterable[tuple[str, bytes]]:
-    """Return the suffixes and the bytes of what is stored."""
+def _files_of(client: Client, item: Item) -> Iterable[tuple[str, bytes]]:
+    """Return suffixes and bytes: of the decrypted file, or without a key of what is stored."""
+    if client.key is not None:
+        original = client.restore(item)
+        return [(_suffix(item.item_id, original), original.data)]
     files = []
     if item.cipher_image is not None:
         files.append((CIPHER_SUFFIX, item.cipher_image.to_bytes()))
@@ -180,7 +160,6 @@ def _relative_path(item_id: str) -> str:
 
 
 def _tell(result: dict[str, Any]) -> None:
-    """Print what became of one item."""
     for path in result["files"]:
         typer.echo(path)
     if result["error"]:

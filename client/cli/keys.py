@@ -1,14 +1,16 @@
 """`cipherlens keys`: make keys and show them."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from cipherlens.client.cli.console import print_json, print_table, remark
+from cipherlens.client.cli import options
+from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
 from cipherlens.client.cli.documents import key_document
 from cipherlens.client.cli.failure import USAGE, CommandError
-from cipherlens.client.cli.options import Json, PassphraseFile
+from cipherlens.client.cli.group import group
 from cipherlens.client.cli.passphrase import keyring_passphrase, new_passphrase, open_keyring
 from cipherlens.crypto import CipherParameters, KeyEntry, Keyring, Scope
 
@@ -16,12 +18,7 @@ KeyringArgument = Annotated[
     Path, typer.Argument(metavar="KEYRING", help="The keyring file.", dir_okay=False)
 ]
 
-app = typer.Typer(help="Make keys and show them.", no_args_is_help=True, rich_markup_mode=None)
-
-
-def add_to(root: typer.Typer) -> None:
-    """Add this group to the program."""
-    root.add_typer(app, name="keys")
+app = group("Make keys and show them.")
 
 
 @app.command()
@@ -33,7 +30,7 @@ def new(
         typer.Option(
             help="image: fresh sequences for every image, and one model serves every key. "
             "collection: one set for all images, as in the paper; it gives away more, and the "
-            "model is of this key alone.",
+            "model is of this key alone."
         ),
     ] = Scope.IMAGE,
     block: Annotated[int, typer.Option(metavar="P", help="Side of a block in pixels.")] = 8,
@@ -46,8 +43,8 @@ def new(
     no_passphrase: Annotated[
         bool, typer.Option("--no-passphrase", help="Leave a new keyring unprotected.")
     ] = False,
-    passphrase_file: PassphraseFile = None,
-    as_json: Json = False,
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
 ) -> None:
     """Make a key, in a new keyring or in one that is there.
 
@@ -64,8 +61,7 @@ def new(
     there = keyring.exists()
     if there and no_passphrase and Keyring.is_protected(keyring):
         raise CommandError(
-            f"{keyring} has a passphrase, which --no-passphrase does not take away",
-            exit_code=USAGE,
+            f"{keyring} has a passphrase, which --no-passphrase does not take away", exit_code=USAGE
         )
     if there:
         passphrase = keyring_passphrase(keyring, passphrase_file)
@@ -86,7 +82,9 @@ def new(
 
 @app.command()
 def show(
-    keyring: KeyringArgument, passphrase_file: PassphraseFile = None, as_json: Json = False
+    keyring: KeyringArgument,
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
 ) -> None:
     """Show the keys of a keyring, by what others may know of them.
 
@@ -110,28 +108,19 @@ def _parameters(
     base = CipherParameters(
         height=height, width=width, block_size=block, substituted_blocks=0, scope=scope
     )
-    return CipherParameters(
-        height=height,
-        width=width,
-        block_size=block,
-        substituted_blocks=base.blknum // 4 if substituted is None else substituted,
-        scope=scope,
-    )
+    blocks = base.blknum // 4 if substituted is None else substituted
+    return replace(base, substituted_blocks=blocks)
 
 
 def _tell(entry: KeyEntry, keyring: Path, *, protected: bool, as_json: bool) -> None:
-    """Print what was made."""
-    if as_json:
-        document: dict[str, Any] = {"keyring": str(keyring), "protected": protected}
-        print_json({**document, "key": key_document(entry)})
-    else:
-        typer.echo(f"key {entry.name!r} ({entry.fingerprint.hex()}) is in {keyring}")
+    document = {"keyring": str(keyring), "protected": protected, "key": key_document(entry)}
+    told = f"key {entry.name!r} ({entry.fingerprint.hex()}) is in {keyring}"
+    print_outcome(document, told, as_json=as_json)
     if not protected:
         remark(f"warning: {keyring} has no passphrase: whoever can read the file has the keys")
 
 
 def _row(entry: KeyEntry) -> tuple[object, ...]:
-    """Return a key as a row of the table."""
     parameters = entry.parameters
     return (
         entry.name,

@@ -8,24 +8,16 @@ import typer
 from cipherlens.base import replace_file
 from cipherlens.client import Client, Model
 from cipherlens.client.channel import DEFAULT_TARGET
-from cipherlens.client.cli.console import print_json, print_table, progress_bar
+from cipherlens.client.cli import options
+from cipherlens.client.cli.console import print_json, print_outcome, print_table, progress_bar
 from cipherlens.client.cli.documents import model_document
-from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.client.cli.failure import USAGE, CommandError, about
+from cipherlens.client.cli.group import group
 from cipherlens.client.cli.hash_network import describe_network
-from cipherlens.client.cli.options import Json, KeyName, KeyringPath, PassphraseFile, Server
 from cipherlens.client.cli.passphrase import open_key
 from cipherlens.crypto import Keyring, is_sealed_network, seal_network
 
-app = typer.Typer(
-    help="Push models to the server and list them; seal hash networks.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
-
-def add_to(root: typer.Typer) -> None:
-    """Add this group to the program."""
-    root.add_typer(app, name="model")
+app = group("Push models to the server and list them; seal hash networks.")
 
 
 @app.command()
@@ -35,8 +27,8 @@ def push(
         str, typer.Option("--collection", metavar="NAME", help="The collection that it will serve.")
     ] = "",
     name: Annotated[str, typer.Option(help="A name for people; the file's if left out.")] = "",
-    server: Server = DEFAULT_TARGET,
-    as_json: Json = False,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """Upload a model and set it to work in a cipher collection.
 
@@ -56,11 +48,10 @@ def push(
             name=name,
             on_progress=lambda sent, total: bar.update(task, completed=sent, total=total),
         )
-    if as_json:
-        print_json({"collection": collection or None, "model": model_document(model)})
-        return
     purpose = f" for collection {collection!r}" if collection else ""
-    typer.echo(f"model {model.name!r} ({model.digest.hex()[:16]}) is on the server{purpose}")
+    told = f"model {model.name!r} ({model.digest.hex()[:16]}) is on the server{purpose}"
+    document = {"collection": collection or None, "model": model_document(model)}
+    print_outcome(document, told, as_json=as_json)
 
 
 @app.command()
@@ -68,11 +59,11 @@ def seal(
     checkpoint: Annotated[
         Path, typer.Argument(help="A hash network that 'cipherlens train' wrote.", dir_okay=False)
     ],
-    keyring: KeyringPath,
+    keyring: options.KeyringPath,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")],
-    key: KeyName = None,
-    passphrase_file: PassphraseFile = None,
-    as_json: Json = False,
+    key: options.KeyName = None,
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
 ) -> None:
     """Seal a hash network, so that it can travel to the users who hold the key.
 
@@ -90,15 +81,13 @@ def seal(
     bits, _ = describe_network(checkpoint, Keyring())
     entry = open_key(keyring, key, passphrase_file)
     replace_file(out, seal_network(data, entry))
-    if as_json:
-        document = {"sealed": str(out), "bits": bits, "key_fingerprint": entry.fingerprint.hex()}
-        print_json(document)
-        return
-    typer.echo(f"{out} holds the network of {bits} bits, sealed under key {entry.name!r}")
+    document = {"sealed": str(out), "bits": bits, "key_fingerprint": entry.fingerprint.hex()}
+    told = f"{out} holds the network of {bits} bits, sealed under key {entry.name!r}"
+    print_outcome(document, told, as_json=as_json)
 
 
 @app.command("list")
-def list_(server: Server = DEFAULT_TARGET, as_json: Json = False) -> None:
+def list_(server: options.Server = DEFAULT_TARGET, as_json: options.Json = False) -> None:
     """List the models that the server holds, newest first.
 
     \b
@@ -114,7 +103,6 @@ def list_(server: Server = DEFAULT_TARGET, as_json: Json = False) -> None:
 
 
 def _row(model: Model) -> tuple[object, ...]:
-    """Return a model as a row of the table."""
     fingerprint = model.profile.key_fingerprint.hex() if model.profile else "none"
     return (
         model.name,
@@ -129,12 +117,9 @@ def _row(model: Model) -> tuple[object, ...]:
 def _check(checkpoint: Path) -> None:
     """Raise CommandError unless the server takes the file; it is told before anything is sent."""
     from cipherlens.model.checkpoint import read_configuration
-    from cipherlens.model.errors import CheckpointError
 
-    try:
+    with about(checkpoint):
         configuration = read_configuration(checkpoint)
-    except CheckpointError as error:
-        raise CommandError(f"{checkpoint}: {error}") from error
     if configuration.architecture == "hash":
         raise CommandError(
             f"{checkpoint} is a hash network, which no server is given: whoever can run it can "

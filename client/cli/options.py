@@ -1,9 +1,12 @@
 """Options that several commands share."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from cipherlens.client.cli.failure import USAGE, CommandError
 
 
 def _target(text: str) -> str:
@@ -35,13 +38,9 @@ MaybeServer = Annotated[
         callback=lambda text: None if text is None else _target(text),
     ),
 ]
-KeyringPath = Annotated[
-    Path, typer.Option("--keyring", metavar="KEYRING", help="The keyring file.", dir_okay=False)
-]
-MaybeKeyringPath = Annotated[
-    Path | None,
-    typer.Option("--keyring", metavar="KEYRING", help="The keyring file.", dir_okay=False),
-]
+_KEYRING = typer.Option("--keyring", metavar="KEYRING", help="The keyring file.", dir_okay=False)
+KeyringPath = Annotated[Path, _KEYRING]
+MaybeKeyringPath = Annotated[Path | None, _KEYRING]
 KeyName = Annotated[
     str | None,
     typer.Option(
@@ -65,3 +64,16 @@ Device = Annotated[
     str, typer.Option("--device", metavar="auto|cpu|cuda:N", help="Where to compute.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Return once the user agrees, who may have done so with --yes.
+
+    Raises:
+        CommandError: there is no terminal to ask at.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError("this cannot be undone", hint="say --yes", exit_code=USAGE)
+    typer.confirm(question, abort=True, err=True)

@@ -6,10 +6,27 @@ from pathlib import Path
 
 import typer
 
-from cipherlens.client.cli.failure import USAGE, CommandError
-from cipherlens.crypto import KeyEntry, Keyring
+from cipherlens.client.cli.failure import ADVICE, FAILURE, NOT_FOUND, USAGE, CommandError
+from cipherlens.crypto import (
+    KeyEntry,
+    Keyring,
+    KeyringNotProtected,
+    KeyringPassphraseError,
+    KeyringPermissionError,
+    UnknownKey,
+)
 
 VARIABLE = "CIPHERLENS_PASSPHRASE"
+
+ADVICE |= {
+    UnknownKey: (NOT_FOUND, "'cipherlens keys show KEYRING' lists the keys, --key NAME takes one"),
+    KeyringPassphraseError: (
+        FAILURE,
+        f"give it at the prompt, with --passphrase-file or in {VARIABLE}",
+    ),
+    KeyringNotProtected: (FAILURE, "leave --passphrase-file out"),
+    KeyringPermissionError: (FAILURE, "only its owner may read a keyring: chmod 600 KEYRING"),
+}
 
 
 def open_keyring(path: Path, passphrase_file: Path | None) -> Keyring:
@@ -28,30 +45,26 @@ def keyring_passphrase(path: Path, passphrase_file: Path | None) -> str | None:
     A file that was named explicitly is always used: `Keyring.load` refuses a passphrase for a
     keyring without one. The variable may be set for other keyrings, so there it does not count.
     """
-    if passphrase_file is not None:
-        return _first_line(passphrase_file)
-    if not Keyring.is_protected(path):
+    if passphrase_file is None and not Keyring.is_protected(path):
         return None
-    if (given := os.environ.get(VARIABLE)) is not None:
-        return given
-    return _ask(f"Passphrase of {path}", twice=False)
+    return _passphrase(passphrase_file, f"Passphrase of {path}", twice=False)
 
 
 def new_passphrase(passphrase_file: Path | None) -> str:
     """Return the passphrase for a keyring that is about to be made."""
-    if passphrase_file is not None:
-        return _first_line(passphrase_file)
-    if (given := os.environ.get(VARIABLE)) is not None:
-        return given
-    return _ask("New passphrase", twice=True)
+    return _passphrase(passphrase_file, "New passphrase", twice=True)
 
 
-def _ask(prompt: str, *, twice: bool) -> str:
-    """Return what is typed at the terminal.
+def _passphrase(passphrase_file: Path | None, prompt: str, *, twice: bool) -> str:
+    """Return the passphrase from a file, the environment or the terminal.
 
     Raises:
         CommandError: there is no terminal, or nothing was typed.
     """
+    if passphrase_file is not None:
+        return _first_line(passphrase_file)
+    if (given := os.environ.get(VARIABLE)) is not None:
+        return given
     if not sys.stdin.isatty():
         raise CommandError(
             "a passphrase is needed and there is no terminal to ask at",
@@ -60,12 +73,7 @@ def _ask(prompt: str, *, twice: bool) -> str:
         )
     # With a default, an empty line is an answer: it would else be asked for again without a word.
     answer: str = typer.prompt(
-        prompt,
-        default="",
-        show_default=False,
-        hide_input=True,
-        confirmation_prompt=twice,
-        err=True,
+        prompt, default="", show_default=False, hide_input=True, confirmation_prompt=twice, err=True
     )
     if not answer:
         raise CommandError("the passphrase is empty", exit_code=USAGE)

@@ -6,44 +6,24 @@ from typing import Annotated
 import typer
 from PIL import Image
 
-from cipherlens.client import (
-    Client,
-    CodeMaker,
-    Collection,
-    Hit,
-    Hits,
-    SearchOptions,
-    make_codes,
-)
+from cipherlens.client import Client, CodeMaker, Collection, Hit, Hits, SearchOptions, make_codes
 from cipherlens.client.channel import DEFAULT_TARGET
+from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, print_table, remark
 from cipherlens.client.cli.documents import hit_document
-from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.client.cli.failure import USAGE, CommandError, about
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
-from cipherlens.client.cli.options import (
-    Device,
-    Json,
-    KeyName,
-    KeyringPath,
-    PassphraseFile,
-    Server,
-)
 from cipherlens.client.cli.passphrase import open_keyring
 from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gallery
-from cipherlens.crypto import CryptoError, ImageError, open_image
-
-
-def add_to(root: typer.Typer) -> None:
-    """Add this command to the program."""
-    root.command("search")(search)
+from cipherlens.crypto import CryptoError, open_image
 
 
 def search(
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="Where to look.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The query picture.")],
-    keyring: KeyringPath,
+    keyring: options.KeyringPath,
     k: Annotated[int, typer.Option("-k", metavar="K", min=1, help="Hits wanted.")] = 20,
-    key: KeyName = None,
+    key: options.KeyName = None,
     model: HashNetworkPath = None,
     html: Annotated[
         Path | None,
@@ -53,10 +33,10 @@ def search(
         int | None, typer.Option(min=1, help="Inverted lists to probe, where there are any.")
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every item.")] = False,
-    device: Device = "auto",
-    passphrase_file: PassphraseFile = None,
-    server: Server = DEFAULT_TARGET,
-    as_json: Json = False,
+    device: options.Device = "auto",
+    passphrase_file: options.PassphraseFile = None,
+    server: options.Server = DEFAULT_TARGET,
+    as_json: options.Json = False,
 ) -> None:
     """Find the pictures most like one.
 
@@ -74,7 +54,8 @@ def search(
     """
     if html is not None and not html.parent.is_dir():
         raise CommandError(f"--html: there is no folder {html.parent}", exit_code=USAGE)
-    picture = _opened(image)
+    with about(image):
+        picture = open_image(image)
     keys = open_keyring(keyring, passphrase_file)
     options = SearchOptions(nprobe=nprobe, exact=exact)
     with Client(server, key=keys.get(key)) as client:
@@ -108,20 +89,7 @@ def _found(
     return hits, None
 
 
-def _opened(image: Path) -> Image.Image:
-    """Return the query picture.
-
-    Raises:
-        CommandError: the file is no picture that can be read.
-    """
-    try:
-        return open_image(image)
-    except ImageError as error:
-        raise CommandError(f"{image}: {error}") from error
-
-
 def _print(collection: str, image: Path, hits: Hits, html: Path | None, *, as_json: bool) -> None:
-    """Print the hits."""
     if as_json:
         print_json(
             {
@@ -141,7 +109,6 @@ def _print(collection: str, image: Path, hits: Hits, html: Path | None, *, as_js
 
 
 def _score(hit: Hit) -> str:
-    """Return how near a hit is."""
     if hit.similarity is not None:
         return f"{hit.similarity:.4f}"
     return f"{hit.distance} bits"

@@ -21,11 +21,6 @@ class Transport(StrEnum):
     NATIVE = "native"
 
 
-def add_to(root: typer.Typer) -> None:
-    """Add this command to the program."""
-    root.command("serve")(serve)
-
-
 def serve(
     data_dir: Annotated[
         Path, typer.Option("--data-dir", metavar="DIR", help="The data folder; made if absent.")

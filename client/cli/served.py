@@ -64,15 +64,24 @@ def evaluate_served(
     configuration = read_configuration(source)
     task = _shuffled(retrieval_task(configuration, images, part))
     if configuration.architecture == "hash":
-        found = _by_codes(client, HashEncoder(source, device), task)
-        return _agreement(task, found, evaluate_codes.RANKS)
-    if configuration.profile is None or not isinstance(source, Path):
+        served, memory = _by_codes(client, HashEncoder(source, device), task)
+        ranks = evaluate_codes.RANKS
+    elif configuration.profile is not None and isinstance(source, Path):
+        served, memory = _by_cipher_images(client, source, Embedder(source, device), task)
+        ranks = evaluate_vectors.RANKS
+    else:
         raise CommandError(
             "a server takes no network of plain pictures",
             hint="it is evaluated in memory, without --server",
         )
-    found = _by_cipher_images(client, source, Embedder(source, device), task)
-    return _agreement(task, found, evaluate_vectors.RANKS)
+    return compare_rankings(
+        served,
+        memory,
+        task.queries.labels,
+        task.database.labels,
+        exclude_self=task.exclude_self,
+        ranks=ranks,
+    )
 
 
 def _by_codes(client: Client, encoder: HashEncoder, task: RetrievalTask) -> Found:
@@ -84,7 +93,8 @@ def _by_codes(client: Client, encoder: HashEncoder, task: RetrievalTask) -> Foun
     ids, k = _random_ids(len(codes)), _depth(client, task)
     with _own_collection(client) as name:
         client.create_code_collection(name, encoder.bits)
-        options = _options(client.index_codes(name, ids, codes).sequence)
+        written = client.index_codes(name, ids, codes)
+        options = SearchOptions(exact=True, min_sequence=written.sequence)
         served = _searched(
             ids,
             len(queries),
@@ -108,7 +118,8 @@ def _by_cipher_images(
         client.create_cipher_collection(name)
         client.push_model(checkpoint, collection=name)
         pictures = (EncryptedPicture(cipher_image=image) for image in _shown("items", images))
-        options = _options(client.index_encrypted(name, ids, pictures).sequence)
+        written = client.index_encrypted(name, ids, pictures)
+        options = SearchOptions(exact=True, min_sequence=written.sequence)
         served = _searched(
             ids,
             len(images),
@@ -169,13 +180,7 @@ def _depth(client: Client, task: RetrievalTask) -> int:
     return min(wanted, client.limits.max_k)
 
 
-def _options(sequence: int) -> SearchOptions:
-    """Return how to search what was written up to a sequence number."""
-    return SearchOptions(exact=True, min_sequence=sequence)
-
-
 def _random_ids(count: int) -> list[str]:
-    """Return so many names that say nothing of the items."""
     return [secrets.token_hex(16) for _ in range(count)]
 
 
@@ -200,19 +205,5 @@ def _embedded(embedder: Embedder, images: Sequence[CipherImage]) -> NDArray[np.f
 
 
 def _shown(what: str, entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Yield the entries and show how far that is."""
     with progress_bar() as bar:
         yield from bar.track(entries, description=what)
-
-
-def _agreement(task: RetrievalTask, found: Found, ranks: Sequence[int]) -> Agreement:
-    """Return the figures of both rankings of a task."""
-    served, memory = found
-    return compare_rankings(
-        served,
-        memory,
-        task.queries.labels,
-        task.database.labels,
-        exclude_self=task.exclude_self,
-        ranks=ranks,
-    )

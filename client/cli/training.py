@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cipherlens.client.cli.console import print_json, progress_bar, remark
+from cipherlens.client.cli import options
+from cipherlens.client.cli.console import print_json, print_outcome, progress_bar, remark
 from cipherlens.client.cli.data import Data, encryptor_of, load_images
 from cipherlens.client.cli.failure import INTERRUPTED, USAGE, CommandError
-from cipherlens.client.cli.options import Device, Json, KeyName, MaybeKeyringPath, PassphraseFile
 from cipherlens.client.cli.passphrase import open_key
 from cipherlens.crypto import KeyEntry, PreparedSize, Scope
 
@@ -27,22 +27,17 @@ Plain = Annotated[
 ]
 
 
-def add_to(root: typer.Typer) -> None:
-    """Add this command to the program."""
-    root.command("train")(train)
-
-
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file of settings.")],
     data: Data,
     out: Annotated[Path, typer.Option("--out", metavar="CHECKPOINT", help="The file to write.")],
-    keyring: MaybeKeyringPath = None,
-    key: KeyName = None,
+    keyring: options.MaybeKeyringPath = None,
+    key: options.KeyName = None,
     plain: Plain = False,
     seed: Annotated[int | None, typer.Option(min=0, help="In place of the settings' seed.")] = None,
-    device: Device = "auto",
-    passphrase_file: PassphraseFile = None,
-    as_json: Json = False,
+    device: options.Device = "auto",
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
 ) -> None:
     """Train a network: one for encrypted pictures, or a hash network.
 
@@ -100,18 +95,14 @@ def train(
         )
     if not processes.first:
         return
-    if as_json:
-        print_json(
-            {
-                "checkpoint": str(result.checkpoint),
-                "best_epoch": result.best_epoch,
-                "validation_map": result.validation_map,
-            }
-        )
-    else:
-        score = "" if result.validation_map is None else f", mAP {result.validation_map:.4f}"
-        kept = f"epoch {result.best_epoch} of {len(result.history)}, the best in validation{score}"
-        typer.echo(f"{result.checkpoint} holds {kept}")
+    document = {
+        "checkpoint": str(result.checkpoint),
+        "best_epoch": result.best_epoch,
+        "validation_map": result.validation_map,
+    }
+    score = "" if result.validation_map is None else f", mAP {result.validation_map:.4f}"
+    kept = f"epoch {result.best_epoch} of {len(result.history)}, the best in validation{score}"
+    print_outcome(document, f"{result.checkpoint} holds {kept}", as_json=as_json)
 
 
 @contextmanager
@@ -201,7 +192,6 @@ def _remark_positions(
 
 
 def _epoch_text(report: "EpochReport") -> str:
-    """Return an epoch in a few words."""
     text = f"loss {report.loss:.4f}"
     if report.validation_map is not None:
         text += f", validation mAP {report.validation_map:.4f}"
@@ -209,9 +199,4 @@ def _epoch_text(report: "EpochReport") -> str:
 
 
 def _epoch_document(report: "EpochReport") -> dict[str, object]:
-    """Return an epoch as JSON."""
-    return {
-        "epoch": report.epoch,
-        "loss": report.loss,
-        "validation_map": report.validation_map,
-    }
+    return {"epoch": report.epoch, "loss": report.loss, "validation_map": report.validation_map}

@@ -6,7 +6,7 @@ encrypt. The key schedule, training on cipher-images and the measuring of leakag
 encrypts pictures needs `ImageCipher`.
 """
 
-from cipherlens.crypto.hazmat.blocks import CHANNELS, decrypt_blocks, encrypt_blocks
+from cipherlens.crypto.hazmat.blocks import decrypt_blocks, encrypt_blocks
 from cipherlens.crypto.hazmat.sequences import Sequences
 
-__all__ = ["CHANNELS", "Sequences", "decrypt_blocks", "encrypt_blocks"]
+__all__ = ["Sequences", "decrypt_blocks", "encrypt_blocks"]

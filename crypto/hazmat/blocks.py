@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from cipherlens.crypto.hazmat.schedule import COLOUR_LEVELS
 from cipherlens.crypto.hazmat.sequences import Sequences
-
-CHANNELS = 3
+from cipherlens.crypto.parameters import CHANNELS
 
 Pixels = npt.NDArray[np.uint8]
 Order = npt.NDArray[np.intp]

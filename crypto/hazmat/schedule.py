@@ -43,7 +43,10 @@ _FINGERPRINT_CONTEXT = "cipherlens 2026-11-21 v1 key fingerprint"
 
 
 class Purpose(Enum):
-    """What a subkey is for; the value is its BLAKE3 context string."""
+    """What a subkey is for; the value is its BLAKE3 context string.
+
+    Nothing uses MASK: it is reserved, so that no other purpose ever takes its context string.
+    """
 
     PERMUTATION = "cipherlens 2026-11-21 v1 subkey block permutation"
     SELECTION = "cipherlens 2026-11-21 v1 subkey block selection"

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cipherlens.base import NONCE_BYTES
 from cipherlens.crypto import CipherParameters, ImageCipher, KeyEntry, Scope
 from cipherlens.crypto.hazmat import Sequences, encrypt_blocks
 
@@ -20,8 +21,8 @@ class KeyEncryptor:
 
     def __init__(self, entry: KeyEntry) -> None:
         """Prepare the cipher of a key entry."""
+        self._entry = entry
         self._cipher = ImageCipher(entry)
-        self._image_scope = entry.parameters.scope is Scope.IMAGE
         self.profile = entry.profile
 
     def __call__(self, images: Pixels, generator: np.random.Generator) -> Pixels:
@@ -30,11 +31,14 @@ class KeyEncryptor:
         Nonces that can be drawn again make a training repeatable. They are not fit for upload,
         where `ImageCipher` draws its own from the system.
         """
-        nonces = None
-        if self._image_scope:
-            nonces = generator.integers(0, 256, (len(images), 16), dtype=np.uint8)
-        pixels, _ = self._cipher.encrypt(images, nonces)
-        return pixels
+        parameters = self._entry.parameters
+        if parameters.scope is Scope.COLLECTION:
+            pixels, _ = self._cipher.encrypt(images)
+            return pixels
+        _check_size(images, parameters)
+        nonces = generator.integers(0, 256, (len(images), NONCE_BYTES), dtype=np.uint8)
+        sequences = Sequences.derive(self._entry.root, parameters, nonces)
+        return encrypt_blocks(images, sequences, parameters.block_size)
 
 
 class AnyKeyEncryptor:
@@ -64,13 +68,18 @@ class AnyKeyEncryptor:
         Raises:
             ValueError: if the images are not of the parameters' size.
         """
-        if not self._parameters.shape_matches(*images.shape[1:3]):
-            raise ValueError(
-                f"images must be {self._parameters.height}x{self._parameters.width} or its "
-                f"portrait, got {images.shape}"
-            )
+        _check_size(images, self._parameters)
         sequences = Sequences.random(generator, self._parameters, len(images))
         return encrypt_blocks(images, sequences, self._parameters.block_size)
+
+
+def _check_size(images: Pixels, parameters: CipherParameters) -> None:
+    """Raise ValueError unless images have the parameters' size, in either orientation."""
+    if not parameters.shape_matches(*images.shape[1:3]):
+        raise ValueError(
+            f"images must be {parameters.height}x{parameters.width} or its portrait, "
+            f"got {images.shape}"
+        )
 
 
 def plain(images: Pixels, generator: np.random.Generator) -> Pixels:  # noqa: ARG001

@@ -77,6 +77,27 @@ def tie_groups(
     return TieGroups(items=items, relevant=relevant)
 
 
+def tie_groups_of(
+    distances: NDArray[np.int64], alike: NDArray[np.bool_], own: NDArray[np.intp] | None = None
+) -> TieGroups:
+    """Return the images of whole rankings counted by distance; both arrays are (queries, images).
+
+    `alike` says which images are of the query's class. `own` is each query's position among the
+    images, which is then not counted.
+    """
+    rows, width = len(distances), int(distances.max()) + 1
+    cells = np.arange(rows)[:, None] * width + distances
+    items, relevant = (
+        np.bincount(each, minlength=rows * width).reshape(rows, width)
+        for each in (cells.ravel(), cells[alike])
+    )
+    if own is not None:
+        itself = np.arange(rows), distances[np.arange(rows), own]
+        items[itself] -= 1
+        relevant[itself] -= alike[np.arange(rows), own]
+    return TieGroups(items=items, relevant=relevant)
+
+
 def expected_average_precision(groups: TieGroups) -> NDArray[np.float64]:
     """Return the expected average precision of full rankings, (queries,).
 
@@ -143,7 +164,7 @@ def hamming_distances(query_codes: Codes, database_codes: Codes) -> NDArray[np.i
 
 def _words(codes: Codes) -> NDArray[np.uint64]:
     """Return packed codes as (words, n) of 64 bits each, zeros in the last."""
-    padded = np.zeros((len(codes), -(-codes.shape[1] // 8) * 8), dtype=np.uint8)
+    padded = np.zeros((len(codes), codes.shape[1] + -codes.shape[1] % 8), dtype=np.uint8)
     padded[:, : codes.shape[1]] = codes
     return np.ascontiguousarray(padded.view(np.uint64).T)
 

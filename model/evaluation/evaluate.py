@@ -12,14 +12,16 @@ from cipherlens.model.checkpoint import load_network, read_configuration
 from cipherlens.model.codes import binarise
 from cipherlens.model.data.encryption import Encryptor
 from cipherlens.model.data.images import PreparedImages, by_shape
+from cipherlens.model.evaluation.evaluate_codes import RANKS as CODE_RANKS
 from cipherlens.model.evaluation.evaluate_codes import encode_images, evaluate_codes
-from cipherlens.model.evaluation.evaluate_vectors import RANKS, evaluate_vectors
+from cipherlens.model.evaluation.evaluate_vectors import RANKS as VECTOR_RANKS
+from cipherlens.model.evaluation.evaluate_vectors import evaluate_vectors
 from cipherlens.model.evaluation.figures import Evaluation
 from cipherlens.model.evaluation.retrieval_task import RetrievalTask, check_pairs, retrieval_task
 from cipherlens.model.hash_encoder import HashEncoder
 from cipherlens.model.inference import batches
+from cipherlens.model.networks.hash_network import HashNetwork
 from cipherlens.model.networks.network import RetrievalNetwork, to_input
-from cipherlens.model.networks.network_config import HashNetworkConfig
 from cipherlens.model.precision import autocast, resolve_device, resolve_precision
 
 BATCH = 64
@@ -31,44 +33,28 @@ def evaluate(
     encryptor: Encryptor,
     *,
     precision: str = "auto",
-    ranks: Sequence[int] = RANKS,
+    ranks: Sequence[int] | None = None,
 ) -> Evaluation:
-    """Return how well the network ranks plain `images` by cosine after encrypting them.
+    """Return how well the network ranks plain `images` after encrypting them.
 
-    Each image queries all the others. Images that are alone in their class rank with the others
-    but do not query.
+    Each image queries all the others, by cosine or, with a hash network, by the Hamming distance of
+    codes. Images that are alone in their class rank with the others but do not query. `ranks` are
+    those of `evaluate_vectors` or `evaluate_codes` if none are given.
 
     Raises:
         DataError: if no class has two images.
     """
     check_pairs(images)
+    labels = images.labels
+    if isinstance(network, HashNetwork):
+        activations = outputs(network, images, encryptor, precision=precision)
+        codes, bits = binarise(activations, network.config.threshold), network.config.bits
+        return evaluate_codes(
+            codes, codes, labels, labels, bits=bits, exclude_self=True, ranks=ranks or CODE_RANKS
+        )
     vectors = features(network, images, encryptor, precision=precision)
     return evaluate_vectors(
-        vectors, vectors, images.labels, images.labels, exclude_self=True, ranks=ranks
-    )
-
-
-def evaluate_hashing(
-    network: RetrievalNetwork,
-    config: HashNetworkConfig,
-    images: PreparedImages,
-    encryptor: Encryptor,
-    *,
-    precision: str = "fp32",
-) -> Evaluation:
-    """Return how well the codes of a hash network of these settings rank `images`.
-
-    Each image queries all the others; equal distances count as the mean over their orders. The
-    network sees what `encryptor` makes of the images: `plain`, for one that reads them plain.
-
-    Raises:
-        DataError: if no class has two images.
-    """
-    check_pairs(images)
-    activations = outputs(network, images, encryptor, precision=precision)
-    codes = binarise(activations, config.threshold)
-    return evaluate_codes(
-        codes, codes, images.labels, images.labels, bits=config.bits, exclude_self=True
+        vectors, vectors, labels, labels, exclude_self=True, ranks=ranks or VECTOR_RANKS
     )
 
 

@@ -5,16 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cipherlens.base import code_size_bytes
 from cipherlens.model.codes import Codes
 from cipherlens.model.data.images import PreparedImages, by_shape
 from cipherlens.model.errors import DataError
-from cipherlens.model.evaluation.code_metrics import (
-    expected_average_precision,
-    expected_precision_at,
-    interpolated_precision_by_distance,
-    tie_groups,
-)
+from cipherlens.model.evaluation.code_metrics import tie_groups
 from cipherlens.model.evaluation.figures import Evaluation
+from cipherlens.model.evaluation.measures import FURTHER, Means, Measure
 from cipherlens.model.evaluation.metrics import chance_map
 from cipherlens.model.hash_encoder import HashEncoder
 
@@ -31,10 +28,11 @@ def evaluate_codes(
     bits: int,
     exclude_self: bool = False,
     ranks: Sequence[int] = RANKS,
+    further: Sequence[Measure] = FURTHER,
 ) -> Evaluation:
     """Return how well the codes rank the database for the queries that have anything to find.
 
-    The arguments, but for `ranks`, are those of `tie_groups`.
+    The arguments, but for `ranks` and `further`, are those of `tie_groups`.
 
     Raises:
         DataError: if no query has a relevant image in the database.
@@ -52,15 +50,9 @@ def evaluate_codes(
     if not len(groups):
         raise DataError("no query has a relevant image in the database")
     total = int(groups.items[0].sum())
-    return Evaluation(
-        queries=len(groups),
-        mean_average_precision=float(expected_average_precision(groups).mean()),
-        chance=chance_map(groups.relevant.sum(axis=1), total),
-        precision_at={
-            k: float(expected_precision_at(groups, k).mean()) for k in ranks if k <= total
-        },
-        precision_at_recall=tuple(interpolated_precision_by_distance(groups).mean(axis=0).tolist()),
-    )
+    means = Means([k for k in ranks if k <= total], further)
+    means.add(groups)
+    return means.evaluation(chance_map(groups.relevant.sum(axis=1), total))
 
 
 def encode_images(encoder: HashEncoder, images: PreparedImages) -> Codes:
@@ -69,7 +61,7 @@ def encode_images(encoder: HashEncoder, images: PreparedImages) -> Codes:
     Raises:
         ValueError: if the images do not have the network's size.
     """
-    codes = np.empty((len(images), -(-encoder.bits // 8)), dtype=np.uint8)
+    codes = np.empty((len(images), code_size_bytes(encoder.bits)), dtype=np.uint8)
     for positions, pixels in by_shape(images.images, BATCH):
         codes[positions] = encoder.encode(pixels)
     return codes

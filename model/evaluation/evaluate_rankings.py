@@ -7,7 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cipherlens.model.errors import DataError
-from cipherlens.model.evaluation.code_metrics import TieGroups, expected_average_precision
+from cipherlens.model.evaluation.code_metrics import (
+    expected_average_precision,
+    tie_groups_of,
+)
 from cipherlens.model.evaluation.metrics import average_precision_at, precision_at, relevant_counts
 from cipherlens.model.evaluation.rankings import Rankings, Scores
 
@@ -69,19 +72,7 @@ def evaluate_rankings(
 def _full_map(relevance: NDArray[np.bool_], scores: Scores) -> float:
     """Return the mAP of full rankings, over the orders of equal Hamming distances."""
     if np.issubdtype(scores.dtype, np.integer):
-        return float(
-            expected_average_precision(_tie_groups(relevance, scores.astype(np.int64))).mean()
-        )
+        groups = tie_groups_of(scores.astype(np.int64), relevance)
+        return float(expected_average_precision(groups).mean())
     relevant = relevance.sum(axis=1)
     return float(average_precision_at(relevance, relevant, relevance.shape[1]).mean())
-
-
-def _tie_groups(relevance: NDArray[np.bool_], distances: NDArray[np.integer]) -> TieGroups:
-    """Return the images of full rankings counted by distance."""
-    rows, width = len(distances), int(distances.max()) + 1
-    cells = np.arange(rows)[:, None] * width + distances
-    items, relevant = (
-        np.bincount(each.ravel(), minlength=rows * width).reshape(rows, width)
-        for each in (cells, cells[relevance])
-    )
-    return TieGroups(items=items, relevant=relevant)

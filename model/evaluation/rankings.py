@@ -4,7 +4,7 @@ Equal scores stand in the order of the database, which is the order that a serve
 guarantee for codes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,14 +62,13 @@ def rank_vectors(query_vectors: Vectors, database_vectors: Vectors, k: int) -> R
     Raises:
         ValueError: if k is not from 1 to the number of images.
     """
-    _check_depth(k, len(database_vectors))
-    positions = np.empty((len(query_vectors), k), dtype=np.int64)
-    scores = np.empty(positions.shape, dtype=np.float32)
-    for part in parts(len(query_vectors), len(database_vectors)):
+
+    def compare(part: slice) -> tuple[Scores, NDArray[np.uint32]]:
         similarity = query_vectors[part] @ database_vectors.T
-        positions[part] = _nearest(ascending(-similarity), k)
-        scores[part] = np.take_along_axis(similarity, positions[part], axis=1)
-    return Rankings(positions=positions, scores=scores)
+        return similarity, ascending(-similarity)
+
+    scores = np.empty((len(query_vectors), k), dtype=np.float32)
+    return _ranked(compare, scores, len(database_vectors))
 
 
 def rank_codes(query_codes: Codes, database_codes: Codes, k: int) -> Rankings:
@@ -78,14 +77,13 @@ def rank_codes(query_codes: Codes, database_codes: Codes, k: int) -> Rankings:
     Raises:
         ValueError: if k is not from 1 to the number of images.
     """
-    _check_depth(k, len(database_codes))
-    positions = np.empty((len(query_codes), k), dtype=np.int64)
-    scores = np.empty(positions.shape, dtype=np.int64)
-    for part in parts(len(query_codes), len(database_codes)):
+
+    def compare(part: slice) -> tuple[Scores, NDArray[np.uint32]]:
         distances = hamming_distances(query_codes[part], database_codes)
-        positions[part] = _nearest(distances.astype(np.uint32), k)
-        scores[part] = np.take_along_axis(distances, positions[part], axis=1)
-    return Rankings(positions=positions, scores=scores)
+        return distances, distances.astype(np.uint32)
+
+    scores = np.empty((len(query_codes), k), dtype=np.int64)
+    return _ranked(compare, scores, len(database_codes))
 
 
 def parts(queries: int, images: int) -> Iterator[slice]:
@@ -103,6 +101,25 @@ def ascending(distance: Vectors) -> NDArray[np.uint32]:
     return np.where(bits & sign, ~bits, bits | sign)
 
 
+def _ranked(
+    compare: Callable[[slice], tuple[Scores, NDArray[np.uint32]]], scores: Scores, images: int
+) -> Rankings:
+    """Return the k nearest images of each query, their scores written into `scores`, (queries, k).
+
+    `compare` returns the scores of a part of the queries with all images, and distances in whose
+    order they stand. Raises ValueError if k is not from 1 to the number of images.
+    """
+    queries, k = scores.shape
+    if not 1 <= k <= images:
+        raise ValueError(f"k must be from 1 to {images}, got {k}")
+    positions = np.empty((queries, k), dtype=np.int64)
+    for part in parts(queries, images):
+        found, distances = compare(part)
+        positions[part] = _nearest(distances, k)
+        scores[part] = np.take_along_axis(found, positions[part], axis=1)
+    return Rankings(positions=positions, scores=scores)
+
+
 def _nearest(distances: NDArray[np.uint32], k: int) -> NDArray[np.int64]:
     """Return the positions of the k smallest of each row, (rows, k), equal ones by position.
 
@@ -115,8 +132,3 @@ def _nearest(distances: NDArray[np.uint32], k: int) -> NDArray[np.int64]:
         words.partition(k - 1, axis=1)
     nearest = np.sort(words[:, :k], axis=1)
     return (nearest & np.uint64(2**32 - 1)).astype(np.int64)
-
-
-def _check_depth(k: int, images: int) -> None:
-    if not 1 <= k <= images:
-        raise ValueError(f"k must be from 1 to {images}, got {k}")

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cipherlens.base.fields import check_choice
 from cipherlens.model.checkpoint import CheckpointConfiguration
 from cipherlens.model.config import SplitConfig, record
-from cipherlens.model.data.images import PARTS, PreparedImages, split_images
+from cipherlens.model.data.images import PARTS, PreparedImages, Split, split_images
 from cipherlens.model.errors import CheckpointError, DataError
 
 
@@ -35,13 +34,24 @@ def retrieval_task(
         ValueError: if the part is unknown.
     """
     check_choice("part", part, PARTS)
-    positions = _split(configuration, data)
-    queries = data.take(positions[part])
+    positions = split_images(data, _split(configuration, data))
     if configuration.architecture == "hash" and part == "test":
-        rest = np.concatenate([positions["train"], positions["validation"]])
-        return RetrievalTask(queries=queries, database=data.take(rest), exclude_self=False)
-    check_pairs(queries)
-    return RetrievalTask(queries=queries, database=queries, exclude_self=True)
+        return rest_task(data, positions)
+    return part_task(data.take(getattr(positions, part)))
+
+
+def part_task(images: PreparedImages) -> RetrievalTask:
+    """Return the task in which each image queries the others; raise DataError if none has any."""
+    check_pairs(images)
+    return RetrievalTask(queries=images, database=images, exclude_self=True)
+
+
+def rest_task(data: PreparedImages, positions: Split) -> RetrievalTask:
+    """Return the task in which the test images query all images that are not in the test part."""
+    rest = np.concatenate([positions.train, positions.validation])
+    return RetrievalTask(
+        queries=data.take(positions.test), database=data.take(rest), exclude_self=False
+    )
 
 
 def check_pairs(images: PreparedImages) -> None:
@@ -50,10 +60,8 @@ def check_pairs(images: PreparedImages) -> None:
         raise DataError("no class has two images: there is nothing to retrieve")
 
 
-def _split(
-    configuration: CheckpointConfiguration, data: PreparedImages
-) -> dict[str, NDArray[np.intp]]:
-    """Return the positions of each part of the split that a checkpoint's training made.
+def _split(configuration: CheckpointConfiguration, data: PreparedImages) -> SplitConfig:
+    """Return how a checkpoint's training split its data.
 
     Raises:
         CheckpointError: if the checkpoint does not say how its data was split.
@@ -69,5 +77,4 @@ def _split(
         raise DataError(
             f"this is not the data of the training: digest {data.digest()} is not {digest}"
         )
-    parts = split_images(data, config)
-    return {name: getattr(parts, name) for name in PARTS}
+    return config

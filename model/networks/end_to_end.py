@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import cast
 
-import timm
 import torch
 from timm.layers.patch_embed import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from cipherlens.model.networks.block_embedding import BlockEmbedding
 from cipherlens.model.networks.network import RetrievalNetwork
 from cipherlens.model.networks.network_config import NetworkConfig
+from cipherlens.model.networks.timm_backbone import timm_backbone
 
 
 class EndToEndNetwork(RetrievalNetwork):
@@ -29,7 +29,11 @@ class EndToEndNetwork(RetrievalNetwork):
         """
         super().__init__()
         self.config = config
-        self.backbone = _vision_transformer(config) if config.backbone == "vit" else _timm(config)
+        self.backbone = (
+            _vision_transformer(config)
+            if config.backbone == "vit"
+            else timm_backbone(config.backbone, "vit")
+        )
         self.feature = nn.Linear(cast("int", self.backbone.num_features), config.feature_dim)
         self.classifier = nn.Linear(config.feature_dim, config.classes)
 
@@ -66,14 +70,3 @@ def _vision_transformer(config: NetworkConfig) -> VisionTransformer:
         weight_init="jax",
         embed_layer=_EMBEDDINGS[config.embedding],
     )
-
-
-def _timm(config: NetworkConfig) -> nn.Module:
-    """Return a timm architecture with random weights and pooled features, never from a hub.
-
-    Raises:
-        ValueError: if timm has no architecture of that name.
-    """
-    if not timm.is_model(config.backbone):
-        raise ValueError(f"backbone must be 'vit' or a timm name, got {config.backbone!r}")
-    return timm.create_model(config.backbone, pretrained=False, num_classes=0)

@@ -2,13 +2,13 @@
 
 from typing import cast
 
-import timm
 import torch
 from torch import Tensor, nn
 
 from cipherlens.model.networks.dlheir import DlheirBackbone
 from cipherlens.model.networks.network import RetrievalNetwork
 from cipherlens.model.networks.network_config import HashNetworkConfig
+from cipherlens.model.networks.timm_backbone import timm_backbone
 
 
 class HashHead(nn.Module):
@@ -39,7 +39,11 @@ class HashNetwork(RetrievalNetwork):
         """
         super().__init__()
         self.config = config
-        self.backbone = DlheirBackbone() if config.backbone == "dlheir" else _timm(config)
+        self.backbone = (
+            DlheirBackbone()
+            if config.backbone == "dlheir"
+            else timm_backbone(config.backbone, "dlheir")
+        )
         self.head = HashHead(cast("int", self.backbone.num_features), config.bits)
         self.classifier = nn.Linear(config.bits, config.classes)
 
@@ -61,14 +65,3 @@ def feature_maps(backbone: nn.Module, features: Tensor) -> Tensor:
     if getattr(backbone, "output_fmt", "NCHW") == "NHWC":
         return features.permute(0, 3, 1, 2)
     return features
-
-
-def _timm(config: HashNetworkConfig) -> nn.Module:
-    """Return a timm architecture without its top, with random weights, never from a hub.
-
-    Raises:
-        ValueError: if timm has no architecture of that name.
-    """
-    if not timm.is_model(config.backbone):
-        raise ValueError(f"backbone must be 'dlheir' or a timm name, got {config.backbone!r}")
-    return timm.create_model(config.backbone, pretrained=False, num_classes=0)

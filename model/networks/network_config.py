@@ -42,9 +42,7 @@ class NetworkConfig:
     classes: int = 100
 
     def __post_init__(self) -> None:
-        _check_backbone("vit", self.backbone)
-        check_integer("width", self.width, 1, 2**12)
-        check_integer("height", self.height, 1, self.width)
+        _check_shared(self, "vit")
         check_integer("patch_size", self.patch_size, 1, self.height)
         if self.height % self.patch_size or self.width % self.patch_size:
             raise ValueError(
@@ -60,7 +58,6 @@ class NetworkConfig:
         check_choice("positions", self.positions, ("learned", "none"))
         check_choice("embedding", self.embedding, ("linear", "convolution", "residual"))
         check_integer("feature_dim", self.feature_dim, 1, 8192)
-        check_integer("classes", self.classes, 1, 2**20)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,9 +66,10 @@ class HashNetworkConfig:
 
     `backbone` is "dlheir", the paper's shortened DenseNet201, or the name of a timm architecture:
     "densenet201" is what the paper calls the original CNN. Bit i of a code is 1 where activation
-    i reaches `threshold`, which the paper leaves open. `height` x `width` is the size to which the
-    plain images are prepared, landscape where the sides differ; `classes` comes from the data, not
-    from a settings file.
+    i reaches `threshold`, which the paper leaves open. A code has any number of `bits`, but a
+    collection takes only the lengths in `cipherlens.base.BITS`. `height` x `width` is the size to
+    which the plain images are prepared, landscape where the sides differ; `classes` comes from the
+    data, not from a settings file.
 
     Raises:
         ValueError: if a field is out of range.
@@ -86,15 +84,16 @@ class HashNetworkConfig:
     classes: int = 100
 
     def __post_init__(self) -> None:
-        _check_backbone("dlheir", self.backbone)
+        _check_shared(self, "dlheir")
         check_integer("bits", self.bits, 1, 4096)
         check_number("threshold", self.threshold, 0.001, 0.999)
-        check_integer("width", self.width, 1, 2**12)
-        check_integer("height", self.height, 1, self.width)
-        check_integer("classes", self.classes, 1, 2**20)
 
 
-def _check_backbone(own: str, backbone: object) -> None:
-    """Raise ValueError unless backbone is our `own` or can be the name of a timm architecture."""
+def _check_shared(config: NetworkConfig | HashNetworkConfig, own: str) -> None:
+    """Check what both have: sizes, and a backbone that is our `own` or can be a timm name."""
+    backbone: object = config.backbone
     if not isinstance(backbone, str) or not BACKBONE_NAME.fullmatch(backbone):
         raise ValueError(f"backbone must be {own!r} or a timm name, got {backbone!r}")
+    check_integer("width", config.width, 1, 2**12)
+    check_integer("height", config.height, 1, config.width)
+    check_integer("classes", config.classes, 1, 2**20)

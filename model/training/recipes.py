@@ -1,8 +1,9 @@
 """What the trainings of the two kinds of network do not share; `train` has the loop."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,8 @@ from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer
 
 from cipherlens.model.config import HashTrainConfig, LoopConfig, TrainConfig
-from cipherlens.model.data.encryption import Encryptor
 from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.errors import DataError
-from cipherlens.model.evaluation.evaluate import evaluate, evaluate_hashing
-from cipherlens.model.evaluation.figures import Evaluation
 from cipherlens.model.networks.end_to_end import EndToEndNetwork
 from cipherlens.model.networks.hash_network import HashNetwork
 from cipherlens.model.networks.network import RetrievalNetwork
@@ -23,19 +21,17 @@ from cipherlens.model.networks.pretrained import origin, start_backbone
 from cipherlens.model.training.losses import LossParts, RetrievalLoss, class_loss
 from cipherlens.model.training.sampling import balanced_batches, shuffled_batches
 
-_Network = TypeVar("_Network", EndToEndNetwork, HashNetwork)
 
+class Recipe(ABC):
+    """Network, optimizer, batches and loss of one kind of training."""
 
-class Recipe(Protocol):
-    """Network, optimizer, batches, loss and measure of one kind of training."""
+    architecture: ClassVar[str]
+    """The kind of network, as a checkpoint names it."""
 
-    @property
-    def architecture(self) -> str:
-        """The kind of network, as a checkpoint names it."""
+    network: NetworkConfig | HashNetworkConfig
+    """The settings of the network, with what it takes from the data."""
 
-    @property
-    def network(self) -> NetworkConfig | HashNetworkConfig:
-        """The settings of the network, with what it takes from the data."""
+    _config: LoopConfig
 
     def build(self) -> RetrievalNetwork:
         """Return the network as a training starts with it.
@@ -46,6 +42,10 @@ class Recipe(Protocol):
             PretrainedError: if the weights that it is to start from cannot be had or do not fit.
             OSError: if a file cannot be read.
         """
+        network = self._random()
+        if self._config.pretrained:
+            start_backbone(network.backbone, self.network, self._config.pretrained)
+        return network
 
     def start(self) -> dict[str, object]:
         """Return "start": what the backbone's first weights are; empty for random ones.
@@ -54,32 +54,34 @@ class Recipe(Protocol):
             PretrainedError: if there are no such weights for the backbone.
             OSError: if a file cannot be read.
         """
+        source = self._config.pretrained
+        return {"start": origin(self.network, source)} if source else {}
 
+    @abstractmethod
+    def _random(self) -> RetrievalNetwork:
+        """Return the network with random weights."""
+
+    @abstractmethod
     def optimizer(self, network: RetrievalNetwork) -> Optimizer:
         """Return what follows the gradient; the loop sets its learning rate at every step."""
 
+    @abstractmethod
     def batches(
         self, labels: NDArray[np.int64], generator: np.random.Generator
     ) -> Iterator[NDArray[np.intp]]:
         """Yield one epoch of batches: positions of images in the training part."""
 
+    @abstractmethod
     def loss(self, outputs: Tensor, logits: Tensor, labels: Tensor) -> LossParts:
         """Return the loss of a batch: (n, dim) outputs, (n, classes) logits, (n,) int64 labels."""
 
-    def evaluate(
-        self,
-        network: RetrievalNetwork,
-        images: PreparedImages,
-        encryptor: Encryptor,
-        precision: str,
-    ) -> Evaluation:
-        """Return how well the images find each other; raise DataError if there is nothing to."""
 
-
-class EndToEndRecipe:
+class EndToEndRecipe(Recipe):
     """The E2E paper, section II-B: triplets and classes, Adam, balanced batches, cosine mAP."""
 
     architecture = "e2e"
+    network: NetworkConfig
+    _config: TrainConfig
 
     def __init__(self, config: TrainConfig, data: PreparedImages) -> None:
         """Fit the settings to the data's sizes and classes."""
@@ -92,13 +94,8 @@ class EndToEndRecipe:
             classes=len(data.class_names),
         )
 
-    def build(self) -> EndToEndNetwork:
-        """Return an end-to-end network, its backbone as the settings want it to start."""
-        return _started(EndToEndNetwork(self.network), self._config)
-
-    def start(self) -> dict[str, object]:
-        """Return "start": what the backbone's first weights are; empty for random ones."""
-        return _start(self.network, self._config)
+    def _random(self) -> EndToEndNetwork:
+        return EndToEndNetwork(self.network)
 
     def optimizer(self, network: RetrievalNetwork) -> Optimizer:
         """Return Adam; the paper's momentum is its beta1."""
@@ -121,21 +118,13 @@ class EndToEndRecipe:
         """Return L = max(0, d_pos - d_neg + m) + alpha * CE (E2E eqs. 3-5)."""
         return self._loss(outputs, logits, labels)
 
-    def evaluate(
-        self,
-        network: RetrievalNetwork,
-        images: PreparedImages,
-        encryptor: Encryptor,
-        precision: str,
-    ) -> Evaluation:
-        """Return how well cosine ranks the other images for each."""
-        return evaluate(network, images, encryptor, precision=precision)
 
-
-class HashRecipe:
+class HashRecipe(Recipe):
     """DLHEIR, section 3.3: classes from the activations, SGD, shuffled batches, mAP of codes."""
 
     architecture = "hash"
+    network: HashNetworkConfig
+    _config: HashTrainConfig
 
     def __init__(self, config: HashTrainConfig, data: PreparedImages) -> None:
         """Fit the settings to the data's classes.
@@ -152,13 +141,8 @@ class HashRecipe:
         self._config = config
         self.network = replace(network, classes=len(data.class_names))
 
-    def build(self) -> HashNetwork:
-        """Return a hash network, its backbone as the settings want it to start."""
-        return _started(HashNetwork(self.network), self._config)
-
-    def start(self) -> dict[str, object]:
-        """Return "start": what the backbone's first weights are; empty for random ones."""
-        return _start(self.network, self._config)
+    def _random(self) -> HashNetwork:
+        return HashNetwork(self.network)
 
     def optimizer(self, network: RetrievalNetwork) -> Optimizer:
         """Return SGD with momentum."""
@@ -179,16 +163,6 @@ class HashRecipe:
         """Return the cross entropy of the classes."""
         return class_loss(logits, labels)
 
-    def evaluate(
-        self,
-        network: RetrievalNetwork,
-        images: PreparedImages,
-        encryptor: Encryptor,
-        precision: str,
-    ) -> Evaluation:
-        """Return how well Hamming distance ranks the other images for each, expected over ties."""
-        return evaluate_hashing(network, self.network, images, encryptor, precision=precision)
-
 
 def recipe_of(config: TrainConfig | HashTrainConfig, data: PreparedImages) -> Recipe:
     """Return the recipe of the kind of network that the settings describe.
@@ -199,14 +173,3 @@ def recipe_of(config: TrainConfig | HashTrainConfig, data: PreparedImages) -> Re
     if isinstance(config, HashTrainConfig):
         return HashRecipe(config, data)
     return EndToEndRecipe(config, data)
-
-
-def _started(network: _Network, config: LoopConfig) -> _Network:
-    """Return the network with its backbone's weights as the settings want them to start."""
-    if config.pretrained:
-        start_backbone(network.backbone, network.config, config.pretrained)
-    return network
-
-
-def _start(network: NetworkConfig | HashNetworkConfig, config: LoopConfig) -> dict[str, object]:
-    return {"start": origin(network, config.pretrained)} if config.pretrained else {}

@@ -1,5 +1,6 @@
 """The batches of an epoch: balanced over classes, or simply shuffled."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,7 +19,7 @@ def balanced_batches(
     present = np.unique(labels)
     streams = {label: _stream(np.flatnonzero(labels == label), generator) for label in present}
     count = min(classes, len(present))
-    for _ in range(-(-len(labels) // (count * images))):
+    for _ in range(math.ceil(len(labels) / (count * images))):
         chosen = generator.choice(present, size=count, replace=False)
         picks = [next(streams[label]) for label in chosen for _ in range(images)]
         yield np.array(picks, dtype=np.intp)
@@ -31,7 +32,7 @@ def shuffled_batches(
 
     The batches differ by at most one in length, so that none is a small rest.
     """
-    yield from np.array_split(generator.permutation(count), -(-count // size))
+    yield from np.array_split(generator.permutation(count), math.ceil(count / size))
 
 
 def _stream(members: NDArray[np.intp], generator: np.random.Generator) -> Iterator[np.intp]:

@@ -16,6 +16,7 @@ from cipherlens.model.config import HashTrainConfig, LoopConfig, TrainConfig
 from cipherlens.model.data.encryption import Encryptor
 from cipherlens.model.data.images import PreparedImages, split_images
 from cipherlens.model.errors import DataError, TrainingDiverged
+from cipherlens.model.evaluation.evaluate import evaluate
 from cipherlens.model.networks.network import RetrievalNetwork
 from cipherlens.model.precision import resolve_precision
 from cipherlens.model.training.acceleration import accelerate
@@ -249,8 +250,11 @@ class _Run:
         if not self.processes.first:
             return None
         try:
-            evaluation = self.recipe.evaluate(
-                network, self.validation, self.steps.encryptor, self.steps.precision
+            evaluation = evaluate(
+                network,
+                self.validation,
+                self.steps.encryptor,
+                precision=self.steps.precision,
             )
         except DataError:
             return None

@@ -23,7 +23,6 @@ from cipherlens.crypto import (
     open_sealed,
     seal,
 )
-from cipherlens.crypto.hazmat import CHANNELS
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.encryption.hash_model import HashModel
@@ -149,7 +148,7 @@ class EncryptionService:
         self, field: str, count: int, sealed_bytes: int, parameters: CipherParameters
     ) -> None:
         """Raise LimitExceeded if the cipher-images and sealed originals make too long an answer."""
-        size = sealed_bytes + count * parameters.height * parameters.width * CHANNELS
+        size = sealed_bytes + count * parameters.image_bytes
         limit = self._limits.max_message_bytes
         if size > limit:
             raise LimitExceeded(field, limit=limit, value=size, unit="bytes of answer")

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import pytest
 
-from benchmarks import training
+from benchmarks.methods.figures import Store
 from cipherlens.model.data.images import PreparedImages
 
 CLASSES = 3
@@ -20,12 +20,9 @@ class MakePictures(Protocol):
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder where checkpoints are kept, as are figures, for this test alone."""
-    monkeypatch.setattr(training, "CHECKPOINTS", tmp_path / "trained")
-    monkeypatch.setattr(training, "FIGURES", tmp_path / "figures")
-    monkeypatch.setattr(training, "AT_ONCE", 1)
-    return tmp_path / "trained"
+def store(tmp_path: Path) -> Store:
+    """Return where checkpoints and figures are kept, for this test alone."""
+    return Store(networks=tmp_path / "trained", figures=tmp_path / "figures", at_once=1)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import __main__ as door
-from benchmarks.kept import keep
-from benchmarks.plots import draw
+from benchmarks.harness.kept import keep
+from benchmarks.report.plots import draw
 from cipherlens.model.errors import DataError
 
 
@@ -75,5 +75,5 @@ def test_all_goes_on_after_one_that_fails_and_says_so(monkeypatch, capsys):
     monkeypatch.setattr(door.subprocess, "run", subprocess_run)
     monkeypatch.setattr(door, "write_report", lambda: "REPORT.md")
     assert call(monkeypatch, dict, "all") == 1
-    assert commands == list(door.NAMES)
+    assert commands == list(door.registered())
     assert "failed: restart" in capsys.readouterr().err

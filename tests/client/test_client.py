@@ -12,6 +12,7 @@ from PIL import Image
 from cipherlens.client import (
     AlreadyExists,
     Client,
+    EncryptedPicture,
     FailedPrecondition,
     InvalidArgument,
     ItemState,
@@ -217,6 +218,58 @@ def test_what_is_wrong_before_anything_is_sent(client: Client) -> None:
         client.index_vectors("any", ["a", "b"], [[1.0], [2.0]], revisions=[1])
     with pytest.raises(ValueError, match="got 2, 1 and 2"):
         client.index_vectors("any", ["a", "b"], [[1.0]])
+
+
+@pytest.mark.parametrize("given", [2, 4])
+@pytest.mark.parametrize("kind", [list, iter])
+def test_ids_and_pictures_of_different_number_write_nothing(
+    client: Client, photos: str, noise: Noise, given: int, kind: Callable[[Any], Any]
+) -> None:
+    pictures = [noise(number) for number in range(given)]
+    encrypted = [
+        EncryptedPicture(cipher_image=client.encrypt_query(picture)) for picture in pictures
+    ]
+    number = str(given) if kind is list or given == 2 else "more"
+    for write, entries in (
+        (client.index_images, pictures),
+        (client.index_encrypted, encrypted),
+    ):
+        with pytest.raises(
+            ValueError, match=f"pictures must be as many as the 3 item_ids, got {number}"
+        ):
+            write(photos, ["a", "b", "c"], kind(entries))
+    assert client.get_collection(photos).item_count == 0
+
+
+def test_ids_and_originals_of_different_number_write_nothing(client: Client) -> None:
+    client.create_vector_collection("uneven", 2)
+    original = Original(media_type="text/plain", data=b"words")
+    with pytest.raises(ValueError, match="originals must be as many as the 2 item_ids, got 1"):
+        client.index_vectors("uneven", ["a", "b"], [[1, 0], [0, 1]], originals=[original])
+    assert client.get_collection("uneven").item_count == 0
+
+
+def test_another_key_brings_its_own_cipher(
+    client: Client, key: KeyEntry, image_key: KeyEntry, noise: Noise
+) -> None:
+    assert client.encrypt_query(noise(1)).key_fingerprint == key.fingerprint
+    client.key = image_key
+    assert client.encrypt_query(noise(1)).key_fingerprint == image_key.fingerprint
+    client.key = None
+    with pytest.raises(ValueError, match="needs a key"):
+        client.encrypt_query(noise(1))
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1.0])
+def test_a_timeout_of_nothing_is_not_the_default(client: Client, timeout_s: float) -> None:
+    where = replace(client.create_vector_collection(f"hasty{timeout_s}", 1), name="any")
+    for call in (
+        lambda: client.list_models(timeout_s=timeout_s),
+        lambda: list(client.fetch(where, ["a"], timeout_s=timeout_s)),
+        lambda: client.search_vectors("any", [[1.0]], timeout_s=timeout_s),
+    ):
+        with pytest.raises(ValueError, match="timeout_s must be above 0, got"):
+            call()
 
 
 def test_models_are_pushed_with_progress(client: Client, photos: str, checkpoint: Path) -> None:

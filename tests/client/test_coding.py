@@ -11,7 +11,7 @@ from PIL import Image
 
 from cipherlens.client import Client, Collection, index_folder, make_codes
 from cipherlens.client.coding import check_encoder, code_pictures
-from cipherlens.client.indexing import ItemHeads, picture_requests
+from cipherlens.client.core.indexing import ItemHeads, picture_requests
 from cipherlens.client.picture import (
     LOCAL_PLACE,
     EncryptedPicture,

@@ -102,6 +102,15 @@ def test_what_does_not_open_is_refused(owner: str, folder: Path, key: KeyEntry) 
             encryption.decrypt([moved], key=key.name)
 
 
+def test_pictures_and_places_of_different_number_send_nothing(owner: str, folder: Path) -> None:
+    place = Place(collection_uuid=uuid.UUID(int=3), item_id="a", revision=1)
+    with (
+        EncryptionClient(owner) as encryption,
+        pytest.raises(ValueError, match="places must be as many as the 2 pictures, got 1"),
+    ):
+        encryption.encrypt([folder / "a.png", folder / "b.png"], places=[place])
+
+
 def test_a_cloud_server_does_not_encrypt(target: str) -> None:
     with EncryptionClient(target) as encryption, pytest.raises(Unimplemented):
         encryption.list_keys()

@@ -8,8 +8,10 @@ from cipherlens.crypto import CipherParameters, Scope
 
 
 @pytest.mark.parametrize(("block_size", "blknum"), [(8, 384), (16, 96), (1, 24576), (64, 6)])
-def test_blknum(block_size, blknum):
-    assert CipherParameters(block_size=block_size, substituted_blocks=0).blknum == blknum
+def test_sizes_of_an_image(block_size, blknum):
+    parameters = CipherParameters(block_size=block_size, substituted_blocks=0)
+    assert parameters.blknum == blknum
+    assert parameters.image_bytes == 128 * 192 * 3
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,8 @@ def test_what_is_transparent_becomes_white(mode):
     straight = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}.get(mode, mode)
     clear = Image.new("RGBA", (48, 32), (0, 0, 0, 0)).convert(straight).convert(mode)
     solid = Image.new("RGBA", (48, 32), (0, 0, 0, 255)).convert(straight).convert(mode)
+    if mode == "PA":
+        clear.putalpha(0)  # before Pillow 12 the conversion to this mode loses alpha
     assert (prepare(clear, SMALL) == 255).all()
     assert (prepare(solid, SMALL) == 0).all()
 

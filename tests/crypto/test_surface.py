@@ -1,6 +1,7 @@
 """The public names of the package."""
 
 from cipherlens import crypto
+from cipherlens.crypto import hazmat
 
 
 def test_all_lists_exactly_these_names():
@@ -16,6 +17,7 @@ def test_all_lists_exactly_these_names():
         "Keyring",
         "KeyringChanged",
         "KeyringError",
+        "KeyringNotProtected",
         "KeyringPassphraseError",
         "KeyringPermissionError",
         "Manifest",
@@ -42,8 +44,13 @@ def test_all_lists_exactly_these_names():
     ]
 
 
+def test_what_is_hazardous_stands_apart():
+    assert sorted(hazmat.__all__) == ["Sequences", "decrypt_blocks", "encrypt_blocks"]
+    assert not set(hazmat.__all__) & set(crypto.__all__)
+
+
 def test_every_listed_name_exists():
-    assert all(hasattr(crypto, name) for name in crypto.__all__)
+    assert all(hasattr(package, name) for package in (crypto, hazmat) for name in package.__all__)
 
 
 def test_domain_failures_share_one_base():
@@ -52,5 +59,5 @@ def test_domain_failures_share_one_base():
         for name in crypto.__all__
         if isinstance(value := getattr(crypto, name), type) and issubclass(value, Exception)
     ]
-    assert len(failures) == 12
+    assert len(failures) == 13
     assert all(issubclass(failure, crypto.CryptoError) for failure in failures)

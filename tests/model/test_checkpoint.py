@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 from safetensors.torch import save as serialise
 
@@ -163,6 +164,7 @@ def test_a_plain_twin_has_no_profile(tmp_path: Path, network: EndToEndNetwork) -
     assert read_configuration(target).profile is None
 
 
+@pytest.mark.skipif(not timm.is_model("test_vit_relpos"), reason="this timm lacks the network")
 def test_buffers_that_no_file_holds_are_computed(tmp_path: Path) -> None:
     config = NetworkConfig(
         backbone="test_vit_relpos", feature_dim=4, height=160, width=160, classes=2

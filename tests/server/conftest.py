@@ -207,9 +207,15 @@ def faiss_checked_once():
         yield
 
 
+@pytest.fixture(scope="module")
+def transport():
+    """The transport of the servers that tests start: the one that a user gets."""
+    return NativeTransport
+
+
 @pytest.fixture(scope="module", params=[GrpcioTransport, NativeTransport], ids=["grpcio", "native"])
-def transport(request):
-    """The transport of the servers that tests start."""
+def each_transport(request):
+    """Each of the transports that a user may choose, in turn."""
     return request.param
 
 

@@ -19,6 +19,12 @@ from cipherlens.server.config import Limits, Role, ServerConfig
 from cipherlens.server.errors import StartupError
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
+
+@pytest.fixture(scope="module")
+def transport(each_transport):
+    return each_transport
+
+
 SERVICE = "cipherlens.v1.RetrievalService"
 
 

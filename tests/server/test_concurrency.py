@@ -5,9 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
+import pytest
 
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
+
+
+@pytest.fixture(scope="module")
+def transport(each_transport):
+    return each_transport
 
 
 def together(*calls):

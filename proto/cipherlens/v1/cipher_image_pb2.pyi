@@ -3,28 +3,28 @@
 isort:skip_file
 Cipher-images: pictures encrypted by block permutation and colour substitution."""
 
-from collections import abc as _abc
-from google.protobuf import descriptor as _descriptor
-from google.protobuf import message as _message
-from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-import builtins as _builtins
+import builtins
+import collections.abc
+import google.protobuf.descriptor
+import google.protobuf.internal.containers
+import google.protobuf.internal.enum_type_wrapper
+import google.protobuf.message
 import sys
-import typing as _typing
+import typing
 
-if sys.version_info >= (3, 11):
-    from typing import TypeAlias as _TypeAlias, Never as _Never
+if sys.version_info >= (3, 10):
+    import typing as typing_extensions
 else:
-    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
+    import typing_extensions
 
-DESCRIPTOR: _descriptor.FileDescriptor
+DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 class _KeyScope:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
 
-class _KeyScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KeyScope.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
+class _KeyScopeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_KeyScope.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     KEY_SCOPE_UNSPECIFIED: _KeyScope.ValueType  # 0
     """Not stated; refused."""
     KEY_SCOPE_COLLECTION: _KeyScope.ValueType  # 1
@@ -41,120 +41,109 @@ KEY_SCOPE_COLLECTION: KeyScope.ValueType  # 1
 """One set for all images of the key: the paper's way."""
 KEY_SCOPE_IMAGE: KeyScope.ValueType  # 2
 """A set of its own for every image, drawn from the key and the image's nonce."""
-Global___KeyScope: _TypeAlias = KeyScope  # noqa: Y015
+global___KeyScope = KeyScope
 
-@_typing.final
-class CipherProfile(_message.Message):
+@typing.final
+class CipherProfile(google.protobuf.message.Message):
     """What a cipher-image says of itself, a collection is bound to and a model was trained for.
     A server can check only that these claims agree; it holds no key.
     """
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    SCHEME_VERSION_FIELD_NUMBER: _builtins.int
-    PREPARATION_VERSION_FIELD_NUMBER: _builtins.int
-    HEIGHT_FIELD_NUMBER: _builtins.int
-    WIDTH_FIELD_NUMBER: _builtins.int
-    BLOCK_SIZE_FIELD_NUMBER: _builtins.int
-    SUBSTITUTED_BLOCKS_FIELD_NUMBER: _builtins.int
-    SCOPE_FIELD_NUMBER: _builtins.int
-    KEY_FINGERPRINT_FIELD_NUMBER: _builtins.int
-    scheme_version: _builtins.int
+    SCHEME_VERSION_FIELD_NUMBER: builtins.int
+    PREPARATION_VERSION_FIELD_NUMBER: builtins.int
+    HEIGHT_FIELD_NUMBER: builtins.int
+    WIDTH_FIELD_NUMBER: builtins.int
+    BLOCK_SIZE_FIELD_NUMBER: builtins.int
+    SUBSTITUTED_BLOCKS_FIELD_NUMBER: builtins.int
+    SCOPE_FIELD_NUMBER: builtins.int
+    KEY_FINGERPRINT_FIELD_NUMBER: builtins.int
+    scheme_version: builtins.int
     """Version of the cipher (key schedule, permutation, substitution). Today 1."""
-    preparation_version: _builtins.int
+    preparation_version: builtins.int
     """Version of the preparation (orientation, alpha, resampling). Today 1."""
-    height: _builtins.int
+    height: builtins.int
     """Height in pixels of a landscape image; a portrait one has height and width exchanged. height <= width."""
-    width: _builtins.int
+    width: builtins.int
     """Width in pixels of a landscape image."""
-    block_size: _builtins.int
+    block_size: builtins.int
     """P: the side of a block in pixels; divides height and width."""
-    substituted_blocks: _builtins.int
+    substituted_blocks: builtins.int
     """M: how many blocks are colour-substituted, 0 to height * width / P^2."""
-    scope: Global___KeyScope.ValueType
+    scope: global___KeyScope.ValueType
     """Whether one sequence set serves all images or every image has its own."""
-    key_fingerprint: _builtins.bytes
+    key_fingerprint: builtins.bytes
     """16 bytes that name the key without giving anything of it away."""
     def __init__(
         self,
         *,
-        scheme_version: _builtins.int = ...,
-        preparation_version: _builtins.int = ...,
-        height: _builtins.int = ...,
-        width: _builtins.int = ...,
-        block_size: _builtins.int = ...,
-        substituted_blocks: _builtins.int = ...,
-        scope: Global___KeyScope.ValueType = ...,
-        key_fingerprint: _builtins.bytes = ...,
+        scheme_version: builtins.int = ...,
+        preparation_version: builtins.int = ...,
+        height: builtins.int = ...,
+        width: builtins.int = ...,
+        block_size: builtins.int = ...,
+        substituted_blocks: builtins.int = ...,
+        scope: global___KeyScope.ValueType = ...,
+        key_fingerprint: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_size", b"block_size", "height", b"height", "key_fingerprint", b"key_fingerprint", "preparation_version", b"preparation_version", "scheme_version", b"scheme_version", "scope", b"scope", "substituted_blocks", b"substituted_blocks", "width", b"width"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["block_size", b"block_size", "height", b"height", "key_fingerprint", b"key_fingerprint", "preparation_version", b"preparation_version", "scheme_version", b"scheme_version", "scope", b"scope", "substituted_blocks", b"substituted_blocks", "width", b"width"]) -> None: ...
 
-Global___CipherProfile: _TypeAlias = CipherProfile  # noqa: Y015
+global___CipherProfile = CipherProfile
 
-@_typing.final
-class CipherImage(_message.Message):
+@typing.final
+class CipherImage(google.protobuf.message.Message):
     """One encrypted picture with all that is needed to check it and, with the key, to decrypt it."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    PROFILE_FIELD_NUMBER: _builtins.int
-    HEIGHT_FIELD_NUMBER: _builtins.int
-    WIDTH_FIELD_NUMBER: _builtins.int
-    NONCE_FIELD_NUMBER: _builtins.int
-    PIXELS_FIELD_NUMBER: _builtins.int
-    height: _builtins.int
+    PROFILE_FIELD_NUMBER: builtins.int
+    HEIGHT_FIELD_NUMBER: builtins.int
+    WIDTH_FIELD_NUMBER: builtins.int
+    NONCE_FIELD_NUMBER: builtins.int
+    PIXELS_FIELD_NUMBER: builtins.int
+    height: builtins.int
     """Height of this image in pixels: the profile's height, or its width for a portrait."""
-    width: _builtins.int
+    width: builtins.int
     """Width of this image in pixels."""
-    nonce: _builtins.bytes
+    nonce: builtins.bytes
     """16 bytes: all zero with KEY_SCOPE_COLLECTION, fresh and random for every image with KEY_SCOPE_IMAGE."""
-    pixels: _builtins.bytes
+    pixels: builtins.bytes
     """height * width * 3 bytes: rows from the top, RGB interleaved."""
-    @_builtins.property
-    def profile(self) -> Global___CipherProfile:
+    @property
+    def profile(self) -> global___CipherProfile:
         """The claims: scheme, parameters and key."""
 
     def __init__(
         self,
         *,
-        profile: Global___CipherProfile | None = ...,
-        height: _builtins.int = ...,
-        width: _builtins.int = ...,
-        nonce: _builtins.bytes = ...,
-        pixels: _builtins.bytes = ...,
+        profile: global___CipherProfile | None = ...,
+        height: builtins.int = ...,
+        width: builtins.int = ...,
+        nonce: builtins.bytes = ...,
+        pixels: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["height", b"height", "nonce", b"nonce", "pixels", b"pixels", "profile", b"profile", "width", b"width"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["profile", b"profile"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["height", b"height", "nonce", b"nonce", "pixels", b"pixels", "profile", b"profile", "width", b"width"]) -> None: ...
 
-Global___CipherImage: _TypeAlias = CipherImage  # noqa: Y015
+global___CipherImage = CipherImage
 
-@_typing.final
-class CipherImages(_message.Message):
+@typing.final
+class CipherImages(google.protobuf.message.Message):
     """Several cipher-images of one profile."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    IMAGES_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___CipherImage]:
+    IMAGES_FIELD_NUMBER: builtins.int
+    @property
+    def images(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___CipherImage]:
         """The cipher-images, in the order of the request's items or of the answer's results."""
 
     def __init__(
         self,
         *,
-        images: _abc.Iterable[Global___CipherImage] | None = ...,
+        images: collections.abc.Iterable[global___CipherImage] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["images", b"images"]) -> None: ...
 
-Global___CipherImages: _TypeAlias = CipherImages  # noqa: Y015
+global___CipherImages = CipherImages

@@ -3,28 +3,28 @@
 isort:skip_file
 Collections: named sets of items that are searched together."""
 
-from cipherlens.v1 import cipher_image_pb2 as _cipher_image_pb2
-from google.protobuf import descriptor as _descriptor
-from google.protobuf import message as _message
-from google.protobuf import timestamp_pb2 as _timestamp_pb2
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-import builtins as _builtins
+import builtins
+import cipherlens.v1.cipher_image_pb2
+import google.protobuf.descriptor
+import google.protobuf.internal.enum_type_wrapper
+import google.protobuf.message
+import google.protobuf.timestamp_pb2
 import sys
-import typing as _typing
+import typing
 
-if sys.version_info >= (3, 11):
-    from typing import TypeAlias as _TypeAlias, Never as _Never
+if sys.version_info >= (3, 10):
+    import typing as typing_extensions
 else:
-    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
+    import typing_extensions
 
-DESCRIPTOR: _descriptor.FileDescriptor
+DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 class _CollectionKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
 
-class _CollectionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CollectionKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
+class _CollectionKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_CollectionKind.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     COLLECTION_KIND_UNSPECIFIED: _CollectionKind.ValueType  # 0
     """Not stated; refused."""
     COLLECTION_KIND_CIPHER: _CollectionKind.ValueType  # 1
@@ -45,158 +45,147 @@ COLLECTION_KIND_VECTOR: CollectionKind.ValueType  # 2
 """Ready feature vectors; cosine similarity."""
 COLLECTION_KIND_CODE: CollectionKind.ValueType  # 3
 """Ready binary codes; Hamming distance."""
-Global___CollectionKind: _TypeAlias = CollectionKind  # noqa: Y015
+global___CollectionKind = CollectionKind
 
-@_typing.final
-class Collection(_message.Message):
+@typing.final
+class Collection(google.protobuf.message.Message):
     """A named set of items of one kind."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    UUID_FIELD_NUMBER: _builtins.int
-    NAME_FIELD_NUMBER: _builtins.int
-    KIND_FIELD_NUMBER: _builtins.int
-    DIMENSION_FIELD_NUMBER: _builtins.int
-    BITS_FIELD_NUMBER: _builtins.int
-    PROFILE_FIELD_NUMBER: _builtins.int
-    ACTIVE_GENERATION_FIELD_NUMBER: _builtins.int
-    SHADOW_GENERATION_FIELD_NUMBER: _builtins.int
-    SEQUENCE_FIELD_NUMBER: _builtins.int
-    ITEM_COUNT_FIELD_NUMBER: _builtins.int
-    DAMAGED_COUNT_FIELD_NUMBER: _builtins.int
-    INDEX_FIELD_NUMBER: _builtins.int
-    CREATE_TIME_FIELD_NUMBER: _builtins.int
-    uuid: _builtins.str
+    UUID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    DIMENSION_FIELD_NUMBER: builtins.int
+    BITS_FIELD_NUMBER: builtins.int
+    PROFILE_FIELD_NUMBER: builtins.int
+    ACTIVE_GENERATION_FIELD_NUMBER: builtins.int
+    SHADOW_GENERATION_FIELD_NUMBER: builtins.int
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    ITEM_COUNT_FIELD_NUMBER: builtins.int
+    DAMAGED_COUNT_FIELD_NUMBER: builtins.int
+    INDEX_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    uuid: builtins.str
     """RFC 4122 UUID in its text form; a name that is dropped and made again gets another."""
-    name: _builtins.str
+    name: builtins.str
     """The name that requests use."""
-    kind: Global___CollectionKind.ValueType
+    kind: global___CollectionKind.ValueType
     """What its items are and how they are compared."""
-    dimension: _builtins.int
+    dimension: builtins.int
     """Numbers in a vector. For COLLECTION_KIND_CIPHER the model's, 0 until one is pushed; 0 for codes."""
-    bits: _builtins.int
+    bits: builtins.int
     """Bits in a code; 0 for the other kinds."""
-    sequence: _builtins.int
+    sequence: builtins.int
     """The number of the last change. Every item written or deleted takes the next number."""
-    item_count: _builtins.int
+    item_count: builtins.int
     """Items that are there now."""
-    damaged_count: _builtins.int
+    damaged_count: builtins.int
     """Rows found damaged and set aside; all others are served."""
-    @_builtins.property
-    def profile(self) -> _cipher_image_pb2.CipherProfile:
+    @property
+    def profile(self) -> cipherlens.v1.cipher_image_pb2.CipherProfile:
         """What every cipher-image in it must claim; only for COLLECTION_KIND_CIPHER."""
 
-    @_builtins.property
-    def active_generation(self) -> Global___Generation:
+    @property
+    def active_generation(self) -> global___Generation:
         """The generation that answers searches."""
 
-    @_builtins.property
-    def shadow_generation(self) -> Global___Generation:
+    @property
+    def shadow_generation(self) -> global___Generation:
         """The generation being filled by a model that was pushed while items are there, if any."""
 
-    @_builtins.property
-    def index(self) -> Global___IndexStatus:
+    @property
+    def index(self) -> global___IndexStatus:
         """How searches are answered at this moment."""
 
-    @_builtins.property
-    def create_time(self) -> _timestamp_pb2.Timestamp:
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the collection was made."""
 
     def __init__(
         self,
         *,
-        uuid: _builtins.str = ...,
-        name: _builtins.str = ...,
-        kind: Global___CollectionKind.ValueType = ...,
-        dimension: _builtins.int = ...,
-        bits: _builtins.int = ...,
-        profile: _cipher_image_pb2.CipherProfile | None = ...,
-        active_generation: Global___Generation | None = ...,
-        shadow_generation: Global___Generation | None = ...,
-        sequence: _builtins.int = ...,
-        item_count: _builtins.int = ...,
-        damaged_count: _builtins.int = ...,
-        index: Global___IndexStatus | None = ...,
-        create_time: _timestamp_pb2.Timestamp | None = ...,
+        uuid: builtins.str = ...,
+        name: builtins.str = ...,
+        kind: global___CollectionKind.ValueType = ...,
+        dimension: builtins.int = ...,
+        bits: builtins.int = ...,
+        profile: cipherlens.v1.cipher_image_pb2.CipherProfile | None = ...,
+        active_generation: global___Generation | None = ...,
+        shadow_generation: global___Generation | None = ...,
+        sequence: builtins.int = ...,
+        item_count: builtins.int = ...,
+        damaged_count: builtins.int = ...,
+        index: global___IndexStatus | None = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["active_generation", b"active_generation", "create_time", b"create_time", "index", b"index", "profile", b"profile", "shadow_generation", b"shadow_generation"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_generation", b"active_generation", "bits", b"bits", "create_time", b"create_time", "damaged_count", b"damaged_count", "dimension", b"dimension", "index", b"index", "item_count", b"item_count", "kind", b"kind", "name", b"name", "profile", b"profile", "sequence", b"sequence", "shadow_generation", b"shadow_generation", "uuid", b"uuid"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["active_generation", b"active_generation", "create_time", b"create_time", "index", b"index", "profile", b"profile", "shadow_generation", b"shadow_generation"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["active_generation", b"active_generation", "bits", b"bits", "create_time", b"create_time", "damaged_count", b"damaged_count", "dimension", b"dimension", "index", b"index", "item_count", b"item_count", "kind", b"kind", "name", b"name", "profile", b"profile", "sequence", b"sequence", "shadow_generation", b"shadow_generation", "uuid", b"uuid"]) -> None: ...
 
-Global___Collection: _TypeAlias = Collection  # noqa: Y015
+global___Collection = Collection
 
-@_typing.final
-class Generation(_message.Message):
+@typing.final
+class Generation(google.protobuf.message.Message):
     """One way of representing the items of a collection: a model under one key."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
-    MODEL_DIGEST_FIELD_NUMBER: _builtins.int
-    NUMERIC_MODE_FIELD_NUMBER: _builtins.int
-    ITEM_COUNT_FIELD_NUMBER: _builtins.int
-    id: _builtins.int
+    ID_FIELD_NUMBER: builtins.int
+    MODEL_DIGEST_FIELD_NUMBER: builtins.int
+    NUMERIC_MODE_FIELD_NUMBER: builtins.int
+    ITEM_COUNT_FIELD_NUMBER: builtins.int
+    id: builtins.int
     """Number of the generation, unique in the server's data folder."""
-    model_digest: _builtins.bytes
+    model_digest: builtins.bytes
     """SHA-256 of the model's checkpoint or, for vectors and codes, of the owner's encoder as stated when the
     collection was made; empty where not stated.
     """
-    numeric_mode: _builtins.str
+    numeric_mode: builtins.str
     """Precision and processor that the embeddings were computed with, such as "cpu-fp32"; empty for vectors and codes."""
-    item_count: _builtins.int
+    item_count: builtins.int
     """How many items are represented."""
     def __init__(
         self,
         *,
-        id: _builtins.int = ...,
-        model_digest: _builtins.bytes = ...,
-        numeric_mode: _builtins.str = ...,
-        item_count: _builtins.int = ...,
+        id: builtins.int = ...,
+        model_digest: builtins.bytes = ...,
+        numeric_mode: builtins.str = ...,
+        item_count: builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "item_count", b"item_count", "model_digest", b"model_digest", "numeric_mode", b"numeric_mode"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["id", b"id", "item_count", b"item_count", "model_digest", b"model_digest", "numeric_mode", b"numeric_mode"]) -> None: ...
 
-Global___Generation: _TypeAlias = Generation  # noqa: Y015
+global___Generation = Generation
 
-@_typing.final
-class IndexStatus(_message.Message):
+@typing.final
+class IndexStatus(google.protobuf.message.Message):
     """The index behind a collection."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    KIND_FIELD_NUMBER: _builtins.int
-    NLIST_FIELD_NUMBER: _builtins.int
-    NPROBE_FIELD_NUMBER: _builtins.int
-    DEVICE_FIELD_NUMBER: _builtins.int
-    SEQUENCE_FIELD_NUMBER: _builtins.int
-    kind: _builtins.str
+    KIND_FIELD_NUMBER: builtins.int
+    NLIST_FIELD_NUMBER: builtins.int
+    NPROBE_FIELD_NUMBER: builtins.int
+    DEVICE_FIELD_NUMBER: builtins.int
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    kind: builtins.str
     """"cosine-flat" and "hamming-flat" compare with every item, "cosine-ivf" with the items of the lists probed."""
-    nlist: _builtins.int
+    nlist: builtins.int
     """Inverted lists; 0 unless kind is "cosine-ivf"."""
-    nprobe: _builtins.int
+    nprobe: builtins.int
     """Lists probed by default: measured when the lists were trained; 0 unless kind is "cosine-ivf"."""
-    device: _builtins.str
+    device: builtins.str
     """"cpu" or "cuda:N"."""
-    sequence: _builtins.int
+    sequence: builtins.int
     """The last change that searches see."""
     def __init__(
         self,
         *,
-        kind: _builtins.str = ...,
-        nlist: _builtins.int = ...,
-        nprobe: _builtins.int = ...,
-        device: _builtins.str = ...,
-        sequence: _builtins.int = ...,
+        kind: builtins.str = ...,
+        nlist: builtins.int = ...,
+        nprobe: builtins.int = ...,
+        device: builtins.str = ...,
+        sequence: builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "kind", b"kind", "nlist", b"nlist", "nprobe", b"nprobe", "sequence", b"sequence"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["device", b"device", "kind", b"kind", "nlist", b"nlist", "nprobe", b"nprobe", "sequence", b"sequence"]) -> None: ...
 
-Global___IndexStatus: _TypeAlias = IndexStatus  # noqa: Y015
+global___IndexStatus = IndexStatus

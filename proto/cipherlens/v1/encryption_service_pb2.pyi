@@ -8,31 +8,31 @@ permutation, selection and tables from one answer, and with codes can match it t
 the owner's own machines, never for strangers.
 """
 
-from cipherlens.v1 import cipher_image_pb2 as _cipher_image_pb2
-from cipherlens.v1 import representation_pb2 as _representation_pb2
-from collections import abc as _abc
-from google.protobuf import descriptor as _descriptor
-from google.protobuf import message as _message
-from google.protobuf import timestamp_pb2 as _timestamp_pb2
-from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-import builtins as _builtins
+import builtins
+import cipherlens.v1.cipher_image_pb2
+import cipherlens.v1.representation_pb2
+import collections.abc
+import google.protobuf.descriptor
+import google.protobuf.internal.containers
+import google.protobuf.internal.enum_type_wrapper
+import google.protobuf.message
+import google.protobuf.timestamp_pb2
 import sys
-import typing as _typing
+import typing
 
-if sys.version_info >= (3, 11):
-    from typing import TypeAlias as _TypeAlias, Never as _Never
+if sys.version_info >= (3, 10):
+    import typing as typing_extensions
 else:
-    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
+    import typing_extensions
 
-DESCRIPTOR: _descriptor.FileDescriptor
+DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 class _TrapdoorKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
 
-class _TrapdoorKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TrapdoorKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
+class _TrapdoorKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_TrapdoorKind.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     TRAPDOOR_KIND_UNSPECIFIED: _TrapdoorKind.ValueType  # 0
     """Not stated; refused."""
     TRAPDOOR_KIND_CIPHER_IMAGE: _TrapdoorKind.ValueType  # 1
@@ -49,449 +49,390 @@ TRAPDOOR_KIND_CIPHER_IMAGE: TrapdoorKind.ValueType  # 1
 """Encrypted queries, for a cipher collection."""
 TRAPDOOR_KIND_CODE: TrapdoorKind.ValueType  # 2
 """Binary codes, for a code collection. FAILED_PRECONDITION where the server holds no hash network."""
-Global___TrapdoorKind: _TypeAlias = TrapdoorKind  # noqa: Y015
+global___TrapdoorKind = TrapdoorKind
 
-@_typing.final
-class CreateKeyRequest(_message.Message):
+@typing.final
+class CreateKeyRequest(google.protobuf.message.Message):
     """Describes a key to make."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    NAME_FIELD_NUMBER: _builtins.int
-    PROFILE_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
+    NAME_FIELD_NUMBER: builtins.int
+    PROFILE_FIELD_NUMBER: builtins.int
+    name: builtins.str
     """1 to 64 bytes of letters, digits, ".", "_" and "-", beginning with a letter or digit."""
-    @_builtins.property
-    def profile(self) -> _cipher_image_pb2.CipherProfile:
+    @property
+    def profile(self) -> cipherlens.v1.cipher_image_pb2.CipherProfile:
         """Scope, P, M and size; versions 0 mean today's. The fingerprint is left empty."""
 
     def __init__(
         self,
         *,
-        name: _builtins.str = ...,
-        profile: _cipher_image_pb2.CipherProfile | None = ...,
+        name: builtins.str = ...,
+        profile: cipherlens.v1.cipher_image_pb2.CipherProfile | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "profile", b"profile"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["profile", b"profile"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "profile", b"profile"]) -> None: ...
 
-Global___CreateKeyRequest: _TypeAlias = CreateKeyRequest  # noqa: Y015
+global___CreateKeyRequest = CreateKeyRequest
 
-@_typing.final
-class Key(_message.Message):
+@typing.final
+class Key(google.protobuf.message.Message):
     """A key as others may know it."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    NAME_FIELD_NUMBER: _builtins.int
-    PROFILE_FIELD_NUMBER: _builtins.int
-    CREATE_TIME_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
+    NAME_FIELD_NUMBER: builtins.int
+    PROFILE_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    name: builtins.str
     """The owner's name for it."""
-    @_builtins.property
-    def profile(self) -> _cipher_image_pb2.CipherProfile:
+    @property
+    def profile(self) -> cipherlens.v1.cipher_image_pb2.CipherProfile:
         """Its parameters and fingerprint."""
 
-    @_builtins.property
-    def create_time(self) -> _timestamp_pb2.Timestamp:
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was made."""
 
     def __init__(
         self,
         *,
-        name: _builtins.str = ...,
-        profile: _cipher_image_pb2.CipherProfile | None = ...,
-        create_time: _timestamp_pb2.Timestamp | None = ...,
+        name: builtins.str = ...,
+        profile: cipherlens.v1.cipher_image_pb2.CipherProfile | None = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "profile", b"profile"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "name", b"name", "profile", b"profile"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "profile", b"profile"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "name", b"name", "profile", b"profile"]) -> None: ...
 
-Global___Key: _TypeAlias = Key  # noqa: Y015
+global___Key = Key
 
-@_typing.final
-class CreateKeyResponse(_message.Message):
+@typing.final
+class CreateKeyResponse(google.protobuf.message.Message):
     """The key made."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    KEY_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def key(self) -> Global___Key:
+    KEY_FIELD_NUMBER: builtins.int
+    @property
+    def key(self) -> global___Key:
         """Its name and profile."""
 
     def __init__(
         self,
         *,
-        key: Global___Key | None = ...,
+        key: global___Key | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["key", b"key"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["key", b"key"]) -> None: ...
 
-Global___CreateKeyResponse: _TypeAlias = CreateKeyResponse  # noqa: Y015
+global___CreateKeyResponse = CreateKeyResponse
 
-@_typing.final
-class ListKeysRequest(_message.Message):
+@typing.final
+class ListKeysRequest(google.protobuf.message.Message):
     """Asks for all keys."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     def __init__(
         self,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListKeysRequest: _TypeAlias = ListKeysRequest  # noqa: Y015
+global___ListKeysRequest = ListKeysRequest
 
-@_typing.final
-class ListKeysResponse(_message.Message):
+@typing.final
+class ListKeysResponse(google.protobuf.message.Message):
     """All keys."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    KEYS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___Key]:
+    KEYS_FIELD_NUMBER: builtins.int
+    @property
+    def keys(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Key]:
         """In the keyring's order."""
 
     def __init__(
         self,
         *,
-        keys: _abc.Iterable[Global___Key] | None = ...,
+        keys: collections.abc.Iterable[global___Key] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["keys", b"keys"]) -> None: ...
 
-Global___ListKeysResponse: _TypeAlias = ListKeysResponse  # noqa: Y015
+global___ListKeysResponse = ListKeysResponse
 
-@_typing.final
-class SealTarget(_message.Message):
+@typing.final
+class SealTarget(google.protobuf.message.Message):
     """Where a sealed original belongs: it opens nowhere else."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    COLLECTION_UUID_FIELD_NUMBER: _builtins.int
-    ITEM_ID_FIELD_NUMBER: _builtins.int
-    REVISION_FIELD_NUMBER: _builtins.int
-    collection_uuid: _builtins.str
+    COLLECTION_UUID_FIELD_NUMBER: builtins.int
+    ITEM_ID_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    collection_uuid: builtins.str
     """UUID of the collection, in its text form."""
-    item_id: _builtins.str
+    item_id: builtins.str
     """The item's id."""
-    revision: _builtins.int
+    revision: builtins.int
     """The item's revision."""
     def __init__(
         self,
         *,
-        collection_uuid: _builtins.str = ...,
-        item_id: _builtins.str = ...,
-        revision: _builtins.int = ...,
+        collection_uuid: builtins.str = ...,
+        item_id: builtins.str = ...,
+        revision: builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection_uuid", b"collection_uuid", "item_id", b"item_id", "revision", b"revision"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection_uuid", b"collection_uuid", "item_id", b"item_id", "revision", b"revision"]) -> None: ...
 
-Global___SealTarget: _TypeAlias = SealTarget  # noqa: Y015
+global___SealTarget = SealTarget
 
-@_typing.final
-class PlainImage(_message.Message):
+@typing.final
+class PlainImage(google.protobuf.message.Message):
     """A picture to encrypt."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    DATA_FIELD_NUMBER: _builtins.int
-    SEAL_FIELD_NUMBER: _builtins.int
-    data: _builtins.bytes
+    DATA_FIELD_NUMBER: builtins.int
+    SEAL_FIELD_NUMBER: builtins.int
+    data: builtins.bytes
     """The picture file as it is (PNG, JPEG, WebP, ...)."""
-    @_builtins.property
-    def seal(self) -> Global___SealTarget:
+    @property
+    def seal(self) -> global___SealTarget:
         """If present, the file is sealed too, for this place."""
 
     def __init__(
         self,
         *,
-        data: _builtins.bytes = ...,
-        seal: Global___SealTarget | None = ...,
+        data: builtins.bytes = ...,
+        seal: global___SealTarget | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["seal", b"seal"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "seal", b"seal"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["seal", b"seal"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["data", b"data", "seal", b"seal"]) -> None: ...
 
-Global___PlainImage: _TypeAlias = PlainImage  # noqa: Y015
+global___PlainImage = PlainImage
 
-@_typing.final
-class EncryptRequest(_message.Message):
+@typing.final
+class EncryptRequest(google.protobuf.message.Message):
     """Pictures to encrypt."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    KEY_FIELD_NUMBER: _builtins.int
-    IMAGES_FIELD_NUMBER: _builtins.int
-    key: _builtins.str
+    KEY_FIELD_NUMBER: builtins.int
+    IMAGES_FIELD_NUMBER: builtins.int
+    key: builtins.str
     """Name or hexadecimal fingerprint of the key; may be empty if the keyring holds one."""
-    @_builtins.property
-    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlainImage]:
+    @property
+    def images(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PlainImage]:
         """The pictures."""
 
     def __init__(
         self,
         *,
-        key: _builtins.str = ...,
-        images: _abc.Iterable[Global___PlainImage] | None = ...,
+        key: builtins.str = ...,
+        images: collections.abc.Iterable[global___PlainImage] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images", "key", b"key"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["images", b"images", "key", b"key"]) -> None: ...
 
-Global___EncryptRequest: _TypeAlias = EncryptRequest  # noqa: Y015
+global___EncryptRequest = EncryptRequest
 
-@_typing.final
-class EncryptedImage(_message.Message):
+@typing.final
+class EncryptedImage(google.protobuf.message.Message):
     """One picture, encrypted."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    CIPHER_IMAGE_FIELD_NUMBER: _builtins.int
-    SEALED_ORIGINAL_FIELD_NUMBER: _builtins.int
-    sealed_original: _builtins.bytes
+    CIPHER_IMAGE_FIELD_NUMBER: builtins.int
+    SEALED_ORIGINAL_FIELD_NUMBER: builtins.int
+    sealed_original: builtins.bytes
     """The sealed original, if asked for."""
-    @_builtins.property
-    def cipher_image(self) -> _cipher_image_pb2.CipherImage:
+    @property
+    def cipher_image(self) -> cipherlens.v1.cipher_image_pb2.CipherImage:
         """The cipher-image."""
 
     def __init__(
         self,
         *,
-        cipher_image: _cipher_image_pb2.CipherImage | None = ...,
-        sealed_original: _builtins.bytes = ...,
+        cipher_image: cipherlens.v1.cipher_image_pb2.CipherImage | None = ...,
+        sealed_original: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cipher_image", b"cipher_image"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cipher_image", b"cipher_image", "sealed_original", b"sealed_original"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["cipher_image", b"cipher_image"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["cipher_image", b"cipher_image", "sealed_original", b"sealed_original"]) -> None: ...
 
-Global___EncryptedImage: _TypeAlias = EncryptedImage  # noqa: Y015
+global___EncryptedImage = EncryptedImage
 
-@_typing.final
-class EncryptResponse(_message.Message):
+@typing.final
+class EncryptResponse(google.protobuf.message.Message):
     """The pictures, encrypted."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    IMAGES_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___EncryptedImage]:
+    IMAGES_FIELD_NUMBER: builtins.int
+    @property
+    def images(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EncryptedImage]:
         """In the order of the request."""
 
     def __init__(
         self,
         *,
-        images: _abc.Iterable[Global___EncryptedImage] | None = ...,
+        images: collections.abc.Iterable[global___EncryptedImage] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["images", b"images"]) -> None: ...
 
-Global___EncryptResponse: _TypeAlias = EncryptResponse  # noqa: Y015
+global___EncryptResponse = EncryptResponse
 
-@_typing.final
-class DecryptItem(_message.Message):
+@typing.final
+class DecryptItem(google.protobuf.message.Message):
     """Something to decrypt: a cipher-image, or a sealed original with what it is bound to."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    CIPHER_IMAGE_FIELD_NUMBER: _builtins.int
-    SEALED_ORIGINAL_FIELD_NUMBER: _builtins.int
-    SEAL_FIELD_NUMBER: _builtins.int
-    COMPANION_FIELD_NUMBER: _builtins.int
-    sealed_original: _builtins.bytes
+    CIPHER_IMAGE_FIELD_NUMBER: builtins.int
+    SEALED_ORIGINAL_FIELD_NUMBER: builtins.int
+    SEAL_FIELD_NUMBER: builtins.int
+    COMPANION_FIELD_NUMBER: builtins.int
+    sealed_original: builtins.bytes
     """The sealed original to open; its picture file comes back as it was."""
-    companion: _builtins.bytes
+    companion: builtins.bytes
     """The code or vector stored beside the sealed original, where there is no cipher-image."""
-    @_builtins.property
-    def cipher_image(self) -> _cipher_image_pb2.CipherImage:
+    @property
+    def cipher_image(self) -> cipherlens.v1.cipher_image_pb2.CipherImage:
         """The cipher-image: decrypted if there is no sealed original, else the companion that the seal is bound to."""
 
-    @_builtins.property
-    def seal(self) -> Global___SealTarget:
+    @property
+    def seal(self) -> global___SealTarget:
         """Where the sealed original was stored; required with one."""
 
     def __init__(
         self,
         *,
-        cipher_image: _cipher_image_pb2.CipherImage | None = ...,
-        sealed_original: _builtins.bytes = ...,
-        seal: Global___SealTarget | None = ...,
-        companion: _builtins.bytes = ...,
+        cipher_image: cipherlens.v1.cipher_image_pb2.CipherImage | None = ...,
+        sealed_original: builtins.bytes = ...,
+        seal: global___SealTarget | None = ...,
+        companion: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cipher_image", b"cipher_image", "seal", b"seal"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cipher_image", b"cipher_image", "companion", b"companion", "seal", b"seal", "sealed_original", b"sealed_original"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["cipher_image", b"cipher_image", "seal", b"seal"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["cipher_image", b"cipher_image", "companion", b"companion", "seal", b"seal", "sealed_original", b"sealed_original"]) -> None: ...
 
-Global___DecryptItem: _TypeAlias = DecryptItem  # noqa: Y015
+global___DecryptItem = DecryptItem
 
-@_typing.final
-class DecryptRequest(_message.Message):
+@typing.final
+class DecryptRequest(google.protobuf.message.Message):
     """What to decrypt."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    KEY_FIELD_NUMBER: _builtins.int
-    ITEMS_FIELD_NUMBER: _builtins.int
-    key: _builtins.str
+    KEY_FIELD_NUMBER: builtins.int
+    ITEMS_FIELD_NUMBER: builtins.int
+    key: builtins.str
     """Name or hexadecimal fingerprint of the key; may be empty: then the cipher-image's fingerprint chooses it."""
-    @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___DecryptItem]:
+    @property
+    def items(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DecryptItem]:
         """What to decrypt."""
 
     def __init__(
         self,
         *,
-        key: _builtins.str = ...,
-        items: _abc.Iterable[Global___DecryptItem] | None = ...,
+        key: builtins.str = ...,
+        items: collections.abc.Iterable[global___DecryptItem] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "key", b"key"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["items", b"items", "key", b"key"]) -> None: ...
 
-Global___DecryptRequest: _TypeAlias = DecryptRequest  # noqa: Y015
+global___DecryptRequest = DecryptRequest
 
-@_typing.final
-class DecryptedImage(_message.Message):
+@typing.final
+class DecryptedImage(google.protobuf.message.Message):
     """A plain picture."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
-    DATA_FIELD_NUMBER: _builtins.int
-    media_type: _builtins.str
+    MEDIA_TYPE_FIELD_NUMBER: builtins.int
+    DATA_FIELD_NUMBER: builtins.int
+    media_type: builtins.str
     """Media type, such as "image/png"."""
-    data: _builtins.bytes
+    data: builtins.bytes
     """The picture file: the original, or a PNG of the prepared picture."""
     def __init__(
         self,
         *,
-        media_type: _builtins.str = ...,
-        data: _builtins.bytes = ...,
+        media_type: builtins.str = ...,
+        data: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "media_type", b"media_type"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["data", b"data", "media_type", b"media_type"]) -> None: ...
 
-Global___DecryptedImage: _TypeAlias = DecryptedImage  # noqa: Y015
+global___DecryptedImage = DecryptedImage
 
-@_typing.final
-class DecryptResponse(_message.Message):
+@typing.final
+class DecryptResponse(google.protobuf.message.Message):
     """The plain pictures."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    IMAGES_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___DecryptedImage]:
+    IMAGES_FIELD_NUMBER: builtins.int
+    @property
+    def images(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DecryptedImage]:
         """In the order of the request."""
 
     def __init__(
         self,
         *,
-        images: _abc.Iterable[Global___DecryptedImage] | None = ...,
+        images: collections.abc.Iterable[global___DecryptedImage] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["images", b"images"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["images", b"images"]) -> None: ...
 
-Global___DecryptResponse: _TypeAlias = DecryptResponse  # noqa: Y015
+global___DecryptResponse = DecryptResponse
 
-@_typing.final
-class TrapdoorRequest(_message.Message):
+@typing.final
+class TrapdoorRequest(google.protobuf.message.Message):
     """Query pictures."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    KEY_FIELD_NUMBER: _builtins.int
-    PICTURES_FIELD_NUMBER: _builtins.int
-    KIND_FIELD_NUMBER: _builtins.int
-    key: _builtins.str
+    KEY_FIELD_NUMBER: builtins.int
+    PICTURES_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    key: builtins.str
     """Name or hexadecimal fingerprint of the key; may be empty if the keyring holds one. A code takes none."""
-    kind: Global___TrapdoorKind.ValueType
+    kind: global___TrapdoorKind.ValueType
     """What the search will take."""
-    @_builtins.property
-    def pictures(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+    @property
+    def pictures(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bytes]:
         """The picture files."""
 
     def __init__(
         self,
         *,
-        key: _builtins.str = ...,
-        pictures: _abc.Iterable[_builtins.bytes] | None = ...,
-        kind: Global___TrapdoorKind.ValueType = ...,
+        key: builtins.str = ...,
+        pictures: collections.abc.Iterable[builtins.bytes] | None = ...,
+        kind: global___TrapdoorKind.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "kind", b"kind", "pictures", b"pictures"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["key", b"key", "kind", b"kind", "pictures", b"pictures"]) -> None: ...
 
-Global___TrapdoorRequest: _TypeAlias = TrapdoorRequest  # noqa: Y015
+global___TrapdoorRequest = TrapdoorRequest
 
-@_typing.final
-class TrapdoorResponse(_message.Message):
+@typing.final
+class TrapdoorResponse(google.protobuf.message.Message):
     """The trapdoors of query pictures, in the order of the request."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    CIPHER_IMAGES_FIELD_NUMBER: _builtins.int
-    CODES_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def cipher_images(self) -> _cipher_image_pb2.CipherImages:
+    CIPHER_IMAGES_FIELD_NUMBER: builtins.int
+    CODES_FIELD_NUMBER: builtins.int
+    @property
+    def cipher_images(self) -> cipherlens.v1.cipher_image_pb2.CipherImages:
         """For a cipher collection: the encrypted queries."""
 
-    @_builtins.property
-    def codes(self) -> _representation_pb2.Codes:
+    @property
+    def codes(self) -> cipherlens.v1.representation_pb2.Codes:
         """For a code collection: the queries' codes under the owner's hash network."""
 
     def __init__(
         self,
         *,
-        cipher_images: _cipher_image_pb2.CipherImages | None = ...,
-        codes: _representation_pb2.Codes | None = ...,
+        cipher_images: cipherlens.v1.cipher_image_pb2.CipherImages | None = ...,
+        codes: cipherlens.v1.representation_pb2.Codes | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "trapdoors", b"trapdoors"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "trapdoors", b"trapdoors"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_trapdoors: _TypeAlias = _typing.Literal["cipher_images", "codes"]  # noqa: Y015
-    _WhichOneofArgType_trapdoors: _TypeAlias = _typing.Literal["trapdoors", b"trapdoors"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_trapdoors) -> _WhichOneofReturnType_trapdoors | None: ...
+    def HasField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "trapdoors", b"trapdoors"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "trapdoors", b"trapdoors"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["trapdoors", b"trapdoors"]) -> typing.Literal["cipher_images", "codes"] | None: ...
 
-Global___TrapdoorResponse: _TypeAlias = TrapdoorResponse  # noqa: Y015
+global___TrapdoorResponse = TrapdoorResponse

@@ -8,104 +8,128 @@ permutation, selection and tables from one answer, and with codes can match it t
 the owner's own machines, never for strangers.
 """
 
-from cipherlens.v1 import encryption_service_pb2 as _encryption_service_pb2
-from collections import abc as _abc
-from grpc import aio as _aio
-import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
+import abc
+import cipherlens.v1.encryption_service_pb2
+import collections.abc
+import grpc
+import grpc.aio
+import typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
+_T = typing.TypeVar("_T")
 
-_T = _typing.TypeVar("_T")
+class _MaybeAsyncIterator(collections.abc.AsyncIterator[_T], collections.abc.Iterator[_T], metaclass=abc.ABCMeta): ...
 
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
-
-GRPC_GENERATED_VERSION: str
-GRPC_VERSION: str
 
 class EncryptionServiceStub:
     """Encrypts and decrypts with the keys of a keyring."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> EncryptionServiceAsyncStub: ...
-    CreateKey: _grpc.UnaryUnaryMultiCallable[_encryption_service_pb2.CreateKeyRequest, _encryption_service_pb2.CreateKeyResponse]
+    def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
+    CreateKey: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.encryption_service_pb2.CreateKeyRequest,
+        cipherlens.v1.encryption_service_pb2.CreateKeyResponse,
+    ]
     """Makes a key and saves the keyring. ALREADY_EXISTS if the name is taken."""
-    ListKeys: _grpc.UnaryUnaryMultiCallable[_encryption_service_pb2.ListKeysRequest, _encryption_service_pb2.ListKeysResponse]
+
+    ListKeys: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.encryption_service_pb2.ListKeysRequest,
+        cipherlens.v1.encryption_service_pb2.ListKeysResponse,
+    ]
     """Returns the names and profiles of all keys, never the keys."""
-    Encrypt: _grpc.UnaryUnaryMultiCallable[_encryption_service_pb2.EncryptRequest, _encryption_service_pb2.EncryptResponse]
+
+    Encrypt: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.encryption_service_pb2.EncryptRequest,
+        cipherlens.v1.encryption_service_pb2.EncryptResponse,
+    ]
     """Prepares and encrypts pictures, and seals their originals where asked."""
-    Decrypt: _grpc.UnaryUnaryMultiCallable[_encryption_service_pb2.DecryptRequest, _encryption_service_pb2.DecryptResponse]
+
+    Decrypt: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.encryption_service_pb2.DecryptRequest,
+        cipherlens.v1.encryption_service_pb2.DecryptResponse,
+    ]
     """Decrypts cipher-images and opens sealed originals. One that does not open is FAILED_PRECONDITION without detail."""
-    Trapdoor: _grpc.UnaryUnaryMultiCallable[_encryption_service_pb2.TrapdoorRequest, _encryption_service_pb2.TrapdoorResponse]
+
+    Trapdoor: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.encryption_service_pb2.TrapdoorRequest,
+        cipherlens.v1.encryption_service_pb2.TrapdoorResponse,
+    ]
     """Makes the trapdoors of query pictures: what a search of the owner's collections takes in their place."""
 
-@_typing.type_check_only
-class EncryptionServiceAsyncStub(EncryptionServiceStub):
+class EncryptionServiceAsyncStub:
     """Encrypts and decrypts with the keys of a keyring."""
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    CreateKey: _aio.UnaryUnaryMultiCallable[_encryption_service_pb2.CreateKeyRequest, _encryption_service_pb2.CreateKeyResponse]  # type: ignore[assignment]
+    CreateKey: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.encryption_service_pb2.CreateKeyRequest,
+        cipherlens.v1.encryption_service_pb2.CreateKeyResponse,
+    ]
     """Makes a key and saves the keyring. ALREADY_EXISTS if the name is taken."""
-    ListKeys: _aio.UnaryUnaryMultiCallable[_encryption_service_pb2.ListKeysRequest, _encryption_service_pb2.ListKeysResponse]  # type: ignore[assignment]
+
+    ListKeys: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.encryption_service_pb2.ListKeysRequest,
+        cipherlens.v1.encryption_service_pb2.ListKeysResponse,
+    ]
     """Returns the names and profiles of all keys, never the keys."""
-    Encrypt: _aio.UnaryUnaryMultiCallable[_encryption_service_pb2.EncryptRequest, _encryption_service_pb2.EncryptResponse]  # type: ignore[assignment]
+
+    Encrypt: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.encryption_service_pb2.EncryptRequest,
+        cipherlens.v1.encryption_service_pb2.EncryptResponse,
+    ]
     """Prepares and encrypts pictures, and seals their originals where asked."""
-    Decrypt: _aio.UnaryUnaryMultiCallable[_encryption_service_pb2.DecryptRequest, _encryption_service_pb2.DecryptResponse]  # type: ignore[assignment]
+
+    Decrypt: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.encryption_service_pb2.DecryptRequest,
+        cipherlens.v1.encryption_service_pb2.DecryptResponse,
+    ]
     """Decrypts cipher-images and opens sealed originals. One that does not open is FAILED_PRECONDITION without detail."""
-    Trapdoor: _aio.UnaryUnaryMultiCallable[_encryption_service_pb2.TrapdoorRequest, _encryption_service_pb2.TrapdoorResponse]  # type: ignore[assignment]
+
+    Trapdoor: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.encryption_service_pb2.TrapdoorRequest,
+        cipherlens.v1.encryption_service_pb2.TrapdoorResponse,
+    ]
     """Makes the trapdoors of query pictures: what a search of the owner's collections takes in their place."""
 
-class EncryptionServiceServicer(metaclass=_abc_1.ABCMeta):
+class EncryptionServiceServicer(metaclass=abc.ABCMeta):
     """Encrypts and decrypts with the keys of a keyring."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def CreateKey(
         self,
-        request: _encryption_service_pb2.CreateKeyRequest,
+        request: cipherlens.v1.encryption_service_pb2.CreateKeyRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_encryption_service_pb2.CreateKeyResponse, _abc.Awaitable[_encryption_service_pb2.CreateKeyResponse]]:
+    ) -> typing.Union[cipherlens.v1.encryption_service_pb2.CreateKeyResponse, collections.abc.Awaitable[cipherlens.v1.encryption_service_pb2.CreateKeyResponse]]:
         """Makes a key and saves the keyring. ALREADY_EXISTS if the name is taken."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def ListKeys(
         self,
-        request: _encryption_service_pb2.ListKeysRequest,
+        request: cipherlens.v1.encryption_service_pb2.ListKeysRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_encryption_service_pb2.ListKeysResponse, _abc.Awaitable[_encryption_service_pb2.ListKeysResponse]]:
+    ) -> typing.Union[cipherlens.v1.encryption_service_pb2.ListKeysResponse, collections.abc.Awaitable[cipherlens.v1.encryption_service_pb2.ListKeysResponse]]:
         """Returns the names and profiles of all keys, never the keys."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def Encrypt(
         self,
-        request: _encryption_service_pb2.EncryptRequest,
+        request: cipherlens.v1.encryption_service_pb2.EncryptRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_encryption_service_pb2.EncryptResponse, _abc.Awaitable[_encryption_service_pb2.EncryptResponse]]:
+    ) -> typing.Union[cipherlens.v1.encryption_service_pb2.EncryptResponse, collections.abc.Awaitable[cipherlens.v1.encryption_service_pb2.EncryptResponse]]:
         """Prepares and encrypts pictures, and seals their originals where asked."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def Decrypt(
         self,
-        request: _encryption_service_pb2.DecryptRequest,
+        request: cipherlens.v1.encryption_service_pb2.DecryptRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_encryption_service_pb2.DecryptResponse, _abc.Awaitable[_encryption_service_pb2.DecryptResponse]]:
+    ) -> typing.Union[cipherlens.v1.encryption_service_pb2.DecryptResponse, collections.abc.Awaitable[cipherlens.v1.encryption_service_pb2.DecryptResponse]]:
         """Decrypts cipher-images and opens sealed originals. One that does not open is FAILED_PRECONDITION without detail."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def Trapdoor(
         self,
-        request: _encryption_service_pb2.TrapdoorRequest,
+        request: cipherlens.v1.encryption_service_pb2.TrapdoorRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_encryption_service_pb2.TrapdoorResponse, _abc.Awaitable[_encryption_service_pb2.TrapdoorResponse]]:
+    ) -> typing.Union[cipherlens.v1.encryption_service_pb2.TrapdoorResponse, collections.abc.Awaitable[cipherlens.v1.encryption_service_pb2.TrapdoorResponse]]:
         """Makes the trapdoors of query pictures: what a search of the owner's collections takes in their place."""
 
-def add_EncryptionServiceServicer_to_server(servicer: EncryptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_EncryptionServiceServicer_to_server(servicer: EncryptionServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -3,108 +3,94 @@
 isort:skip_file
 Items: what a collection holds."""
 
-from cipherlens.v1 import cipher_image_pb2 as _cipher_image_pb2
-from google.protobuf import descriptor as _descriptor
-from google.protobuf import message as _message
-import builtins as _builtins
-import sys
-import typing as _typing
+import builtins
+import cipherlens.v1.cipher_image_pb2
+import google.protobuf.descriptor
+import google.protobuf.message
+import typing
 
-if sys.version_info >= (3, 11):
-    from typing import TypeAlias as _TypeAlias, Never as _Never
-else:
-    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
+DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
-DESCRIPTOR: _descriptor.FileDescriptor
-
-@_typing.final
-class StoredItem(_message.Message):
+@typing.final
+class StoredItem(google.protobuf.message.Message):
     """An item as the server stores it. Nothing in it is plain but its name and numbers."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    ITEM_ID_FIELD_NUMBER: _builtins.int
-    REVISION_FIELD_NUMBER: _builtins.int
-    SEQUENCE_FIELD_NUMBER: _builtins.int
-    OWNER_TAG_FIELD_NUMBER: _builtins.int
-    CIPHER_IMAGE_FIELD_NUMBER: _builtins.int
-    VECTOR_FIELD_NUMBER: _builtins.int
-    CODE_FIELD_NUMBER: _builtins.int
-    SEALED_ORIGINAL_FIELD_NUMBER: _builtins.int
-    item_id: _builtins.str
+    ITEM_ID_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    OWNER_TAG_FIELD_NUMBER: builtins.int
+    CIPHER_IMAGE_FIELD_NUMBER: builtins.int
+    VECTOR_FIELD_NUMBER: builtins.int
+    CODE_FIELD_NUMBER: builtins.int
+    SEALED_ORIGINAL_FIELD_NUMBER: builtins.int
+    item_id: builtins.str
     """The owner's name for the item."""
-    revision: _builtins.int
+    revision: builtins.int
     """The owner's revision of it."""
-    sequence: _builtins.int
+    sequence: builtins.int
     """The change that wrote it."""
-    owner_tag: _builtins.bytes
+    owner_tag: builtins.bytes
     """What the owner put there to know the item again; opaque to the server."""
-    vector: _builtins.bytes
+    vector: builtins.bytes
     """The unit vector of a COLLECTION_KIND_VECTOR: little-endian float32."""
-    code: _builtins.bytes
+    code: builtins.bytes
     """The code of a COLLECTION_KIND_CODE."""
-    sealed_original: _builtins.bytes
+    sealed_original: builtins.bytes
     """The original under authenticated encryption; empty if the owner sent none."""
-    @_builtins.property
-    def cipher_image(self) -> _cipher_image_pb2.CipherImage:
+    @property
+    def cipher_image(self) -> cipherlens.v1.cipher_image_pb2.CipherImage:
         """The cipher-image of a COLLECTION_KIND_CIPHER."""
 
     def __init__(
         self,
         *,
-        item_id: _builtins.str = ...,
-        revision: _builtins.int = ...,
-        sequence: _builtins.int = ...,
-        owner_tag: _builtins.bytes = ...,
-        cipher_image: _cipher_image_pb2.CipherImage | None = ...,
-        vector: _builtins.bytes = ...,
-        code: _builtins.bytes = ...,
-        sealed_original: _builtins.bytes = ...,
+        item_id: builtins.str = ...,
+        revision: builtins.int = ...,
+        sequence: builtins.int = ...,
+        owner_tag: builtins.bytes = ...,
+        cipher_image: cipherlens.v1.cipher_image_pb2.CipherImage | None = ...,
+        vector: builtins.bytes = ...,
+        code: builtins.bytes = ...,
+        sealed_original: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cipher_image", b"cipher_image", "code", b"code", "content", b"content", "vector", b"vector"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cipher_image", b"cipher_image", "code", b"code", "content", b"content", "item_id", b"item_id", "owner_tag", b"owner_tag", "revision", b"revision", "sealed_original", b"sealed_original", "sequence", b"sequence", "vector", b"vector"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["cipher_image", "vector", "code"]  # noqa: Y015
-    _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
+    def HasField(self, field_name: typing.Literal["cipher_image", b"cipher_image", "code", b"code", "content", b"content", "vector", b"vector"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["cipher_image", b"cipher_image", "code", b"code", "content", b"content", "item_id", b"item_id", "owner_tag", b"owner_tag", "revision", b"revision", "sealed_original", b"sealed_original", "sequence", b"sequence", "vector", b"vector"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["content", b"content"]) -> typing.Literal["cipher_image", "vector", "code"] | None: ...
 
-Global___StoredItem: _TypeAlias = StoredItem  # noqa: Y015
+global___StoredItem = StoredItem
 
-@_typing.final
-class ItemSummary(_message.Message):
+@typing.final
+class ItemSummary(google.protobuf.message.Message):
     """An item without its ciphertext."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    ITEM_ID_FIELD_NUMBER: _builtins.int
-    REVISION_FIELD_NUMBER: _builtins.int
-    SEQUENCE_FIELD_NUMBER: _builtins.int
-    OWNER_TAG_FIELD_NUMBER: _builtins.int
-    SEALED_SIZE_BYTES_FIELD_NUMBER: _builtins.int
-    item_id: _builtins.str
+    ITEM_ID_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    OWNER_TAG_FIELD_NUMBER: builtins.int
+    SEALED_SIZE_BYTES_FIELD_NUMBER: builtins.int
+    item_id: builtins.str
     """The owner's name for the item."""
-    revision: _builtins.int
+    revision: builtins.int
     """The owner's revision of it."""
-    sequence: _builtins.int
+    sequence: builtins.int
     """The change that wrote it."""
-    owner_tag: _builtins.bytes
+    owner_tag: builtins.bytes
     """What the owner put there to know the item again."""
-    sealed_size_bytes: _builtins.int
+    sealed_size_bytes: builtins.int
     """Bytes of the sealed original; 0 if there is none."""
     def __init__(
         self,
         *,
-        item_id: _builtins.str = ...,
-        revision: _builtins.int = ...,
-        sequence: _builtins.int = ...,
-        owner_tag: _builtins.bytes = ...,
-        sealed_size_bytes: _builtins.int = ...,
+        item_id: builtins.str = ...,
+        revision: builtins.int = ...,
+        sequence: builtins.int = ...,
+        owner_tag: builtins.bytes = ...,
+        sealed_size_bytes: builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id", "owner_tag", b"owner_tag", "revision", b"revision", "sealed_size_bytes", b"sealed_size_bytes", "sequence", b"sequence"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["item_id", b"item_id", "owner_tag", b"owner_tag", "revision", b"revision", "sealed_size_bytes", b"sealed_size_bytes", "sequence", b"sequence"]) -> None: ...
 
-Global___ItemSummary: _TypeAlias = ItemSummary  # noqa: Y015
+global___ItemSummary = ItemSummary

@@ -3,71 +3,57 @@
 isort:skip_file
 Representations: what an index compares, packed for the wire."""
 
-from google.protobuf import descriptor as _descriptor
-from google.protobuf import message as _message
-import builtins as _builtins
-import sys
-import typing as _typing
+import builtins
+import google.protobuf.descriptor
+import google.protobuf.message
+import typing
 
-if sys.version_info >= (3, 11):
-    from typing import TypeAlias as _TypeAlias, Never as _Never
-else:
-    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
+DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
-DESCRIPTOR: _descriptor.FileDescriptor
-
-@_typing.final
-class Vectors(_message.Message):
+@typing.final
+class Vectors(google.protobuf.message.Message):
     """Rows of float32 features, compared by cosine similarity."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    DIMENSION_FIELD_NUMBER: _builtins.int
-    DATA_FIELD_NUMBER: _builtins.int
-    dimension: _builtins.int
+    DIMENSION_FIELD_NUMBER: builtins.int
+    DATA_FIELD_NUMBER: builtins.int
+    dimension: builtins.int
     """Numbers in a row."""
-    data: _builtins.bytes
+    data: builtins.bytes
     """Rows one after another: little-endian IEEE 754 float32, 4 * dimension bytes a row. Any length but
     zero: the server scales rows to unit length. NaN and infinite values are refused.
     """
     def __init__(
         self,
         *,
-        dimension: _builtins.int = ...,
-        data: _builtins.bytes = ...,
+        dimension: builtins.int = ...,
+        data: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "dimension", b"dimension"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["data", b"data", "dimension", b"dimension"]) -> None: ...
 
-Global___Vectors: _TypeAlias = Vectors  # noqa: Y015
+global___Vectors = Vectors
 
-@_typing.final
-class Codes(_message.Message):
+@typing.final
+class Codes(google.protobuf.message.Message):
     """Rows of binary codes, compared by Hamming distance."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    BITS_FIELD_NUMBER: _builtins.int
-    DATA_FIELD_NUMBER: _builtins.int
-    bits: _builtins.int
+    BITS_FIELD_NUMBER: builtins.int
+    DATA_FIELD_NUMBER: builtins.int
+    bits: builtins.int
     """Bits in a row: 12, 24, 32, 48, 64, 128 or 256."""
-    data: _builtins.bytes
+    data: builtins.bytes
     """Rows one after another, ceil(bits / 8) bytes a row. Bit i of a code is bit (i mod 8) of byte i / 8,
     counted from the least significant; unused bits are zero.
     """
     def __init__(
         self,
         *,
-        bits: _builtins.int = ...,
-        data: _builtins.bytes = ...,
+        bits: builtins.int = ...,
+        data: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "data", b"data"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bits", b"bits", "data", b"data"]) -> None: ...
 
-Global___Codes: _TypeAlias = Codes  # noqa: Y015
+global___Codes = Codes

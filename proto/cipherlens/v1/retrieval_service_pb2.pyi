@@ -12,33 +12,33 @@ A message larger than limits.max_message_bytes, or one that does not decode, is 
 beyond limits.max_concurrent_calls.
 """
 
-from cipherlens.v1 import cipher_image_pb2 as _cipher_image_pb2
-from cipherlens.v1 import collection_pb2 as _collection_pb2
-from cipherlens.v1 import item_pb2 as _item_pb2
-from cipherlens.v1 import representation_pb2 as _representation_pb2
-from collections import abc as _abc
-from google.protobuf import descriptor as _descriptor
-from google.protobuf import message as _message
-from google.protobuf import timestamp_pb2 as _timestamp_pb2
-from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-import builtins as _builtins
+import builtins
+import cipherlens.v1.cipher_image_pb2
+import cipherlens.v1.collection_pb2
+import cipherlens.v1.item_pb2
+import cipherlens.v1.representation_pb2
+import collections.abc
+import google.protobuf.descriptor
+import google.protobuf.internal.containers
+import google.protobuf.internal.enum_type_wrapper
+import google.protobuf.message
+import google.protobuf.timestamp_pb2
 import sys
-import typing as _typing
+import typing
 
-if sys.version_info >= (3, 11):
-    from typing import TypeAlias as _TypeAlias, Never as _Never
+if sys.version_info >= (3, 10):
+    import typing as typing_extensions
 else:
-    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
+    import typing_extensions
 
-DESCRIPTOR: _descriptor.FileDescriptor
+DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 class _ItemState:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
 
-class _ItemStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ItemState.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
+class _ItemStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ItemState.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     ITEM_STATE_UNSPECIFIED: _ItemState.ValueType  # 0
     """Never sent."""
     ITEM_STATE_PRESENT: _ItemState.ValueType  # 1
@@ -59,1000 +59,879 @@ ITEM_STATE_MISSING: ItemState.ValueType  # 2
 """There is no item of that id."""
 ITEM_STATE_DAMAGED: ItemState.ValueType  # 3
 """Its row does not agree with its checksum: it is set aside; write it again to mend it."""
-Global___ItemState: _TypeAlias = ItemState  # noqa: Y015
+global___ItemState = ItemState
 
-@_typing.final
-class GetServerInfoRequest(_message.Message):
+@typing.final
+class GetServerInfoRequest(google.protobuf.message.Message):
     """Asks for the server's description."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     def __init__(
         self,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetServerInfoRequest: _TypeAlias = GetServerInfoRequest  # noqa: Y015
+global___GetServerInfoRequest = GetServerInfoRequest
 
-@_typing.final
-class GetServerInfoResponse(_message.Message):
+@typing.final
+class GetServerInfoResponse(google.protobuf.message.Message):
     """The server's description."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    @_typing.final
-    class LibraryVersionsEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
+    @typing.final
+    class LibraryVersionsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        value: _builtins.str
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
         def __init__(
             self,
             *,
-            key: _builtins.str = ...,
-            value: _builtins.str = ...,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
-    VERSION_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
-    INDEX_DEVICE_FIELD_NUMBER: _builtins.int
-    MODEL_DEVICE_FIELD_NUMBER: _builtins.int
-    LIMITS_FIELD_NUMBER: _builtins.int
-    LIBRARY_VERSIONS_FIELD_NUMBER: _builtins.int
-    version: _builtins.str
+    VERSION_FIELD_NUMBER: builtins.int
+    ROLES_FIELD_NUMBER: builtins.int
+    INDEX_DEVICE_FIELD_NUMBER: builtins.int
+    MODEL_DEVICE_FIELD_NUMBER: builtins.int
+    LIMITS_FIELD_NUMBER: builtins.int
+    LIBRARY_VERSIONS_FIELD_NUMBER: builtins.int
+    version: builtins.str
     """Version of CipherLens."""
-    index_device: _builtins.str
+    index_device: builtins.str
     """Where indexes live: "cpu" or "cuda:N"."""
-    model_device: _builtins.str
+    model_device: builtins.str
     """Where models run: "cpu" or "cuda:N"; "auto" until the first model is loaded."""
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+    @property
+    def roles(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Roles served here: "cloud", "owner" or both."""
 
-    @_builtins.property
-    def limits(self) -> Global___Limits:
+    @property
+    def limits(self) -> global___Limits:
         """What requests may ask for."""
 
-    @_builtins.property
-    def library_versions(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+    @property
+    def library_versions(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """Versions of what answers depend on, by package name."""
 
     def __init__(
         self,
         *,
-        version: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
-        index_device: _builtins.str = ...,
-        model_device: _builtins.str = ...,
-        limits: Global___Limits | None = ...,
-        library_versions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        version: builtins.str = ...,
+        roles: collections.abc.Iterable[builtins.str] | None = ...,
+        index_device: builtins.str = ...,
+        model_device: builtins.str = ...,
+        limits: global___Limits | None = ...,
+        library_versions: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index_device", b"index_device", "library_versions", b"library_versions", "limits", b"limits", "model_device", b"model_device", "roles", b"roles", "version", b"version"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["limits", b"limits"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["index_device", b"index_device", "library_versions", b"library_versions", "limits", b"limits", "model_device", b"model_device", "roles", b"roles", "version", b"version"]) -> None: ...
 
-Global___GetServerInfoResponse: _TypeAlias = GetServerInfoResponse  # noqa: Y015
+global___GetServerInfoResponse = GetServerInfoResponse
 
-@_typing.final
-class Limits(_message.Message):
+@typing.final
+class Limits(google.protobuf.message.Message):
     """The largest values accepted. A request beyond one is INVALID_ARGUMENT unless said otherwise."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    MAX_MESSAGE_BYTES_FIELD_NUMBER: _builtins.int
-    MAX_SEALED_BYTES_FIELD_NUMBER: _builtins.int
-    MAX_BATCH_ITEMS_FIELD_NUMBER: _builtins.int
-    MAX_QUERIES_FIELD_NUMBER: _builtins.int
-    MAX_K_FIELD_NUMBER: _builtins.int
-    MAX_IMAGE_PIXELS_FIELD_NUMBER: _builtins.int
-    MAX_NAME_BYTES_FIELD_NUMBER: _builtins.int
-    MAX_ITEM_ID_BYTES_FIELD_NUMBER: _builtins.int
-    MAX_OWNER_TAG_BYTES_FIELD_NUMBER: _builtins.int
-    MAX_DIMENSION_FIELD_NUMBER: _builtins.int
-    MAX_MODEL_BYTES_FIELD_NUMBER: _builtins.int
-    MAX_PAGE_SIZE_FIELD_NUMBER: _builtins.int
-    MAX_CONCURRENT_CALLS_FIELD_NUMBER: _builtins.int
-    max_message_bytes: _builtins.int
+    MAX_MESSAGE_BYTES_FIELD_NUMBER: builtins.int
+    MAX_SEALED_BYTES_FIELD_NUMBER: builtins.int
+    MAX_BATCH_ITEMS_FIELD_NUMBER: builtins.int
+    MAX_QUERIES_FIELD_NUMBER: builtins.int
+    MAX_K_FIELD_NUMBER: builtins.int
+    MAX_IMAGE_PIXELS_FIELD_NUMBER: builtins.int
+    MAX_NAME_BYTES_FIELD_NUMBER: builtins.int
+    MAX_ITEM_ID_BYTES_FIELD_NUMBER: builtins.int
+    MAX_OWNER_TAG_BYTES_FIELD_NUMBER: builtins.int
+    MAX_DIMENSION_FIELD_NUMBER: builtins.int
+    MAX_MODEL_BYTES_FIELD_NUMBER: builtins.int
+    MAX_PAGE_SIZE_FIELD_NUMBER: builtins.int
+    MAX_CONCURRENT_CALLS_FIELD_NUMBER: builtins.int
+    max_message_bytes: builtins.int
     """Bytes of one gRPC message, either way; beyond it gRPC answers RESOURCE_EXHAUSTED."""
-    max_sealed_bytes: _builtins.int
+    max_sealed_bytes: builtins.int
     """Bytes of one sealed original."""
-    max_batch_items: _builtins.int
+    max_batch_items: builtins.int
     """Items in one Index, Delete or Fetch."""
-    max_queries: _builtins.int
+    max_queries: builtins.int
     """Queries in one Search."""
-    max_k: _builtins.int
+    max_k: builtins.int
     """k of one Search."""
-    max_image_pixels: _builtins.int
+    max_image_pixels: builtins.int
     """Pixels of one cipher-image."""
-    max_name_bytes: _builtins.int
+    max_name_bytes: builtins.int
     """UTF-8 bytes of a collection's name."""
-    max_item_id_bytes: _builtins.int
+    max_item_id_bytes: builtins.int
     """UTF-8 bytes of an item id."""
-    max_owner_tag_bytes: _builtins.int
+    max_owner_tag_bytes: builtins.int
     """Bytes of an owner tag."""
-    max_dimension: _builtins.int
+    max_dimension: builtins.int
     """Numbers in a vector."""
-    max_model_bytes: _builtins.int
+    max_model_bytes: builtins.int
     """Bytes of a model."""
-    max_page_size: _builtins.int
+    max_page_size: builtins.int
     """Items in a page of ListItems."""
-    max_concurrent_calls: _builtins.int
+    max_concurrent_calls: builtins.int
     """Calls under way at once; beyond it RESOURCE_EXHAUSTED with RetryInfo."""
     def __init__(
         self,
         *,
-        max_message_bytes: _builtins.int = ...,
-        max_sealed_bytes: _builtins.int = ...,
-        max_batch_items: _builtins.int = ...,
-        max_queries: _builtins.int = ...,
-        max_k: _builtins.int = ...,
-        max_image_pixels: _builtins.int = ...,
-        max_name_bytes: _builtins.int = ...,
-        max_item_id_bytes: _builtins.int = ...,
-        max_owner_tag_bytes: _builtins.int = ...,
-        max_dimension: _builtins.int = ...,
-        max_model_bytes: _builtins.int = ...,
-        max_page_size: _builtins.int = ...,
-        max_concurrent_calls: _builtins.int = ...,
+        max_message_bytes: builtins.int = ...,
+        max_sealed_bytes: builtins.int = ...,
+        max_batch_items: builtins.int = ...,
+        max_queries: builtins.int = ...,
+        max_k: builtins.int = ...,
+        max_image_pixels: builtins.int = ...,
+        max_name_bytes: builtins.int = ...,
+        max_item_id_bytes: builtins.int = ...,
+        max_owner_tag_bytes: builtins.int = ...,
+        max_dimension: builtins.int = ...,
+        max_model_bytes: builtins.int = ...,
+        max_page_size: builtins.int = ...,
+        max_concurrent_calls: builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_batch_items", b"max_batch_items", "max_concurrent_calls", b"max_concurrent_calls", "max_dimension", b"max_dimension", "max_image_pixels", b"max_image_pixels", "max_item_id_bytes", b"max_item_id_bytes", "max_k", b"max_k", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_name_bytes", b"max_name_bytes", "max_owner_tag_bytes", b"max_owner_tag_bytes", "max_page_size", b"max_page_size", "max_queries", b"max_queries", "max_sealed_bytes", b"max_sealed_bytes"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["max_batch_items", b"max_batch_items", "max_concurrent_calls", b"max_concurrent_calls", "max_dimension", b"max_dimension", "max_image_pixels", b"max_image_pixels", "max_item_id_bytes", b"max_item_id_bytes", "max_k", b"max_k", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_name_bytes", b"max_name_bytes", "max_owner_tag_bytes", b"max_owner_tag_bytes", "max_page_size", b"max_page_size", "max_queries", b"max_queries", "max_sealed_bytes", b"max_sealed_bytes"]) -> None: ...
 
-Global___Limits: _TypeAlias = Limits  # noqa: Y015
+global___Limits = Limits
 
-@_typing.final
-class CreateCollectionRequest(_message.Message):
+@typing.final
+class CreateCollectionRequest(google.protobuf.message.Message):
     """Describes a collection to make."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    NAME_FIELD_NUMBER: _builtins.int
-    KIND_FIELD_NUMBER: _builtins.int
-    DIMENSION_FIELD_NUMBER: _builtins.int
-    BITS_FIELD_NUMBER: _builtins.int
-    PROFILE_FIELD_NUMBER: _builtins.int
-    ENCODER_DIGEST_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
+    NAME_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    DIMENSION_FIELD_NUMBER: builtins.int
+    BITS_FIELD_NUMBER: builtins.int
+    PROFILE_FIELD_NUMBER: builtins.int
+    ENCODER_DIGEST_FIELD_NUMBER: builtins.int
+    name: builtins.str
     """1 to limits.max_name_bytes bytes of letters, digits, ".", "_" and "-", beginning with a letter or digit."""
-    kind: _collection_pb2.CollectionKind.ValueType
+    kind: cipherlens.v1.collection_pb2.CollectionKind.ValueType
     """What it will hold."""
-    dimension: _builtins.int
+    dimension: builtins.int
     """Numbers in a vector; required for COLLECTION_KIND_VECTOR, else 0."""
-    bits: _builtins.int
+    bits: builtins.int
     """Bits in a code; required for COLLECTION_KIND_CODE, else 0."""
-    encoder_digest: _builtins.bytes
+    encoder_digest: builtins.bytes
     """SHA-256 of the encoder that makes the vectors or codes, if the owner wants it checked; empty for cipher-images."""
-    @_builtins.property
-    def profile(self) -> _cipher_image_pb2.CipherProfile:
+    @property
+    def profile(self) -> cipherlens.v1.cipher_image_pb2.CipherProfile:
         """What its cipher-images will claim; required for COLLECTION_KIND_CIPHER, else absent. It never changes."""
 
     def __init__(
         self,
         *,
-        name: _builtins.str = ...,
-        kind: _collection_pb2.CollectionKind.ValueType = ...,
-        dimension: _builtins.int = ...,
-        bits: _builtins.int = ...,
-        profile: _cipher_image_pb2.CipherProfile | None = ...,
-        encoder_digest: _builtins.bytes = ...,
+        name: builtins.str = ...,
+        kind: cipherlens.v1.collection_pb2.CollectionKind.ValueType = ...,
+        dimension: builtins.int = ...,
+        bits: builtins.int = ...,
+        profile: cipherlens.v1.cipher_image_pb2.CipherProfile | None = ...,
+        encoder_digest: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "dimension", b"dimension", "encoder_digest", b"encoder_digest", "kind", b"kind", "name", b"name", "profile", b"profile"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["profile", b"profile"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["bits", b"bits", "dimension", b"dimension", "encoder_digest", b"encoder_digest", "kind", b"kind", "name", b"name", "profile", b"profile"]) -> None: ...
 
-Global___CreateCollectionRequest: _TypeAlias = CreateCollectionRequest  # noqa: Y015
+global___CreateCollectionRequest = CreateCollectionRequest
 
-@_typing.final
-class CreateCollectionResponse(_message.Message):
+@typing.final
+class CreateCollectionResponse(google.protobuf.message.Message):
     """The collection made."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    COLLECTION_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def collection(self) -> _collection_pb2.Collection:
+    COLLECTION_FIELD_NUMBER: builtins.int
+    @property
+    def collection(self) -> cipherlens.v1.collection_pb2.Collection:
         """As it stands now."""
 
     def __init__(
         self,
         *,
-        collection: _collection_pb2.Collection | None = ...,
+        collection: cipherlens.v1.collection_pb2.Collection | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["collection", b"collection"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection"]) -> None: ...
 
-Global___CreateCollectionResponse: _TypeAlias = CreateCollectionResponse  # noqa: Y015
+global___CreateCollectionResponse = CreateCollectionResponse
 
-@_typing.final
-class GetCollectionRequest(_message.Message):
+@typing.final
+class GetCollectionRequest(google.protobuf.message.Message):
     """Names a collection."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    NAME_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
     """Name of the collection."""
     def __init__(
         self,
         *,
-        name: _builtins.str = ...,
+        name: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
 
-Global___GetCollectionRequest: _TypeAlias = GetCollectionRequest  # noqa: Y015
+global___GetCollectionRequest = GetCollectionRequest
 
-@_typing.final
-class GetCollectionResponse(_message.Message):
+@typing.final
+class GetCollectionResponse(google.protobuf.message.Message):
     """The collection asked for."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    COLLECTION_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def collection(self) -> _collection_pb2.Collection:
+    COLLECTION_FIELD_NUMBER: builtins.int
+    @property
+    def collection(self) -> cipherlens.v1.collection_pb2.Collection:
         """As it stands now."""
 
     def __init__(
         self,
         *,
-        collection: _collection_pb2.Collection | None = ...,
+        collection: cipherlens.v1.collection_pb2.Collection | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["collection", b"collection"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection"]) -> None: ...
 
-Global___GetCollectionResponse: _TypeAlias = GetCollectionResponse  # noqa: Y015
+global___GetCollectionResponse = GetCollectionResponse
 
-@_typing.final
-class ListCollectionsRequest(_message.Message):
+@typing.final
+class ListCollectionsRequest(google.protobuf.message.Message):
     """Asks for all collections."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     def __init__(
         self,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListCollectionsRequest: _TypeAlias = ListCollectionsRequest  # noqa: Y015
+global___ListCollectionsRequest = ListCollectionsRequest
 
-@_typing.final
-class ListCollectionsResponse(_message.Message):
+@typing.final
+class ListCollectionsResponse(google.protobuf.message.Message):
     """All collections."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    COLLECTIONS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def collections(self) -> _containers.RepeatedCompositeFieldContainer[_collection_pb2.Collection]:
+    COLLECTIONS_FIELD_NUMBER: builtins.int
+    @property
+    def collections(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[cipherlens.v1.collection_pb2.Collection]:
         """By name."""
 
     def __init__(
         self,
         *,
-        collections: _abc.Iterable[_collection_pb2.Collection] | None = ...,
+        collections: collections.abc.Iterable[cipherlens.v1.collection_pb2.Collection] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collections", b"collections"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collections", b"collections"]) -> None: ...
 
-Global___ListCollectionsResponse: _TypeAlias = ListCollectionsResponse  # noqa: Y015
+global___ListCollectionsResponse = ListCollectionsResponse
 
-@_typing.final
-class DeleteCollectionRequest(_message.Message):
+@typing.final
+class DeleteCollectionRequest(google.protobuf.message.Message):
     """Names a collection to remove."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    NAME_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
     """Name of the collection."""
     def __init__(
         self,
         *,
-        name: _builtins.str = ...,
+        name: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
 
-Global___DeleteCollectionRequest: _TypeAlias = DeleteCollectionRequest  # noqa: Y015
+global___DeleteCollectionRequest = DeleteCollectionRequest
 
-@_typing.final
-class DeleteCollectionResponse(_message.Message):
+@typing.final
+class DeleteCollectionResponse(google.protobuf.message.Message):
     """The collection is gone."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     def __init__(
         self,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___DeleteCollectionResponse: _TypeAlias = DeleteCollectionResponse  # noqa: Y015
+global___DeleteCollectionResponse = DeleteCollectionResponse
 
-@_typing.final
-class IndexItem(_message.Message):
+@typing.final
+class IndexItem(google.protobuf.message.Message):
     """One item of a batch, apart from what it is compared by."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    ITEM_ID_FIELD_NUMBER: _builtins.int
-    REVISION_FIELD_NUMBER: _builtins.int
-    OWNER_TAG_FIELD_NUMBER: _builtins.int
-    SEALED_ORIGINAL_FIELD_NUMBER: _builtins.int
-    item_id: _builtins.str
+    ITEM_ID_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    OWNER_TAG_FIELD_NUMBER: builtins.int
+    SEALED_ORIGINAL_FIELD_NUMBER: builtins.int
+    item_id: builtins.str
     """The owner's name for it: 1 to limits.max_item_id_bytes UTF-8 bytes, no control characters, once in a batch."""
-    revision: _builtins.int
+    revision: builtins.int
     """The owner's revision, higher with every change of the item."""
-    owner_tag: _builtins.bytes
+    owner_tag: builtins.bytes
     """Opaque bytes that ListItems gives back, at most limits.max_owner_tag_bytes."""
-    sealed_original: _builtins.bytes
+    sealed_original: builtins.bytes
     """The original under authenticated encryption; may be empty."""
     def __init__(
         self,
         *,
-        item_id: _builtins.str = ...,
-        revision: _builtins.int = ...,
-        owner_tag: _builtins.bytes = ...,
-        sealed_original: _builtins.bytes = ...,
+        item_id: builtins.str = ...,
+        revision: builtins.int = ...,
+        owner_tag: builtins.bytes = ...,
+        sealed_original: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id", "owner_tag", b"owner_tag", "revision", b"revision", "sealed_original", b"sealed_original"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["item_id", b"item_id", "owner_tag", b"owner_tag", "revision", b"revision", "sealed_original", b"sealed_original"]) -> None: ...
 
-Global___IndexItem: _TypeAlias = IndexItem  # noqa: Y015
+global___IndexItem = IndexItem
 
-@_typing.final
-class IndexRequest(_message.Message):
+@typing.final
+class IndexRequest(google.protobuf.message.Message):
     """A batch to write. Items and rows of content belong together by position."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    COLLECTION_FIELD_NUMBER: _builtins.int
-    ITEMS_FIELD_NUMBER: _builtins.int
-    CIPHER_IMAGES_FIELD_NUMBER: _builtins.int
-    VECTORS_FIELD_NUMBER: _builtins.int
-    CODES_FIELD_NUMBER: _builtins.int
-    MODEL_DIGEST_FIELD_NUMBER: _builtins.int
-    collection: _builtins.str
+    COLLECTION_FIELD_NUMBER: builtins.int
+    ITEMS_FIELD_NUMBER: builtins.int
+    CIPHER_IMAGES_FIELD_NUMBER: builtins.int
+    VECTORS_FIELD_NUMBER: builtins.int
+    CODES_FIELD_NUMBER: builtins.int
+    MODEL_DIGEST_FIELD_NUMBER: builtins.int
+    collection: builtins.str
     """Name of the collection."""
-    model_digest: _builtins.bytes
+    model_digest: builtins.bytes
     """If set, the model that the collection must be served by; another is FAILED_PRECONDITION."""
-    @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___IndexItem]:
+    @property
+    def items(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___IndexItem]:
         """The items."""
 
-    @_builtins.property
-    def cipher_images(self) -> _cipher_image_pb2.CipherImages:
+    @property
+    def cipher_images(self) -> cipherlens.v1.cipher_image_pb2.CipherImages:
         """For COLLECTION_KIND_CIPHER."""
 
-    @_builtins.property
-    def vectors(self) -> _representation_pb2.Vectors:
+    @property
+    def vectors(self) -> cipherlens.v1.representation_pb2.Vectors:
         """For COLLECTION_KIND_VECTOR."""
 
-    @_builtins.property
-    def codes(self) -> _representation_pb2.Codes:
+    @property
+    def codes(self) -> cipherlens.v1.representation_pb2.Codes:
         """For COLLECTION_KIND_CODE."""
 
     def __init__(
         self,
         *,
-        collection: _builtins.str = ...,
-        items: _abc.Iterable[Global___IndexItem] | None = ...,
-        cipher_images: _cipher_image_pb2.CipherImages | None = ...,
-        vectors: _representation_pb2.Vectors | None = ...,
-        codes: _representation_pb2.Codes | None = ...,
-        model_digest: _builtins.bytes = ...,
+        collection: builtins.str = ...,
+        items: collections.abc.Iterable[global___IndexItem] | None = ...,
+        cipher_images: cipherlens.v1.cipher_image_pb2.CipherImages | None = ...,
+        vectors: cipherlens.v1.representation_pb2.Vectors | None = ...,
+        codes: cipherlens.v1.representation_pb2.Codes | None = ...,
+        model_digest: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "content", b"content", "vectors", b"vectors"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "content", b"content", "items", b"items", "model_digest", b"model_digest", "vectors", b"vectors"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["cipher_images", "vectors", "codes"]  # noqa: Y015
-    _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
+    def HasField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "content", b"content", "vectors", b"vectors"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "content", b"content", "items", b"items", "model_digest", b"model_digest", "vectors", b"vectors"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["content", b"content"]) -> typing.Literal["cipher_images", "vectors", "codes"] | None: ...
 
-Global___IndexRequest: _TypeAlias = IndexRequest  # noqa: Y015
+global___IndexRequest = IndexRequest
 
-@_typing.final
-class IndexResponse(_message.Message):
+@typing.final
+class IndexResponse(google.protobuf.message.Message):
     """The batch is on disk and searchable."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    SEQUENCE_FIELD_NUMBER: _builtins.int
-    WRITTEN_COUNT_FIELD_NUMBER: _builtins.int
-    UNCHANGED_COUNT_FIELD_NUMBER: _builtins.int
-    sequence: _builtins.int
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    WRITTEN_COUNT_FIELD_NUMBER: builtins.int
+    UNCHANGED_COUNT_FIELD_NUMBER: builtins.int
+    sequence: builtins.int
     """The collection's last change after this batch; give it to Search as min_sequence to read it anywhere."""
-    written_count: _builtins.int
+    written_count: builtins.int
     """Items new or replaced."""
-    unchanged_count: _builtins.int
+    unchanged_count: builtins.int
     """Items that were there already, the same."""
     def __init__(
         self,
         *,
-        sequence: _builtins.int = ...,
-        written_count: _builtins.int = ...,
-        unchanged_count: _builtins.int = ...,
+        sequence: builtins.int = ...,
+        written_count: builtins.int = ...,
+        unchanged_count: builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sequence", b"sequence", "unchanged_count", b"unchanged_count", "written_count", b"written_count"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["sequence", b"sequence", "unchanged_count", b"unchanged_count", "written_count", b"written_count"]) -> None: ...
 
-Global___IndexResponse: _TypeAlias = IndexResponse  # noqa: Y015
+global___IndexResponse = IndexResponse
 
-@_typing.final
-class DeleteRequest(_message.Message):
+@typing.final
+class DeleteRequest(google.protobuf.message.Message):
     """Names items to delete."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    COLLECTION_FIELD_NUMBER: _builtins.int
-    ITEM_IDS_FIELD_NUMBER: _builtins.int
-    collection: _builtins.str
+    COLLECTION_FIELD_NUMBER: builtins.int
+    ITEM_IDS_FIELD_NUMBER: builtins.int
+    collection: builtins.str
     """Name of the collection."""
-    @_builtins.property
-    def item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+    @property
+    def item_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Ids, each once."""
 
     def __init__(
         self,
         *,
-        collection: _builtins.str = ...,
-        item_ids: _abc.Iterable[_builtins.str] | None = ...,
+        collection: builtins.str = ...,
+        item_ids: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "item_ids", b"item_ids"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "item_ids", b"item_ids"]) -> None: ...
 
-Global___DeleteRequest: _TypeAlias = DeleteRequest  # noqa: Y015
+global___DeleteRequest = DeleteRequest
 
-@_typing.final
-class DeleteResponse(_message.Message):
+@typing.final
+class DeleteResponse(google.protobuf.message.Message):
     """The items are gone."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    SEQUENCE_FIELD_NUMBER: _builtins.int
-    DELETED_COUNT_FIELD_NUMBER: _builtins.int
-    sequence: _builtins.int
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    DELETED_COUNT_FIELD_NUMBER: builtins.int
+    sequence: builtins.int
     """The collection's last change after the deletion."""
-    deleted_count: _builtins.int
+    deleted_count: builtins.int
     """How many were there to delete."""
     def __init__(
         self,
         *,
-        sequence: _builtins.int = ...,
-        deleted_count: _builtins.int = ...,
+        sequence: builtins.int = ...,
+        deleted_count: builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted_count", b"deleted_count", "sequence", b"sequence"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["deleted_count", b"deleted_count", "sequence", b"sequence"]) -> None: ...
 
-Global___DeleteResponse: _TypeAlias = DeleteResponse  # noqa: Y015
+global___DeleteResponse = DeleteResponse
 
-@_typing.final
-class SearchParameters(_message.Message):
+@typing.final
+class SearchParameters(google.protobuf.message.Message):
     """Knobs of one search."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    NPROBE_FIELD_NUMBER: _builtins.int
-    EXACT_FIELD_NUMBER: _builtins.int
-    nprobe: _builtins.int
+    NPROBE_FIELD_NUMBER: builtins.int
+    EXACT_FIELD_NUMBER: builtins.int
+    nprobe: builtins.int
     """Inverted lists to probe, at least 1; more than there are means all. Unset: the collection's measured default."""
-    exact: _builtins.bool
+    exact: builtins.bool
     """Compare with every item, whatever index there is."""
     def __init__(
         self,
         *,
-        nprobe: _builtins.int | None = ...,
-        exact: _builtins.bool = ...,
+        nprobe: builtins.int | None = ...,
+        exact: builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_nprobe", b"_nprobe", "nprobe", b"nprobe"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_nprobe", b"_nprobe", "exact", b"exact", "nprobe", b"nprobe"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__nprobe: _TypeAlias = _typing.Literal["nprobe"]  # noqa: Y015
-    _WhichOneofArgType__nprobe: _TypeAlias = _typing.Literal["_nprobe", b"_nprobe"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__nprobe) -> _WhichOneofReturnType__nprobe | None: ...
+    def HasField(self, field_name: typing.Literal["_nprobe", b"_nprobe", "nprobe", b"nprobe"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_nprobe", b"_nprobe", "exact", b"exact", "nprobe", b"nprobe"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_nprobe", b"_nprobe"]) -> typing.Literal["nprobe"] | None: ...
 
-Global___SearchParameters: _TypeAlias = SearchParameters  # noqa: Y015
+global___SearchParameters = SearchParameters
 
-@_typing.final
-class SearchRequest(_message.Message):
+@typing.final
+class SearchRequest(google.protobuf.message.Message):
     """One or more queries."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    COLLECTION_FIELD_NUMBER: _builtins.int
-    CIPHER_IMAGES_FIELD_NUMBER: _builtins.int
-    VECTORS_FIELD_NUMBER: _builtins.int
-    CODES_FIELD_NUMBER: _builtins.int
-    K_FIELD_NUMBER: _builtins.int
-    PARAMETERS_FIELD_NUMBER: _builtins.int
-    MIN_SEQUENCE_FIELD_NUMBER: _builtins.int
-    MODEL_DIGEST_FIELD_NUMBER: _builtins.int
-    ITEM_BUDGET_BYTES_FIELD_NUMBER: _builtins.int
-    collection: _builtins.str
+    COLLECTION_FIELD_NUMBER: builtins.int
+    CIPHER_IMAGES_FIELD_NUMBER: builtins.int
+    VECTORS_FIELD_NUMBER: builtins.int
+    CODES_FIELD_NUMBER: builtins.int
+    K_FIELD_NUMBER: builtins.int
+    PARAMETERS_FIELD_NUMBER: builtins.int
+    MIN_SEQUENCE_FIELD_NUMBER: builtins.int
+    MODEL_DIGEST_FIELD_NUMBER: builtins.int
+    ITEM_BUDGET_BYTES_FIELD_NUMBER: builtins.int
+    collection: builtins.str
     """Name of the collection."""
-    k: _builtins.int
+    k: builtins.int
     """Hits wanted for each query, at least 1. Fewer come back only if the collection holds fewer. The hits of all queries
     must fit into one message, else INVALID_ARGUMENT.
     """
-    min_sequence: _builtins.int
+    min_sequence: builtins.int
     """Wait until searches see this change, at most to the deadline, and no longer than 30 s: then DEADLINE_EXCEEDED."""
-    model_digest: _builtins.bytes
+    model_digest: builtins.bytes
     """If set, the model that the collection must be served by; another is FAILED_PRECONDITION."""
-    item_budget_bytes: _builtins.int
+    item_budget_bytes: builtins.int
     """Send hits along as stored, best ranks first, as long as they fit in this many bytes; the rest by Fetch."""
-    @_builtins.property
-    def cipher_images(self) -> _cipher_image_pb2.CipherImages:
+    @property
+    def cipher_images(self) -> cipherlens.v1.cipher_image_pb2.CipherImages:
         """For COLLECTION_KIND_CIPHER."""
 
-    @_builtins.property
-    def vectors(self) -> _representation_pb2.Vectors:
+    @property
+    def vectors(self) -> cipherlens.v1.representation_pb2.Vectors:
         """For COLLECTION_KIND_VECTOR."""
 
-    @_builtins.property
-    def codes(self) -> _representation_pb2.Codes:
+    @property
+    def codes(self) -> cipherlens.v1.representation_pb2.Codes:
         """For COLLECTION_KIND_CODE."""
 
-    @_builtins.property
-    def parameters(self) -> Global___SearchParameters:
+    @property
+    def parameters(self) -> global___SearchParameters:
         """How to search."""
 
     def __init__(
         self,
         *,
-        collection: _builtins.str = ...,
-        cipher_images: _cipher_image_pb2.CipherImages | None = ...,
-        vectors: _representation_pb2.Vectors | None = ...,
-        codes: _representation_pb2.Codes | None = ...,
-        k: _builtins.int = ...,
-        parameters: Global___SearchParameters | None = ...,
-        min_sequence: _builtins.int = ...,
-        model_digest: _builtins.bytes = ...,
-        item_budget_bytes: _builtins.int = ...,
+        collection: builtins.str = ...,
+        cipher_images: cipherlens.v1.cipher_image_pb2.CipherImages | None = ...,
+        vectors: cipherlens.v1.representation_pb2.Vectors | None = ...,
+        codes: cipherlens.v1.representation_pb2.Codes | None = ...,
+        k: builtins.int = ...,
+        parameters: global___SearchParameters | None = ...,
+        min_sequence: builtins.int = ...,
+        model_digest: builtins.bytes = ...,
+        item_budget_bytes: builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "parameters", b"parameters", "queries", b"queries", "vectors", b"vectors"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "item_budget_bytes", b"item_budget_bytes", "k", b"k", "min_sequence", b"min_sequence", "model_digest", b"model_digest", "parameters", b"parameters", "queries", b"queries", "vectors", b"vectors"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_queries: _TypeAlias = _typing.Literal["cipher_images", "vectors", "codes"]  # noqa: Y015
-    _WhichOneofArgType_queries: _TypeAlias = _typing.Literal["queries", b"queries"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_queries) -> _WhichOneofReturnType_queries | None: ...
+    def HasField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "parameters", b"parameters", "queries", b"queries", "vectors", b"vectors"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "item_budget_bytes", b"item_budget_bytes", "k", b"k", "min_sequence", b"min_sequence", "model_digest", b"model_digest", "parameters", b"parameters", "queries", b"queries", "vectors", b"vectors"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["queries", b"queries"]) -> typing.Literal["cipher_images", "vectors", "codes"] | None: ...
 
-Global___SearchRequest: _TypeAlias = SearchRequest  # noqa: Y015
+global___SearchRequest = SearchRequest
 
-@_typing.final
-class Hits(_message.Message):
+@typing.final
+class Hits(google.protobuf.message.Message):
     """The hits of one query, best first, as parallel arrays."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    ITEM_IDS_FIELD_NUMBER: _builtins.int
-    SIMILARITIES_FIELD_NUMBER: _builtins.int
-    DISTANCES_FIELD_NUMBER: _builtins.int
-    REVISIONS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+    ITEM_IDS_FIELD_NUMBER: builtins.int
+    SIMILARITIES_FIELD_NUMBER: builtins.int
+    DISTANCES_FIELD_NUMBER: builtins.int
+    REVISIONS_FIELD_NUMBER: builtins.int
+    @property
+    def item_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Ids of the items."""
 
-    @_builtins.property
-    def similarities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+    @property
+    def similarities(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
         """Cosine similarities, -1 to 1, falling; only for vectors and cipher-images."""
 
-    @_builtins.property
-    def distances(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+    @property
+    def distances(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """Hamming distances, rising, equal ones by sequence; only for codes."""
 
-    @_builtins.property
-    def revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+    @property
+    def revisions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """The items' revisions."""
 
     def __init__(
         self,
         *,
-        item_ids: _abc.Iterable[_builtins.str] | None = ...,
-        similarities: _abc.Iterable[_builtins.float] | None = ...,
-        distances: _abc.Iterable[_builtins.int] | None = ...,
-        revisions: _abc.Iterable[_builtins.int] | None = ...,
+        item_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        similarities: collections.abc.Iterable[builtins.float] | None = ...,
+        distances: collections.abc.Iterable[builtins.int] | None = ...,
+        revisions: collections.abc.Iterable[builtins.int] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["distances", b"distances", "item_ids", b"item_ids", "revisions", b"revisions", "similarities", b"similarities"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["distances", b"distances", "item_ids", b"item_ids", "revisions", b"revisions", "similarities", b"similarities"]) -> None: ...
 
-Global___Hits: _TypeAlias = Hits  # noqa: Y015
+global___Hits = Hits
 
-@_typing.final
-class SearchResponse(_message.Message):
+@typing.final
+class SearchResponse(google.protobuf.message.Message):
     """The hits of all queries."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    RESULTS_FIELD_NUMBER: _builtins.int
-    SEQUENCE_FIELD_NUMBER: _builtins.int
-    GENERATION_FIELD_NUMBER: _builtins.int
-    ITEMS_FIELD_NUMBER: _builtins.int
-    sequence: _builtins.int
+    RESULTS_FIELD_NUMBER: builtins.int
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    GENERATION_FIELD_NUMBER: builtins.int
+    ITEMS_FIELD_NUMBER: builtins.int
+    sequence: builtins.int
     """The last change that this search saw."""
-    generation: _builtins.int
+    generation: builtins.int
     """The generation that answered."""
-    @_builtins.property
-    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___Hits]:
+    @property
+    def results(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Hits]:
         """One for each query, in their order."""
 
-    @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[_item_pb2.StoredItem]:
+    @property
+    def items(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[cipherlens.v1.item_pb2.StoredItem]:
         """Hits as stored, within the request's budget, each item once."""
 
     def __init__(
         self,
         *,
-        results: _abc.Iterable[Global___Hits] | None = ...,
-        sequence: _builtins.int = ...,
-        generation: _builtins.int = ...,
-        items: _abc.Iterable[_item_pb2.StoredItem] | None = ...,
+        results: collections.abc.Iterable[global___Hits] | None = ...,
+        sequence: builtins.int = ...,
+        generation: builtins.int = ...,
+        items: collections.abc.Iterable[cipherlens.v1.item_pb2.StoredItem] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "items", b"items", "results", b"results", "sequence", b"sequence"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["generation", b"generation", "items", b"items", "results", b"results", "sequence", b"sequence"]) -> None: ...
 
-Global___SearchResponse: _TypeAlias = SearchResponse  # noqa: Y015
+global___SearchResponse = SearchResponse
 
-@_typing.final
-class FetchRequest(_message.Message):
+@typing.final
+class FetchRequest(google.protobuf.message.Message):
     """Names items to fetch."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    COLLECTION_FIELD_NUMBER: _builtins.int
-    ITEM_IDS_FIELD_NUMBER: _builtins.int
-    collection: _builtins.str
+    COLLECTION_FIELD_NUMBER: builtins.int
+    ITEM_IDS_FIELD_NUMBER: builtins.int
+    collection: builtins.str
     """Name of the collection."""
-    @_builtins.property
-    def item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+    @property
+    def item_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Ids in the order wanted, each once."""
 
     def __init__(
         self,
         *,
-        collection: _builtins.str = ...,
-        item_ids: _abc.Iterable[_builtins.str] | None = ...,
+        collection: builtins.str = ...,
+        item_ids: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "item_ids", b"item_ids"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "item_ids", b"item_ids"]) -> None: ...
 
-Global___FetchRequest: _TypeAlias = FetchRequest  # noqa: Y015
+global___FetchRequest = FetchRequest
 
-@_typing.final
-class FetchResponse(_message.Message):
+@typing.final
+class FetchResponse(google.protobuf.message.Message):
     """What became of one id."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    ITEM_ID_FIELD_NUMBER: _builtins.int
-    STATE_FIELD_NUMBER: _builtins.int
-    ITEM_FIELD_NUMBER: _builtins.int
-    item_id: _builtins.str
+    ITEM_ID_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    item_id: builtins.str
     """The id."""
-    state: Global___ItemState.ValueType
+    state: global___ItemState.ValueType
     """Whether it is here."""
-    @_builtins.property
-    def item(self) -> _item_pb2.StoredItem:
+    @property
+    def item(self) -> cipherlens.v1.item_pb2.StoredItem:
         """The item, if present."""
 
     def __init__(
         self,
         *,
-        item_id: _builtins.str = ...,
-        state: Global___ItemState.ValueType = ...,
-        item: _item_pb2.StoredItem | None = ...,
+        item_id: builtins.str = ...,
+        state: global___ItemState.ValueType = ...,
+        item: cipherlens.v1.item_pb2.StoredItem | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "item_id", b"item_id", "state", b"state"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["item", b"item"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["item", b"item", "item_id", b"item_id", "state", b"state"]) -> None: ...
 
-Global___FetchResponse: _TypeAlias = FetchResponse  # noqa: Y015
+global___FetchResponse = FetchResponse
 
-@_typing.final
-class ListItemsRequest(_message.Message):
+@typing.final
+class ListItemsRequest(google.protobuf.message.Message):
     """Asks for a page."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    COLLECTION_FIELD_NUMBER: _builtins.int
-    PAGE_SIZE_FIELD_NUMBER: _builtins.int
-    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    collection: _builtins.str
+    COLLECTION_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    collection: builtins.str
     """Name of the collection."""
-    page_size: _builtins.int
+    page_size: builtins.int
     """Items wanted, at most limits.max_page_size; 0: that limit."""
-    page_token: _builtins.str
+    page_token: builtins.str
     """next_page_token of the page before; empty for the first."""
     def __init__(
         self,
         *,
-        collection: _builtins.str = ...,
-        page_size: _builtins.int = ...,
-        page_token: _builtins.str = ...,
+        collection: builtins.str = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
 
-Global___ListItemsRequest: _TypeAlias = ListItemsRequest  # noqa: Y015
+global___ListItemsRequest = ListItemsRequest
 
-@_typing.final
-class ListItemsResponse(_message.Message):
+@typing.final
+class ListItemsResponse(google.protobuf.message.Message):
     """A page of items."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    ITEMS_FIELD_NUMBER: _builtins.int
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    next_page_token: _builtins.str
+    ITEMS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
     """Give it back for the next page; empty after the last."""
-    @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[_item_pb2.ItemSummary]:
+    @property
+    def items(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[cipherlens.v1.item_pb2.ItemSummary]:
         """In the order of their ids (by UTF-8 bytes)."""
 
     def __init__(
         self,
         *,
-        items: _abc.Iterable[_item_pb2.ItemSummary] | None = ...,
-        next_page_token: _builtins.str = ...,
+        items: collections.abc.Iterable[cipherlens.v1.item_pb2.ItemSummary] | None = ...,
+        next_page_token: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "next_page_token", b"next_page_token"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["items", b"items", "next_page_token", b"next_page_token"]) -> None: ...
 
-Global___ListItemsResponse: _TypeAlias = ListItemsResponse  # noqa: Y015
+global___ListItemsResponse = ListItemsResponse
 
-@_typing.final
-class PushModelRequest(_message.Message):
+@typing.final
+class PushModelRequest(google.protobuf.message.Message):
     """A model in pieces: a header, then its bytes."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    HEADER_FIELD_NUMBER: _builtins.int
-    CHUNK_FIELD_NUMBER: _builtins.int
-    chunk: _builtins.bytes
+    HEADER_FIELD_NUMBER: builtins.int
+    CHUNK_FIELD_NUMBER: builtins.int
+    chunk: builtins.bytes
     """The next bytes of the checkpoint."""
-    @_builtins.property
-    def header(self) -> Global___ModelHeader:
+    @property
+    def header(self) -> global___ModelHeader:
         """What is coming."""
 
     def __init__(
         self,
         *,
-        header: Global___ModelHeader | None = ...,
-        chunk: _builtins.bytes = ...,
+        header: global___ModelHeader | None = ...,
+        chunk: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "header", b"header", "part", b"part"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "header", b"header", "part", b"part"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["header", "chunk"]  # noqa: Y015
-    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+    def HasField(self, field_name: typing.Literal["chunk", b"chunk", "header", b"header", "part", b"part"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["chunk", b"chunk", "header", b"header", "part", b"part"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["part", b"part"]) -> typing.Literal["header", "chunk"] | None: ...
 
-Global___PushModelRequest: _TypeAlias = PushModelRequest  # noqa: Y015
+global___PushModelRequest = PushModelRequest
 
-@_typing.final
-class ModelHeader(_message.Message):
+@typing.final
+class ModelHeader(google.protobuf.message.Message):
     """What a push announces."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    COLLECTION_FIELD_NUMBER: _builtins.int
-    SIZE_BYTES_FIELD_NUMBER: _builtins.int
-    DIGEST_FIELD_NUMBER: _builtins.int
-    NAME_FIELD_NUMBER: _builtins.int
-    collection: _builtins.str
+    COLLECTION_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    DIGEST_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    collection: builtins.str
     """Name of the cipher collection to set it to work in; empty: only keep it."""
-    size_bytes: _builtins.int
+    size_bytes: builtins.int
     """Bytes of the checkpoint."""
-    digest: _builtins.bytes
+    digest: builtins.bytes
     """SHA-256 of the checkpoint; what arrives is checked against it."""
-    name: _builtins.str
+    name: builtins.str
     """A name for people; may be empty."""
     def __init__(
         self,
         *,
-        collection: _builtins.str = ...,
-        size_bytes: _builtins.int = ...,
-        digest: _builtins.bytes = ...,
-        name: _builtins.str = ...,
+        collection: builtins.str = ...,
+        size_bytes: builtins.int = ...,
+        digest: builtins.bytes = ...,
+        name: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "digest", b"digest", "name", b"name", "size_bytes", b"size_bytes"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "digest", b"digest", "name", b"name", "size_bytes", b"size_bytes"]) -> None: ...
 
-Global___ModelHeader: _TypeAlias = ModelHeader  # noqa: Y015
+global___ModelHeader = ModelHeader
 
-@_typing.final
-class PushModelResponse(_message.Message):
+@typing.final
+class PushModelResponse(google.protobuf.message.Message):
     """The model is on disk."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    MODEL_FIELD_NUMBER: _builtins.int
-    COLLECTION_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def model(self) -> Global___Model:
+    MODEL_FIELD_NUMBER: builtins.int
+    COLLECTION_FIELD_NUMBER: builtins.int
+    @property
+    def model(self) -> global___Model:
         """As it is held."""
 
-    @_builtins.property
-    def collection(self) -> _collection_pb2.Collection:
+    @property
+    def collection(self) -> cipherlens.v1.collection_pb2.Collection:
         """The collection it serves or will serve; absent if none was named."""
 
     def __init__(
         self,
         *,
-        model: Global___Model | None = ...,
-        collection: _collection_pb2.Collection | None = ...,
+        model: global___Model | None = ...,
+        collection: cipherlens.v1.collection_pb2.Collection | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "model", b"model"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "model", b"model"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["collection", b"collection", "model", b"model"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "model", b"model"]) -> None: ...
 
-Global___PushModelResponse: _TypeAlias = PushModelResponse  # noqa: Y015
+global___PushModelResponse = PushModelResponse
 
-@_typing.final
-class Model(_message.Message):
+@typing.final
+class Model(google.protobuf.message.Message):
     """A model held by the server."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    DIGEST_FIELD_NUMBER: _builtins.int
-    NAME_FIELD_NUMBER: _builtins.int
-    SIZE_BYTES_FIELD_NUMBER: _builtins.int
-    PROFILE_FIELD_NUMBER: _builtins.int
-    DIMENSION_FIELD_NUMBER: _builtins.int
-    BACKBONE_FIELD_NUMBER: _builtins.int
-    CREATE_TIME_FIELD_NUMBER: _builtins.int
-    digest: _builtins.bytes
+    DIGEST_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    PROFILE_FIELD_NUMBER: builtins.int
+    DIMENSION_FIELD_NUMBER: builtins.int
+    BACKBONE_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    digest: builtins.bytes
     """SHA-256 of the checkpoint."""
-    name: _builtins.str
+    name: builtins.str
     """The name it was pushed under."""
-    size_bytes: _builtins.int
+    size_bytes: builtins.int
     """Bytes of the checkpoint."""
-    dimension: _builtins.int
+    dimension: builtins.int
     """Numbers in its feature vectors."""
-    backbone: _builtins.str
+    backbone: builtins.str
     """The network, such as "vit"."""
-    @_builtins.property
-    def profile(self) -> _cipher_image_pb2.CipherProfile:
+    @property
+    def profile(self) -> cipherlens.v1.cipher_image_pb2.CipherProfile:
         """What it was trained for."""
 
-    @_builtins.property
-    def create_time(self) -> _timestamp_pb2.Timestamp:
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it arrived."""
 
     def __init__(
         self,
         *,
-        digest: _builtins.bytes = ...,
-        name: _builtins.str = ...,
-        size_bytes: _builtins.int = ...,
-        profile: _cipher_image_pb2.CipherProfile | None = ...,
-        dimension: _builtins.int = ...,
-        backbone: _builtins.str = ...,
-        create_time: _timestamp_pb2.Timestamp | None = ...,
+        digest: builtins.bytes = ...,
+        name: builtins.str = ...,
+        size_bytes: builtins.int = ...,
+        profile: cipherlens.v1.cipher_image_pb2.CipherProfile | None = ...,
+        dimension: builtins.int = ...,
+        backbone: builtins.str = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "profile", b"profile"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backbone", b"backbone", "create_time", b"create_time", "digest", b"digest", "dimension", b"dimension", "name", b"name", "profile", b"profile", "size_bytes", b"size_bytes"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "profile", b"profile"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["backbone", b"backbone", "create_time", b"create_time", "digest", b"digest", "dimension", b"dimension", "name", b"name", "profile", b"profile", "size_bytes", b"size_bytes"]) -> None: ...
 
-Global___Model: _TypeAlias = Model  # noqa: Y015
+global___Model = Model
 
-@_typing.final
-class ListModelsRequest(_message.Message):
+@typing.final
+class ListModelsRequest(google.protobuf.message.Message):
     """Asks for all models."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     def __init__(
         self,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListModelsRequest: _TypeAlias = ListModelsRequest  # noqa: Y015
+global___ListModelsRequest = ListModelsRequest
 
-@_typing.final
-class ListModelsResponse(_message.Message):
+@typing.final
+class ListModelsResponse(google.protobuf.message.Message):
     """All models."""
 
-    DESCRIPTOR: _descriptor.Descriptor
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
-    MODELS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___Model]:
+    MODELS_FIELD_NUMBER: builtins.int
+    @property
+    def models(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Model]:
         """Newest first."""
 
     def __init__(
         self,
         *,
-        models: _abc.Iterable[Global___Model] | None = ...,
+        models: collections.abc.Iterable[global___Model] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    def ClearField(self, field_name: typing.Literal["models", b"models"]) -> None: ...
 
-Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015
+global___ListModelsResponse = ListModelsResponse

@@ -12,209 +12,289 @@ A message larger than limits.max_message_bytes, or one that does not decode, is 
 beyond limits.max_concurrent_calls.
 """
 
-from cipherlens.v1 import retrieval_service_pb2 as _retrieval_service_pb2
-from collections import abc as _abc
-from grpc import aio as _aio
-import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
+import abc
+import cipherlens.v1.retrieval_service_pb2
+import collections.abc
+import grpc
+import grpc.aio
+import typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
+_T = typing.TypeVar("_T")
 
-_T = _typing.TypeVar("_T")
+class _MaybeAsyncIterator(collections.abc.AsyncIterator[_T], collections.abc.Iterator[_T], metaclass=abc.ABCMeta): ...
 
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
-
-GRPC_GENERATED_VERSION: str
-GRPC_VERSION: str
 
 class RetrievalServiceStub:
     """Finds images among encrypted images."""
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> RetrievalServiceAsyncStub: ...
-    GetServerInfo: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.GetServerInfoRequest, _retrieval_service_pb2.GetServerInfoResponse]
+    def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
+    GetServerInfo: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.GetServerInfoRequest,
+        cipherlens.v1.retrieval_service_pb2.GetServerInfoResponse,
+    ]
     """Tells what runs here, where, and what it accepts."""
-    CreateCollection: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.CreateCollectionRequest, _retrieval_service_pb2.CreateCollectionResponse]
+
+    CreateCollection: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.CreateCollectionRequest,
+        cipherlens.v1.retrieval_service_pb2.CreateCollectionResponse,
+    ]
     """Makes an empty collection. ALREADY_EXISTS if the name is taken."""
-    GetCollection: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.GetCollectionRequest, _retrieval_service_pb2.GetCollectionResponse]
+
+    GetCollection: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.GetCollectionRequest,
+        cipherlens.v1.retrieval_service_pb2.GetCollectionResponse,
+    ]
     """Returns one collection. NOT_FOUND if there is none of the name, as for every call below."""
-    ListCollections: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListCollectionsRequest, _retrieval_service_pb2.ListCollectionsResponse]
+
+    ListCollections: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.ListCollectionsRequest,
+        cipherlens.v1.retrieval_service_pb2.ListCollectionsResponse,
+    ]
     """Returns all collections that are served, by name."""
-    DeleteCollection: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.DeleteCollectionRequest, _retrieval_service_pb2.DeleteCollectionResponse]
+
+    DeleteCollection: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.DeleteCollectionRequest,
+        cipherlens.v1.retrieval_service_pb2.DeleteCollectionResponse,
+    ]
     """Removes a collection with all its items, damaged or not. It cannot be undone."""
-    Index: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.IndexRequest, _retrieval_service_pb2.IndexResponse]
+
+    Index: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.IndexRequest,
+        cipherlens.v1.retrieval_service_pb2.IndexResponse,
+    ]
     """Writes a batch of items, all or none. When it answers OK the items are on disk and searchable.
     An item that is there with the same revision and the same content is left as it is; with a lower revision it is
     replaced. A revision that is not higher and differs is FAILED_PRECONDITION. A damaged item is written anew.
     """
-    Delete: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.DeleteRequest, _retrieval_service_pb2.DeleteResponse]
+
+    Delete: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.DeleteRequest,
+        cipherlens.v1.retrieval_service_pb2.DeleteResponse,
+    ]
     """Deletes items by id. When it answers OK the deletion is on disk and in force. Unknown ids are no error."""
-    Search: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.SearchRequest, _retrieval_service_pb2.SearchResponse]
+
+    Search: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.SearchRequest,
+        cipherlens.v1.retrieval_service_pb2.SearchResponse,
+    ]
     """Ranks the collection for each query."""
-    Fetch: _grpc.UnaryStreamMultiCallable[_retrieval_service_pb2.FetchRequest, _retrieval_service_pb2.FetchResponse]
+
+    Fetch: grpc.UnaryStreamMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.FetchRequest,
+        cipherlens.v1.retrieval_service_pb2.FetchResponse,
+    ]
     """Streams items with their ciphertext, one answer for each id asked, in that order."""
-    ListItems: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListItemsRequest, _retrieval_service_pb2.ListItemsResponse]
+
+    ListItems: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.ListItemsRequest,
+        cipherlens.v1.retrieval_service_pb2.ListItemsResponse,
+    ]
     """Lists items page by page, in the order of their ids; an item whose row is damaged is left out."""
-    PushModel: _grpc.StreamUnaryMultiCallable[_retrieval_service_pb2.PushModelRequest, _retrieval_service_pb2.PushModelResponse]
+
+    PushModel: grpc.StreamUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.PushModelRequest,
+        cipherlens.v1.retrieval_service_pb2.PushModelResponse,
+    ]
     """Uploads a model (a CipherLens checkpoint, safetensors) and sets it to work in a cipher collection. On an empty
     collection it is active when the call answers; where items are, they are embedded again aside, and the new
     generation takes over in one step while the old one serves. A hash network, sealed or not, is INVALID_ARGUMENT:
     whoever can run one can match any picture to stored codes, so it stays with the owner and the users.
     """
-    ListModels: _grpc.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListModelsRequest, _retrieval_service_pb2.ListModelsResponse]
+
+    ListModels: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.ListModelsRequest,
+        cipherlens.v1.retrieval_service_pb2.ListModelsResponse,
+    ]
     """Returns the models held here."""
 
-@_typing.type_check_only
-class RetrievalServiceAsyncStub(RetrievalServiceStub):
+class RetrievalServiceAsyncStub:
     """Finds images among encrypted images."""
 
-    def __init__(self, channel: _aio.Channel) -> None: ...
-    GetServerInfo: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.GetServerInfoRequest, _retrieval_service_pb2.GetServerInfoResponse]  # type: ignore[assignment]
+    GetServerInfo: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.GetServerInfoRequest,
+        cipherlens.v1.retrieval_service_pb2.GetServerInfoResponse,
+    ]
     """Tells what runs here, where, and what it accepts."""
-    CreateCollection: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.CreateCollectionRequest, _retrieval_service_pb2.CreateCollectionResponse]  # type: ignore[assignment]
+
+    CreateCollection: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.CreateCollectionRequest,
+        cipherlens.v1.retrieval_service_pb2.CreateCollectionResponse,
+    ]
     """Makes an empty collection. ALREADY_EXISTS if the name is taken."""
-    GetCollection: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.GetCollectionRequest, _retrieval_service_pb2.GetCollectionResponse]  # type: ignore[assignment]
+
+    GetCollection: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.GetCollectionRequest,
+        cipherlens.v1.retrieval_service_pb2.GetCollectionResponse,
+    ]
     """Returns one collection. NOT_FOUND if there is none of the name, as for every call below."""
-    ListCollections: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListCollectionsRequest, _retrieval_service_pb2.ListCollectionsResponse]  # type: ignore[assignment]
+
+    ListCollections: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.ListCollectionsRequest,
+        cipherlens.v1.retrieval_service_pb2.ListCollectionsResponse,
+    ]
     """Returns all collections that are served, by name."""
-    DeleteCollection: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.DeleteCollectionRequest, _retrieval_service_pb2.DeleteCollectionResponse]  # type: ignore[assignment]
+
+    DeleteCollection: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.DeleteCollectionRequest,
+        cipherlens.v1.retrieval_service_pb2.DeleteCollectionResponse,
+    ]
     """Removes a collection with all its items, damaged or not. It cannot be undone."""
-    Index: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.IndexRequest, _retrieval_service_pb2.IndexResponse]  # type: ignore[assignment]
+
+    Index: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.IndexRequest,
+        cipherlens.v1.retrieval_service_pb2.IndexResponse,
+    ]
     """Writes a batch of items, all or none. When it answers OK the items are on disk and searchable.
     An item that is there with the same revision and the same content is left as it is; with a lower revision it is
     replaced. A revision that is not higher and differs is FAILED_PRECONDITION. A damaged item is written anew.
     """
-    Delete: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.DeleteRequest, _retrieval_service_pb2.DeleteResponse]  # type: ignore[assignment]
+
+    Delete: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.DeleteRequest,
+        cipherlens.v1.retrieval_service_pb2.DeleteResponse,
+    ]
     """Deletes items by id. When it answers OK the deletion is on disk and in force. Unknown ids are no error."""
-    Search: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.SearchRequest, _retrieval_service_pb2.SearchResponse]  # type: ignore[assignment]
+
+    Search: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.SearchRequest,
+        cipherlens.v1.retrieval_service_pb2.SearchResponse,
+    ]
     """Ranks the collection for each query."""
-    Fetch: _aio.UnaryStreamMultiCallable[_retrieval_service_pb2.FetchRequest, _retrieval_service_pb2.FetchResponse]  # type: ignore[assignment]
+
+    Fetch: grpc.aio.UnaryStreamMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.FetchRequest,
+        cipherlens.v1.retrieval_service_pb2.FetchResponse,
+    ]
     """Streams items with their ciphertext, one answer for each id asked, in that order."""
-    ListItems: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListItemsRequest, _retrieval_service_pb2.ListItemsResponse]  # type: ignore[assignment]
+
+    ListItems: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.ListItemsRequest,
+        cipherlens.v1.retrieval_service_pb2.ListItemsResponse,
+    ]
     """Lists items page by page, in the order of their ids; an item whose row is damaged is left out."""
-    PushModel: _aio.StreamUnaryMultiCallable[_retrieval_service_pb2.PushModelRequest, _retrieval_service_pb2.PushModelResponse]  # type: ignore[assignment]
+
+    PushModel: grpc.aio.StreamUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.PushModelRequest,
+        cipherlens.v1.retrieval_service_pb2.PushModelResponse,
+    ]
     """Uploads a model (a CipherLens checkpoint, safetensors) and sets it to work in a cipher collection. On an empty
     collection it is active when the call answers; where items are, they are embedded again aside, and the new
     generation takes over in one step while the old one serves. A hash network, sealed or not, is INVALID_ARGUMENT:
     whoever can run one can match any picture to stored codes, so it stays with the owner and the users.
     """
-    ListModels: _aio.UnaryUnaryMultiCallable[_retrieval_service_pb2.ListModelsRequest, _retrieval_service_pb2.ListModelsResponse]  # type: ignore[assignment]
+
+    ListModels: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.ListModelsRequest,
+        cipherlens.v1.retrieval_service_pb2.ListModelsResponse,
+    ]
     """Returns the models held here."""
 
-class RetrievalServiceServicer(metaclass=_abc_1.ABCMeta):
+class RetrievalServiceServicer(metaclass=abc.ABCMeta):
     """Finds images among encrypted images."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def GetServerInfo(
         self,
-        request: _retrieval_service_pb2.GetServerInfoRequest,
+        request: cipherlens.v1.retrieval_service_pb2.GetServerInfoRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_retrieval_service_pb2.GetServerInfoResponse, _abc.Awaitable[_retrieval_service_pb2.GetServerInfoResponse]]:
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.GetServerInfoResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.GetServerInfoResponse]]:
         """Tells what runs here, where, and what it accepts."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def CreateCollection(
         self,
-        request: _retrieval_service_pb2.CreateCollectionRequest,
+        request: cipherlens.v1.retrieval_service_pb2.CreateCollectionRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_retrieval_service_pb2.CreateCollectionResponse, _abc.Awaitable[_retrieval_service_pb2.CreateCollectionResponse]]:
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.CreateCollectionResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.CreateCollectionResponse]]:
         """Makes an empty collection. ALREADY_EXISTS if the name is taken."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def GetCollection(
         self,
-        request: _retrieval_service_pb2.GetCollectionRequest,
+        request: cipherlens.v1.retrieval_service_pb2.GetCollectionRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_retrieval_service_pb2.GetCollectionResponse, _abc.Awaitable[_retrieval_service_pb2.GetCollectionResponse]]:
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.GetCollectionResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.GetCollectionResponse]]:
         """Returns one collection. NOT_FOUND if there is none of the name, as for every call below."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def ListCollections(
         self,
-        request: _retrieval_service_pb2.ListCollectionsRequest,
+        request: cipherlens.v1.retrieval_service_pb2.ListCollectionsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_retrieval_service_pb2.ListCollectionsResponse, _abc.Awaitable[_retrieval_service_pb2.ListCollectionsResponse]]:
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.ListCollectionsResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.ListCollectionsResponse]]:
         """Returns all collections that are served, by name."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def DeleteCollection(
         self,
-        request: _retrieval_service_pb2.DeleteCollectionRequest,
+        request: cipherlens.v1.retrieval_service_pb2.DeleteCollectionRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_retrieval_service_pb2.DeleteCollectionResponse, _abc.Awaitable[_retrieval_service_pb2.DeleteCollectionResponse]]:
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.DeleteCollectionResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.DeleteCollectionResponse]]:
         """Removes a collection with all its items, damaged or not. It cannot be undone."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def Index(
         self,
-        request: _retrieval_service_pb2.IndexRequest,
+        request: cipherlens.v1.retrieval_service_pb2.IndexRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_retrieval_service_pb2.IndexResponse, _abc.Awaitable[_retrieval_service_pb2.IndexResponse]]:
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.IndexResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.IndexResponse]]:
         """Writes a batch of items, all or none. When it answers OK the items are on disk and searchable.
         An item that is there with the same revision and the same content is left as it is; with a lower revision it is
         replaced. A revision that is not higher and differs is FAILED_PRECONDITION. A damaged item is written anew.
         """
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def Delete(
         self,
-        request: _retrieval_service_pb2.DeleteRequest,
+        request: cipherlens.v1.retrieval_service_pb2.DeleteRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_retrieval_service_pb2.DeleteResponse, _abc.Awaitable[_retrieval_service_pb2.DeleteResponse]]:
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.DeleteResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.DeleteResponse]]:
         """Deletes items by id. When it answers OK the deletion is on disk and in force. Unknown ids are no error."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def Search(
         self,
-        request: _retrieval_service_pb2.SearchRequest,
+        request: cipherlens.v1.retrieval_service_pb2.SearchRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_retrieval_service_pb2.SearchResponse, _abc.Awaitable[_retrieval_service_pb2.SearchResponse]]:
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.SearchResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.SearchResponse]]:
         """Ranks the collection for each query."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def Fetch(
         self,
-        request: _retrieval_service_pb2.FetchRequest,
+        request: cipherlens.v1.retrieval_service_pb2.FetchRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_retrieval_service_pb2.FetchResponse], _abc.AsyncIterator[_retrieval_service_pb2.FetchResponse]]:
+    ) -> typing.Union[collections.abc.Iterator[cipherlens.v1.retrieval_service_pb2.FetchResponse], collections.abc.AsyncIterator[cipherlens.v1.retrieval_service_pb2.FetchResponse]]:
         """Streams items with their ciphertext, one answer for each id asked, in that order."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def ListItems(
         self,
-        request: _retrieval_service_pb2.ListItemsRequest,
+        request: cipherlens.v1.retrieval_service_pb2.ListItemsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_retrieval_service_pb2.ListItemsResponse, _abc.Awaitable[_retrieval_service_pb2.ListItemsResponse]]:
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.ListItemsResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.ListItemsResponse]]:
         """Lists items page by page, in the order of their ids; an item whose row is damaged is left out."""
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def PushModel(
         self,
-        request_iterator: _MaybeAsyncIterator[_retrieval_service_pb2.PushModelRequest],
+        request_iterator: _MaybeAsyncIterator[cipherlens.v1.retrieval_service_pb2.PushModelRequest],
         context: _ServicerContext,
-    ) -> _typing.Union[_retrieval_service_pb2.PushModelResponse, _abc.Awaitable[_retrieval_service_pb2.PushModelResponse]]:
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.PushModelResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.PushModelResponse]]:
         """Uploads a model (a CipherLens checkpoint, safetensors) and sets it to work in a cipher collection. On an empty
         collection it is active when the call answers; where items are, they are embedded again aside, and the new
         generation takes over in one step while the old one serves. A hash network, sealed or not, is INVALID_ARGUMENT:
         whoever can run one can match any picture to stored codes, so it stays with the owner and the users.
         """
 
-    @_abc_1.abstractmethod
+    @abc.abstractmethod
     def ListModels(
         self,
-        request: _retrieval_service_pb2.ListModelsRequest,
+        request: cipherlens.v1.retrieval_service_pb2.ListModelsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_retrieval_service_pb2.ListModelsResponse, _abc.Awaitable[_retrieval_service_pb2.ListModelsResponse]]:
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.ListModelsResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.ListModelsResponse]]:
         """Returns the models held here."""
 
-def add_RetrievalServiceServicer_to_server(servicer: RetrievalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_RetrievalServiceServicer_to_server(servicer: RetrievalServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cipherlens.base import DomainError
 from cipherlens.client.cli import app, failure
 from cipherlens.client.errors import FailedPrecondition, InvalidArgument, Unimplemented
 
@@ -95,10 +96,10 @@ def test_a_server_of_another_role() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "hinted"), [("collection 'a' has no model yet", True), ("takes no model", False)]
+    ("reason", "hinted"), [("NO_MODEL", True), ("MODEL_MISMATCH", False), ("", False)]
 )
-def test_a_model_is_asked_for_only_where_one_is_missing(message: str, hinted: bool) -> None:
-    told = failure.describe(FailedPrecondition(message, reason="MODEL_MISMATCH"))
+def test_a_model_is_asked_for_only_where_one_is_missing(reason: str, hinted: bool) -> None:
+    told = failure.describe(FailedPrecondition("collection 'a' has no model yet", reason=reason))
     assert ("model push" in told.hint) is hinted
 
 
@@ -117,6 +118,32 @@ def test_a_page_is_refused_before_the_search_if_its_folder_is_absent(
     outcome = run(*words, "--html", tmp_path / "absent/hits.html")
     assert outcome.code == 2
     assert str(tmp_path / "absent") in outcome.err
+
+
+def test_a_failure_that_no_table_names_is_told_in_its_own_words() -> None:
+    class Odd(DomainError):
+        pass
+
+    told = failure.describe(Odd("this cannot be"))
+    assert (told.exit_code, told.message, told.hint) == (1, "this cannot be", "")
+
+
+@pytest.mark.parametrize("package", ["typer", "rich"])
+def test_without_the_packages_of_the_command_line_one_line_says_what_to_install(
+    package: str,
+) -> None:
+    program = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "import cipherlens.client; cipherlens.client.Client\n"
+        "from cipherlens.client.cli import main; sys.exit(main(['keys', 'new', 'x']))"
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert outcome.returncode == 1
+    assert outcome.stderr == (
+        f"cipherlens: this needs the package {package}: pip install 'cipherlens[cli]'\n"
+    )
 
 
 def test_a_bug_shows_no_traceback_unless_asked(

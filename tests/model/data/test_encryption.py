@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,31 @@ def test_image_scope_repeats_with_its_generator(entry: KeyEntry, images: np.ndar
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
     assert not np.array_equal(one[0], one[1])
+
+
+@pytest.mark.parametrize(
+    ("height", "digest"),
+    [
+        (16, "ddc1561a09dcbd7d2856f46bc7749223a03e82e265d2c8f81e1ebae47a6d9e98"),
+        (24, "b65391173d00ac0eef4156cbd1e2369f1a1dadbd6b5d55bca1acfa745ac96f9a"),
+    ],
+)
+def test_a_training_under_one_seed_sees_the_same_bytes_for_ever(
+    entry: KeyEntry, height: int, digest: str
+) -> None:
+    key = replace(entry, parameters=replace(entry.parameters, scope=Scope.IMAGE))
+    shape = (3, height, 40 - height, 3)
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    encrypted = KeyEncryptor(key)(images, np.random.default_rng(5))
+    assert blake3(encrypted.tobytes()).hexdigest() == digest
+    nonces = np.random.default_rng(5).integers(0, 256, (3, 16), dtype=np.uint8)
+    assert np.array_equal(ImageCipher(key).decrypt(encrypted, nonces), images)
+
+
+def test_image_scope_needs_its_size(entry: KeyEntry, images: np.ndarray) -> None:
+    key = replace(entry, parameters=replace(entry.parameters, scope=Scope.IMAGE))
+    with pytest.raises(ValueError, match="images must be 16x24 or its portrait"):
+        KeyEncryptor(key)(images.reshape(3, 8, 48, 3), np.random.default_rng(0))
 
 
 def test_the_twin_sees_plain_images(images: np.ndarray) -> None:

@@ -14,7 +14,7 @@ from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.errors import DataError, TrainingDiverged
 from cipherlens.model.evaluation.evaluate import evaluate_checkpoint
 from cipherlens.model.evaluation.figures import Evaluation
-from cipherlens.model.training import recipes
+from cipherlens.model.training import train as loop
 from cipherlens.model.training.losses import LossParts
 from cipherlens.model.training.state import EpochReport
 from cipherlens.model.training.train import train
@@ -162,7 +162,7 @@ def test_the_checkpoint_holds_the_weights_of_the_best_epoch(
             precision_at_recall=(),
         )
 
-    monkeypatch.setattr(recipes, "evaluate", scripted)
+    monkeypatch.setattr(loop, "evaluate", scripted)
     whole = run(train_config, data, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         run(train_config, data, tmp_path / "two", stop_after=2)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cipherlens.client.conversion import cipher_image_from
+from cipherlens.client.core.answers import cipher_image_from
 from cipherlens.crypto import (
     CipherImage,
     CipherParameters,

@@ -1,0 +1,1 @@
+"""What every benchmark stands on: the registry, kept figures, fair rounds, servers, pictures."""

@@ -1,0 +1,83 @@
+"""What a figure was measured on: it is kept beside every result."""
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from benchmarks.harness.places import ROOT
+
+_LIBRARIES = (
+    "cipherlens",
+    "numpy",
+    "blake3",
+    "cryptography",
+    "faiss-cpu",
+    "faiss-gpu-cu12",
+    "grpcio",
+    "protobuf",
+    "SQLAlchemy",
+    "torch",
+    "timm",
+)
+
+
+def environment() -> dict[str, object]:
+    """Return machine, versions and commit."""
+    return {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+            "system": platform.system(),
+            "load_1m": round(os.getloadavg()[0], 2),
+            **_gpu(),
+        },
+        "versions": {"python": platform.python_version(), **_versions()},
+        "commit": _commit(),
+    }
+
+
+def _processor() -> str:
+    """Return the processor's name, from the kernel where it tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _gpu() -> dict[str, str]:
+    """Return the name of the first GPU, where PyTorch is in use and has one."""
+    torch = sys.modules.get("torch")
+    return {"gpu": torch.cuda.get_device_name(0)} if torch and torch.cuda.is_available() else {}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit() -> str:
+    """Return the commit, marked if the tree differs from it; "unknown" outside of a checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()

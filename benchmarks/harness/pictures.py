@@ -1,0 +1,51 @@
+"""The labelled pictures that the papers' tables are measured on in place of Corel10K."""
+
+import os
+from pathlib import Path
+
+from benchmarks.harness.places import SAMPLES
+from cipherlens.crypto import CipherParameters, PreparedSize
+from cipherlens.model.data.data_spec import load_data, parse_data_spec
+from cipherlens.model.data.fashion_mnist import load_fashion_mnist
+from cipherlens.model.data.images import PreparedImages, list_folder, load_prepared
+
+OPENCLIPART = "/usr/share/openclipart/png"
+FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
+
+
+def samples(size: PreparedSize) -> PreparedImages:
+    """Return the demo's pictures, which every checkout has."""
+    return load_prepared(list_folder(SAMPLES), size)
+
+
+def openclipart(size: PreparedSize) -> PreparedImages:
+    """Return the listed pictures of OpenClipart, from OPENCLIPART or where Debian puts them."""
+    folder = os.environ.get("OPENCLIPART", OPENCLIPART)
+    return load_data(parse_data_spec(f"openclipart:{folder}"), size)
+
+
+def fashion_mnist(size: int) -> PreparedImages:
+    """Return Fashion-MNIST, from FASHION_MNIST or where Debian puts it, as size x size pictures."""
+    folder = Path(os.environ.get("FASHION_MNIST", FASHION_MNIST))
+    return load_fashion_mnist(
+        folder, CipherParameters(height=size, width=size, substituted_blocks=0)
+    )
+
+
+def pictures(profile: str, size: PreparedSize) -> tuple[str, PreparedImages]:
+    """Return a profile's pictures and their name: OpenClipart for "full", the demo's else."""
+    if profile == "full":
+        return "OpenClipart", openclipart(size)
+    return "demo/samples", samples(size)
+
+
+def described(name: str, data: PreparedImages) -> dict[str, object]:
+    """Return what the raw figures say of a set of pictures."""
+    return {
+        "name": name,
+        "pictures": len(data),
+        "classes": len(data.class_names),
+        "height": data.height,
+        "width": data.width,
+        "digest": data.digest(),
+    }

@@ -1,0 +1,118 @@
+"""REPORT.md: all that was measured, from the raw figures and the notes beside each benchmark."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.kept import kept
+from benchmarks.harness.places import RESULTS, ROOT
+from benchmarks.harness.registry import registered
+from benchmarks.report.plots import draw
+from benchmarks.report.tables import markdown
+from cipherlens.base import replace_file
+
+REPORT = ROOT / "benchmarks" / "REPORT.md"
+
+Words = Callable[[str], tuple[str, str]]
+"""Gives what a benchmark's code says of it: what is measured, and what a reader must know."""
+
+
+def write_report(path: Path = REPORT, results: Path = RESULTS) -> Path:
+    """Draw the plots anew, write the report of all kept figures and return the file."""
+    documents = {name: document for name in registered() if (document := kept(name, results))}
+    for document in documents.values():
+        for plot_name, plot in document.get("plots", {}).items():
+            draw(plot_name, plot, results / "plots")
+    text = report(documents, words_of, results.relative_to(path.parent).as_posix())
+    replace_file(path, text.encode())
+    return path
+
+
+def words_of(name: str) -> tuple[str, str]:
+    """Return the docstring of a benchmark's file and its notes."""
+    benchmark = registered()[name]
+    return benchmark.words, benchmark.notes
+
+
+def report(documents: Mapping[str, Mapping[str, Any]], words: Words, folder: str) -> str:
+    """Return the report in Markdown; `folder` is where its links find raw figures and plots."""
+    sections = [_section(name, each, words, folder) for name, each in documents.items()]
+    return "\n\n".join([_introduction(documents), *sections]) + "\n"
+
+
+def _introduction(documents: Mapping[str, Mapping[str, Any]]) -> str:
+    abouts = {name: each.about for name, each in registered().items()}
+    contents = [
+        f"- [{name}](#{name}): {abouts[name]} ({each['profile']} profile)"
+        for name, each in documents.items()
+    ]
+    missing = [f"- {name}: {about}" for name, about in abouts.items() if name not in documents]
+    parts = [
+        "# Benchmarks",
+        "`python -m benchmarks report` makes this file of the raw figures in `results/`; "
+        "`make bench` measures all quick profiles first. Where a benchmark has been run with both "
+        "profiles, the full one is shown. All times are of the machine named beside them, with "
+        "whatever else ran on it: compare within a table, not between tables.",
+        f"Measuring what is shown took {_minutes(documents)} minutes in all, besides the trainings "
+        "whose figures were there from an earlier run.",
+        "\n".join(contents),
+    ]
+    if missing:
+        parts += ["Not measured yet:", "\n".join(missing)]
+    return "\n\n".join(parts)
+
+
+def _minutes(documents: Mapping[str, Mapping[str, Any]]) -> float:
+    return round(sum(float(each["duration_s"]) for each in documents.values()) / 60, 1)
+
+
+def _section(name: str, document: Mapping[str, Any], words: Words, folder: str) -> str:
+    measured, notes = words(name)
+    return "\n\n".join(
+        [
+            f"## {name}",
+            measured,
+            _circumstances(document),
+            *_tables(document),
+            *(f"![{plot}]({folder}/plots/{plot}.png)" for plot in document.get("plots", {})),
+            *([_bullets(document["notes"])] if document.get("notes") else []),
+            *([notes] if notes else []),
+            f"Raw figures: [{name}-{document['profile']}.json]"
+            f"({folder}/{name}-{document['profile']}.json)",
+        ]
+    )
+
+
+def _tables(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each table in Markdown, ours first and the paper's after it."""
+    unit = document.get("unit", "")
+    if unit:
+        yield f"Figures in {unit}."
+    yield markdown(str(document["benchmark"]), document["results"])
+    if document.get("paper"):
+        yield "The paper:"
+        yield markdown("paper", document["paper"])
+    for title, rows in document.get("tables", {}).items():
+        yield f"{title}:"
+        yield markdown("", rows)
+
+
+def _circumstances(document: Mapping[str, Any]) -> str:
+    """Return on what, when and how long it was measured."""
+    machine = document["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+    facts = {
+        "Profile": document["profile"],
+        "Data": document.get("data"),
+        "Seed": document.get("seed"),
+        "Machine": f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB,"
+        f" {machine['system']}, load {machine['load_1m']} at the end",
+        "Measured": f"{document['measured_at']}, {document['duration_s']} s, "
+        f"commit {document['commit']}",
+        "Versions": versions,
+    }
+    return _bullets([f"{name}: {fact}" for name, fact in facts.items() if fact is not None])
+
+
+def _bullets(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,1 @@
+"""How well methods find pictures, and how unlike the pictures their cipher-images are."""

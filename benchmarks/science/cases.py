@@ -1,0 +1,66 @@
+"""The settings of the cipher in the E2E paper's tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from cipherlens.crypto import CipherParameters
+from cipherlens.model.config import TrainConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """A block size P, and M as the share of the blocks whose colours are substituted."""
+
+    block_size: int
+    share: Fraction
+
+    def __str__(self) -> str:
+        """Return how the tables call it."""
+        return f"P={self.block_size}, M={self.share}"
+
+    def parameters(self, height: int, width: int) -> CipherParameters:
+        """Return the cipher's parameters for pictures of a size."""
+        blknum = height * width // self.block_size**2
+        return CipherParameters(
+            height=height,
+            width=width,
+            block_size=self.block_size,
+            substituted_blocks=round(blknum * self.share),
+        )
+
+
+SIZE = CipherParameters(height=64, width=96, substituted_blocks=0)
+"""Half the paper's height and width, so that minutes are enough for a network."""
+
+CASES = tuple(
+    Case(block_size=block_size, share=Fraction(quarters, 4))
+    for block_size in (8, 16)
+    for quarters in (1, 2, 3)
+)
+"""The paper's six: at 128x192 M is 96, 192, 288 of 384 blocks and 24, 48, 72 of 96.
+
+At half the height and width it is 24, 48, 72 of 96 blocks and 6, 12, 18 of 24.
+"""
+
+
+def panel(title: str, scores: Mapping[str, Mapping[Case, float]]) -> dict[str, Any]:
+    """Return a panel of mAP over M, a line for each name and block size."""
+    lines: dict[str, tuple[list[float], list[float]]] = {}
+    for name, row in scores.items():
+        for case, score in row.items():
+            shares, values = lines.setdefault(f"{name} P={case.block_size}".strip(), ([], []))
+            shares.append(float(case.share))
+            values.append(round(score, 4))
+    return {
+        "title": title,
+        "x": "M (share of the blocks)",
+        "y": "mAP",
+        "lines": {name: list(each) for name, each in lines.items()},
+    }
+
+
+def with_patches(config: TrainConfig, block_size: int) -> TrainConfig:
+    """Return the settings with blocks of a size as the network's patches."""
+    return replace(config, network=replace(config.network, patch_size=block_size))

@@ -1,0 +1,110 @@
+"""Collections and models: make them, describe them, drop them."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from cipherlens.base import CipherProfile, Kind
+from cipherlens.client.core.answers import collection_from, model_from, server_info_from
+from cipherlens.client.core.call import Call, Steps
+from cipherlens.client.core.collection import Collection, Model, ServerInfo
+from cipherlens.client.core.methods import (
+    CREATE_COLLECTION,
+    DELETE_COLLECTION,
+    GET_COLLECTION,
+    GET_SERVER_INFO,
+    LIST_COLLECTIONS,
+    LIST_MODELS,
+    PUSH_MODEL,
+)
+from cipherlens.v1 import retrieval_service_pb2 as messages
+from cipherlens.wire import kind_message, profile_message
+
+UploadProgress = Callable[[int, int], None]
+"""Called with the bytes sent so far and the bytes of the whole."""
+
+
+def get_server_info() -> Call[ServerInfo]:
+    """Ask what runs at the target and what it accepts."""
+    return GET_SERVER_INFO.call(messages.GetServerInfoRequest(), server_info_from)
+
+
+def create_collection(
+    name: str,
+    kind: Kind,
+    *,
+    profile: CipherProfile | None = None,
+    dimension: int = 0,
+    bits: int = 0,
+    encoder_digest: bytes = b"",
+) -> Call[Collection]:
+    """Make a collection of a kind, with what that kind needs."""
+    request = messages.CreateCollectionRequest(
+        name=name,
+        kind=kind_message(kind),
+        profile=None if profile is None else profile_message(profile),
+        dimension=dimension,
+        bits=bits,
+        encoder_digest=encoder_digest,
+    )
+    return CREATE_COLLECTION.call(request, lambda answer: collection_from(answer.collection))
+
+
+def get_collection(name: str) -> Call[Collection]:
+    """Ask for a collection as it stands now."""
+    return GET_COLLECTION.call(
+        messages.GetCollectionRequest(name=name), lambda answer: collection_from(answer.collection)
+    )
+
+
+def resolve(collection: str | Collection) -> Steps[Collection]:
+    """Return the collection of a name, asked for now; one that is given as it is."""
+    if isinstance(collection, str):
+        return (yield from get_collection(collection))
+    return collection
+
+
+def name_of(collection: str | Collection) -> str:
+    """Return the name that requests use."""
+    return collection if isinstance(collection, str) else collection.name
+
+
+def list_collections() -> Call[list[Collection]]:
+    """Ask for all collections."""
+    return LIST_COLLECTIONS.call(
+        messages.ListCollectionsRequest(),
+        lambda answer: [collection_from(message) for message in answer.collections],
+    )
+
+
+def delete_collection(name: str) -> Call[None]:
+    """Remove a collection with all its items."""
+    return DELETE_COLLECTION.call(messages.DeleteCollectionRequest(name=name), lambda _answer: None)
+
+
+def push_model(
+    header: messages.ModelHeader, chunks: Iterable[bytes], on_progress: UploadProgress | None
+) -> Call[Model]:
+    """Upload a checkpoint in chunks, which are taken as they leave."""
+    return PUSH_MODEL.call(
+        _parts(header, chunks, on_progress), lambda answer: model_from(answer.model)
+    )
+
+
+def list_models() -> Call[list[Model]]:
+    """Ask for the models that the server holds."""
+    return LIST_MODELS.call(
+        messages.ListModelsRequest(),
+        lambda answer: [model_from(message) for message in answer.models],
+    )
+
+
+def _parts(
+    header: messages.ModelHeader, chunks: Iterable[bytes], on_progress: UploadProgress | None
+) -> Iterator[messages.PushModelRequest]:
+    """Yield the header and the chunks as the protocol takes them."""
+    yield messages.PushModelRequest(header=header)
+    sent = 0
+    for chunk in chunks:
+        yield messages.PushModelRequest(chunk=chunk)
+        sent += len(chunk)
+        if on_progress is not None:
+            on_progress(sent, header.size_bytes)

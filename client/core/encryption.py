@@ -1,0 +1,144 @@
+"""The owner's service: make and list keys, encrypt, decrypt, make trapdoors."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from cipherlens.base import CipherProfile
+from cipherlens.client.core.answers import cipher_image_from, code_rows_from, profile_of
+from cipherlens.client.core.batches import batched
+from cipherlens.client.core.call import Call, Steps
+from cipherlens.client.core.item import Item, Place
+from cipherlens.client.core.methods import CREATE_KEY, DECRYPT, ENCRYPT, LIST_KEYS, TRAPDOOR
+from cipherlens.client.core.pictures import EncryptedPicture
+from cipherlens.crypto import CipherImage, CipherParameters, Original
+from cipherlens.v1 import encryption_service_pb2 as messages
+from cipherlens.wire import datetime_from, profile_message
+from cipherlens.wire.owner import encrypted_message
+
+_MAX_BATCH_PICTURES = 16  # the service does not tell its limits: large cipher-images must fit too
+
+_Entry = TypeVar("_Entry")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyInfo:
+    """A key as others may know it."""
+
+    name: str
+    profile: CipherProfile
+    created_at: datetime
+
+
+def create_key(name: str, parameters: CipherParameters) -> Call[KeyInfo]:
+    """Make a key in the service's keyring."""
+    profile = profile_message(parameters.profile(b""))
+    return CREATE_KEY.call(
+        messages.CreateKeyRequest(name=name, profile=profile), lambda answer: _key_info(answer.key)
+    )
+
+
+def list_keys() -> Call[list[KeyInfo]]:
+    """Ask what others may know of every key."""
+    return LIST_KEYS.call(
+        messages.ListKeysRequest(), lambda answer: [_key_info(key) for key in answer.keys]
+    )
+
+
+def encrypt(
+    pictures: Iterable[bytes], key: str, places: Iterable[Place] | None
+) -> Steps[list[EncryptedPicture]]:
+    """Have picture files encrypted, and sealed for their places where there are any."""
+    plain = (messages.PlainImage(data=picture) for picture in pictures)
+    if places is not None:
+        plain = (
+            messages.PlainImage(data=each.data, seal=_target(place))
+            for each, place in zip(plain, places, strict=True)
+        )
+    encrypted: list[EncryptedPicture] = []
+    for images in _batches(plain, lambda image: len(image.data)):
+        answer = yield from ENCRYPT.answered(messages.EncryptRequest(key=key, images=images))
+        encrypted += map(_encrypted_picture, answer.images)
+    return encrypted
+
+
+def decrypt(items: Iterable[Item], key: str) -> Steps[list[Original]]:
+    """Have items decrypted: originals where sealed, else PNGs."""
+    originals: list[Original] = []
+    for batch in _batches(
+        map(_decrypt_item, items),
+        lambda item: len(item.sealed_original) + len(item.cipher_image.pixels),
+    ):
+        answer = yield from DECRYPT.answered(messages.DecryptRequest(key=key, items=batch))
+        originals += (
+            Original(media_type=each.media_type, data=each.data) for each in answer.images
+        )
+    return originals
+
+
+def trapdoors(pictures: Iterable[bytes], key: str) -> Steps[list[CipherImage]]:
+    """Have picture files made into encrypted queries."""
+    answers = yield from _trapdoors(pictures, messages.TRAPDOOR_KIND_CIPHER_IMAGE, key)
+    return [cipher_image_from(image) for each in answers for image in each.cipher_images.images]
+
+
+def trapdoor_codes(pictures: Iterable[bytes]) -> Steps[npt.NDArray[np.uint8]]:
+    """Have picture files made into codes, (n, ceil(bits / 8)) uint8."""
+    answers = yield from _trapdoors(pictures, messages.TRAPDOOR_KIND_CODE, "")
+    return np.concatenate([code_rows_from(each.codes) for each in answers])
+
+
+def _trapdoors(
+    pictures: Iterable[bytes], kind: messages.TrapdoorKind.ValueType, key: str
+) -> Steps[list[messages.TrapdoorResponse]]:
+    """Return the answers to pictures sent in batches; ValueError if there are none."""
+    answers = []
+    for batch in _batches(pictures, len):
+        request = messages.TrapdoorRequest(key=key, pictures=batch, kind=kind)
+        answers.append((yield from TRAPDOOR.answered(request)))
+    if not answers:
+        raise ValueError("pictures must not be empty")
+    return answers
+
+
+def _batches(
+    entries: Iterable[_Entry], size_bytes: Callable[[_Entry], int]
+) -> Iterator[list[_Entry]]:
+    return batched(entries, size_bytes, max_items=_MAX_BATCH_PICTURES)
+
+
+def _encrypted_picture(message: messages.EncryptedImage) -> EncryptedPicture:
+    return EncryptedPicture(
+        cipher_image=cipher_image_from(message.cipher_image),
+        sealed_original=message.sealed_original,
+    )
+
+
+def _target(place: Place) -> messages.SealTarget:
+    return messages.SealTarget(
+        collection_uuid=str(place.collection_uuid), item_id=place.item_id, revision=place.revision
+    )
+
+
+def _decrypt_item(item: Item) -> messages.DecryptItem:
+    """Return the message that asks for one item's plain picture."""
+    message = messages.DecryptItem(sealed_original=item.sealed_original)
+    if item.cipher_image is not None:
+        message.cipher_image.CopyFrom(encrypted_message(item.cipher_image))
+    elif item.code is not None:
+        message.companion = item.code.tobytes()
+    if item.sealed_original:
+        message.seal.CopyFrom(_target(item.place))
+    return message
+
+
+def _key_info(message: messages.Key) -> KeyInfo:
+    return KeyInfo(
+        name=message.name,
+        profile=profile_of(message.profile),
+        created_at=datetime_from(message.create_time),
+    )

@@ -1,0 +1,177 @@
+"""Writing items and their content, in batches that the server accepts."""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import time_ns
+
+import numpy as np
+
+from cipherlens.client.core.batches import MESSAGE_MARGIN_BYTES, as_many, batched, check_count
+from cipherlens.client.core.call import Steps
+from cipherlens.client.core.collection import Limits
+from cipherlens.client.core.content import Rows, put_images, put_rows
+from cipherlens.client.core.item import Place
+from cipherlens.client.core.methods import INDEX
+from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
+from cipherlens.v1 import retrieval_service_pb2 as messages
+
+_ITEM_OVERHEAD_BYTES = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexResult:
+    """What a call wrote.
+
+    Attributes:
+        sequence: the collection's last change; give it to a search to read it anywhere.
+        written_count: items new or replaced.
+        unchanged_count: items that were there already, the same.
+    """
+
+    sequence: int
+    written_count: int
+    unchanged_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemHeads:
+    """What goes with every item beside its content; all sequences have the same length.
+
+    Attributes:
+        item_ids: the owner's names.
+        revisions: one for each.
+        owner_tags: one for each.
+    """
+
+    item_ids: Sequence[str]
+    revisions: Sequence[int]
+    owner_tags: Sequence[bytes] = field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        item_ids: Sequence[str],
+        revisions: Sequence[int] | None,
+        owner_tags: Sequence[bytes] | None,
+    ) -> "ItemHeads":
+        """Return the heads of items; revisions that are not given are the time in nanoseconds.
+
+        It is read once: batches that are sent again carry the same revisions.
+
+        Raises:
+            ValueError: the lengths differ.
+        """
+        count = len(item_ids)
+        heads = cls(
+            item_ids=item_ids,
+            revisions=[time_ns()] * count if revisions is None else revisions,
+            owner_tags=[b""] * count if owner_tags is None else owner_tags,
+        )
+        for name in ("revisions", "owner_tags"):
+            check_count(name, getattr(heads, name), count)
+        return heads
+
+    def places(self, collection_uuid: uuid.UUID) -> list[Place]:
+        """Return where the originals of the items will stand in a collection."""
+        return [
+            Place(collection_uuid=collection_uuid, item_id=item_id, revision=revision)
+            for item_id, revision in zip(self.item_ids, self.revisions, strict=True)
+        ]
+
+    def message(self, number: int, sealed_original: bytes) -> messages.IndexItem:
+        """Return the message of one item."""
+        return messages.IndexItem(
+            item_id=self.item_ids[number],
+            revision=self.revisions[number],
+            owner_tag=self.owner_tags[number],
+            sealed_original=sealed_original,
+        )
+
+    def size_bytes(self, number: int) -> int:
+        """Return how many bytes one item takes in a message, rounded up."""
+        text = len(self.item_ids[number].encode())
+        return _ITEM_OVERHEAD_BYTES + text + len(self.owner_tags[number])
+
+
+def picture_requests(
+    collection: str,
+    heads: ItemHeads,
+    pictures: Iterable[EncryptedPicture | CodedPicture],
+    limits: Limits,
+) -> Iterator[messages.IndexRequest]:
+    """Yield the requests that write cipher-images or codes; takes the pictures as it goes.
+
+    Raises:
+        ValueError: there are not as many pictures as items.
+    """
+    for batch in batched(
+        enumerate(as_many("pictures", pictures, len(heads.item_ids))),
+        lambda entry: heads.size_bytes(entry[0]) + entry[1].size_bytes + _ITEM_OVERHEAD_BYTES,
+        max_bytes=limits.max_message_bytes - MESSAGE_MARGIN_BYTES,
+        max_items=limits.max_batch_items,
+    ):
+        request = messages.IndexRequest(
+            collection=collection,
+            items=[heads.message(number, each.sealed_original) for number, each in batch],
+        )
+        _put_pictures(request, [each for _, each in batch])
+        yield request
+
+
+def row_requests(
+    collection: str, heads: ItemHeads, rows: Rows, sealed: Sequence[bytes], limits: Limits
+) -> Iterator[messages.IndexRequest]:
+    """Yield the requests that write vectors (float32 rows) or codes (uint8 rows).
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    count = len(heads.item_ids)
+    if len(rows) != count or len(sealed) != count:
+        raise ValueError(
+            f"item_ids, rows and sealed originals must be as many, got {count}, {len(rows)} "
+            f"and {len(sealed)}"
+        )
+    row_bytes = rows.shape[1] * rows.itemsize
+    for numbers in batched(
+        range(count),
+        lambda number: heads.size_bytes(number) + row_bytes + len(sealed[number]),
+        max_bytes=limits.max_message_bytes - MESSAGE_MARGIN_BYTES,
+        max_items=limits.max_batch_items,
+    ):
+        request = messages.IndexRequest(
+            collection=collection,
+            items=[heads.message(number, sealed[number]) for number in numbers],
+        )
+        put_rows(request, rows[numbers[0] : numbers[-1] + 1])
+        yield request
+
+
+def write(requests: Iterable[messages.IndexRequest]) -> Steps[IndexResult]:
+    """Send the requests of one of the two functions above and return what all of them wrote."""
+    sequence = written = unchanged = 0
+    for request in requests:
+        answer = yield from INDEX.answered(request)
+        sequence = max(sequence, answer.sequence)
+        written += answer.written_count
+        unchanged += answer.unchanged_count
+    return IndexResult(sequence=sequence, written_count=written, unchanged_count=unchanged)
+
+
+def _put_pictures(
+    request: messages.IndexRequest, pictures: Sequence[EncryptedPicture | CodedPicture]
+) -> None:
+    """Set cipher-images, or codes, as the content of a request.
+
+    Raises:
+        TypeError: there are both.
+    """
+    images = [each.cipher_image for each in pictures if isinstance(each, EncryptedPicture)]
+    codes = [each.code for each in pictures if isinstance(each, CodedPicture)]
+    if images and codes:
+        raise TypeError("pictures must all be cipher-images or all be codes")
+    if codes:
+        put_rows(request, np.stack(codes))
+    else:
+        put_images(request, images)

@@ -1,0 +1,96 @@
+"""Stored items: delete, list, fetch."""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cipherlens.client.core.answers import fetched_from, summary_from
+from cipherlens.client.core.batches import batched
+from cipherlens.client.core.call import Call, Method, Steps
+from cipherlens.client.core.collection import Collection, Limits
+from cipherlens.client.core.item import Fetched, ItemSummary
+from cipherlens.client.core.methods import DELETE, FETCH, LIST_ITEMS
+from cipherlens.client.errors import UnreadableAnswer
+from cipherlens.v1 import retrieval_service_pb2 as messages
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """Some items in the order of their ids; `following` asks for the next ones, if there are."""
+
+    items: list[ItemSummary]
+    following: Call["Page"] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemStream:
+    """One Fetch: a request, and an answer for every id in turn, each read as it comes."""
+
+    method: Method[messages.FetchResponse]
+    request: messages.FetchRequest
+    item_ids: Sequence[str]
+    collection_uuid: uuid.UUID
+
+    def read(self, number: int, answer: messages.FetchResponse) -> Fetched:
+        """Return what became of an id; answers are numbered from 0.
+
+        Raises:
+            UnreadableAnswer: the answer is about another id than the one asked for: a sealed
+                original opens as the item that it was sealed for, so the name must be checked.
+        """
+        wanted = self.item_ids[number] if number < len(self.item_ids) else None
+        return fetched_from(answer, wanted, self.collection_uuid)
+
+    def check_end(self, count: int) -> None:
+        """Raise UnreadableAnswer unless as many answers came as there were ids."""
+        if count < len(self.item_ids):
+            raise UnreadableAnswer(
+                f"the server did not say what became of item {self.item_ids[count]!r}"
+            )
+
+    def __iter__(self) -> Steps[list[Fetched]]:
+        """Yield the stream itself, and return all that a shell has read of it."""
+        fetched: list[Fetched] = yield self
+        return fetched
+
+
+def delete_items(collection: str, item_ids: Iterable[str], limits: Limits) -> Steps[int]:
+    """Delete items and return how many were there."""
+    deleted = 0
+    for ids in _id_batches(item_ids, limits):
+        request = messages.DeleteRequest(collection=collection, item_ids=ids)
+        answer = yield from DELETE.answered(request)
+        deleted += answer.deleted_count
+    return deleted
+
+
+def list_page(collection: str, page_size: int, token: str = "") -> Call[Page]:
+    """Ask for a page of items."""
+
+    def read(answer: messages.ListItemsResponse) -> Page:
+        token = answer.next_page_token
+        following = list_page(collection, page_size, token) if token else None
+        return Page(items=[summary_from(item) for item in answer.items], following=following)
+
+    request = messages.ListItemsRequest(
+        collection=collection, page_size=page_size, page_token=token
+    )
+    return LIST_ITEMS.call(request, read)
+
+
+def fetch_streams(
+    where: Collection, item_ids: Iterable[str], limits: Limits
+) -> Iterator[ItemStream]:
+    """Yield the streams that fetch items, in the order of their ids."""
+    for ids in _id_batches(item_ids, limits):
+        request = messages.FetchRequest(collection=where.name, item_ids=ids)
+        yield ItemStream(method=FETCH, request=request, item_ids=ids, collection_uuid=where.uuid)
+
+
+def _id_batches(item_ids: Iterable[str], limits: Limits) -> Iterator[list[str]]:
+    return batched(
+        item_ids,
+        lambda item_id: len(item_id.encode()),
+        max_bytes=limits.max_message_bytes,
+        max_items=limits.max_batch_items,
+    )

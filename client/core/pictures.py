@@ -1,0 +1,34 @@
+"""Pictures as they leave the owner's side."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from cipherlens.crypto import CipherImage
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class EncryptedPicture:
+    """A cipher-image, and the sealed original if it was wanted."""
+
+    cipher_image: CipherImage
+    sealed_original: bytes = field(default=b"", repr=False)
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how many bytes it takes in a message, but for a few hundred."""
+        return self.cipher_image.pixels.nbytes + len(self.sealed_original)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class CodedPicture:
+    """The same in the hash pipeline: a code, (ceil(bits / 8),) uint8, and the sealed original."""
+
+    code: npt.NDArray[np.uint8]
+    sealed_original: bytes = field(default=b"", repr=False)
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how many bytes it takes in a message, but for a few hundred."""
+        return self.code.nbytes + len(self.sealed_original)

@@ -1,0 +1,1 @@
+"""A folder of pictures, indexed: resumable, and never stopped by a single picture."""

@@ -1,0 +1,172 @@
+"""Indexing a folder: what is new or changed in it, sent; what cannot be, passed over."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+from cipherlens.client.client import Client
+from cipherlens.client.coding import CodeMaker
+from cipherlens.client.core.collection import Collection
+from cipherlens.client.core.item import ItemSummary, Place
+from cipherlens.client.folder.making import Making
+from cipherlens.client.folder.owner_tag import OwnerTags
+from cipherlens.client.folder.sender import Candidate, Sender
+from cipherlens.client.folder.tally import FolderEvent, FolderReport, Tally
+from cipherlens.client.folder.walk import PictureFile, Skipped, Walk
+from cipherlens.client.picture import prepare_picture, reason_of
+from cipherlens.crypto import ImageError, PreparedSize
+
+_SEAL_OVERHEAD_BYTES = 512
+_MAX_UNSEALED_BYTES = 256 * 2**20
+
+_Arguments = ParamSpec("_Arguments")
+
+
+class FolderIndexer:
+    """One run over a folder; `report` says at any time how far it has come."""
+
+    def __init__(
+        self,
+        client: Client,
+        collection: str | Collection,
+        folder: str | Path,
+        *,
+        encoder: CodeMaker | None = None,
+        seal: bool = True,
+        prune: bool = False,
+        on_event: Callable[[FolderEvent], None] = lambda _event: None,
+    ) -> None:
+        """Take the arguments of a run, as `run` and `index_folder` explain it.
+
+        Args:
+            client: has the key.
+            collection: a cipher collection of that key, or a code collection.
+            folder: hidden files in it, and links to folders, are passed over.
+            encoder: the hash network that makes codes of the pictures, for a code collection.
+            seal: store the original files too, sealed.
+            prune: delete items of the collection that have no file in the folder.
+            on_event: called with every step forward, file passed over and wait, by one thread at
+                a time; it may ask for the `report`.
+        """
+        self._client = client
+        self._collection = collection
+        self._folder = Path(folder)
+        self._encoder = encoder
+        self._seal = seal
+        self._prune = prune
+        self._tally = Tally(on_event)
+
+    @property
+    def report(self) -> FolderReport:
+        """Return how far this run has come."""
+        return self._tally.report()
+
+    def run(self) -> FolderReport:
+        """Index the picture files of the folder and return what became of them.
+
+        An item's id is the path of its file within the folder. Running it again sends only what is
+        new or changed, so it resumes after any interruption. A file that cannot be read, is too
+        large or is refused by the server is skipped with its reason.
+
+        Raises:
+            NotADirectoryError: the folder is none.
+            ValueError: the collection holds neither cipher-images of the client's key nor codes of
+                the encoder, or prune was asked for with a folder that holds no picture.
+            Unavailable, DeadlineExceeded: the server stopped answering; run it again to go on.
+            CipherLensError: the server refuses all.
+        """
+        where = self._client.resolve(self._collection)
+        making = Making(self._client, where, self._encoder)
+        walk = Walk(self._folder, self._client.limits.max_item_id_bytes)
+        if self._prune and not walk.files:
+            raise ValueError(f"{self._folder} holds no picture: pruning would delete every item")
+        for skipped in walk.skipped:
+            self._tally.skip(skipped, found=False)
+        self._tally.count(found=len(walk.files))
+        stored = {item.item_id: item for item in self._client.list_items(where)}
+        tags = OwnerTags(
+            making.key, where.uuid, sealed=self._seal, encoder_digest=making.encoder_digest
+        )
+        candidates = self._candidates(where, walk.files, stored, tags, making.size)
+        sender = Sender(client=self._client, where=where, making=making, tally=self._tally)
+        sender.send_all(candidates)
+        if self._prune:
+            self._delete_vanished(where, walk, stored)
+        return self.report
+
+    def _candidates(
+        self,
+        where: Collection,
+        files: Iterable[PictureFile],
+        stored: Mapping[str, ItemSummary],
+        tags: OwnerTags,
+        size: PreparedSize,
+    ) -> Iterator[Candidate]:
+        """Yield the pictures that the server does not have as they are now."""
+        now = time.time_ns()
+        for file in files:
+            known = stored.get(file.item_id)
+            try:
+                data = self._read(file)
+                tag = tags.of(file.item_id, data)
+                if known is not None and known.owner_tag == tag:
+                    self._tally.count(unchanged=1)
+                    continue
+                picture = prepare_picture(data, size)
+            except (ImageError, OSError) as error:
+                self._tally.skip(Skipped(item_id=file.item_id, reason=reason_of(error)))
+                continue
+            # A clock that was set back must not make new content look old.
+            revision = now if known is None else max(now, known.revision + 1)
+            yield Candidate(
+                place=Place(collection_uuid=where.uuid, item_id=file.item_id, revision=revision),
+                owner_tag=tag,
+                picture=picture if self._seal else replace(picture, original=None),
+            )
+
+    def _read(self, file: PictureFile) -> bytes:
+        """Return the bytes of a file, if the server takes as many.
+
+        Raises:
+            ImageError: there are more.
+            OSError: it cannot be read.
+        """
+        limit = _MAX_UNSEALED_BYTES
+        if self._seal:
+            limit = self._client.limits.max_sealed_bytes - _SEAL_OVERHEAD_BYTES
+        if file.size_bytes > limit:
+            raise ImageError(f"the file has {file.size_bytes:,} bytes, the limit is {limit:,}")
+        return file.path.read_bytes()
+
+    def _delete_vanished(
+        self, where: Collection, walk: Walk, stored: Mapping[str, ItemSummary]
+    ) -> None:
+        """Delete the items whose files are gone; none if a part of the folder is not known."""
+        if not walk.complete:
+            self._tally.skip(
+                Skipped(item_id=".", reason="not pruned: a folder could not be read"), found=False
+            )
+            return
+        here = {file.item_id for file in walk.files} | {each.item_id for each in walk.skipped}
+        vanished = [item_id for item_id in stored if item_id not in here]
+        self._tally.prune(self._client.delete(where, vanished))
+
+
+def _run_of(indexer: Callable[_Arguments, FolderIndexer]) -> Callable[_Arguments, FolderReport]:
+    """Return a function of an indexer's arguments, and of its signature, that runs it."""
+
+    @wraps(indexer, assigned=(), updated=())
+    def index_folder(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> FolderReport:
+        """Index the picture files of a folder and return what became of them.
+
+        Takes the arguments of `FolderIndexer`; does, and raises, what its `run` says.
+        """
+        return indexer(*arguments, **named).run()
+
+    return index_folder
+
+
+index_folder = _run_of(FolderIndexer)

@@ -1,0 +1,108 @@
+"""The picture files below a folder, each with the item id that its path makes."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PICTURE_SUFFIXES = frozenset(
+    {
+        ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm",
+        ".png", ".ppm", ".tga", ".tif", ".tiff", ".webp",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Skipped:
+    """A file that was passed over, and why."""
+
+    item_id: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PictureFile:
+    """A file to index. `item_id` is its path within the folder, with forward slashes."""
+
+    path: Path
+    item_id: str
+    size_bytes: int
+
+
+class Walk:
+    """The files of a folder, found once.
+
+    Attributes:
+        files: the picture files, in the order of their ids.
+        skipped: what is no picture file, or cannot be named or read.
+        complete: False if some folder could not be read: what is in it is not known.
+    """
+
+    def __init__(self, folder: Path, max_item_id_bytes: int) -> None:
+        """Walk the folder; hidden files and folders are passed over without a word.
+
+        Raises:
+            NotADirectoryError: folder is none.
+        """
+        if not folder.is_dir():
+            raise NotADirectoryError(f"{folder} is not a folder")
+        self._folder = folder
+        self._max_item_id_bytes = max_item_id_bytes
+        self.files: list[PictureFile] = []
+        self.skipped: list[Skipped] = []
+        self.complete = True
+        for path in self._paths():
+            self._sort_in(path)
+
+    def _paths(self) -> Iterator[Path]:
+        """Yield everything in the folder but folders."""
+        for root, folders, names in os.walk(self._folder, onerror=self._note_unreadable):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            links = [name for name in folders if Path(root, name).is_symlink()]
+            for name in sorted([*names, *links]):
+                if not name.startswith("."):
+                    yield Path(root, name)
+
+    def _note_unreadable(self, error: OSError) -> None:
+        """Note that a folder cannot be read: what is in it is not known."""
+        self.complete = False
+        self._skip(Path(error.filename), f"cannot be read: {error.strerror}")
+
+    def _sort_in(self, path: Path) -> None:
+        """Put a path among the picture files or the skipped."""
+        try:
+            status = path.stat()
+        except OSError as error:
+            self._skip(path, f"cannot be read: {error.strerror}")
+            return
+        if stat.S_ISDIR(status.st_mode):
+            self._skip(path, "is a link to a folder, which is not followed")
+        elif not stat.S_ISREG(status.st_mode):
+            self._skip(path, "is not a regular file")
+        elif path.suffix.lower() not in PICTURE_SUFFIXES:
+            self._skip(path, "is not a picture file by its name")
+        else:
+            self._take(path, status.st_size)
+
+    def _take(self, path: Path, size_bytes: int) -> None:
+        """Keep a picture file, if the server takes its path as an id."""
+        item_id = path.relative_to(self._folder).as_posix()
+        try:
+            size = len(item_id.encode())
+        except UnicodeEncodeError:
+            self._skip(path, "has a name that is not UTF-8")
+            return
+        if size > self._max_item_id_bytes:
+            self._skip(path, f"has a path of {size} bytes, the limit is {self._max_item_id_bytes}")
+        elif not item_id.isprintable():
+            self._skip(path, "has a name that cannot be printed")
+        else:
+            self.files.append(PictureFile(path=path, item_id=item_id, size_bytes=size_bytes))
+
+    def _skip(self, path: Path, reason: str) -> None:
+        """Keep a path that is passed over, under a name that can be printed."""
+        name = path.relative_to(self._folder).as_posix()
+        shown = name if name.isprintable() else ascii(name)
+        self.skipped.append(Skipped(item_id=shown, reason=reason))

@@ -1,0 +1,65 @@
+"""A key at work in this process: what it encrypts, and what it seals."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+
+from cipherlens.client.core.batches import batched
+from cipherlens.client.core.content import Rows
+from cipherlens.client.core.item import Place
+from cipherlens.client.core.pictures import EncryptedPicture
+from cipherlens.client.picture import (
+    Picture,
+    encrypt_pictures,
+    prepare_picture,
+    read_original,
+    seal_beside,
+)
+from cipherlens.crypto import ImageCipher, KeyEntry, Original, companion_digest
+
+
+class KeyInUse:
+    """A key and its image cipher in one, so that what one encrypts the same one seals.
+
+    Attributes:
+        entry: the key.
+    """
+
+    def __init__(self, entry: KeyEntry) -> None:
+        """Take the key; its cipher is made when it is first needed."""
+        self.entry = entry
+
+    @cached_property
+    def cipher(self) -> ImageCipher:
+        """Return the image cipher of the key."""
+        return ImageCipher(self.entry)
+
+    def encrypted(
+        self, pictures: Iterable[Picture], places: Iterable[Place] | None
+    ) -> Iterator[EncryptedPicture]:
+        """Yield pictures encrypted, and sealed for their places if there are any.
+
+        No more of them are read at a time than one batch, which is encrypted at once.
+        """
+        size = self.cipher.parameters
+        prepared = (prepare_picture(picture, size) for picture in pictures)
+        ahead = None if places is None else iter(places)
+        for batch in batched(prepared, lambda picture: picture.size_bytes):
+            here = None if ahead is None else list(islice(ahead, len(batch)))
+            yield from encrypt_pictures(batch, self.entry, self.cipher, here)
+
+    def sealed(
+        self, originals: Sequence[Original | Picture], rows: Rows, places: Sequence[Place]
+    ) -> list[bytes]:
+        """Return originals sealed beside codes, or beside vectors, which no seal binds."""
+        return [
+            seal_beside(
+                read_original(original),
+                companion_digest(row.tobytes() if row.dtype == np.uint8 else b""),
+                self.entry,
+                place,
+            )
+            for original, row, place in zip(originals, rows, places, strict=True)
+        ]

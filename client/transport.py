@@ -1,0 +1,69 @@
+"""How this library sends: calls that block, over the stub of a service."""
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import grpc
+
+from cipherlens.client.channel import from_rpc_error, invoke
+from cipherlens.client.core.call import Call, Operation
+from cipherlens.client.core.deadlines import Deadlines
+from cipherlens.client.core.item import Fetched
+from cipherlens.client.core.items import ItemStream
+
+_Result = TypeVar("_Result")
+
+
+class Transport:
+    """Runs the operations of the core; threads may share it.
+
+    Attributes:
+        deadlines: how long each kind of call may take where the call does not say.
+    """
+
+    def __init__(self, stub: object, deadlines: Deadlines) -> None:
+        """Take what gRPC generated for a service, on a channel."""
+        self._stub = stub
+        self.deadlines = deadlines
+
+    def run(self, operation: Operation[_Result], timeout_s: float | None = None) -> _Result:
+        """Send every call of an operation and return its result; `timeout_s` is for each call.
+
+        Raises:
+            CipherLensError: the server refused, or did not answer in time.
+            ValueError: timeout_s is not above 0.
+        """
+        steps, found = iter(operation), None
+        while True:
+            try:
+                step = steps.send(found)
+            except StopIteration as end:
+                result: _Result = end.value
+                return result
+            if isinstance(step, ItemStream):
+                found = list(self.stream(step, timeout_s))
+            else:
+                found = step.read(self._answer(step, timeout_s))
+
+    def stream(self, stream: ItemStream, timeout_s: float | None = None) -> Iterator[Fetched]:
+        """Yield what a stream says of every id, as it comes; raises as `run` does."""
+        send = getattr(self._stub, stream.method.name)
+        seconds = self.deadlines.of(stream.method.work, timeout_s)
+        count = 0
+        try:
+            for answer in send(stream.request, timeout=seconds):
+                yield stream.read(count, answer)
+                count += 1
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from error
+        stream.check_end(count)
+
+    def _answer(self, call: Call[Any], timeout_s: float | None) -> Any:
+        send = getattr(self._stub, call.method.name)
+        seconds = self.deadlines.of(call.method.work, timeout_s)
+        if not call.method.takes_stream:
+            return invoke(send, call.request, seconds)
+        try:  # once: a stream of requests is used up by the first try
+            return send(call.request, timeout=seconds)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from error
