@@ -7,9 +7,6 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
-from itertools import islice
-
-import numpy as np
 
 from cipherlens.base import Kind
 from cipherlens.model.checkpoint import read_configuration
@@ -48,6 +45,8 @@ from cipherlens.server.storage.records import (
 )
 
 _log = logging.getLogger(__name__)
+
+_ANY_CALL = Call()  # without a deadline, and with a caller who waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +194,7 @@ class Engine:
         *,
         min_sequence: int,
         model_digest: bytes,
-        call: Call,
+        call: Call = _ANY_CALL,
     ) -> Answer:
         """Rank the collection for each query.
 
@@ -209,29 +208,6 @@ class Engine:
         sequence = serving.sequence  # before the search: it sees at least this much
         rankings = live.search(serving, rows, k, parameters)
         return Answer(rankings, sequence, serving.generation.id)
-
-    def search_together(
-        self,
-        name: str,
-        batches: Sequence[Batch],
-        k: int,
-        parameters: SearchParameters,
-        *,
-        model_digest: bytes,
-        call: Call,
-    ) -> list[Answer]:
-        """Rank the collection for batches of queries by one look at the index, an answer each.
-
-        The batches are of one kind and length of row; else as `search`.
-        """
-        live = self._registry.find(name)
-        found = [self._represent(live, each, model_digest, call, urgent=True) for each in batches]
-        serving = found[-1][0]  # the newest of them, if another took over meanwhile
-        sequence = serving.sequence
-        rows = np.concatenate([rows for _, rows in found])
-        rankings = iter(live.search(serving, rows, k, parameters))
-        number = serving.generation.id
-        return [Answer(list(islice(rankings, len(each))), sequence, number) for each in batches]
 
     def reads_bytes(self, name: str, parameters: SearchParameters) -> int:
         """Return how much of the index one query reads, about; 0 where nothing serves.

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +27,9 @@ _TRAINING_SEED = 0
 class Ranking:
     """The hits of one query, best first; scores are cosine similarities or Hamming distances."""
 
-    item_ids: list[str]
-    revisions: list[int]
-    scores: NDArray[np.float32] | NDArray[np.int32]
+    item_ids: Sequence[str]
+    revisions: Sequence[int]
+    scores: Sequence[float] | Sequence[int]
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class ItemIndex:
     revisions: list[int] = field(default_factory=list)
     positions: dict[str, int] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
+    changes: int = 0  # odd while a change is under way, and for good after one that failed
 
     def follow(self, changes: Iterable[Change | Damaged]) -> None:
         """Apply changes in sequence order."""
@@ -61,7 +63,10 @@ class ItemIndex:
 
         An item that is replaced at this very moment may be found as it was and as it is.
         """
+        before = self.changes
         rankings = self._rankings(self.vectors.search(queries, k, parameters))
+        if before == self.changes and not before % 2:
+            return rankings, True  # nothing was replaced meanwhile
         return rankings, all(len(set(each.item_ids)) == len(each.item_ids) for each in rankings)
 
     def train(self) -> None:
@@ -76,6 +81,7 @@ class ItemIndex:
         return dead >= _FEWEST_DEAD and self.vectors.dead_fraction > _REBUILD_AT_DEAD
 
     def _apply(self, group: Sequence[Change | Damaged]) -> None:
+        self.changes += 1
         gone = [self.positions.pop(each.item_id, -1) for each in group]
         written = [each for each in group if isinstance(each, Change) and each.representation]
         for position, change in enumerate(written, len(self.ids)):
@@ -89,6 +95,7 @@ class ItemIndex:
         for each in group:
             self._note_damage(each)
         self.sequence = group[-1].sequence
+        self.changes += 1
 
     def _note_damage(self, change: Change | Damaged) -> None:
         if isinstance(change, Damaged):
@@ -103,16 +110,15 @@ class ItemIndex:
         return rows
 
     def _rankings(self, result: SearchResult) -> list[Ranking]:
-        ids, revisions = self.ids, self.revisions
-        rankings = []
-        for positions, scores in zip(result.positions.tolist(), result.scores, strict=True):
-            count = positions.index(-1) if positions and positions[-1] < 0 else len(positions)
-            kept = positions[:count]
-            rankings.append(
-                Ranking(
-                    [ids[each] for each in kept],
-                    [revisions[each] for each in kept],
-                    scores[:count],
-                )
-            )
-        return rankings
+        rows = zip(result.positions.tolist(), result.scores.tolist(), strict=True)
+        return [self._ranking(positions, scores) for positions, scores in rows]
+
+    def _ranking(self, positions: list[int], scores: list[float]) -> Ranking:
+        if positions[-1] < 0:  # fewer than k are there
+            count = positions.index(-1)
+            del positions[count:], scores[count:]
+        if len(positions) < 2:
+            ids = [self.ids[each] for each in positions]
+            return Ranking(ids, [self.revisions[each] for each in positions], scores)
+        named = itemgetter(*positions)
+        return Ranking(named(self.ids), named(self.revisions), scores)

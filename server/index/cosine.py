@@ -94,10 +94,14 @@ class CosineIndex(LoggedIndex):
         served = self._served
         snapshot = self._log.snapshot
         if served is not None and not parameters.exact:
-            return search_lists(served, snapshot, queries, k, parameters.nprobe)
-        if self._mirror is not None:
-            return self._mirror.search(self._log, queries, k)
-        return scan_cosine(snapshot.rows, queries, k, snapshot.selector)
+            found = search_lists(served, snapshot, queries, k, parameters.nprobe)
+        elif self._mirror is not None:
+            found = self._mirror.search(self._log, queries, k)
+        else:
+            found = scan_cosine(snapshot.rows, queries, k, snapshot.selector)
+        # Rounding takes a unit vector's product with itself a little beyond 1.
+        np.clip(found.scores, -1, 1, out=found.scores)
+        return found
 
     def reads_bytes(self, parameters: SearchParameters = _DEFAULTS) -> int:
         """Return how many bytes of rows one query reads, about."""

@@ -38,17 +38,16 @@ def collection_message(found: CollectionDescription) -> collection_pb2.Collectio
     )
 
 
-def hits_message(ranking: Ranking, kind: Kind) -> retrieval_service_pb2.Hits:
-    """Return the hits of one query as parallel arrays."""
-    # Rounding takes a unit vector's product with itself a little beyond 1.
-    scores = (ranking.scores if kind is Kind.CODE else ranking.scores.clip(-1, 1)).tolist()
+def add_hits(response: retrieval_service_pb2.SearchResponse, ranking: Ranking, kind: Kind) -> None:
+    """Add the hits of one query to a response, as parallel arrays."""
     if kind is Kind.CODE:
-        return retrieval_service_pb2.Hits(
-            item_ids=ranking.item_ids, revisions=ranking.revisions, distances=scores
+        response.results.add(
+            item_ids=ranking.item_ids, revisions=ranking.revisions, distances=ranking.scores
         )
-    return retrieval_service_pb2.Hits(
-        item_ids=ranking.item_ids, revisions=ranking.revisions, similarities=scores
-    )
+    else:
+        response.results.add(
+            item_ids=ranking.item_ids, revisions=ranking.revisions, similarities=ranking.scores
+        )
 
 
 def item_message(collection: Collection, item: StoredItem) -> item_pb2.StoredItem:

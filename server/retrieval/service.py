@@ -190,21 +190,16 @@ class RetrievalService:
 
     def _search_response(self, answer: Answer, queries: Batch) -> pb.SearchResponse:
         """Return the hits of all queries, if they fit into a message."""
-        largest = self._limits.max_item_id_bytes + _HIT_NUMBERS_BYTES
-        count = sum(len(each.item_ids) for each in answer.rankings)
         response = pb.SearchResponse(sequence=answer.sequence, generation=answer.generation)
-        left = self._limits.max_message_bytes
         for ranking in answer.rankings:
-            hits = answers.hits_message(ranking, queries.kind)
-            if count * largest > self._limits.max_message_bytes:  # else they fit for certain
-                left -= hits.ByteSize()
-                if left < 0:
-                    raise InvalidField(
-                        "k",
-                        "the hits of all queries do not fit into one message",
-                        limit=f"{self._limits.max_message_bytes} bytes",
-                    )
-            response.results.append(hits)
+            answers.add_hits(response, ranking, queries.kind)
+        longest = self._limits.max_item_id_bytes + _HIT_NUMBERS_BYTES
+        count = sum([len(each.item_ids) for each in answer.rankings])
+        limit = self._limits.max_message_bytes
+        if count * longest > limit and response.ByteSize() > limit:  # few fit for certain
+            raise InvalidField(
+                "k", "the hits of all queries do not fit into one message", limit=f"{limit} bytes"
+            )
         return response
 
     def _items_within(

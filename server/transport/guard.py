@@ -45,26 +45,24 @@ class Guard:
 
     def together(
         self, method: Method
-    ) -> Callable[[Sequence[Any], Sequence[Call]], Sequence[Any]] | None:
-        """Return `method.together` behind the guard; failures are Refusals among its answers."""
+    ) -> Callable[[Sequence[Any], Callable[[], Sequence[Call]]], Sequence[Any]] | None:
+        """Return `method.together` behind the guard: it takes requests, and what gives their calls.
+
+        It raises nothing: what is refused is among the requests that must be answered one by one.
+        """
         together = method.together
         if together is None:
             return None
 
-        def guarded(requests: Sequence[Any], calls: Sequence[Call]) -> Sequence[Any]:
+        def guarded(requests: Sequence[Any], calls: Callable[[], Sequence[Call]]) -> Sequence[Any]:
             try:
-                for call in calls:
-                    self._authorise(method, call)
+                if self._authorise is not anyone:
+                    for call in calls():
+                        self._authorise(method, call)
                 with self._admission.brief:
-                    answers = together(requests, calls)
-            except Exception as error:  # noqa: BLE001 - the one place where failures become statuses
-                if len(calls) > 1:  # whose fault it is shows when each has its own turn
-                    return [None] * len(calls)
-                answers = [error]
-            return [
-                self._refusal(answer, call) if isinstance(answer, Exception) else answer
-                for answer, call in zip(answers, calls, strict=True)
-            ]
+                    return together(requests)
+            except Exception:  # noqa: BLE001 - whose it is shows when each has its own turn
+                return [None] * len(requests)
 
         return guarded
 

@@ -175,13 +175,10 @@ class NativeTransport:
                 self._fail_undecoded(call_id)
             else:
                 sound.append((call_id, payload, details))
-        known = [_call(details) for _, _, details in sound]
-        answers = each.together(requests, known)
+        answers = each.together(requests, lambda: [_call(details) for _, _, details in sound])
         for (call_id, payload, details), answer in zip(sound, answers, strict=True):
             if answer is None:
                 self._give_to_thread(each, call_id, payload, details)
-            elif isinstance(answer, Refusal):
-                self._refuse(call_id, answer)
             else:
                 self._front.respond(call_id, answer.SerializeToString())
 

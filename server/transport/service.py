@@ -19,9 +19,9 @@ class Method:
         takes_stream: whether it gets an iterator of requests in place of one.
         gives_stream: whether it returns an iterator of responses in place of one.
         behaviour: called with the request or the iterator, and the `Call`.
-        together: called with requests and calls that wait at the same time, where it pays to
-            answer them as one; returns, in their order, a response, the exception that ends the
-            call, or None for a call that takes longer and must have a thread of its own.
+        together: called with requests that wait at the same time, where it pays to answer them as
+            one and takes no time; returns, in their order, a response, or None for a request that
+            `behaviour` must answer, on a thread of its own.
     """
 
     service: str
@@ -31,7 +31,7 @@ class Method:
     takes_stream: bool
     gives_stream: bool
     behaviour: Callable[[Any, Any], Any]
-    together: Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]] | None = None
+    together: Callable[[Sequence[Any]], Sequence[Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
