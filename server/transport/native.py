@@ -96,6 +96,7 @@ class NativeTransport:
         self._max_open = _CALLS_PER_THREAD * threads
         self._pool = ThreadPoolExecutor(threads, "call")
         self._calls: dict[int, _Open] = {}
+        self._stopping = False
         self._front: Any = None
         self._receiver = threading.Thread(target=self._receive, name="native", daemon=True)
 
@@ -131,6 +132,7 @@ class NativeTransport:
 
     def stop(self, at_most_s: float) -> None:
         """Let what is on its way out leave, end the rest, and return when nothing is at work."""
+        self._stopping = True
         self._behind.stop(at_most_s)
         for call in list(self._calls.values()):
             call.end()
@@ -156,6 +158,8 @@ class NativeTransport:
             if kind == EVENT_CANCEL:
                 if (call := self._calls.get(call_id)) is not None:
                     call.end()
+            elif self._stopping:
+                self._front.fail(call_id, code_pb2.UNAVAILABLE, "the server is shutting down")
             elif self._methods[number].together and len(payload) <= _LARGEST_SHARED_BYTES:
                 shared.setdefault(number, []).append((call_id, payload, details))
             else:
