@@ -158,3 +158,13 @@ class PermissionDenied(ServerError):
 
 class StartupError(DomainError):
     """The server cannot start as configured; the message says what to change."""
+
+
+class CannotListen(StartupError):
+    """The address is taken, or is none of this machine."""
+
+    def __init__(self, listen: str) -> None:
+        super().__init__(
+            f"cannot listen on {listen}: another program does already, or the address is not one "
+            "of this machine"
+        )

@@ -13,8 +13,8 @@ from cipherlens.server.engine.batches import (
     VectorBatch,
 )
 from cipherlens.server.engine.description import CollectionDescription
-from cipherlens.server.engine.engine import Answer, Engine
-from cipherlens.server.engine.item_index import Ranking
+from cipherlens.server.engine.engine import Engine
+from cipherlens.server.engine.item_index import Answer, Ranking
 
 __all__ = [
     "Answer",

@@ -6,7 +6,6 @@ A write is acknowledged when its transaction is on disk and the index has it.
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass
 
 from cipherlens.base import Kind
 from cipherlens.model.checkpoint import read_configuration
@@ -24,7 +23,7 @@ from cipherlens.server.engine.checks import (
     document_of,
 )
 from cipherlens.server.engine.description import CollectionDescription, describe
-from cipherlens.server.engine.item_index import ItemIndex, Ranking, Rows
+from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.registry import Registry
 from cipherlens.server.engine.takeover import Takeover
@@ -47,15 +46,6 @@ from cipherlens.server.storage.records import (
 _log = logging.getLogger(__name__)
 
 _ANY_CALL = Call()  # without a deadline, and with a caller who waits
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One ranking per query, what they saw, and which generation gave them."""
-
-    rankings: list[Ranking]
-    sequence: int
-    generation: int
 
 
 class Engine:

@@ -32,6 +32,15 @@ class Ranking:
     scores: Sequence[float] | Sequence[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One ranking per query, what they saw, and which generation gave them."""
+
+    rankings: list[Ranking]
+    sequence: int
+    generation: int
+
+
 @dataclass(slots=True)
 class ItemIndex:
     """The rows of one generation, and the ids and revisions behind their positions.

@@ -10,7 +10,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_status import rpc_status
 
 from cipherlens.server.call import Call
-from cipherlens.server.errors import StartupError
+from cipherlens.server.errors import CannotListen
 from cipherlens.server.transport.admission import Admission
 from cipherlens.server.transport.guard import Guard, Guarded, Refusal
 from cipherlens.server.transport.service import Method, service_of
@@ -58,10 +58,7 @@ class GrpcioTransport:
         try:
             port = self._server.add_insecure_port(self._listen)
         except RuntimeError as error:
-            raise StartupError(
-                f"cannot listen on {self._listen}: another program does already, or the "
-                "address is not one of this machine"
-            ) from error
+            raise CannotListen(self._listen) from error
         self._server.start()
         for name in ("", *self._names):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)

@@ -19,7 +19,7 @@ from google.rpc import code_pb2
 from pygrpc_native import EVENT_CANCEL, NativeGrpcFront
 
 from cipherlens.server.call import Call
-from cipherlens.server.errors import StartupError
+from cipherlens.server.errors import CannotListen
 from cipherlens.server.transport.grpcio import MESSAGE_MARGIN, SPARE_THREADS, GrpcioTransport
 from cipherlens.server.transport.guard import Guarded, Refusal
 from cipherlens.server.transport.service import Method
@@ -116,10 +116,7 @@ class NativeTransport:
                 keepalive_permit_without_calls=False,
             )
         except OSError as error:
-            raise StartupError(
-                f"cannot listen on {self._listen}: another program does already, or the "
-                "address is not one of this machine"
-            ) from error
+            raise CannotListen(self._listen) from error
         self._behind.start()
         self._front.set_fallback(f"{self._folder}/behind")
         self._front.start()

@@ -1,0 +1,271 @@
+"""The calls that need no key: collections, models, ciphertext, ready vectors and ready codes."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cipherlens.base import Kind
+from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
+from cipherlens.client.core import catalog, indexing, items
+from cipherlens.client.core.call import Call
+from cipherlens.client.core.catalog import UploadProgress, name_of
+from cipherlens.client.core.collection import Collection, Limits, Model, ServerInfo
+from cipherlens.client.core.content import code_rows, vector_rows
+from cipherlens.client.core.deadlines import Deadlines
+from cipherlens.client.core.indexing import IndexResult, ItemHeads
+from cipherlens.client.core.item import Fetched, Hits, ItemSummary
+from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
+from cipherlens.client.core.searching import DEFAULT_OPTIONS, SearchOptions, search
+from cipherlens.client.shell import Shell
+from cipherlens.crypto import CipherImage
+from cipherlens.v1.retrieval_service_pb2 import ModelHeader
+from cipherlens.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
+
+_CHUNK_BYTES = 2**20
+
+
+class KeylessClient(Shell):
+    """What `Client` does without a key."""
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        deadlines: Deadlines | None = None,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
+        """Make the channel; it connects with the first call. The arguments are `Client`'s."""
+        super().__init__(RetrievalServiceStub, target, deadlines, max_message_bytes)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Return what the server accepts; asked for once."""
+        return self.server_info().limits
+
+    def server_info(self, *, timeout_s: float | None = None) -> ServerInfo:
+        """Return what runs at the target and what it accepts."""
+        return self._run(catalog.get_server_info(), timeout_s)
+
+    def create_vector_collection(
+        self,
+        name: str,
+        dimension: int,
+        *,
+        encoder_digest: bytes = b"",
+        timeout_s: float | None = None,
+    ) -> Collection:
+        """Make a collection of ready vectors, compared by cosine similarity.
+
+        Args:
+            name: the name that requests will use.
+            dimension: numbers in a vector.
+            encoder_digest: SHA-256 of what makes the vectors; searches may then ask for it.
+
+        Raises:
+            AlreadyExists: the name is taken.
+        """
+        made = catalog.create_collection(
+            name, Kind.VECTOR, dimension=dimension, encoder_digest=encoder_digest
+        )
+        return self._run(made, timeout_s)
+
+    def create_code_collection(
+        self, name: str, bits: int, *, encoder_digest: bytes = b"", timeout_s: float | None = None
+    ) -> Collection:
+        """Make a collection of ready binary codes, compared by Hamming distance.
+
+        Args:
+            name: the name that requests will use.
+            bits: 12, 24, 32, 48, 64, 128 or 256.
+            encoder_digest: SHA-256 of what makes the codes; searches may then ask for it.
+
+        Raises:
+            AlreadyExists: the name is taken.
+        """
+        made = catalog.create_collection(name, Kind.CODE, bits=bits, encoder_digest=encoder_digest)
+        return self._run(made, timeout_s)
+
+    def get_collection(self, name: str, *, timeout_s: float | None = None) -> Collection:
+        """Return a collection as it stands now.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        return self._run(catalog.get_collection(name), timeout_s)
+
+    def resolve(self, collection: str | Collection) -> Collection:
+        """Return the collection of a name, asked for now; one that is given as it is."""
+        return self._run(catalog.resolve(collection))
+
+    def list_collections(self, *, timeout_s: float | None = None) -> list[Collection]:
+        """Return all collections, by name."""
+        return self._run(catalog.list_collections(), timeout_s)
+
+    def delete_collection(self, name: str, *, timeout_s: float | None = None) -> None:
+        """Remove a collection with all its items; it cannot be undone.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        self._run(catalog.delete_collection(name), timeout_s)
+
+    def push_model(
+        self,
+        checkpoint: str | Path,
+        *,
+        collection: str = "",
+        name: str = "",
+        on_progress: UploadProgress | None = None,
+        timeout_s: float | None = None,
+    ) -> Model:
+        """Upload a checkpoint, set it to work in a cipher collection, and return it as held.
+
+        Args:
+            checkpoint: the safetensors file.
+            collection: name of the collection; empty only keeps the model.
+            name: a name for people; the file's own if empty.
+            on_progress: called as bytes leave.
+
+        Raises:
+            InvalidArgument: the file is no checkpoint that the server reads.
+            FailedPrecondition: it was trained for another profile than the collection's.
+            OSError: the file cannot be read.
+        """
+        path = Path(checkpoint)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+            size = file.tell()
+        header = ModelHeader(
+            collection=collection, size_bytes=size, digest=digest, name=name or path.stem
+        )
+        return self._run(catalog.push_model(header, _chunks(path), on_progress), timeout_s)
+
+    def list_models(self, *, timeout_s: float | None = None) -> list[Model]:
+        """Return the models that the server holds, newest first."""
+        return self._run(catalog.list_models(), timeout_s)
+
+    def index_encrypted(
+        self,
+        collection: str | Collection,
+        item_ids: Sequence[str],
+        pictures: Iterable[EncryptedPicture | CodedPicture],
+        *,
+        revisions: Sequence[int] | None = None,
+        owner_tags: Sequence[bytes] | None = None,
+        timeout_s: float | None = None,
+    ) -> IndexResult:
+        """Write pictures that were encrypted before, as `EncryptionClient.encrypt` returns them.
+
+        A call takes cipher-images or codes. Sealed originals open only under the revisions that
+        they were sealed for. What is written when, and ValueError, are as in `index_images`.
+        """
+        heads = ItemHeads.of(item_ids, revisions, owner_tags)
+        requests = indexing.picture_requests(name_of(collection), heads, pictures, self.limits)
+        return self._run(indexing.write(requests), timeout_s)
+
+    def delete(
+        self,
+        collection: str | Collection,
+        item_ids: Iterable[str],
+        *,
+        timeout_s: float | None = None,
+    ) -> int:
+        """Delete items and return how many were there; unknown ids are no error."""
+        return self._run(items.delete_items(name_of(collection), item_ids, self.limits), timeout_s)
+
+    def list_items(
+        self, collection: str | Collection, *, page_size: int = 0, timeout_s: float | None = None
+    ) -> Iterator[ItemSummary]:
+        """Yield all items in the order of their ids; asks for a page when it is needed.
+
+        0 as `page_size` takes the largest that the server gives.
+        """
+        following: Call[items.Page] | None = items.list_page(name_of(collection), page_size)
+        while following is not None:
+            page = self._run(following, timeout_s)
+            yield from page.items
+            following = page.following
+
+    def fetch(
+        self,
+        collection: str | Collection,
+        item_ids: Iterable[str],
+        *,
+        timeout_s: float | None = None,
+    ) -> Iterator[Fetched]:
+        """Yield what became of every id, in their order, with the item where it is present.
+
+        An id that is unknown or damaged is a state, not an error. `timeout_s` is for each stream.
+
+        Raises:
+            UnreadableAnswer: the server gives other items than those asked for.
+        """
+        where = self.resolve(collection)
+        for stream in items.fetch_streams(where, item_ids, self.limits):
+            yield from self._transport.stream(stream, timeout_s)
+
+    def search_cipher_images(
+        self,
+        collection: str | Collection,
+        queries: Sequence[CipherImage],
+        k: int = 20,
+        *,
+        with_items: bool = False,
+        options: SearchOptions = DEFAULT_OPTIONS,
+        timeout_s: float | None = None,
+    ) -> list[Hits]:
+        """Return the k most similar items of every encrypted query; see `search_images`."""
+        found = search(collection, queries, k, options, self.limits, with_items=with_items)
+        return self._run(found, timeout_s)
+
+    def search_vectors(
+        self,
+        collection: str | Collection,
+        vectors: npt.ArrayLike,
+        k: int = 20,
+        *,
+        with_items: bool = False,
+        options: SearchOptions = DEFAULT_OPTIONS,
+        timeout_s: float | None = None,
+    ) -> list[Hits]:
+        """Return the k most similar items of every query, by cosine.
+
+        `vectors` is (queries, dimension), taken as float32, of any length but zero. The other
+        arguments are those of `search_images`.
+
+        Raises:
+            ValueError: the vectors are no table or not finite, or k is below 1.
+        """
+        rows = vector_rows(vectors)
+        found = search(collection, rows, k, options, self.limits, with_items=with_items)
+        return self._run(found, timeout_s)
+
+    def search_codes(
+        self,
+        collection: str | Collection,
+        codes: npt.NDArray[np.uint8],
+        k: int = 20,
+        *,
+        with_items: bool = False,
+        options: SearchOptions = DEFAULT_OPTIONS,
+        timeout_s: float | None = None,
+    ) -> list[Hits]:
+        """Return the k nearest items of every query, by Hamming distance.
+
+        `codes` is (queries, ceil(bits / 8)) uint8, as `pack_bits` makes them: in the words of the
+        DLHEIR paper, the trapdoors. The other arguments are those of `search_images`.
+        """
+        rows = code_rows(codes)
+        found = search(collection, rows, k, options, self.limits, with_items=with_items)
+        return self._run(found, timeout_s)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    """Yield a file in pieces. gRPC takes them in a thread that may outlive a refused call."""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk
