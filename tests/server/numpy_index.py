@@ -52,11 +52,6 @@ class NumpyIndex:
         return 1 - self.live_count / len(self) if len(self) else 0.0
 
     def describe(self):
-        rows = self._state[0]
-        return IndexDescription(
-            kind="numpy",
-            device="cpu",
-            rows=len(rows),
-            live=self.live_count,
-            memory_bytes=rows.nbytes,
-        )
+        rows, live = self._state[0], self.live_count
+        size = {"rows": len(rows), "live": live, "memory_bytes": rows.nbytes}
+        return IndexDescription(kind="numpy", device="cpu", **size)
