@@ -4,6 +4,7 @@
 from cipherlens.base import CipherProfile as CipherProfile
 from cipherlens.base import Kind as Kind
 from cipherlens.base import pack_bits as pack_bits
+from cipherlens.client.async_client import AsyncClient as AsyncClient
 from cipherlens.client.client import Client as Client
 from cipherlens.client.coding import CodeMaker as CodeMaker
 from cipherlens.client.coding import make_codes as make_codes

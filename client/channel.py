@@ -11,7 +11,7 @@ from grpc_status import rpc_status
 
 from cipherlens.client.core.methods import METHODS
 from cipherlens.client.core.retry import MAX_TRIES, pause_s
-from cipherlens.client.errors import CipherLensError, error_of
+from cipherlens.client.errors import CipherLensError, Unavailable, error_of
 from cipherlens.wire import details_from
 
 DEFAULT_TARGET = "127.0.0.1:50051"
@@ -41,6 +41,33 @@ def channel_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> list[tuple[st
     ]
 
 
+class Tries:
+    """The tries of one call, within its deadline; whoever sends them does the waiting."""
+
+    def __init__(self, timeout_s: float) -> None:
+        """Begin: the deadline is timeout_s from now."""
+        self._ends_at = time.monotonic() + timeout_s
+        self._failed = 0
+
+    def left_s(self) -> float:
+        """Return how long the next try may take."""
+        return max(0.001, self._ends_at - time.monotonic())
+
+    def pause_after(self, error: grpc.RpcError) -> float:
+        """Return how long to wait, after a try that failed, before the next.
+
+        Raises:
+            CipherLensError: there is to be none.
+        """
+        failure = from_rpc_error(error)
+        left_s = self._ends_at - time.monotonic()
+        pause = pause_s(failure, self._failed, left_s, random.uniform(0.75, 1.25))
+        if pause is None:
+            raise failure from error
+        self._failed += 1
+        return pause
+
+
 def invoke(
     method: Callable[..., _Answer],
     request: object,
@@ -54,18 +81,13 @@ def invoke(
     Raises:
         CipherLensError: the server refused, or did not answer in time.
     """
-    ends_at = time.monotonic() + timeout_s
-    for attempt in range(MAX_TRIES):
+    tries = Tries(timeout_s)
+    while True:
         try:
-            return method(request, timeout=max(0.001, ends_at - time.monotonic()))
+            return method(request, timeout=tries.left_s())
         except grpc.RpcError as error:
-            failure = from_rpc_error(error)
-            left_s = ends_at - time.monotonic()
-            pause = pause_s(failure, attempt, left_s, random.uniform(0.75, 1.25))
-            if pause is None:
-                raise failure from error
+            pause = tries.pause_after(error)
         wait(pause)
-    raise AssertionError("the last try returns or raises")
 
 
 def from_rpc_error(error: grpc.RpcError) -> CipherLensError:
@@ -77,6 +99,13 @@ def from_rpc_error(error: grpc.RpcError) -> CipherLensError:
         status = None
     details = details_from(() if status is None else status.details)
     return error_of(call.code(), call.details() or "", details)
+
+
+def unreachable(target: str, timeout_s: float) -> Unavailable:
+    """Return the error of a server that took no connection in time."""
+    return Unavailable(
+        f"no server answers at {target} within {timeout_s:g} s", code=grpc.StatusCode.UNAVAILABLE
+    )
 
 
 def _service_config() -> str:

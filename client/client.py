@@ -6,25 +6,22 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cipherlens.base import CipherProfile, Kind
+from cipherlens.base import CipherProfile
+from cipherlens.client import keyed
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
-from cipherlens.client.core import catalog, indexing
-from cipherlens.client.core.batches import as_many, check_count
-from cipherlens.client.core.catalog import name_of
 from cipherlens.client.core.collection import Collection
-from cipherlens.client.core.content import Rows, code_rows, vector_rows
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Hits, Item
 from cipherlens.client.core.searching import DEFAULT_OPTIONS, SearchOptions
-from cipherlens.client.key_in_use import KeyInUse
+from cipherlens.client.key_in_use import KeyHolder
 from cipherlens.client.keyless import KeylessClient
-from cipherlens.client.originals import check_age, check_bare, decrypt_item, open_item, restore_item
-from cipherlens.client.picture import Picture, prepare_query
-from cipherlens.crypto import CipherImage, ImageCipher, KeyEntry, Manifest, Original
+from cipherlens.client.originals import decrypt_item, open_checked, restore_checked
+from cipherlens.client.picture import Picture
+from cipherlens.crypto import CipherImage, KeyEntry, Manifest, Original
 
 
-class Client(KeylessClient):
+class Client(KeyHolder, KeylessClient):
     """Finds images among encrypted images; threads may share one.
 
         with Client("127.0.0.1:50051", key=keyring.get()) as client:
@@ -63,21 +60,6 @@ class Client(KeylessClient):
         super().__init__(target, deadlines=deadlines, max_message_bytes=max_message_bytes)
         self.key = key
 
-    @property
-    def key(self) -> KeyEntry | None:
-        """Return the key that encrypts, seals and opens, if any; it may be set."""
-        return None if self._in_use is None else self._in_use.entry
-
-    @key.setter
-    def key(self, key: KeyEntry | None) -> None:
-        """Take a key in place of the one before, and its cipher with it."""
-        self._in_use = None if key is None else KeyInUse(key)
-
-    @property
-    def cipher(self) -> ImageCipher:
-        """Return the image cipher of the key; ValueError if there is none."""
-        return self._keyed().cipher
-
     def create_cipher_collection(
         self, name: str, profile: CipherProfile | None = None, *, timeout_s: float | None = None
     ) -> Collection:
@@ -86,9 +68,7 @@ class Client(KeylessClient):
         Raises:
             AlreadyExists: the name is taken.
         """
-        profile = self._keyed().entry.profile if profile is None else profile
-        made = catalog.create_collection(name, Kind.CIPHER, profile=profile)
-        return self._run(made, timeout_s)
+        return self._run(keyed.create_collection(name, profile, self._in_use), timeout_s)
 
     def index_images(
         self,
@@ -121,12 +101,11 @@ class Client(KeylessClient):
             ValueError: there are not as many pictures as ids: nothing is written, unless they have
                 no length, when only the last batch is not.
         """
-        key, heads = self._keyed(), ItemHeads.of(item_ids, revisions, owner_tags)
-        plain = as_many("pictures", pictures, len(item_ids))
-        where = self.resolve(collection)
-        encrypted = key.encrypted(plain, heads.places(where.uuid) if seal else None)
-        requests = indexing.picture_requests(where.name, heads, encrypted, self.limits)
-        return self._run(indexing.write(requests), timeout_s)
+        heads = ItemHeads.of(item_ids, revisions, owner_tags)
+        written = keyed.index_pictures(
+            collection, heads, pictures, self._limits, self._in_use, seal=seal
+        )
+        return self._run(written, timeout_s)
 
     def index_vectors(
         self,
@@ -145,7 +124,10 @@ class Client(KeylessClient):
         The other arguments are those of `index_images`.
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
-        return self._index_rows(collection, heads, vector_rows(vectors), originals, timeout_s)
+        written = keyed.index_vectors(
+            collection, heads, vectors, originals, self._limits, self._in_use
+        )
+        return self._run(written, timeout_s)
 
     def index_codes(
         self,
@@ -165,7 +147,8 @@ class Client(KeylessClient):
         `index_images`.
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
-        return self._index_rows(collection, heads, code_rows(codes), originals, timeout_s)
+        written = keyed.index_codes(collection, heads, codes, originals, self._limits, self._in_use)
+        return self._run(written, timeout_s)
 
     def search_image(
         self,
@@ -205,17 +188,14 @@ class Client(KeylessClient):
             ImageError: a picture cannot be read.
             FailedPrecondition: the queries are of another key than the collection.
         """
-        queries = [self.encrypt_query(picture) for picture in pictures]
-        return self.search_cipher_images(
-            collection, queries, k, with_items=with_items, options=options, timeout_s=timeout_s
+        found = keyed.search_pictures(
+            collection, pictures, k, options, self._limits, self._in_use, with_items=with_items
         )
+        return self._run(found, timeout_s)
 
     def encrypt_query(self, picture: Picture | CipherImage) -> CipherImage:
         """Return a picture as the server may see it; a `CipherImage` as it is."""
-        if isinstance(picture, CipherImage):
-            return picture
-        cipher = self.cipher
-        return cipher.encrypt_image(prepare_query(picture, cipher.parameters))
+        return keyed.query_of(picture, self._in_use)
 
     def open_original(
         self, item: Item, *, min_revision: int = 0, manifest: Manifest | None = None
@@ -232,8 +212,7 @@ class Client(KeylessClient):
             OpenError: it was altered, swapped or re-labelled, or is of another key.
             StaleItem: it is older than the caller or the manifest knows.
         """
-        check_age(item, min_revision, manifest)
-        return open_item(item, self._keyed().entry)
+        return open_checked(item, self._in_use, min_revision, manifest)
 
     def decrypt(self, item: Item) -> Image.Image:
         """Return the prepared picture in an item's cipher-image.
@@ -257,30 +236,4 @@ class Client(KeylessClient):
         Raises:
             ManifestError: there is neither a seal nor the owner's signature for the revision.
         """
-        check_age(item, min_revision, manifest)
-        check_bare(item, manifest)
-        key = self._keyed()
-        return restore_item(item, key.entry, key.cipher)
-
-    def _keyed(self) -> KeyInUse:
-        """Return the key at work; ValueError if there is none."""
-        if self._in_use is None:
-            raise ValueError("this needs a key: make the client with Client(target, key=...)")
-        return self._in_use
-
-    def _index_rows(
-        self,
-        collection: str | Collection,
-        heads: ItemHeads,
-        rows: Rows,
-        originals: Sequence[Original | Picture] | None,
-        timeout_s: float | None,
-    ) -> IndexResult:
-        """Write vectors or codes, and originals sealed beside them where there are any."""
-        sealed = [b""] * len(heads.item_ids)
-        if originals is not None:
-            check_count("originals", originals, len(heads.item_ids))
-            collection = self.resolve(collection)
-            sealed = self._keyed().sealed(originals, rows, heads.places(collection.uuid))
-        requests = indexing.row_requests(name_of(collection), heads, rows, sealed, self.limits)
-        return self._run(indexing.write(requests), timeout_s)
+        return restore_checked(item, self._in_use, min_revision, manifest)

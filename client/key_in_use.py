@@ -14,10 +14,11 @@ from cipherlens.client.picture import (
     Picture,
     encrypt_pictures,
     prepare_picture,
+    prepare_query,
     read_original,
     seal_beside,
 )
-from cipherlens.crypto import ImageCipher, KeyEntry, Original, companion_digest
+from cipherlens.crypto import CipherImage, ImageCipher, KeyEntry, Original, companion_digest
 
 
 class KeyInUse:
@@ -35,6 +36,10 @@ class KeyInUse:
     def cipher(self) -> ImageCipher:
         """Return the image cipher of the key."""
         return ImageCipher(self.entry)
+
+    def query(self, picture: Picture) -> CipherImage:
+        """Return a picture prepared and encrypted, as the server may see it."""
+        return self.cipher.encrypt_image(prepare_query(picture, self.cipher.parameters))
 
     def encrypted(
         self, pictures: Iterable[Picture], places: Iterable[Place] | None
@@ -63,3 +68,31 @@ class KeyInUse:
             )
             for original, row, place in zip(originals, rows, places, strict=True)
         ]
+
+
+class KeyHolder:
+    """Has a key at work, or none."""
+
+    _in_use: KeyInUse | None = None
+
+    @property
+    def key(self) -> KeyEntry | None:
+        """Return the key that encrypts, seals and opens, if any; it may be set."""
+        return None if self._in_use is None else self._in_use.entry
+
+    @key.setter
+    def key(self, key: KeyEntry | None) -> None:
+        """Take a key in place of the one before, and its cipher with it."""
+        self._in_use = None if key is None else KeyInUse(key)
+
+    @property
+    def cipher(self) -> ImageCipher:
+        """Return the image cipher of the key; ValueError if there is none."""
+        return needed(self._in_use).cipher
+
+
+def needed(key: KeyInUse | None) -> KeyInUse:
+    """Return a key that must be there; ValueError if there is none."""
+    if key is None:
+        raise ValueError("this needs a key: make the client with Client(target, key=...)")
+    return key

@@ -1,8 +1,6 @@
 """The calls that need no key: collections, models, ciphertext, ready vectors and ready codes."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +8,19 @@ import numpy.typing as npt
 
 from cipherlens.base import Kind
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
-from cipherlens.client.core import catalog, indexing, items
+from cipherlens.client.core import catalog, indexing, items, searching
 from cipherlens.client.core.call import Call
-from cipherlens.client.core.catalog import UploadProgress, name_of
+from cipherlens.client.core.catalog import KnownLimits, UploadProgress, name_of
 from cipherlens.client.core.collection import Collection, Limits, Model, ServerInfo
-from cipherlens.client.core.content import code_rows, vector_rows
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Fetched, Hits, ItemSummary
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
-from cipherlens.client.core.searching import DEFAULT_OPTIONS, SearchOptions, search
+from cipherlens.client.core.searching import DEFAULT_OPTIONS, SearchOptions
+from cipherlens.client.model_file import upload
 from cipherlens.client.shell import Shell
 from cipherlens.crypto import CipherImage
-from cipherlens.v1.retrieval_service_pb2 import ModelHeader
 from cipherlens.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
-
-_CHUNK_BYTES = 2**20
 
 
 class KeylessClient(Shell):
@@ -40,11 +35,12 @@ class KeylessClient(Shell):
     ) -> None:
         """Make the channel; it connects with the first call. The arguments are `Client`'s."""
         super().__init__(RetrievalServiceStub, target, deadlines, max_message_bytes)
+        self._limits = KnownLimits()
 
-    @cached_property
+    @property
     def limits(self) -> Limits:
         """Return what the server accepts; asked for once."""
-        return self.server_info().limits
+        return self._run(iter(self._limits))
 
     def server_info(self, *, timeout_s: float | None = None) -> ServerInfo:
         """Return what runs at the target and what it accepts."""
@@ -135,14 +131,7 @@ class KeylessClient(Shell):
             FailedPrecondition: it was trained for another profile than the collection's.
             OSError: the file cannot be read.
         """
-        path = Path(checkpoint)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
-            size = file.tell()
-        header = ModelHeader(
-            collection=collection, size_bytes=size, digest=digest, name=name or path.stem
-        )
-        return self._run(catalog.push_model(header, _chunks(path), on_progress), timeout_s)
+        return self._run(upload(checkpoint, collection, name, on_progress), timeout_s)
 
     def list_models(self, *, timeout_s: float | None = None) -> list[Model]:
         """Return the models that the server holds, newest first."""
@@ -164,8 +153,8 @@ class KeylessClient(Shell):
         they were sealed for. What is written when, and ValueError, are as in `index_images`.
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
-        requests = indexing.picture_requests(name_of(collection), heads, pictures, self.limits)
-        return self._run(indexing.write(requests), timeout_s)
+        written = indexing.index_pictures(collection, heads, pictures, self._limits)
+        return self._run(written, timeout_s)
 
     def delete(
         self,
@@ -175,7 +164,7 @@ class KeylessClient(Shell):
         timeout_s: float | None = None,
     ) -> int:
         """Delete items and return how many were there; unknown ids are no error."""
-        return self._run(items.delete_items(name_of(collection), item_ids, self.limits), timeout_s)
+        return self._run(items.delete_items(collection, item_ids, self._limits), timeout_s)
 
     def list_items(
         self, collection: str | Collection, *, page_size: int = 0, timeout_s: float | None = None
@@ -219,7 +208,9 @@ class KeylessClient(Shell):
         timeout_s: float | None = None,
     ) -> list[Hits]:
         """Return the k most similar items of every encrypted query; see `search_images`."""
-        found = search(collection, queries, k, options, self.limits, with_items=with_items)
+        found = searching.search_images(
+            collection, queries, k, options, self._limits, with_items=with_items
+        )
         return self._run(found, timeout_s)
 
     def search_vectors(
@@ -240,8 +231,9 @@ class KeylessClient(Shell):
         Raises:
             ValueError: the vectors are no table or not finite, or k is below 1.
         """
-        rows = vector_rows(vectors)
-        found = search(collection, rows, k, options, self.limits, with_items=with_items)
+        found = searching.search_vectors(
+            collection, vectors, k, options, self._limits, with_items=with_items
+        )
         return self._run(found, timeout_s)
 
     def search_codes(
@@ -259,13 +251,7 @@ class KeylessClient(Shell):
         `codes` is (queries, ceil(bits / 8)) uint8, as `pack_bits` makes them: in the words of the
         DLHEIR paper, the trapdoors. The other arguments are those of `search_images`.
         """
-        rows = code_rows(codes)
-        found = search(collection, rows, k, options, self.limits, with_items=with_items)
+        found = searching.search_codes(
+            collection, codes, k, options, self._limits, with_items=with_items
+        )
         return self._run(found, timeout_s)
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    """Yield a file in pieces. gRPC takes them in a thread that may outlive a refused call."""
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            yield chunk

@@ -3,6 +3,7 @@
 from PIL import Image
 
 from cipherlens.client.core.item import Item
+from cipherlens.client.key_in_use import KeyInUse, needed
 from cipherlens.client.picture import png_bytes, sealed_context
 from cipherlens.crypto import (
     ImageCipher,
@@ -15,8 +16,26 @@ from cipherlens.crypto import (
 )
 
 
-def open_item(item: Item, key: KeyEntry) -> Original:
+def open_checked(
+    item: Item, key: KeyInUse | None, min_revision: int, manifest: Manifest | None
+) -> Original:
     """Return the sealed original of an item; see `Client.open_original`."""
+    check_age(item, min_revision, manifest)
+    return open_item(item, needed(key).entry)
+
+
+def restore_checked(
+    item: Item, key: KeyInUse | None, min_revision: int, manifest: Manifest | None
+) -> Original:
+    """Return the original of an item or a PNG of its cipher-image; see `Client.restore`."""
+    check_age(item, min_revision, manifest)
+    check_bare(item, manifest)
+    in_use = needed(key)
+    return restore_item(item, in_use.entry, in_use.cipher)
+
+
+def open_item(item: Item, key: KeyEntry) -> Original:
+    """Return the sealed original of an item, whatever its age."""
     if not item.sealed_original:
         raise ValueError(f"item {item.item_id!r} has no sealed original")
     context = sealed_context(item.place, item.companion_digest())

@@ -5,9 +5,8 @@ from typing import Self
 
 import grpc
 
-from cipherlens.client.channel import channel_options
+from cipherlens.client.channel import channel_options, unreachable
 from cipherlens.client.core.deadlines import Deadlines
-from cipherlens.client.errors import Unavailable
 from cipherlens.client.transport import Transport
 
 
@@ -47,10 +46,7 @@ class Shell:
             ready.result(timeout=timeout_s)
         except grpc.FutureTimeoutError:
             ready.cancel()
-            raise Unavailable(
-                f"no server answers at {self.target} within {timeout_s:g} s",
-                code=grpc.StatusCode.UNAVAILABLE,
-            ) from None
+            raise unreachable(self.target, timeout_s) from None
 
     def close(self) -> None:
         """Close the channel; calls under way end as `Cancelled`."""

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import grpc
 
 from cipherlens.client.channel import from_rpc_error, invoke
-from cipherlens.client.core.call import Call, Operation
+from cipherlens.client.core.call import Call, Done, Operation, Steps, advance
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.item import Fetched
 from cipherlens.client.core.items import ItemStream
@@ -33,17 +33,16 @@ class Transport:
             CipherLensError: the server refused, or did not answer in time.
             ValueError: timeout_s is not above 0.
         """
-        steps, found = iter(operation), None
-        while True:
-            try:
-                step = steps.send(found)
-            except StopIteration as end:
-                result: _Result = end.value
-                return result
+        steps: Steps[_Result] = iter(operation)
+        step = advance(steps, None)
+        while not isinstance(step, Done):
             if isinstance(step, ItemStream):
-                found = list(self.stream(step, timeout_s))
+                found: Any = list(self.stream(step, timeout_s))
             else:
                 found = step.read(self._answer(step, timeout_s))
+            step = advance(steps, found)
+        result: _Result = step.result
+        return result
 
     def stream(self, stream: ItemStream, timeout_s: float | None = None) -> Iterator[Fetched]:
         """Yield what a stream says of every id, as it comes; raises as `run` does."""

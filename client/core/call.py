@@ -65,3 +65,21 @@ Steps = Generator[Any, Any, Result]
 
 Operation = Call[Result] | Steps[Result]
 """What a shell runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[Result]):
+    """The end of an operation."""
+
+    result: Result
+
+
+def advance(steps: Steps[Result], found: Any) -> Any:
+    """Return the step after the one that found something, or `Done`; None begins.
+
+    An end that is a value can leave the thread that it was reached in; StopIteration cannot.
+    """
+    try:
+        return steps.send(found)
+    except StopIteration as end:
+        return Done(end.value)

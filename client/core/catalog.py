@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from cipherlens.base import CipherProfile, Kind
 from cipherlens.client.core.answers import collection_from, model_from, server_info_from
 from cipherlens.client.core.call import Call, Steps
-from cipherlens.client.core.collection import Collection, Model, ServerInfo
+from cipherlens.client.core.collection import Collection, Limits, Model, ServerInfo
 from cipherlens.client.core.methods import (
     CREATE_COLLECTION,
     DELETE_COLLECTION,
@@ -25,6 +25,21 @@ UploadProgress = Callable[[int, int], None]
 def get_server_info() -> Call[ServerInfo]:
     """Ask what runs at the target and what it accepts."""
     return GET_SERVER_INFO.call(messages.GetServerInfoRequest(), server_info_from)
+
+
+class KnownLimits:
+    """What a server accepts: `yield from` it asks the first time, and is the answer ever after."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._known: Limits | None = None
+
+    def __iter__(self) -> Steps[Limits]:
+        """Return the limits, asked for unless they are known."""
+        if self._known is None:
+            info = yield from get_server_info()
+            self._known = info.limits
+        return self._known
 
 
 def create_collection(

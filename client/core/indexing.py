@@ -9,7 +9,8 @@ import numpy as np
 
 from cipherlens.client.core.batches import MESSAGE_MARGIN_BYTES, as_many, batched, check_count
 from cipherlens.client.core.call import Steps
-from cipherlens.client.core.collection import Limits
+from cipherlens.client.core.catalog import KnownLimits, name_of
+from cipherlens.client.core.collection import Collection, Limits
 from cipherlens.client.core.content import Rows, put_images, put_rows
 from cipherlens.client.core.item import Place
 from cipherlens.client.core.methods import INDEX
@@ -94,6 +95,29 @@ class ItemHeads:
         return _ITEM_OVERHEAD_BYTES + text + len(self.owner_tags[number])
 
 
+def index_pictures(
+    collection: str | Collection,
+    heads: ItemHeads,
+    pictures: Iterable[EncryptedPicture | CodedPicture],
+    limits: KnownLimits,
+) -> Steps[IndexResult]:
+    """Write cipher-images or codes, taken as they are needed; see `picture_requests`."""
+    known = yield from limits
+    return (yield from _write(picture_requests(name_of(collection), heads, pictures, known)))
+
+
+def index_rows(
+    collection: str | Collection,
+    heads: ItemHeads,
+    rows: Rows,
+    sealed: Sequence[bytes],
+    limits: KnownLimits,
+) -> Steps[IndexResult]:
+    """Write vectors or codes, and sealed originals, one for each; see `row_requests`."""
+    known = yield from limits
+    return (yield from _write(row_requests(name_of(collection), heads, rows, sealed, known)))
+
+
 def picture_requests(
     collection: str,
     heads: ItemHeads,
@@ -148,8 +172,8 @@ def row_requests(
         yield request
 
 
-def write(requests: Iterable[messages.IndexRequest]) -> Steps[IndexResult]:
-    """Send the requests of one of the two functions above and return what all of them wrote."""
+def _write(requests: Iterable[messages.IndexRequest]) -> Steps[IndexResult]:
+    """Send requests and return what all of them wrote."""
     sequence = written = unchanged = 0
     for request in requests:
         answer = yield from INDEX.answered(request)

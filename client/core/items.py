@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cipherlens.client.core.answers import fetched_from, summary_from
 from cipherlens.client.core.batches import batched
 from cipherlens.client.core.call import Call, Method, Steps
+from cipherlens.client.core.catalog import KnownLimits, name_of
 from cipherlens.client.core.collection import Collection, Limits
 from cipherlens.client.core.item import Fetched, ItemSummary
 from cipherlens.client.core.methods import DELETE, FETCH, LIST_ITEMS
@@ -54,11 +55,13 @@ class ItemStream:
         return fetched
 
 
-def delete_items(collection: str, item_ids: Iterable[str], limits: Limits) -> Steps[int]:
+def delete_items(
+    collection: str | Collection, item_ids: Iterable[str], limits: KnownLimits
+) -> Steps[int]:
     """Delete items and return how many were there."""
     deleted = 0
-    for ids in _id_batches(item_ids, limits):
-        request = messages.DeleteRequest(collection=collection, item_ids=ids)
+    for ids in _id_batches(item_ids, (yield from limits)):
+        request = messages.DeleteRequest(collection=name_of(collection), item_ids=ids)
         answer = yield from DELETE.answered(request)
         deleted += answer.deleted_count
     return deleted

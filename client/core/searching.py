@@ -1,16 +1,17 @@
 """Searching: queries in batches that the server accepts, and the items of what they find."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from cipherlens.client.core.answers import hits_from, item_from
 from cipherlens.client.core.batches import MESSAGE_MARGIN_BYTES, batched
 from cipherlens.client.core.call import Steps
-from cipherlens.client.core.catalog import name_of, resolve
+from cipherlens.client.core.catalog import KnownLimits, name_of, resolve
 from cipherlens.client.core.collection import Collection, Limits
-from cipherlens.client.core.content import Rows, put_images, put_rows
+from cipherlens.client.core.content import Rows, code_rows, put_images, put_rows, vector_rows
 from cipherlens.client.core.item import Hits, Item
 from cipherlens.client.core.items import fetch_streams
 from cipherlens.client.core.methods import SEARCH
@@ -42,20 +43,59 @@ class SearchOptions:
 DEFAULT_OPTIONS = SearchOptions()
 
 
-def search(
+def search_images(
     collection: str | Collection,
-    queries: Sequence[CipherImage] | Rows,
+    images: Sequence[CipherImage],
     k: int,
     options: SearchOptions,
+    limits: KnownLimits,
+    *,
+    with_items: bool,
+) -> Steps[list[Hits]]:
+    """Search by cipher-images; the hits of every query, in their order."""
+    known = yield from limits
+    requests = _image_requests(name_of(collection), images, k, options, known)
+    return (yield from _search(collection, requests, known, with_items=with_items))
+
+
+def search_vectors(
+    collection: str | Collection,
+    vectors: npt.ArrayLike,
+    k: int,
+    options: SearchOptions,
+    limits: KnownLimits,
+    *,
+    with_items: bool,
+) -> Steps[list[Hits]]:
+    """Search by vectors, which are checked first; the hits of every query, in their order."""
+    rows, known = vector_rows(vectors), (yield from limits)
+    requests = _row_requests(name_of(collection), rows, k, options, known)
+    return (yield from _search(collection, requests, known, with_items=with_items))
+
+
+def search_codes(
+    collection: str | Collection,
+    codes: npt.NDArray[np.uint8],
+    k: int,
+    options: SearchOptions,
+    limits: KnownLimits,
+    *,
+    with_items: bool,
+) -> Steps[list[Hits]]:
+    """Search by codes, which are checked first; the hits of every query, in their order."""
+    rows, known = code_rows(codes), (yield from limits)
+    requests = _row_requests(name_of(collection), rows, k, options, known)
+    return (yield from _search(collection, requests, known, with_items=with_items))
+
+
+def _search(
+    collection: str | Collection,
+    requests: Iterable[messages.SearchRequest],
     limits: Limits,
     *,
     with_items: bool,
 ) -> Steps[list[Hits]]:
-    """Search by cipher-images, vectors or codes; the hits of every query, in their order."""
-    if isinstance(queries, np.ndarray):
-        requests = _row_requests(name_of(collection), queries, k, options, limits)
-    else:
-        requests = _image_requests(name_of(collection), queries, k, options, limits)
+    """Send requests and return the hits of all their queries, with items if they are wanted."""
     hits: list[Hits] = []
     where = (yield from resolve(collection)) if with_items else None
     for request in requests:

@@ -1,5 +1,3 @@
-from collections.abc import Callable
-
 import grpc
 import pytest
 from google.protobuf import any_pb2, duration_pb2
@@ -18,27 +16,8 @@ from cipherlens.client import (
 )
 from cipherlens.client.channel import invoke
 from cipherlens.v1 import retrieval_service_pb2 as messages
+from tests.client.refusals import BUSY, STOPPING, failing
 
-
-def failing(
-    code: grpc.StatusCode, message: str, *details: object
-) -> Callable[[grpc.ServicerContext], None]:
-    """Return an answer that aborts with a status and its details."""
-    packed = []
-    for detail in details:
-        packed.append(any_pb2.Any())
-        packed[-1].Pack(detail)
-    status = status_pb2.Status(code=code.value[0], message=message, details=packed)
-    return lambda context: context.abort_with_status(rpc_status.to_status(status))
-
-
-BUSY = failing(
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-    "64 calls are under way",
-    error_details_pb2.ErrorInfo(reason="QUEUE_FULL", domain="cipherlens"),
-    error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(nanos=1_000_000)),
-)
-STOPPING = failing(grpc.StatusCode.UNAVAILABLE, "the server is shutting down")
 OK = messages.ListModelsResponse()
 
 

@@ -1,0 +1,164 @@
+"""`Client`, awaited: index, search and open images that the server never sees."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from cipherlens.base import CipherProfile
+from cipherlens.client import keyed
+from cipherlens.client.async_keyless import AsyncKeylessClient
+from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
+from cipherlens.client.core.collection import Collection
+from cipherlens.client.core.deadlines import Deadlines
+from cipherlens.client.core.indexing import IndexResult, ItemHeads
+from cipherlens.client.core.item import Hits, Item
+from cipherlens.client.core.searching import DEFAULT_OPTIONS, SearchOptions
+from cipherlens.client.key_in_use import KeyHolder
+from cipherlens.client.originals import decrypt_item, open_checked, restore_checked
+from cipherlens.client.picture import Picture
+from cipherlens.crypto import CipherImage, KeyEntry, Manifest, Original
+
+
+class AsyncClient(KeyHolder, AsyncKeylessClient):
+    """`Client` for an event loop; the tasks of one loop may share one.
+
+        async with AsyncClient("127.0.0.1:50051", key=keyring.get()) as client:
+            searches = [client.search_image("photos", path, k=20) for path in paths]
+            hits = await asyncio.gather(*searches)
+            async for item in client.list_items("photos"):
+                print(item.item_id)
+
+    Methods, arguments, deadlines and errors are those of `Client`. What returns there is awaited
+    here, `limits` too, and what iterates there is iterated with `async for`. Pictures and files
+    are read, encrypted, sealed and opened in threads, so that the loop goes on; arguments must not
+    change meanwhile. A task that is cancelled cancels its call.
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        key: KeyEntry | None = None,
+        deadlines: Deadlines | None = None,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
+        """Take where to connect, with the first call. The arguments are `Client`'s."""
+        super().__init__(target, deadlines=deadlines, max_message_bytes=max_message_bytes)
+        self.key = key
+
+    async def create_cipher_collection(
+        self, name: str, profile: CipherProfile | None = None, *, timeout_s: float | None = None
+    ) -> Collection:
+        """Make a collection of cipher-images; see `Client`."""
+        made = keyed.create_collection(name, profile, self._in_use)
+        return await self._transport.run(made, timeout_s)
+
+    async def index_images(
+        self,
+        collection: str | Collection,
+        item_ids: Sequence[str],
+        pictures: Iterable[Picture],
+        *,
+        seal: bool = True,
+        revisions: Sequence[int] | None = None,
+        owner_tags: Sequence[bytes] | None = None,
+        timeout_s: float | None = None,
+    ) -> IndexResult:
+        """Encrypt pictures, seal their originals and write both; see `Client`.
+
+        `pictures` is iterated in a thread.
+        """
+        heads = ItemHeads.of(item_ids, revisions, owner_tags)
+        written = keyed.index_pictures(
+            collection, heads, pictures, self._limits, self._in_use, seal=seal
+        )
+        return await self._transport.run(written, timeout_s, in_thread=True)
+
+    async def index_vectors(
+        self,
+        collection: str | Collection,
+        item_ids: Sequence[str],
+        vectors: npt.ArrayLike,
+        *,
+        originals: Sequence[Original | Picture] | None = None,
+        revisions: Sequence[int] | None = None,
+        owner_tags: Sequence[bytes] | None = None,
+        timeout_s: float | None = None,
+    ) -> IndexResult:
+        """Write ready vectors and seal their originals; see `Client`."""
+        heads = ItemHeads.of(item_ids, revisions, owner_tags)
+        written = keyed.index_vectors(
+            collection, heads, vectors, originals, self._limits, self._in_use
+        )
+        return await self._transport.run(written, timeout_s, in_thread=True)
+
+    async def index_codes(
+        self,
+        collection: str | Collection,
+        item_ids: Sequence[str],
+        codes: npt.NDArray[np.uint8],
+        *,
+        originals: Sequence[Original | Picture] | None = None,
+        revisions: Sequence[int] | None = None,
+        owner_tags: Sequence[bytes] | None = None,
+        timeout_s: float | None = None,
+    ) -> IndexResult:
+        """Write ready codes and seal their originals; see `Client`."""
+        heads = ItemHeads.of(item_ids, revisions, owner_tags)
+        written = keyed.index_codes(collection, heads, codes, originals, self._limits, self._in_use)
+        return await self._transport.run(written, timeout_s, in_thread=True)
+
+    async def search_image(
+        self,
+        collection: str | Collection,
+        picture: Picture | CipherImage,
+        k: int = 20,
+        *,
+        with_items: bool = False,
+        options: SearchOptions = DEFAULT_OPTIONS,
+        timeout_s: float | None = None,
+    ) -> Hits:
+        """Return the k items most similar to one picture; see `Client`."""
+        (hits,) = await self.search_images(
+            collection, [picture], k, with_items=with_items, options=options, timeout_s=timeout_s
+        )
+        return hits
+
+    async def search_images(
+        self,
+        collection: str | Collection,
+        pictures: Sequence[Picture | CipherImage],
+        k: int = 20,
+        *,
+        with_items: bool = False,
+        options: SearchOptions = DEFAULT_OPTIONS,
+        timeout_s: float | None = None,
+    ) -> list[Hits]:
+        """Encrypt query pictures and return the k most similar items of each; see `Client`."""
+        found = keyed.search_pictures(
+            collection, pictures, k, options, self._limits, self._in_use, with_items=with_items
+        )
+        return await self._transport.run(found, timeout_s, in_thread=True)
+
+    async def encrypt_query(self, picture: Picture | CipherImage) -> CipherImage:
+        """Return a picture as the server may see it; a `CipherImage` as it is."""
+        return await asyncio.to_thread(keyed.query_of, picture, self._in_use)
+
+    async def open_original(
+        self, item: Item, *, min_revision: int = 0, manifest: Manifest | None = None
+    ) -> Original:
+        """Return the sealed original of an item, byte for byte; see `Client`."""
+        return await asyncio.to_thread(open_checked, item, self._in_use, min_revision, manifest)
+
+    async def decrypt(self, item: Item) -> Image.Image:
+        """Return the prepared picture in an item's cipher-image; see `Client`."""
+        return await asyncio.to_thread(lambda: decrypt_item(item, self.cipher))
+
+    async def restore(
+        self, item: Item, *, min_revision: int = 0, manifest: Manifest | None = None
+    ) -> Original:
+        """Return the sealed original, or where there is none the picture; see `Client`."""
+        return await asyncio.to_thread(restore_checked, item, self._in_use, min_revision, manifest)

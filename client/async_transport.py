@@ -1,0 +1,120 @@
+"""How this library sends without blocking: calls that are awaited, over the stub of a service."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from cipherlens.client.channel import Tries, from_rpc_error
+from cipherlens.client.core.call import Call, Done, Operation, Steps, advance
+from cipherlens.client.core.deadlines import Deadlines
+from cipherlens.client.core.item import Fetched
+from cipherlens.client.core.items import ItemStream
+from cipherlens.client.errors import Cancelled
+
+_Result = TypeVar("_Result")
+
+
+class AsyncTransport:
+    """Runs the operations of the core on an event loop; its tasks may share it.
+
+    Attributes:
+        deadlines: how long each kind of call may take where the call does not say.
+    """
+
+    def __init__(self, stub: object, deadlines: Deadlines) -> None:
+        """Take what gRPC generated for a service, on a channel of `grpc.aio`."""
+        self._stub = stub
+        self.deadlines = deadlines
+
+    async def run(
+        self,
+        operation: Operation[_Result],
+        timeout_s: float | None = None,
+        *,
+        in_thread: bool = False,
+    ) -> _Result:
+        """Send every call of an operation and return its result; `timeout_s` is for each call.
+
+        What lies between the calls is done in a thread if it would hold the loop for long.
+
+        Raises:
+            CipherLensError: the server refused, or did not answer in time.
+            ValueError: timeout_s is not above 0.
+        """
+        steps: Steps[_Result] = iter(operation)
+        found: Any = None
+        while True:
+            if in_thread:
+                step = await asyncio.to_thread(advance, steps, found)
+            else:
+                step = advance(steps, found)
+            if isinstance(step, Done):
+                result: _Result = step.result
+                return result
+            found = await self._found(step, timeout_s)
+
+    async def stream(
+        self, stream: ItemStream, timeout_s: float | None = None
+    ) -> AsyncIterator[Fetched]:
+        """Yield what a stream says of every id, as it comes; raises as `run` does."""
+        send = getattr(self._stub, stream.method.name)
+        seconds = self.deadlines.of(stream.method.work, timeout_s)
+        count = 0
+        with _failures():
+            answers = send(stream.request, timeout=seconds)
+            try:
+                async for answer in answers:
+                    yield stream.read(count, answer)
+                    count += 1
+            finally:
+                answers.cancel()  # whoever stops early wants no more; a call that has ended stays
+        stream.check_end(count)
+
+    async def _found(self, step: Call[Any] | ItemStream, timeout_s: float | None) -> Any:
+        if isinstance(step, ItemStream):
+            return [each async for each in self.stream(step, timeout_s)]
+        with _failures():
+            return step.read(await self._answer(step, timeout_s))
+
+    async def _answer(self, call: Call[Any], timeout_s: float | None) -> Any:
+        send = getattr(self._stub, call.method.name)
+        seconds = self.deadlines.of(call.method.work, timeout_s)
+        if not isinstance(call.request, Message):
+            return await send(_from_thread(call.request), timeout=seconds)
+        tries = Tries(seconds)
+        while True:
+            try:
+                return await send(call.request, timeout=tries.left_s())
+            except grpc.RpcError as error:
+                pause = tries.pause_after(error)
+            await asyncio.sleep(pause)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Raise the library's errors in place of those of gRPC.
+
+    gRPC cancels what is under way when the channel closes, which is not the end of the task.
+    """
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise from_rpc_error(error) from error
+    except grpc.aio.UsageError as error:  # the channel is closed: where calls block, a ValueError
+        raise ValueError(str(error)) from error
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        code = grpc.StatusCode.CANCELLED
+        raise Cancelled("the call was given up in this process", code=code) from None
+
+
+async def _from_thread(requests: Iterator[Message]) -> AsyncIterator[Message]:
+    """Yield requests, each made in a thread: that may read a file."""
+    while (request := await asyncio.to_thread(next, requests, None)) is not None:
+        yield request

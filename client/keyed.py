@@ -1,0 +1,109 @@
+"""What a key takes part in, as steps: collections of it, pictures and originals, queries."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from cipherlens.base import CipherProfile, Kind
+from cipherlens.client.core import catalog, indexing, searching
+from cipherlens.client.core.batches import as_many, check_count
+from cipherlens.client.core.call import Call, Steps
+from cipherlens.client.core.catalog import KnownLimits
+from cipherlens.client.core.collection import Collection
+from cipherlens.client.core.content import Rows, code_rows, vector_rows
+from cipherlens.client.core.indexing import IndexResult, ItemHeads
+from cipherlens.client.core.item import Hits
+from cipherlens.client.core.searching import SearchOptions
+from cipherlens.client.key_in_use import KeyInUse, needed
+from cipherlens.client.picture import Picture
+from cipherlens.crypto import CipherImage, Original
+
+
+def create_collection(
+    name: str, profile: CipherProfile | None, key: KeyInUse | None
+) -> Call[Collection]:
+    """Make a collection of cipher-images, of the key unless a profile is given."""
+    profile = needed(key).entry.profile if profile is None else profile
+    return catalog.create_collection(name, Kind.CIPHER, profile=profile)
+
+
+def query_of(picture: Picture | CipherImage, key: KeyInUse | None) -> CipherImage:
+    """Return a picture as the server may see it; a `CipherImage` as it is."""
+    return picture if isinstance(picture, CipherImage) else needed(key).query(picture)
+
+
+def search_pictures(
+    collection: str | Collection,
+    pictures: Sequence[Picture | CipherImage],
+    k: int,
+    options: SearchOptions,
+    limits: KnownLimits,
+    key: KeyInUse | None,
+    *,
+    with_items: bool,
+) -> Steps[list[Hits]]:
+    """Encrypt query pictures and search by them; the hits of every query, in their order."""
+    queries = [query_of(picture, key) for picture in pictures]
+    return (
+        yield from searching.search_images(
+            collection, queries, k, options, limits, with_items=with_items
+        )
+    )
+
+
+def index_pictures(
+    collection: str | Collection,
+    heads: ItemHeads,
+    pictures: Iterable[Picture],
+    limits: KnownLimits,
+    key: KeyInUse | None,
+    *,
+    seal: bool,
+) -> Steps[IndexResult]:
+    """Encrypt pictures, seal their originals if that is wanted, and write both, as they come."""
+    in_use, plain = needed(key), as_many("pictures", pictures, len(heads.item_ids))
+    where = yield from catalog.resolve(collection)
+    encrypted = in_use.encrypted(plain, heads.places(where.uuid) if seal else None)
+    return (yield from indexing.index_pictures(where, heads, encrypted, limits))
+
+
+def index_vectors(
+    collection: str | Collection,
+    heads: ItemHeads,
+    vectors: npt.ArrayLike,
+    originals: Sequence[Original | Picture] | None,
+    limits: KnownLimits,
+    key: KeyInUse | None,
+) -> Steps[IndexResult]:
+    """Write vectors, which are checked first, and originals sealed where there are any."""
+    return (yield from _rows(collection, heads, vector_rows(vectors), originals, limits, key))
+
+
+def index_codes(
+    collection: str | Collection,
+    heads: ItemHeads,
+    codes: npt.NDArray[np.uint8],
+    originals: Sequence[Original | Picture] | None,
+    limits: KnownLimits,
+    key: KeyInUse | None,
+) -> Steps[IndexResult]:
+    """Write codes, which are checked first, and originals sealed beside them."""
+    return (yield from _rows(collection, heads, code_rows(codes), originals, limits, key))
+
+
+def _rows(
+    collection: str | Collection,
+    heads: ItemHeads,
+    rows: Rows,
+    originals: Sequence[Original | Picture] | None,
+    limits: KnownLimits,
+    key: KeyInUse | None,
+) -> Steps[IndexResult]:
+    """Write vectors or codes, and originals sealed beside them where there are any."""
+    sealed = [b""] * len(heads.item_ids)
+    if originals is not None:
+        check_count("originals", originals, len(heads.item_ids))
+        collection = yield from catalog.resolve(collection)
+        sealed = needed(key).sealed(originals, rows, heads.places(collection.uuid))
+    return (yield from indexing.index_rows(collection, heads, rows, sealed, limits))
