@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from cipherlens.client.channel import from_rpc_error, invoke
 from cipherlens.client.core.call import Call, Done, Operation, Steps, advance
@@ -60,7 +61,7 @@ class Transport:
     def _answer(self, call: Call[Any], timeout_s: float | None) -> Any:
         send = getattr(self._stub, call.method.name)
         seconds = self.deadlines.of(call.method.work, timeout_s)
-        if not call.method.takes_stream:
+        if isinstance(call.request, Message):
             return invoke(send, call.request, seconds)
         try:  # once: a stream of requests is used up by the first try
             return send(call.request, timeout=seconds)

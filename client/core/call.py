@@ -21,7 +21,6 @@ class Method(Generic[Answer]):
         name: its name within the service.
         answer: the class of its answers.
         work: what it does, which tells its deadline.
-        takes_stream: whether it is sent a stream of requests.
         repeatable: whether sending it twice does no more than sending it once.
     """
 
@@ -29,7 +28,6 @@ class Method(Generic[Answer]):
     name: str
     answer: type[Answer]
     work: Work
-    takes_stream: bool
     repeatable: bool
 
     def call(

@@ -27,7 +27,6 @@ def _method(
         name=found.name,
         answer=answer,
         work=work,
-        takes_stream=found.client_streaming,
         repeatable=repeatable,
     )
     METHODS.append(made)

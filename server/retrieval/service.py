@@ -6,6 +6,7 @@ from functools import cache
 from importlib import metadata
 from typing import ClassVar
 
+from cipherlens.base import Role
 from cipherlens.server.call import Call
 from cipherlens.server.config import Limits, ServerConfig
 from cipherlens.server.engine import Answer, Batch, Engine, Ranking
@@ -55,7 +56,7 @@ class RetrievalService:
         """Tell what runs here, where, and what it accepts."""
         return pb.GetServerInfoResponse(
             version=_installed(("cipherlens",))["cipherlens"],
-            roles=[each for each in ("cloud", "owner") if self._config.role in (each, "all")],
+            roles=[Role.CLOUD, Role.OWNER] if self._config.role.has_owner else [Role.CLOUD],
             index_device=str(self._engine.device),
             model_device=self._engine.model_device,
             limits=answers.limits_message(self._limits),

@@ -25,8 +25,8 @@ else:
 SPARE_THREADS = 4
 # A stream of reflection holds a thread for as long as its caller likes.
 _REFLECTION_STREAMS = SPARE_THREADS // 2
-# Calls that may wait for a thread, as a multiple of the threads; gRPC itself refuses the rest.
-_CALLS_PER_THREAD = 16
+# Calls that may wait for a thread, as a multiple of the threads; the rest is refused at once.
+CALLS_PER_THREAD = 16
 # A message carries a little more than its payload.
 MESSAGE_MARGIN = 64 * 1024
 
@@ -100,7 +100,7 @@ def _new_server(pool: ThreadPoolExecutor, threads: int, max_message_bytes: int) 
     message_bytes = max_message_bytes + MESSAGE_MARGIN
     return grpc.server(
         pool,
-        maximum_concurrent_rpcs=_CALLS_PER_THREAD * threads,
+        maximum_concurrent_rpcs=CALLS_PER_THREAD * threads,
         options=[
             ("grpc.max_receive_message_length", message_bytes),
             # An item goes out with a little more around it than it came in with.

@@ -20,15 +20,18 @@ from pygrpc_native import EVENT_CANCEL, NativeGrpcFront
 
 from cipherlens.server.call import Call
 from cipherlens.server.errors import CannotListen
-from cipherlens.server.transport.grpcio import MESSAGE_MARGIN, SPARE_THREADS, GrpcioTransport
+from cipherlens.server.transport.grpcio import (
+    CALLS_PER_THREAD,
+    MESSAGE_MARGIN,
+    SPARE_THREADS,
+    GrpcioTransport,
+)
 from cipherlens.server.transport.guard import Guarded, Refusal
 from cipherlens.server.transport.service import Method
 
 _log = logging.getLogger(__name__)
 
 _CALLS_AT_ONCE = 64
-# Calls that may wait for a thread, as a multiple of the threads.
-_CALLS_PER_THREAD = 16
 # A request that is decoded on the thread that all calls come in on.
 _LARGEST_SHARED_BYTES = 64 * 1024
 _IO_THREADS = 1
@@ -93,7 +96,7 @@ class NativeTransport:
             if not method.takes_stream
         ]
         threads = max_concurrent_calls + SPARE_THREADS
-        self._max_open = _CALLS_PER_THREAD * threads
+        self._max_open = CALLS_PER_THREAD * threads
         self._pool = ThreadPoolExecutor(threads, "call")
         self._calls: dict[int, _Open] = {}
         self._stopping = False

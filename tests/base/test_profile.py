@@ -4,21 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cipherlens.base import CipherProfile, ProfileMismatch, Scope
-
-
-@pytest.fixture
-def profile() -> CipherProfile:
-    return CipherProfile(
-        scheme_version=1,
-        preparation_version=1,
-        height=16,
-        width=24,
-        block_size=8,
-        substituted_blocks=2,
-        scope=Scope.COLLECTION,
-        key_fingerprint=bytes(range(16)),
-    )
+from cipherlens.base import CipherProfile, ProfileMismatch
 
 
 @given(

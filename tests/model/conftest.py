@@ -8,7 +8,6 @@ import pytest
 import torch
 from PIL import Image
 
-from cipherlens.base import CipherProfile
 from cipherlens.crypto import CipherParameters, KeyEntry
 from cipherlens.model.config import (
     AugmentationConfig,
@@ -106,18 +105,4 @@ def train_config(network_config: NetworkConfig) -> TrainConfig:
         schedule="cosine",
         precision="fp32",
         seed=11,
-    )
-
-
-@pytest.fixture
-def profile() -> CipherProfile:
-    return CipherProfile(
-        scheme_version=1,
-        preparation_version=1,
-        height=16,
-        width=24,
-        block_size=8,
-        substituted_blocks=2,
-        scope="collection",
-        key_fingerprint=bytes(range(16)),
     )
