@@ -14,7 +14,7 @@ from cipherlens.server.engine.batches import (
 )
 from cipherlens.server.engine.description import CollectionDescription
 from cipherlens.server.engine.engine import Engine
-from cipherlens.server.engine.item_index import Answer, Ranking
+from cipherlens.server.engine.item_index import Answer, ItemIndex
 
 __all__ = [
     "Answer",
@@ -24,7 +24,7 @@ __all__ = [
     "CollectionDescription",
     "Engine",
     "ItemHead",
+    "ItemIndex",
     "NewCollection",
-    "Ranking",
     "VectorBatch",
 ]

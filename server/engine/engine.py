@@ -13,7 +13,14 @@ from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.embedding import EmbeddingModels
 from cipherlens.server.engine.background import Background
-from cipherlens.server.engine.batches import Batch, ItemHead, NewCollection, new_items
+from cipherlens.server.engine.batches import (
+    Batch,
+    CodeBatch,
+    ItemHead,
+    NewCollection,
+    VectorBatch,
+    new_items,
+)
 from cipherlens.server.engine.checks import (
     check_batch,
     check_directions,
@@ -195,17 +202,28 @@ class Engine:
         if min_sequence:
             live.wait_for(min_sequence, call)
         serving, rows = self._represent(live, queries, model_digest, call, urgent=True)
-        sequence = serving.sequence  # before the search: it sees at least this much
-        rankings = live.search(serving, rows, k, parameters)
-        return Answer(rankings, sequence, serving.generation.id)
+        return live.search(serving, rows, k, parameters)
 
-    def reads_bytes(self, name: str, parameters: SearchParameters) -> int:
-        """Return how much of the index one query reads, about; 0 where nothing serves.
+    def search_quick(
+        self,
+        name: str,
+        queries: VectorBatch | CodeBatch,
+        k: int,
+        parameters: SearchParameters,
+        *,
+        model_digest: bytes,
+        at_most_bytes: int,
+    ) -> Answer | None:
+        """Rank the collection for each query; None if that reads more of the index than so much.
 
-        Raises NotFound.
+        Raises NotFound, ModelRefused, InvalidField.
         """
-        serving = self._registry.find(name).serving
-        return serving.vectors.reads_bytes(parameters) if serving is not None else 0
+        live = self._registry.find(name)
+        check_batch(live.collection, queries)
+        serving = _serving(live, model_digest)
+        if serving.vectors.reads_bytes(parameters) * len(queries) > at_most_bytes:
+            return None
+        return live.search(serving, queries.rows, k, parameters)
 
     def fetch(
         self, name: str, ids: Sequence[str]
@@ -360,9 +378,7 @@ class Engine:
         """Return the index that answers and the rows that it compares, one per item or query."""
         check_batch(live.collection, batch)
         while True:
-            serving = live.serving
-            live.check_there()  # after the index was taken: a dropped collection has none
-            serving = check_served(live.collection, serving, model_digest)
+            serving = _serving(live, model_digest)
             if batch.rows is not None:
                 return serving, batch.rows
             queue = self._models.queue(serving.generation.model_digest)
@@ -381,6 +397,13 @@ class Engine:
         in_use = [each.generation for each in serving if each is not None]
         in_use += [shadow for live in found if (shadow := live.shadow) is not None]
         self._models.release({each.model_digest for each in in_use if each.model_digest})
+
+
+def _serving(live: LiveCollection, model_digest: bytes) -> ItemIndex:
+    """Return the index that answers. Raises NotFound, NoModel, ModelRefused."""
+    serving = live.serving
+    live.check_there()  # after the index was taken: a dropped collection has none
+    return check_served(live.collection, serving, model_digest)
 
 
 def _is_of(generation: Generation | None, digest: bytes, numeric_mode: str) -> bool:

@@ -4,12 +4,12 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.server.index import SearchParameters, SearchResult, VectorIndex
+from cipherlens.server.index import SearchParameters, VectorIndex
 from cipherlens.server.storage.records import Change, Damaged, Generation
 
 _log = logging.getLogger(__name__)
@@ -23,22 +23,29 @@ _FEWEST_DEAD = 64
 _TRAINING_SEED = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """The hits of one query, best first; scores are cosine similarities or Hamming distances."""
+class Answer(NamedTuple):
+    """The hits of each query, best first, and what they saw.
 
-    item_ids: Sequence[str]
-    revisions: Sequence[int]
-    scores: Sequence[float] | Sequence[int]
+    source: the index that gave them.
+    positions: for each query, those of its hits.
+    scores: (queries, k) similarities or distances; behind a query's last hit they mean nothing.
+    sequence: the last change that was seen for certain.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One ranking per query, what they saw, and which generation gave them."""
-
-    rankings: list[Ranking]
+    source: "ItemIndex"
+    positions: list[list[int]]
+    scores: NDArray[Any]
     sequence: int
-    generation: int
+
+    @property
+    def generation(self) -> int:
+        """The number of the generation that gave it."""
+        return self.source.generation.id
+
+    def item_ids(self) -> list[list[str]]:
+        """Return the ids of the hits of each query."""
+        ids = self.source.ids
+        return [[ids[each] for each in row] for row in self.positions]
 
 
 @dataclass(slots=True)
@@ -56,6 +63,8 @@ class ItemIndex:
     ids: list[str] = field(default_factory=list)
     revisions: list[int] = field(default_factory=list)
     positions: dict[str, int] = field(default_factory=dict)
+    # What answers say of each position, kept by whoever makes them; None until it is found.
+    encoded: list[bytes | None] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
     changes: int = 0  # odd while a change is under way, and for good after one that failed
 
@@ -65,18 +74,18 @@ class ItemIndex:
         while group := list(islice(stream, _ROWS_PER_APPEND)):
             self._apply(group)
 
-    def search(
-        self, queries: Rows, k: int, parameters: SearchParameters
-    ) -> tuple[list[Ranking], bool]:
+    def search(self, queries: Rows, k: int, parameters: SearchParameters) -> tuple[Answer, bool]:
         """Return a ranking for each query, and whether each item is in it at most once.
 
         An item that is replaced at this very moment may be found as it was and as it is.
         """
-        before = self.changes
-        rankings = self._rankings(self.vectors.search(queries, k, parameters))
+        before, sequence = self.changes, self.sequence  # it sees at least this much
+        found = self.vectors.search(queries, k, parameters)
+        positions = [_cut(row) for row in found.positions.tolist()]
+        answer = Answer(self, positions, found.scores, sequence)
         if before == self.changes and not before % 2:
-            return rankings, True  # nothing was replaced meanwhile
-        return rankings, all(len(set(each.item_ids)) == len(each.item_ids) for each in rankings)
+            return answer, True  # nothing was replaced meanwhile
+        return answer, all(len(set(ids)) == len(ids) for ids in answer.item_ids())
 
     def train(self) -> None:
         """Build aside what makes searches faster, if there is enough to build it of."""
@@ -96,6 +105,7 @@ class ItemIndex:
         for position, change in enumerate(written, len(self.ids)):
             self.ids.append(change.item_id)
             self.revisions.append(change.revision)
+            self.encoded.append(None)
             self.positions[change.item_id] = position
         if written:
             self.vectors.append(self._rows(written))
@@ -118,16 +128,7 @@ class ItemIndex:
         rows: Rows = np.frombuffer(data, self.vectors.row_type).reshape(len(written), -1)
         return rows
 
-    def _rankings(self, result: SearchResult) -> list[Ranking]:
-        rows = zip(result.positions.tolist(), result.scores.tolist(), strict=True)
-        return [self._ranking(positions, scores) for positions, scores in rows]
 
-    def _ranking(self, positions: list[int], scores: list[float]) -> Ranking:
-        if positions[-1] < 0:  # fewer than k are there
-            count = positions.index(-1)
-            del positions[count:], scores[count:]
-        if len(positions) < 2:
-            ids = [self.ids[each] for each in positions]
-            return Ranking(ids, [self.revisions[each] for each in positions], scores)
-        named = itemgetter(*positions)
-        return Ranking(named(self.ids), named(self.revisions), scores)
+def _cut(positions: list[int]) -> list[int]:
+    """Return a ranking without the places that no row has."""
+    return positions if positions[-1] >= 0 else positions[: positions.index(-1)]

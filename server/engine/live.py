@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from cipherlens.server.call import Call
-from cipherlens.server.engine.item_index import ItemIndex, Ranking, Rows
+from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows
 from cipherlens.server.errors import DeadlineExpired, NotFound, StorageUnavailable
 from cipherlens.server.index import SearchParameters, VectorIndex
 from cipherlens.server.storage import Transaction
@@ -87,18 +87,18 @@ class LiveCollection:
 
     def search(
         self, serving: ItemIndex, queries: Rows, k: int, parameters: SearchParameters
-    ) -> list[Ranking]:
+    ) -> Answer:
         """Return a ranking for each query, each item in it at most once.
 
         `serving` is the index that served when the queries were made ready for it.
         """
-        rankings, are_clean = serving.search(queries, k, parameters)
+        answer, are_clean = serving.search(queries, k, parameters)
         if not are_clean:
             with self.writing:  # nothing is being replaced now
                 if self.is_behind:
                     raise StorageUnavailable("the index is being made anew")
-                rankings, _ = serving.search(queries, k, parameters)
-        return rankings
+                answer, _ = serving.search(queries, k, parameters)
+        return answer
 
     def wait_for(self, sequence: int, call: Call) -> None:
         """Return when searches see the sequence.

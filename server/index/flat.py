@@ -4,6 +4,7 @@ An IndexFlat would copy every row and could not be searched while it grows. Thes
 that it calls; they read straight from the memory of a snapshot.
 """
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -52,13 +53,9 @@ def scan_hamming(
         queries: (q, size) uint8, C-contiguous.
         selector: a FAISS IDSelector over 0..n-1, or None for all rows.
     """
-    distances = np.empty((len(queries), k), np.int32)
-    positions = np.empty((len(queries), k), np.int64)
-    heap = faiss.int_maxheap_array_t()
-    heap.nh, heap.k = len(queries), k
-    heap.val, heap.ids = faiss.swig_ptr(distances), faiss.swig_ptr(positions)
+    found = _heaps.shaped(len(queries), k)
     faiss.hammings_knn_hc(
-        heap,
+        found.heap,
         faiss.swig_ptr(queries),
         faiss.swig_ptr(rows),
         len(rows),
@@ -67,4 +64,35 @@ def scan_hamming(
         faiss.EXACT_TOPK,
         selector,
     )
-    return SearchResult(positions, distances)
+    return SearchResult(found.positions.copy(), found.distances.copy())
+
+
+_LARGEST_KEPT = 4096  # hits, some 50 kB
+
+
+class _Heaps(threading.local):
+    """The last heap that a thread had FAISS fill: to make one takes half as long as a search."""
+
+    last: "_Heap | None" = None
+
+    def shaped(self, queries: int, k: int) -> "_Heap":
+        if queries * k > _LARGEST_KEPT:
+            return _Heap(queries, k)
+        if self.last is None or self.last.distances.shape != (queries, k):
+            self.last = _Heap(queries, k)
+        return self.last
+
+
+class _Heap:
+    """What FAISS takes to put Hamming distances in, and the arrays that it points to."""
+
+    def __init__(self, queries: int, k: int) -> None:
+        self.distances = np.empty((queries, k), np.int32)
+        self.positions = np.empty((queries, k), np.int64)
+        self.heap = faiss.int_maxheap_array_t()
+        self.heap.nh, self.heap.k = queries, k
+        self.heap.val = faiss.swig_ptr(self.distances)
+        self.heap.ids = faiss.swig_ptr(self.positions)
+
+
+_heaps = _Heaps()

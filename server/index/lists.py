@@ -32,17 +32,27 @@ class CpuLists:
         """Take a faiss.IndexIVFFlat, never changed from here on."""
         self._index = index
         self.nlist = int(index.nlist)
+        # What was searched with last; to make one takes a quarter of a search.
+        self._last: tuple[int, Any, Any] = (0, None, None)
 
     def probe(
         self, snapshot: Snapshot, queries: NDArray[np.float32], k: int, nprobe: int
     ) -> SearchResult:
         """Return up to k live rows of the nprobe nearest lists for each query, then -1."""
-        parameters = faiss.SearchParametersIVF()
-        parameters.nprobe = nprobe  # FAISS cuts it to the number of lists
-        if snapshot.selector is not None:
-            parameters.sel = snapshot.selector
+        parameters = self._parameters(nprobe, snapshot.selector)
         scores, positions = self._index.search(queries, k, params=parameters)
         return SearchResult(positions, scores)
+
+    def _parameters(self, nprobe: int, selector: Any) -> Any:
+        """Return the search parameters, which FAISS only reads; any thread may take them."""
+        known_nprobe, known_selector, parameters = self._last
+        if parameters is None or nprobe != known_nprobe or selector is not known_selector:
+            parameters = faiss.SearchParametersIVF()
+            parameters.nprobe = nprobe  # FAISS cuts it to the number of lists
+            if selector is not None:
+                parameters.sel = selector
+            self._last = (nprobe, selector, parameters)
+        return parameters
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

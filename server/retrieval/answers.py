@@ -4,7 +4,7 @@ import json
 
 from cipherlens.base import CipherProfile, Kind
 from cipherlens.server.config import Limits
-from cipherlens.server.engine import CollectionDescription, Ranking
+from cipherlens.server.engine import CollectionDescription
 from cipherlens.server.storage.records import (
     CipherPixels,
     Collection,
@@ -36,18 +36,6 @@ def collection_message(found: CollectionDescription) -> collection_pb2.Collectio
         index=_index_message(found),
         create_time=timestamp_message(collection.created_at_us),
     )
-
-
-def add_hits(response: retrieval_service_pb2.SearchResponse, ranking: Ranking, kind: Kind) -> None:
-    """Add the hits of one query to a response, as parallel arrays."""
-    if kind is Kind.CODE:
-        response.results.add(
-            item_ids=ranking.item_ids, revisions=ranking.revisions, distances=ranking.scores
-        )
-    else:
-        response.results.add(
-            item_ids=ranking.item_ids, revisions=ranking.revisions, similarities=ranking.scores
-        )
 
 
 def item_message(collection: Collection, item: StoredItem) -> item_pb2.StoredItem:

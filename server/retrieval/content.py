@@ -14,6 +14,11 @@ from cipherlens.server.storage.records import CipherPixels
 from cipherlens.v1 import cipher_image_pb2, representation_pb2, retrieval_service_pb2
 from cipherlens.wire import MalformedMessage, codes_from, profile_from, vectors_from
 
+# Between them the squares of a row, and their sum, lose nothing that matters in float32.
+_SMALLEST_SQUARE, _LARGEST_SQUARE = 1e-20, 1e30
+
+Rows = representation_pb2.Vectors | representation_pb2.Codes
+
 
 def batch_of(
     field: str,
@@ -24,11 +29,16 @@ def batch_of(
     """Return what a request holds in the member of its oneof that is set."""
     if which == "cipher_images":
         return _cipher_batch(request.cipher_images.images, limits)
-    if which == "vectors":
-        return _vector_batch(request.vectors, limits)
-    if which == "codes":
-        return _code_batch(request.codes)
-    raise InvalidField(field, "one of cipher_images, vectors and codes is required")
+    if which is None:
+        raise InvalidField(field, "one of cipher_images, vectors and codes is required")
+    return row_batch(getattr(request, which), limits)
+
+
+def row_batch(rows: Rows, limits: Limits) -> VectorBatch | CodeBatch:
+    """Return vectors or codes, at least one."""
+    if isinstance(rows, representation_pb2.Codes):
+        return _code_batch(rows)
+    return _vector_batch(rows, limits)
 
 
 def profile(field: str, claim: cipher_image_pb2.CipherProfile, limits: Limits) -> CipherProfile:
@@ -104,6 +114,9 @@ def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Raises InvalidField naming the first row that has no direction.
     """
+    squares = np.einsum("ij,ij->i", rows, rows)
+    if squares.min() > _SMALLEST_SQUARE and squares.max() < _LARGEST_SQUARE:  # False for NaN
+        return np.asarray(rows / np.sqrt(squares)[:, None], np.float32)
     # In float64 the squares of all float32 values are in range: the length of a vector is zero
     # only if all its values are, and not finite only if one of them is not.
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))

@@ -4,20 +4,22 @@ import base64
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
+from itertools import zip_longest
 from typing import ClassVar
 
-from cipherlens.base import Role
+from cipherlens.base import Kind, Role
 from cipherlens.server.call import Call
 from cipherlens.server.config import Limits, ServerConfig
-from cipherlens.server.engine import Answer, Batch, Engine, Ranking
+from cipherlens.server.engine import Answer, CodeBatch, Engine, VectorBatch
 from cipherlens.server.errors import InvalidField, LimitExceeded
 from cipherlens.server.fields import (
     check_digest,
     check_item_id,
     check_name,
 )
-from cipherlens.server.retrieval import answers, requests, uploads
-from cipherlens.server.retrieval.together import Query, SharedSearches
+from cipherlens.server.retrieval import answers, content, requests, uploads
+from cipherlens.server.retrieval.hits import EncodedResponse, encoded_responses
+from cipherlens.server.retrieval.together import Question, SharedSearches
 from cipherlens.server.storage.records import Collection, StoredItem
 from cipherlens.v1 import item_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
@@ -33,8 +35,7 @@ _REPORTED_LIBRARIES = (
 )
 # Items read at once for a stream: a few sealed originals of full size stay within memory.
 _ITEMS_PER_READ = 8
-# Upper bounds: a hit's score, revision and lengths; the tag and length before an item.
-_HIT_NUMBERS_BYTES = 24
+# Upper bound of the tag and length before an item.
 _FIELD_HEADER_BYTES = 6
 
 
@@ -47,7 +48,9 @@ class RetrievalService:
         self._engine = engine
         self._config = config
         self._limits = config.limits
-        searches = SharedSearches(engine, self._query, self._search_response)
+        searches = SharedSearches(
+            engine, self._whole_question, self._queries, self._search_responses
+        )
         self.together = {"Search": searches}
 
     def GetServerInfo(
@@ -111,23 +114,24 @@ class RetrievalService:
         written = self._engine.delete(name, ids, call)
         return pb.DeleteResponse(sequence=written.sequence, deleted_count=len(written.changes))
 
-    def Search(self, request: pb.SearchRequest, call: Call) -> pb.SearchResponse:
+    def Search(self, request: pb.SearchRequest, call: Call) -> EncodedResponse:
         """Rank the collection for each query."""
-        query = self._query(request)
+        question = self._question(request)
+        queries = requests.search_queries(request, self._limits)
         answer = self._engine.search(
-            query.collection,
-            query.queries,
-            query.k,
-            query.parameters,
+            question.collection,
+            queries,
+            question.k,
+            question.parameters,
             min_sequence=request.min_sequence,
-            model_digest=query.model_digest,
+            model_digest=question.model_digest,
             call=call,
         )
-        response = self._search_response(answer, query.queries)
+        (response,) = self._search_responses(answer, queries.kind, len(queries))
         if request.item_budget_bytes:
-            room = self._limits.max_message_bytes - response.ByteSize()
-            budget = min(request.item_budget_bytes, room)
-            response.items.extend(self._items_within(query.collection, answer.rankings, budget))
+            budget = min(request.item_budget_bytes, self._limits.max_message_bytes - len(response))
+            items = self._items_within(question.collection, answer.item_ids(), budget)
+            response = response.with_items(items)
         return response
 
     def Fetch(self, request: pb.FetchRequest, call: Call) -> Iterator[pb.FetchResponse]:
@@ -180,31 +184,34 @@ class RetrievalService:
     def _named(self, name: str, field: str = "collection") -> str:
         return check_name(field, name, self._limits)
 
-    def _query(self, request: pb.SearchRequest) -> Query:
-        return Query(
+    def _question(self, request: pb.SearchRequest) -> Question:
+        return Question(
             collection=self._named(request.collection),
-            queries=requests.search_queries(request, self._limits),
             k=requests.search_k(request.k, self._limits),
             parameters=requests.search_parameters(request.parameters),
             model_digest=check_digest("model_digest", request.model_digest),
         )
 
-    def _search_response(self, answer: Answer, queries: Batch) -> pb.SearchResponse:
-        """Return the hits of all queries, if they fit into a message."""
-        response = pb.SearchResponse(sequence=answer.sequence, generation=answer.generation)
-        for ranking in answer.rankings:
-            answers.add_hits(response, ranking, queries.kind)
-        longest = self._limits.max_item_id_bytes + _HIT_NUMBERS_BYTES
-        count = sum([len(each.item_ids) for each in answer.rankings])
+    def _whole_question(self, request: pb.SearchRequest) -> Question:
+        """Return a question with its queries checked too, so that their number is."""
+        requests.search_queries(request, self._limits)
+        return self._question(request)
+
+    def _queries(self, rows: content.Rows) -> VectorBatch | CodeBatch:
+        return content.row_batch(rows, self._limits)
+
+    def _search_responses(self, answer: Answer, kind: Kind, count: int) -> list[EncodedResponse]:
+        """Return the hits of each `count` queries, if they fit into a message."""
+        responses = encoded_responses(answer, kind, count)
         limit = self._limits.max_message_bytes
-        if count * longest > limit and response.ByteSize() > limit:  # few fit for certain
+        if any(len(each) > limit for each in responses):
             raise InvalidField(
                 "k", "the hits of all queries do not fit into one message", limit=f"{limit} bytes"
             )
-        return response
+        return responses
 
     def _items_within(
-        self, name: str, rankings: Sequence[Ranking], budget: int
+        self, name: str, rankings: Sequence[Sequence[str]], budget: int
     ) -> list[item_pb2.StoredItem]:
         """Return hits as stored, best ranks of all queries first, until the next would not fit."""
         ids = _by_rank(rankings)
@@ -223,16 +230,10 @@ class RetrievalService:
         return sent
 
 
-def _by_rank(rankings: Sequence[Ranking]) -> list[str]:
+def _by_rank(rankings: Sequence[Sequence[str]]) -> list[str]:
     """Return the ids of all rankings, rank by rank, each once."""
-    deepest = max((len(each.item_ids) for each in rankings), default=0)
-    ordered = (
-        each.item_ids[rank]
-        for rank in range(deepest)
-        for each in rankings
-        if rank < len(each.item_ids)
-    )
-    return list(dict.fromkeys(ordered))
+    ranks = zip_longest(*rankings)
+    return list(dict.fromkeys(each for rank in ranks for each in rank if each is not None))
 
 
 def _fetch_response(collection: Collection, item_id: str, found: object) -> pb.FetchResponse:

@@ -1,25 +1,27 @@
 """Searches that wait at the same time, answered by one look at the index."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cipherlens.base import code_size_bytes
-from cipherlens.server.engine import Answer, Batch, Engine
+from cipherlens.base import Kind
+from cipherlens.server.engine import Answer, CodeBatch, Engine, VectorBatch
 from cipherlens.server.errors import ServerError
 from cipherlens.server.index import SearchParameters
+from cipherlens.server.retrieval.content import Rows
+from cipherlens.server.retrieval.hits import EncodedResponse
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
-# Bytes of an index that searches may read on the thread that all calls come in on: some
-# milliseconds.
-_QUICK_BYTES = 16 * 2**20
+# Bytes of an index that a request may read on the thread that all calls come in on: a millisecond
+# or two.
+_QUICK_BYTES = 4 * 2**20
+_REMEMBERED = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A search request, checked."""
+class Question:
+    """A search request apart from its queries, checked."""
 
     collection: str
-    queries: Batch
     k: int
     parameters: SearchParameters
     model_digest: bytes
@@ -28,104 +30,90 @@ class Query:
 class SharedSearches:
     """Answers searches that ask the same of the same collection as if they were one request.
 
-    Whatever is not quick, or wrong, is left to `Search`, which tells each caller what is his.
+    What they have in common is all of the request but its queries. Whatever is not quick, or wrong,
+    is left to `Search`, which tells each caller what is his.
     """
 
     def __init__(
         self,
         engine: Engine,
-        query: Callable[[pb.SearchRequest], Query],
-        response: Callable[[Answer, Batch], pb.SearchResponse],
+        question: Callable[[pb.SearchRequest], Question],
+        queries: Callable[[Rows], VectorBatch | CodeBatch],
+        responses: Callable[[Answer, Kind, int], list[EncodedResponse]],
     ) -> None:
-        """Take how a request is checked and how an answer is told."""
+        """Take how a request is checked, how only its queries are, and how answers are told."""
         self._engine = engine
-        self._query = query
-        self._response = response
+        self._question = question
+        self._queries = queries
+        self._responses = responses
+        # Services ask the same question again and again: it is checked once.
+        self._checked: dict[tuple[bytes, int], Question | None] = {}
 
-    def __call__(self, requests: Sequence[pb.SearchRequest]) -> list[pb.SearchResponse | None]:
-        """Return a response for each, or None for one that needs a thread of its own."""
-        answers: list[pb.SearchResponse | None] = [None] * len(requests)
-        groups: dict[Hashable, list[int]] = {}
+    def __call__(self, requests: Sequence[pb.SearchRequest]) -> list[EncodedResponse | None]:
+        """Return a response for each, or None for one that needs a thread of its own.
+
+        The requests lose their queries.
+        """
+        answers: list[EncodedResponse | None] = [None] * len(requests)
+        groups: dict[tuple[bytes, int], list[tuple[int, bytes]]] = {}
         for position, request in enumerate(requests):
-            if (kinship := _kinship(request)) is not None:
-                groups.setdefault(kinship, []).append(position)
-        for positions in groups.values():
-            found = self._found([requests[each] for each in positions])
-            for position, answer in zip(positions, found, strict=True):
+            if (rows := _rows(request)) is not None:
+                data = rows.data
+                rows.ClearField("data")
+                kinship = request.SerializeToString(), len(data)
+                groups.setdefault(kinship, []).append((position, data))
+        for kinship, group in groups.items():
+            request = requests[group[0][0]]
+            try:
+                found = self._found(kinship, request, [data for _, data in group])
+            except ServerError:
+                continue  # each of them is told so for himself
+            for (position, _), answer in zip(group, found, strict=False):  # none if it takes long
                 answers[position] = answer
         return answers
 
-    def _found(self, group: Sequence[pb.SearchRequest]) -> Sequence[pb.SearchResponse | None]:
-        """Return the responses of requests of one kinship, or as many None."""
-        counts = [_row_count(each) for each in group]
-        try:
-            query = self._query(group[0] if len(group) == 1 else _joined(group))
-            if not all(counts) or self._cost(query) > _QUICK_BYTES:
-                return [None] * len(group)
-            answer = self._engine.search(
-                query.collection,
-                query.queries,
-                query.k,
-                query.parameters,
-                min_sequence=0,
-                model_digest=query.model_digest,
-            )
-            if len(group) == 1:
-                return [self._response(answer, query.queries)]
-            return [self._response(part, query.queries) for part in _parted(answer, counts)]
-        except ServerError:
-            return [None] * len(group)
+    def _found(
+        self, kinship: tuple[bytes, int], request: pb.SearchRequest, data: Sequence[bytes]
+    ) -> Sequence[EncodedResponse]:
+        """Return a response for the queries of each, or none if they are not to be shared."""
+        rows = _rows(request)
+        assert rows is not None
+        rows.data = data[0]
+        if kinship not in self._checked:
+            self._learn(kinship, request)
+        question = self._checked.get(kinship)
+        if question is None:
+            return []
+        if len(data) > 1:
+            rows.data = b"".join(data)
+        queries = self._queries(rows)
+        answer = self._engine.search_quick(
+            question.collection,
+            queries,
+            question.k,
+            question.parameters,
+            model_digest=question.model_digest,
+            at_most_bytes=_QUICK_BYTES * len(data),
+        )
+        if answer is None:
+            return []
+        return self._responses(answer, queries.kind, len(queries) // len(data))
 
-    def _cost(self, query: Query) -> int:
-        one = self._engine.reads_bytes(query.collection, query.parameters)
-        return one * len(query.queries)
+    def _learn(self, kinship: tuple[bytes, int], request: pb.SearchRequest) -> None:
+        """Remember what a request asks, checked; None if a wait or stored items go with it.
+
+        Raises InvalidField, and then nothing is remembered.
+        """
+        waits = request.min_sequence or request.item_budget_bytes
+        question = None if waits else self._question(request)
+        if len(self._checked) >= _REMEMBERED:
+            self._checked.clear()
+        self._checked[kinship] = question
 
 
-def _kinship(request: pb.SearchRequest) -> Hashable | None:
-    """Return what a search must have in common with others to be answered with them.
-
-    None where a network, a wait or stored items stand between it and a quick answer.
-    """
+def _rows(request: pb.SearchRequest) -> Rows | None:
+    """Return the vectors or codes of a request, None if it has neither."""
     which = request.WhichOneof("queries")
     if which == "codes":
-        length = request.codes.bits
-    elif which == "vectors":
-        length = request.vectors.dimension
-    else:
-        return None
-    if request.min_sequence or request.item_budget_bytes:
-        return None
-    parameters = b""
-    if request.HasField("parameters"):
-        parameters = request.parameters.SerializeToString()
-    return (request.collection, which, length, request.k, parameters, request.model_digest)
-
-
-def _row_count(request: pb.SearchRequest) -> int:
-    """Return how many queries a request of vectors or codes holds; 0 if they are no whole rows."""
-    if request.WhichOneof("queries") == "codes":
-        data, size = request.codes.data, code_size_bytes(request.codes.bits)
-    else:
-        data, size = request.vectors.data, 4 * request.vectors.dimension
-    return len(data) // size if size and not len(data) % size else 0
-
-
-def _joined(group: Sequence[pb.SearchRequest]) -> pb.SearchRequest:
-    """Return one request with the queries of all."""
-    joined = pb.SearchRequest()
-    joined.CopyFrom(group[0])
-    if joined.WhichOneof("queries") == "codes":
-        joined.codes.data = b"".join([each.codes.data for each in group])
-    else:
-        joined.vectors.data = b"".join([each.vectors.data for each in group])
-    return joined
-
-
-def _parted(answer: Answer, counts: Sequence[int]) -> list[Answer]:
-    """Return the answer in parts of so many rankings."""
-    parts, start = [], 0
-    for count in counts:
-        rankings = answer.rankings[start : start + count]
-        parts.append(Answer(rankings, answer.sequence, answer.generation))
-        start += count
-    return parts
+        return request.codes
+    return request.vectors if which == "vectors" else None

@@ -13,16 +13,17 @@ class Admission:
 
     def __init__(self, max_concurrent_calls: int) -> None:
         self._limit = max_concurrent_calls
-        # Guards the two fields below; notified when nothing is under way any more.
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()  # guards the fields below
         self._under_way = 0
         self._stopping = False
+        # Notified when nothing is under way any more, once that can be waited for.
+        self._done = threading.Condition(self._lock)
+        self.brief = _Brief(self)
 
     def __enter__(self) -> None:
         """Count a call. Raises QueueFull or Stopping instead."""
-        with self._changed:
-            if self._stopping:
-                raise Stopping("the server is shutting down")
+        with self._lock:
+            self._check_open()
             if self._under_way >= self._limit:
                 raise QueueFull(
                     f"{self._limit} calls are under way, the most that this server takes on",
@@ -30,33 +31,31 @@ class Admission:
                 )
             self._under_way += 1
 
-    @property
-    def brief(self) -> "_Brief":
-        """What counts work that takes no thread and so is not limited, as `with` does a call."""
-        return _Brief(self)
-
-    def _enter_brief(self) -> None:
-        with self._changed:
-            if self._stopping:
-                raise Stopping("the server is shutting down")
-            self._under_way += 1
-
     def __exit__(self, *_: object) -> None:
         """Count the call no more."""
-        with self._changed:
+        with self._lock:
             self._under_way -= 1
-            if not self._under_way:
-                self._changed.notify_all()
+            if self._stopping and not self._under_way:
+                self._done.notify_all()
 
     def stop(self) -> None:
         """Refuse new calls from now on."""
-        with self._changed:
+        with self._lock:
             self._stopping = True
 
     def drain(self, at_most_s: float) -> None:
-        """Return when no call is under way, or after so long."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._under_way, at_most_s)
+        """Return when no call is under way after `stop`, or after so long."""
+        with self._lock:
+            self._done.wait_for(lambda: not self._under_way, at_most_s)
+
+    def _enter_brief(self) -> None:
+        with self._lock:
+            self._check_open()
+            self._under_way += 1
+
+    def _check_open(self) -> None:
+        if self._stopping:
+            raise Stopping("the server is shutting down")
 
 
 class _Brief:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -128,7 +129,7 @@ def _handler(method: Method, guard: Guard) -> Handler:
     handler: Handler = make(
         answered(guard.guarded(method)),
         request_deserializer=method.request_type.FromString,
-        response_serializer=method.response_type.SerializeToString,
+        response_serializer=methodcaller("SerializeToString"),
     )
     return handler
 
