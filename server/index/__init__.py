@@ -6,6 +6,7 @@ from cipherlens.server.index.device import Device, check_faiss_installation, res
 from cipherlens.server.index.errors import (
     DeviceUnavailableError,
     FaissInstallationError,
+    UnfitStateError,
     VectorIndexError,
 )
 from cipherlens.server.index.factory import new_index
@@ -17,6 +18,7 @@ from cipherlens.server.index.protocol import (
     SearchResult,
     VectorIndex,
 )
+from cipherlens.server.index.state import IndexState
 from cipherlens.server.index.threads import use_one_thread
 
 __all__ = [
@@ -26,11 +28,13 @@ __all__ = [
     "FaissInstallationError",
     "HammingIndex",
     "IndexDescription",
+    "IndexState",
     "IvfPlan",
     "IvfSettings",
     "SearchParameters",
     "SearchResult",
     "TrainedIvf",
+    "UnfitStateError",
     "VectorIndex",
     "VectorIndexError",
     "check_faiss_installation",

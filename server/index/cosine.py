@@ -7,13 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cipherlens.server.config import IvfSettings
+from cipherlens.server.index.clustering import Clustering, restored_clustering
 from cipherlens.server.index.device import Device
 from cipherlens.server.index.flat import scan_cosine
 from cipherlens.server.index.gpu import MirroredRows, cosine_rows, gpu_space, lists_on_gpu
-from cipherlens.server.index.ivf import Clustering, IvfPlan, TrainedIvf, train_ivf
+from cipherlens.server.index.ivf import IvfPlan, TrainedIvf, filled_lists, train_ivf
 from cipherlens.server.index.lists import CpuLists, Lists, ServedLists, search_lists
 from cipherlens.server.index.protocol import IndexDescription, SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import LoggedIndex, Snapshot
+from cipherlens.server.index.state import IndexState
 from cipherlens.server.index.threads import use_one_thread
 
 _DEFAULTS = SearchParameters()
@@ -162,6 +164,36 @@ class CosineIndex(LoggedIndex):
         with self._adopting:
             if self._served is None or covered >= self._served.clustering.covered:
                 self._served = served
+
+    def state(self) -> IndexState:
+        """Return the vectors, which of them are masked, and centroids and lists if there are."""
+        served = self._served  # before the rows: they then cover all that the lists cover
+        logged = self._logged_state(metric="cosine", dimension=self.dimension)
+        if served is None:
+            return logged
+        clustering = served.clustering
+        trained = {"nprobe": served.nprobe, "recall": served.recall}
+        return IndexState(
+            facts={**logged.facts, "trained_on": clustering.trained_on, **trained},
+            arrays={**logged.arrays, **clustering.arrays()},
+        )
+
+    def restore(self, state: IndexState) -> None:
+        """Take the state of another index of this dimension; lists are filled, not trained.
+
+        Raises:
+            UnfitStateError: see VectorIndex.
+        """
+        state.check(metric="cosine", dimension=self.dimension)
+        rows, alive = self._logged_rows(state)
+        if "lists" not in state.arrays:
+            self._log.restore(rows, alive)
+            return
+        clustering = restored_clustering(state, self.dimension)
+        nprobe, recall = state.fact("nprobe", int), state.fact("recall", float)
+        self._log.restore(rows, alive)
+        index = filled_lists(self._log.snapshot, clustering)
+        self.adopt(TrainedIvf(index=index, clustering=clustering, nprobe=nprobe, recall=recall))
 
     def _placed(self, index: Any) -> Lists:
         """Return the lists where this index lives."""

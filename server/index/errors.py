@@ -11,3 +11,7 @@ class FaissInstallationError(VectorIndexError):
 
 class DeviceUnavailableError(VectorIndexError):
     """The requested device does not exist here; the text says why."""
+
+
+class UnfitStateError(VectorIndexError):
+    """A state to restore is not of such an index; the text says what differs."""

@@ -10,6 +10,7 @@ from cipherlens.server.index.flat import scan_hamming
 from cipherlens.server.index.gpu import MirroredRows, gpu_space, hamming_rows
 from cipherlens.server.index.protocol import IndexDescription, SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import LoggedIndex
+from cipherlens.server.index.state import IndexState
 from cipherlens.server.index.threads import use_one_thread
 
 _DEFAULTS = SearchParameters()
@@ -85,6 +86,15 @@ class HammingIndex(LoggedIndex):
 
     def train(self, seed: int) -> None:
         """Do nothing: there is nothing to train."""
+
+    def state(self) -> IndexState:
+        """Return the codes as they are stored, padded, and which of them are masked."""
+        return self._logged_state(metric="hamming", bits=self.bits)
+
+    def restore(self, state: IndexState) -> None:
+        """Take the state of another index of as many bits. Raises UnfitStateError."""
+        state.check(metric="hamming", bits=self.bits)
+        self._log.restore(*self._logged_rows(state))
 
     def describe(self) -> IndexDescription:
         """Return the index as it stands."""

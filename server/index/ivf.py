@@ -8,31 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cipherlens.server.config import IvfSettings
+from cipherlens.server.index.clustering import Clustering
 from cipherlens.server.index.flat import scan_cosine
 from cipherlens.server.index.rowlog import Snapshot
 from cipherlens.server.index.threads import use_one_thread
 from cipherlens.server.index.untyped import faiss
 
 _KMEANS_ROWS_PER_LIST = 128  # sampled and copied: 0.4 GB for a million rows of 768
-
-
-@dataclass(frozen=True, kw_only=True)
-class Clustering:
-    """The centroids, and the list of each of the first rows of a log.
-
-    centroids: flat FAISS index of (nlist, dimension) unit vectors.
-    lists: (covered,) int64, masked rows included.
-    trained_on: live rows when the centroids were trained.
-    """
-
-    centroids: Any
-    lists: NDArray[np.int64]
-    trained_on: int
-
-    @property
-    def covered(self) -> int:
-        """The number of rows that have a list."""
-        return len(self.lists)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +61,7 @@ def train_ivf(plan: IvfPlan, seed: int) -> TrainedIvf:
     held_out = np.sort(shuffled[: min(plan.settings.calibration_queries, len(shuffled) // 2)])
     clustering = _cluster(plan, shuffled[len(held_out) :], seed)
     nprobe, recall = _calibrate(plan, clustering, held_out)
-    index = _filled(plan.snapshot, clustering)
+    index = filled_lists(plan.snapshot, clustering)
     return TrainedIvf(index=index, clustering=clustering, nprobe=nprobe, recall=recall)
 
 
@@ -123,15 +105,14 @@ def _train_centroids(plan: IvfPlan, positions: NDArray[np.int64], seed: int) -> 
     return centroids
 
 
-def _filled(snapshot: Snapshot, clustering: Clustering) -> Any:
-    """Return an IVF index of the live rows under their positions."""
-    rows, lists, centroids = snapshot.rows, clustering.lists, clustering.centroids
-    index = faiss.IndexIVFFlat(
-        centroids, rows.shape[1], centroids.ntotal, faiss.METRIC_INNER_PRODUCT
-    )
+def filled_lists(snapshot: Snapshot, clustering: Clustering) -> Any:
+    """Return an IVF index of the live rows among those that have a list, under their positions."""
+    centroids, chosen = clustering.centroids, clustering.lists
+    index = faiss.IndexIVFFlat(centroids, centroids.d, centroids.ntotal, faiss.METRIC_INNER_PRODUCT)
     # FAISS counts a row whose list is -1 but stores it nowhere, so ids stay equal to positions.
-    chosen = lists if snapshot.alive is None else np.where(snapshot.alive, lists, -1)
-    index.add_core(len(rows), faiss.swig_ptr(rows), None, faiss.swig_ptr(chosen))
+    if snapshot.alive is not None:
+        chosen = np.where(snapshot.alive[: clustering.covered], chosen, -1)
+    index.add_core(len(chosen), faiss.swig_ptr(snapshot.rows), None, faiss.swig_ptr(chosen))
     return index
 
 

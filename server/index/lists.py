@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cipherlens.server.index.clustering import Clustering
 from cipherlens.server.index.flat import scan_cosine
-from cipherlens.server.index.ivf import Clustering
 from cipherlens.server.index.protocol import SearchResult
 from cipherlens.server.index.rowlog import Snapshot
 from cipherlens.server.index.untyped import faiss

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cipherlens.server.index.state import IndexState
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchParameters:
@@ -101,6 +103,20 @@ class VectorIndex(Protocol):
         """Build what makes searches faster, aside, and search through it from then on.
 
         Slow; searches and appends go on meanwhile. Does nothing where nothing can be built.
+        """
+        ...
+
+    def state(self) -> IndexState:
+        """Return rows, masks and what was trained, without copying the rows."""
+        ...
+
+    def restore(self, state: IndexState) -> None:
+        """Take the state of another such index, while this one is empty and nobody else uses it.
+
+        The arrays serve as they are, and must never change again.
+
+        Raises:
+            UnfitStateError: the state is not of such an index; this one is then still empty.
         """
         ...
 

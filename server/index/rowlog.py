@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cipherlens.server.index.state import IndexState
 from cipherlens.server.index.untyped import faiss
 
 _FIRST_CAPACITY = 1024
@@ -69,11 +70,24 @@ class RowLog:
 
     def append(self, rows: NDArray[Any]) -> None:
         """Add rows at the end: (n, width), of any memory layout; they are copied."""
+        if len(rows) == 0:
+            return
         with self._lock:
             start = len(self.snapshot.rows)
             self._reserve(start, start + len(rows))
             self._buffer[start : start + len(rows)] = rows
             self._publish(start + len(rows), self.snapshot.dead)
+
+    def restore(self, rows: NDArray[Any], alive: NDArray[np.bool_] | None) -> None:
+        """Hold these rows in place of none, where they are; alive is None when all are.
+
+        They may lie in memory that cannot be written: the first append copies them into room with
+        space behind it.
+        """
+        with self._lock:
+            self._buffer, self._alive = rows, alive
+            self._selector = None if alive is None else bitmap_selector(alive)
+            self._publish(len(rows), 0 if alive is None else int(np.count_nonzero(~alive)))
 
     def mask(self, positions: NDArray[np.int64]) -> None:
         """Mark rows as dead; those that are dead already stay so.
@@ -124,6 +138,21 @@ class LoggedIndex:
     def mask(self, positions: NDArray[np.int64]) -> None:
         """Hide the rows at positions from every search that starts later, for good."""
         self._log.mask(positions)
+
+    def _logged_state(self, **facts: str | int) -> IndexState:
+        """Return the rows and masks of now, as `_logged_rows` takes them."""
+        snapshot = self._log.snapshot
+        arrays: dict[str, NDArray[Any]] = {"rows": snapshot.rows}
+        if snapshot.alive is not None:
+            arrays["alive"] = snapshot.alive
+        return IndexState(facts=facts, arrays=arrays)
+
+    def _logged_rows(self, state: IndexState) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """Return what the log would take. Raises UnfitStateError."""
+        rows = state.array("rows", self.row_type, (None, self._log.snapshot.rows.shape[1]))
+        if "alive" not in state.arrays:
+            return rows, None
+        return rows, state.array("alive", np.bool_, (len(rows),))
 
     def __len__(self) -> int:
         """Return the number of rows appended, masked ones included."""

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from cipherlens.server.index import IndexDescription
+from cipherlens.server.index import IndexDescription, IndexState
 from tests.server.oracle import exact_cosine
 
 
@@ -39,6 +39,15 @@ class NumpyIndex:
 
     def reads_bytes(self, parameters=None):
         return self._state[0].nbytes
+
+    def state(self):
+        rows, alive = self._state
+        return IndexState(facts={"metric": "numpy"}, arrays={"rows": rows, "alive": alive})
+
+    def restore(self, state):
+        state.check(metric="numpy")
+        rows = state.array("rows", self.row_type, (None, self._state[0].shape[1]))
+        self._state = (rows, state.array("alive", bool, (len(rows),)))
 
     def __len__(self):
         return len(self._state[0])

@@ -1,0 +1,53 @@
+"""What an index gives away to be kept, and takes back later: arrays and a few facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from cipherlens.server.index.errors import UnfitStateError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexState:
+    """What would be costly to make again, at one moment.
+
+    facts: what JSON holds: text, numbers, truth values.
+    arrays: by name. Some are the memory that the index works on: read them only. An index that is
+        restored works on the arrays it was given, so that they may be a file mapped into memory.
+
+    Whoever keeps a state answers for its bytes: a restored index checks that a state fits, not
+    that it is undamaged.
+    """
+
+    facts: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+    def fact(self, name: str, wanted: type) -> Any:
+        """Return a fact of exactly the wanted type. Raises UnfitStateError."""
+        value = self.facts.get(name)
+        if type(value) is not wanted:
+            raise UnfitStateError(f"{name} must be of type {wanted.__name__}, got {value!r}")
+        return value
+
+    def array(self, name: str, dtype: DTypeLike, shape: tuple[int | None, ...]) -> NDArray[Any]:
+        """Return an array, C-contiguous; None in shape takes any length. Raises UnfitStateError."""
+        if name not in self.arrays:
+            raise UnfitStateError(f"{name} is missing")
+        found = np.asarray(self.arrays[name])
+        fits = found.ndim == len(shape) and all(
+            wanted in (None, length) for wanted, length in zip(shape, found.shape, strict=True)
+        )
+        if not fits or found.dtype != np.dtype(dtype):
+            raise UnfitStateError(
+                f"{name} must be {shape} {np.dtype(dtype)}, got {found.shape} {found.dtype}"
+            )
+        return np.ascontiguousarray(found)
+
+    def check(self, **expected: str | int) -> None:
+        """Raise UnfitStateError unless the facts say what is expected."""
+        for name, value in expected.items():
+            if self.facts.get(name) != value:
+                raise UnfitStateError(f"{name} must be {value}, got {self.facts.get(name)!r}")
