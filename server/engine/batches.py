@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from itertools import repeat
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from cipherlens.base import CipherProfile, Kind
 from cipherlens.server.engine.item_index import Rows
 from cipherlens.server.errors import InvalidField, ProfileRefused
+from cipherlens.server.storage import ItemBatch
 from cipherlens.server.storage.records import CipherPixels, Collection, NewItem
 
 
@@ -25,8 +27,7 @@ class NewCollection:
     encoder_digest: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class ItemHead:
+class ItemHead(NamedTuple):
     """An item of a batch, apart from what it is compared by."""
 
     item_id: str
@@ -91,7 +92,7 @@ class VectorBatch:
 
     def stored(self) -> list[tuple[CipherPixels | None, bytes]]:
         """Return, for each item, no cipher-image, and the vector as it came."""
-        return [(None, row.tobytes()) for row in self.sent]
+        return list(zip(repeat(None), row_bytes(self.sent), strict=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,27 +119,25 @@ class CodeBatch:
 
     def stored(self) -> list[tuple[CipherPixels | None, bytes]]:
         """Return, for each item, no cipher-image, and the code."""
-        return [(None, row.tobytes()) for row in self.rows]
+        return list(zip(repeat(None), row_bytes(self.rows), strict=False))
 
 
 Batch = CipherBatch | VectorBatch | CodeBatch
 
 
-def new_items(heads: Sequence[ItemHead], batch: Batch, rows: Rows) -> list[NewItem]:
-    """Return the items of a batch as they are written; rows are what they are compared by."""
+def item_batch(heads: Sequence[ItemHead], batch: Batch, rows: Rows) -> ItemBatch:
+    """Return a batch as it is written; rows are what its items are compared by."""
+    sides = zip(heads, batch.stored(), row_bytes(rows), strict=True)
+    return ItemBatch.of(
+        [NewItem(*head, cipher, content, data) for head, (cipher, content), data in sides]
+    )
+
+
+def row_bytes(rows: Rows) -> list[bytes]:
+    """Return each row as it travels and is stored: little-endian."""
     data = np.ascontiguousarray(rows, rows.dtype.newbyteorder("<"))
-    return [
-        NewItem(
-            item_id=head.item_id,
-            revision=head.revision,
-            owner_tag=head.owner_tag,
-            sealed=head.sealed,
-            cipher=cipher,
-            content=content,
-            representation=row.tobytes(),
-        )
-        for head, (cipher, content), row in zip(heads, batch.stored(), data, strict=True)
-    ]
+    each: list[bytes] = data.view(f"V{data.shape[1] * data.itemsize}").ravel().tolist()
+    return each
 
 
 def check_profile(collection: Collection, profile: CipherProfile, what: str) -> None:

@@ -26,22 +26,16 @@ def describe(transaction: Transaction, live: LiveCollection) -> CollectionDescri
     """Return the collection as it is. Raises NotFound if it has been dropped."""
     serving, shadow = live.serving, live.shadow
     state = transaction.collections.state(live.collection)
+    # Of what answers the index knows the number; only a generation that is filled has to count.
+    represented = serving.vectors.live_count if serving else 0
+    damaged = len(serving.damaged) if serving else 0
     return CollectionDescription(
         collection=state.collection,
         sequence=state.sequence,
-        item_count=transaction.items.count(state.collection),
-        damaged_count=len(serving.damaged) if serving else 0,
-        active=_counted(transaction, serving.generation if serving else None),
-        shadow=_counted(transaction, shadow),
+        item_count=represented + damaged,
+        damaged_count=damaged,
+        active=(serving.generation, represented) if serving else None,
+        shadow=(shadow, transaction.items.count_represented(shadow)) if shadow else None,
         index=serving.vectors.describe() if serving else None,
         index_sequence=serving.sequence if serving else 0,
     )
-
-
-def _counted(
-    transaction: Transaction, generation: Generation | None
-) -> tuple[Generation, int] | None:
-    """Return a generation with the number of its representations."""
-    if generation is None:
-        return None
-    return generation, transaction.items.count_represented(generation)

@@ -4,7 +4,7 @@ A write is acknowledged when its transaction is on disk and the index has it.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 
 from cipherlens.base import Kind
@@ -19,7 +19,7 @@ from cipherlens.server.engine.batches import (
     ItemHead,
     NewCollection,
     VectorBatch,
-    new_items,
+    item_batch,
 )
 from cipherlens.server.engine.checks import (
     check_batch,
@@ -37,7 +37,7 @@ from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.engine.upkeep import Upkeep
 from cipherlens.server.errors import DataDamaged, NotFound, Stopping
 from cipherlens.server.index import SearchParameters, new_index, resolve_device
-from cipherlens.server.storage import ModelStore, Transaction, Upload, open_database
+from cipherlens.server.storage import ItemBatch, ModelStore, Transaction, Upload, open_database
 from cipherlens.server.storage.records import (
     Collection,
     CollectionState,
@@ -45,7 +45,6 @@ from cipherlens.server.storage.records import (
     Generation,
     ItemSummary,
     ModelRecord,
-    NewItem,
     StoredItem,
     Written,
 )
@@ -162,12 +161,13 @@ class Engine:
         live = self._registry.find(name)
         while True:
             serving, rows = self._represent(live, batch, model_digest, call, urgent=False)
-            items = new_items(heads, batch, rows)
+            items = item_batch(heads, batch, rows)
+            whole = self._whole(live, serving, items)
             with live.writing:
                 call.check()
                 now = live.serving
                 if now is not None and now.generation == serving.generation:
-                    return self._put(live, serving.generation, items)
+                    return self._put(live, serving.generation, items, whole)
             # Another model took over meanwhile: embed again with that one.
 
     def delete(self, name: str, ids: Sequence[str], call: Call) -> Written:
@@ -268,11 +268,26 @@ class Engine:
         return self._store.listed()
 
     def _put(
-        self, live: LiveCollection, generation: Generation, items: Sequence[NewItem]
+        self,
+        live: LiveCollection,
+        generation: Generation,
+        items: ItemBatch,
+        whole: Mapping[str, int],
     ) -> Written:
         return self._write(
-            live, lambda transaction, state: transaction.items.put(state, generation, items)
+            live, lambda transaction, state: transaction.items.put(state, generation, items, whole)
         )
+
+    def _whole(self, live: LiveCollection, serving: ItemIndex, items: ItemBatch) -> dict[str, int]:
+        """Return the sequences of those items that are there, at their revision, and whole.
+
+        Looked at before the locks are held: it reads all that is large of them.
+        """
+        there = serving.at_revisions(items.ids, items.revisions)
+        if not there:
+            return {}
+        with self._database.read() as transaction:
+            return transaction.items.whole(live.collection, serving.generation, there)
 
     def _write(
         self, live: LiveCollection, change: Callable[[Transaction, CollectionState], Written]

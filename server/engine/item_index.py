@@ -87,6 +87,16 @@ class ItemIndex:
             return answer, True  # nothing was replaced meanwhile
         return answer, all(len(set(ids)) == len(ids) for ids in answer.item_ids())
 
+    def at_revisions(self, ids: Sequence[str], revisions: Sequence[int]) -> list[str]:
+        """Return those of the ids that are here at just the revision that stands beside them."""
+        found = [self.positions.get(each, -1) for each in ids]
+        rows = zip(ids, revisions, found, strict=True)
+        return [
+            item_id
+            for item_id, revision, position in rows
+            if position >= 0 and self.revisions[position] == revision
+        ]
+
     def train(self) -> None:
         """Build aside what makes searches faster, if there is enough to build it of."""
         if self.vectors.wants_training:

@@ -3,15 +3,15 @@
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from cipherlens.base import CipherProfile, Kind
-from cipherlens.server.errors import AlreadyExists, DataDamaged, NotFound
-from cipherlens.server.storage.checksum import agrees, checksum
+from cipherlens.server.errors import AlreadyExists, DataDamaged, NotFound, StorageUnavailable
+from cipherlens.server.storage.checksum import UNREADABLE, agrees, checksum, with_sequence
 from cipherlens.server.storage.records import Collection, CollectionState, Generation
 from cipherlens.server.storage.schema import (
     ciphertexts,
@@ -20,8 +20,10 @@ from cipherlens.server.storage.schema import (
     items,
     representations,
 )
+from cipherlens.server.storage.statements import Statement
 
-# In the order of the checksum.
+_COLUMNS = collections.columns.keys()
+# In the order of the digest, which the sequence is added to.
 _CHECKED = (
     "uuid",
     "name",
@@ -30,7 +32,6 @@ _CHECKED = (
     "bits",
     "profile",
     "created_at_us",
-    "sequence",
     "active_generation",
     "shadow_generation",
     "purge_horizon",
@@ -38,7 +39,9 @@ _CHECKED = (
 
 _BY_NAME = select(collections).where(collections.c.name == bindparam("name"))
 _NUMBER_OF = select(collections.c.id).where(collections.c.name == bindparam("name"))
-_BY_NUMBER = select(collections).where(collections.c.id == bindparam("number"))
+_BY_NUMBER = Statement(
+    select(collections).where(collections.c.id == bindparam("number")), ["number"]
+)
 _NAMES = select(collections.c.id, collections.c.name).order_by(collections.c.name)
 _GENERATION = select(generations).where(generations.c.id == bindparam("number"))
 _OTHER_GENERATIONS = select(generations.c.id).where(
@@ -46,7 +49,12 @@ _OTHER_GENERATIONS = select(generations.c.id).where(
     generations.c.id.not_in(bindparam("kept", expanding=True)),
 )
 _UPDATE = update(collections).where(collections.c.id == bindparam("number"))
-_TAKE = _UPDATE.values(sequence=collections.c.sequence + bindparam("count")).returning(collections)
+_TAKE = Statement(
+    _UPDATE.where(collections.c.sequence == bindparam("known")).values(
+        sequence=bindparam("last"), checksum=bindparam("stamp")
+    ),
+    ["last", "stamp", "number", "known"],
+)
 _TURN = _UPDATE.values(
     active_generation=bindparam("active"), shadow_generation=bindparam("shadow")
 ).returning(collections)
@@ -87,7 +95,7 @@ class Collections:
             "shadow_generation": None,
             "purge_horizon": 0,
         }
-        row = {**values, "checksum": checksum(*_checked(values))}
+        row = {**values, "checksum": _checksum(values)}
         try:
             self._connection.execute(insert(collections), row)
         except IntegrityError as error:
@@ -96,7 +104,8 @@ class Collections:
 
     def named(self, name: str) -> CollectionState:
         """Return the collection of that name. Raises NotFound; DataDamaged if its row is."""
-        return self._state(_BY_NAME, {"name": name}, name)
+        row = self._connection.execute(_BY_NAME, {"name": name}).one_or_none()
+        return _state_of(row, name)
 
     def state(self, collection: Collection) -> CollectionState:
         """Return the collection as it is now, never another one that took its name.
@@ -110,7 +119,8 @@ class Collections:
 
         Raises NotFound if there is none; DataDamaged if its row is.
         """
-        return self._state(_BY_NUMBER, {"number": number}, name)
+        row = _BY_NUMBER.run(self._connection, (number,)).fetchone()
+        return _state_of(row, name)
 
     def listed(self) -> list[tuple[int, str]]:
         """Return number and name of all collections, by name, damaged ones too."""
@@ -123,13 +133,17 @@ class Collections:
         for statement in (*_OF_COLLECTION, _COLLECTION):
             self._connection.execute(statement, {"number": number})
 
-    def take_sequences(self, collection: Collection, count: int) -> int:
+    def take_sequences(self, state: CollectionState, count: int) -> int:
         """Advance the collection's sequence by count and return the first number taken.
 
-        Inside the writing transaction, so that the order of sequences is the order of commits.
+        Inside the writing transaction that found the state, so that the order of sequences is the
+        order of commits. Raises StorageUnavailable if another has advanced it since.
         """
-        advanced = self._updated(_TAKE, collection, count=count)
-        return int(advanced.sequence) - count + 1
+        last = state.sequence + count
+        row = (last, with_sequence(state.digest, last), state.collection.id, state.sequence)
+        if _TAKE.run(self._connection, row).rowcount != 1:
+            raise StorageUnavailable(f"collection {state.collection.name!r} is written by another")
+        return state.sequence + 1
 
     def add_generation(
         self, collection: Collection, *, model_digest: bytes, numeric_mode: str, length: int
@@ -164,14 +178,12 @@ class Collections:
         self, collection: Collection, *, active: int | None, shadow: int | None
     ) -> None:
         """Say which generation answers and which is filled; delete those that are neither."""
-        self._updated(_TURN, collection, active=active, shadow=shadow)
+        turned = self._connection.execute(
+            _TURN, {"number": collection.id, "active": active, "shadow": shadow}
+        ).one()
+        stamp = _checksum(turned._mapping)
+        self._connection.execute(_STAMP, {"number": collection.id, "stamp": stamp})
         self._drop_generations_but(collection.id, [each for each in (active, shadow) if each])
-
-    def _state(self, query: Any, parameters: dict[str, object], name: str) -> CollectionState:
-        row = self._connection.execute(query, parameters).one_or_none()
-        if row is None:
-            raise NotFound("collection", name)
-        return _state_of(row)
 
     def _drop_generations_but(self, collection_id: int | None, kept: list[int]) -> None:
         others = self._connection.scalars(
@@ -180,35 +192,49 @@ class Collections:
         for statement in (_REPRESENTATIONS_OF, _GENERATIONS):
             self._connection.execute(statement, {"numbers": others})
 
-    def _updated(self, statement: Any, collection: Collection, **values: Any) -> Any:
-        """Change the row, bring its checksum up to date, and return it."""
-        row = self._connection.execute(statement, {"number": collection.id, **values}).one()
-        stamp = checksum(*_checked(row._mapping))
-        self._connection.execute(_STAMP, {"number": collection.id, "stamp": stamp})
-        return row
+
+def _checksum(values: Mapping[str, Any] | RowMapping) -> bytes:
+    return with_sequence(_digest(values), values["sequence"])
 
 
-def _checked(values: Mapping[str, Any] | RowMapping) -> list[Any]:
-    """Return what the checksum covers; generations count from 1, so 0 stands for none."""
-    return [0 if values[name] is None else values[name] for name in _CHECKED]
+def _digest(values: Mapping[str, Any] | RowMapping) -> bytes:
+    """Return 16 bytes over all but the sequence; generations count from 1, so 0 is none."""
+    return checksum(*(0 if values[name] is None else values[name] for name in _CHECKED))
 
 
-def _state_of(row: Row[Any]) -> CollectionState:
-    if not agrees(row.checksum, *_checked(row._mapping)):
-        raise DataDamaged(f"the row of collection {row.name!r} does not agree with its checksum")
+def _is_whole(values: Mapping[str, Any]) -> bool:
+    try:
+        return bool(_checksum(values) == values["checksum"])
+    except UNREADABLE:
+        return False
+
+
+def _state_of(row: Sequence[Any] | None, name: str) -> CollectionState:
+    """Return what a row says. Raises NotFound if there is none; DataDamaged if it is."""
+    if row is None:
+        raise NotFound("collection", name)
+    values = dict(zip(_COLUMNS, row, strict=True))
+    if not _is_whole(values):
+        raise DataDamaged(f"the row of collection {name!r} does not agree with its checksum")
     return CollectionState(
-        collection=Collection(
-            id=row.id,
-            uuid=row.uuid,
-            name=row.name,
-            kind=Kind(row.kind),
-            dimension=row.dimension,
-            bits=row.bits,
-            profile=CipherProfile.from_dict(json.loads(row.profile)) if row.profile else None,
-            created_at_us=row.created_at_us,
-        ),
-        sequence=row.sequence,
-        active_generation=row.active_generation,
-        shadow_generation=row.shadow_generation,
-        purge_horizon=row.purge_horizon,
+        collection=_collection(values),
+        sequence=values["sequence"],
+        active_generation=values["active_generation"],
+        shadow_generation=values["shadow_generation"],
+        purge_horizon=values["purge_horizon"],
+        digest=with_sequence(values["checksum"], values["sequence"]),
+    )
+
+
+def _collection(values: Mapping[str, Any]) -> Collection:
+    profile = values["profile"]
+    return Collection(
+        id=values["id"],
+        uuid=values["uuid"],
+        name=values["name"],
+        kind=Kind(values["kind"]),
+        dimension=values["dimension"],
+        bits=values["bits"],
+        profile=CipherProfile.from_dict(json.loads(profile)) if profile else None,
+        created_at_us=values["created_at_us"],
     )

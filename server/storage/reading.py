@@ -132,6 +132,7 @@ class ItemReader:
         """
         rows = self._streamed(
             _CHANGES,
+            _ROWS_PER_FETCH,
             collection=collection.id,
             generation=generation.id,
             after=after,
@@ -147,12 +148,12 @@ class ItemReader:
         rows = self._whole_items(state.collection, state.active_generation, ids)
         return {row.item_id: stored(row, kind) for row in rows}
 
-    def damaged(
+    def whole(
         self, collection: Collection, generation: Generation, ids: Sequence[str]
-    ) -> set[str]:
-        """Return those of the items that are damaged in any part, the representation too."""
+    ) -> dict[str, int]:
+        """Return the sequences of those of the items that are whole, the representation too."""
         rows = self._whole_items(collection, generation.id, ids)
-        return {row.item_id for row in rows if _is_damaged(row, collection.kind)}
+        return {row.item_id: row.sequence for row in rows if _is_whole(row, collection.kind)}
 
     def present(self, collection: Collection, ids: Sequence[str]) -> dict[str, Present]:
         """Return what is there of the ids, tombstones too."""
@@ -164,7 +165,7 @@ class ItemReader:
 
         Ids compare by their UTF-8 bytes. Damaged rows are left out.
         """
-        rows = self._streamed(_PAGE, collection=collection.id, after=after)
+        rows = self._streamed(_PAGE, size, collection=collection.id, after=after)
         return list(islice(_summaries(rows), size))
 
     def count(self, collection: Collection) -> int:
@@ -184,7 +185,7 @@ class ItemReader:
         An item that the generation represents in an earlier state is lacking too.
         """
         rows = self._streamed(
-            _UNREPRESENTED, collection=collection.id, generation=generation.id, after=after
+            _UNREPRESENTED, limit, collection=collection.id, generation=generation.id, after=after
         )
         return list(islice(_summaries(rows), limit))
 
@@ -199,9 +200,11 @@ class ItemReader:
         for group in id_groups(ids):
             yield from self._connection.execute(query, {**parameters, "ids": group})
 
-    def _streamed(self, query: Select[Any], **parameters: object) -> Iterator[Row[Any]]:
-        """Yield the rows a few at a time, so that a collection need not fit into memory twice."""
-        options = {"yield_per": _ROWS_PER_FETCH}
+    def _streamed(
+        self, query: Select[Any], at_once: int, **parameters: object
+    ) -> Iterator[Row[Any]]:
+        """Yield the rows, so many read at once: a collection need not fit into memory twice."""
+        options = {"yield_per": at_once}
         with self._connection.execute(query, parameters, execution_options=options) as rows:
             yield from rows
 
@@ -217,8 +220,8 @@ def _summaries(rows: Iterable[Row[Any]]) -> Iterator[ItemSummary]:
     return (summary(row) for row in rows if item_is_whole(row))
 
 
-def _is_damaged(row: Row[Any], kind: Kind) -> bool:
-    return isinstance(stored(row, kind), Damaged) or isinstance(change(row), Damaged)
+def _is_whole(row: Row[Any], kind: Kind) -> bool:
+    return not isinstance(stored(row, kind), Damaged) and not isinstance(change(row), Damaged)
 
 
 def _present(row: Row[Any]) -> Present:

@@ -1,6 +1,10 @@
-"""What the storage hands out: plain frozen records, no SQL."""
+"""What the storage hands out: plain frozen records, no SQL.
+
+What comes by the thousand is a named tuple, which is made four times as fast as a dataclass.
+"""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +33,17 @@ class Collection:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CollectionState:
-    """A collection at one moment: its last change, and the numbers of its generations."""
+    """A collection at one moment: its last change, and the numbers of its generations.
+
+    digest: over all of its row but the sequence.
+    """
 
     collection: Collection
     sequence: int
     active_generation: int | None
     shadow_generation: int | None
     purge_horizon: int
+    digest: bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,8 +75,7 @@ class CipherPixels:
         return np.frombuffer(self.pixels, np.uint8).reshape(self.height, self.width, 3)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewItem:
+class NewItem(NamedTuple):
     """An item to write.
 
     content: the vector or code as the owner sent it; empty beside a cipher-image.
@@ -95,8 +102,7 @@ class ItemSummary:
     sealed_size: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Computed:
+class Computed(NamedTuple):
     """A representation of an item in the state that a sequence gave it."""
 
     item_id: str
@@ -123,8 +129,7 @@ class Damaged:
     what: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One change as an index must follow it. `representation` is None for a deletion."""
 
     sequence: int

@@ -1,44 +1,54 @@
 """What a row says, once its checksum has been looked at."""
 
+import struct
 from typing import Any
 
 from sqlalchemy import Row
+from xxhash import xxh3_128_digest
 
 from cipherlens.base import Kind
-from cipherlens.server.storage.checksum import agrees, checksum
+from cipherlens.server.storage.checksum import (
+    UNREADABLE,
+    agrees,
+    checksum,
+    with_sequence,
+)
 from cipherlens.server.storage.records import Change, CipherPixels, Damaged, ItemSummary, StoredItem
 
+# Revision and size; whether deleted; lengths of id, tag and digest.
+_ITEM_HEAD = struct.Struct("<qq?III")
+_DATA_HEAD = struct.Struct("<I")
 
-def item_checksum(
-    item_id: str,
-    revision: int,
-    sequence: int,
-    deleted: bool,
-    owner_tag: bytes,
-    sealed_size: int,
-    digest: bytes,
+
+def item_digest(
+    item_id: str, revision: int, deleted: bool, owner_tag: bytes, sealed_size: int, digest: bytes
 ) -> bytes:
-    """Return the checksum of an item's row."""
-    return checksum(item_id, revision, sequence, int(deleted), owner_tag, sealed_size, digest)
+    """Return 16 bytes over an item's row, but for its sequence."""
+    name = item_id.encode(errors="surrogateescape")
+    sizes = (len(name), len(owner_tag), len(digest))
+    head = _ITEM_HEAD.pack(revision, sealed_size, deleted, *sizes)
+    return xxh3_128_digest(b"".join((head, name, owner_tag, digest)))
 
 
-def ciphertext_checksum(item_id: str, cipher: CipherPixels, sealed: bytes) -> bytes:
-    """Return the checksum of a ciphertext's row."""
-    return checksum(item_id, cipher.height, cipher.width, cipher.nonce, cipher.pixels, sealed)
+def data_digest(item_id: str, data: bytes) -> bytes:
+    """Return 16 bytes over a representation's row, but for its sequence."""
+    name = item_id.encode(errors="surrogateescape")
+    return xxh3_128_digest(b"".join((_DATA_HEAD.pack(len(name)), name, data)))
+
+
+def body_digest(cipher: CipherPixels, sealed: bytes) -> bytes:
+    """Return 16 bytes over a cipher-image and a sealed blob: all that is large of an item."""
+    return checksum(cipher.height, cipher.width, cipher.nonce, cipher.pixels, sealed)
 
 
 def item_is_whole(row: Row[Any]) -> bool:
     """Return whether an item's row agrees with its checksum."""
-    return agrees(
-        row.checksum,
-        row.item_id,
-        row.revision,
-        row.sequence,
-        row.deleted,
-        row.owner_tag,
-        row.sealed_size,
-        row.content_digest,
-    )
+    parts = (row.item_id, row.revision, row.deleted, row.owner_tag, row.sealed_size)
+    try:
+        digest = item_digest(*parts, row.content_digest)
+        return bool(with_sequence(digest, row.sequence) == row.checksum)
+    except UNREADABLE:
+        return False
 
 
 def summary(row: Row[Any]) -> ItemSummary:
@@ -91,14 +101,21 @@ def stored(row: Row[Any], kind: Kind) -> StoredItem | Damaged:
 
 def _represented(row: Row[Any]) -> bool:
     """Return whether the representation is whole and of the item's present state."""
-    return row.computed_at == row.sequence and agrees(
-        row.data_checksum, row.item_id, row.computed_at, row.data
-    )
+    if row.computed_at != row.sequence:
+        return False
+    try:
+        digest = data_digest(row.item_id, row.data)
+        return bool(with_sequence(digest, row.computed_at) == row.data_checksum)
+    except UNREADABLE:
+        return False
 
 
 def _ciphertext_agrees(row: Row[Any]) -> bool:
-    parts = (row.item_id, row.height, row.width, row.nonce, row.pixels, row.sealed)
-    return agrees(row.ciphertext_checksum, *parts) and len(row.sealed) == row.sealed_size
+    try:
+        body = body_digest(_cipher(row), row.sealed)
+    except UNREADABLE:
+        return False
+    return agrees(row.ciphertext_checksum, row.item_id, body) and len(row.sealed) == row.sealed_size
 
 
 def _cipher(row: Row[Any]) -> CipherPixels:

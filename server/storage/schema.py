@@ -11,7 +11,6 @@ from sqlalchemy import (
     Column,
     Dialect,
     ForeignKey,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -20,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # SQLite numbers rows by itself only in a column of type INTEGER.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
@@ -123,7 +122,6 @@ representations = Table(
     # Little-endian float32 of a unit vector, or a packed code.
     Column("data", Blob, nullable=False),
     Column("checksum", Blob(16), nullable=False),
-    Index("representations_by_sequence", "generation", "sequence"),
 )
 
 models = Table(

@@ -18,7 +18,7 @@ PUBLIC = {
     ],
     "cipherlens.server.embedding": ["EmbeddingModels", "EmbeddingQueue", "have_direction"],
     "cipherlens.server.storage": [
-        *("Database", "ModelStore", "Transaction", "Upload", "open_database"),
+        *("Database", "ItemBatch", "ModelStore", "Transaction", "Upload", "open_database"),
     ],
 }
 

@@ -13,7 +13,7 @@ from cipherlens.server.errors import (
 )
 from cipherlens.server.storage import open_database
 from cipherlens.server.storage.database import file_errors
-from cipherlens.server.storage.schema import schema_version
+from cipherlens.server.storage.schema import SCHEMA_VERSION, schema_version
 
 
 def rows(database):
@@ -45,7 +45,7 @@ def test_a_failing_block_changes_nothing(database):
 
     with pytest.raises(KeyError):
         fail()
-    assert rows(database) == [1]
+    assert rows(database) == [SCHEMA_VERSION]
 
 
 def test_every_connection_is_durable(database):
@@ -62,7 +62,7 @@ def test_a_reader_sees_one_state(database):
         with database._writing() as writer:
             add(writer, 99)
         assert reader.scalars(select(schema_version.c.version)).all() == before
-    assert rows(database) == [1, 99]
+    assert rows(database) == [SCHEMA_VERSION, 99]
 
 
 def test_writers_come_one_at_a_time(database):
@@ -90,10 +90,10 @@ def test_a_second_server_on_the_folder_is_refused_until_the_first_closes(tmp_pat
 def test_another_schema_is_refused_and_the_folder_given_back(tmp_path):
     database = open_database(tmp_path)
     with database._writing() as connection:
-        connection.execute(text("UPDATE schema_version SET version = 2"))
+        connection.execute(text("UPDATE schema_version SET version = 1"))
     database.close()
     for _ in range(2):  # the second time shows that the lock was not kept
-        with pytest.raises(StartupError, match="schema version 2, this program reads 1"):
+        with pytest.raises(StartupError, match="schema version 1, this program reads 2"):
             open_database(tmp_path)
 
 
@@ -139,7 +139,7 @@ def test_a_full_disk_is_told_and_nothing_is_kept(database):
     with database._writing() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 100000")
         add(connection, 99)
-    assert rows(database) == [1, 99]
+    assert rows(database) == [SCHEMA_VERSION, 99]
 
 
 def test_a_database_that_somebody_else_holds_is_unavailable(database, tmp_path, monkeypatch):
@@ -150,7 +150,7 @@ def test_a_database_that_somebody_else_holds_is_unavailable(database, tmp_path, 
     with pytest.raises(StorageUnavailable), database._writing() as connection:
         add(connection, 99)
     other.close()
-    assert rows(database) == [1]
+    assert rows(database) == [SCHEMA_VERSION]
 
 
 def test_a_damaged_file_is_data_loss_and_not_a_mistake_of_ours(database):

@@ -5,6 +5,7 @@ from sqlalchemy import text
 
 from cipherlens.base import Kind
 from cipherlens.server.errors import AlreadyExists, NotFound, StaleRevision
+from cipherlens.server.storage import ItemBatch
 from cipherlens.server.storage.records import Computed, Damaged, StoredItem
 
 
@@ -12,7 +13,7 @@ def put(database, made, batch):
     collection, generation = made
     with database.write() as transaction:
         state = transaction.collections.state(collection)
-        return transaction.items.put(state, generation, batch)
+        return transaction.items.put(state, generation, ItemBatch.of(batch))
 
 
 def delete(database, made, ids):
@@ -105,10 +106,7 @@ def test_the_content_is_what_was_sent_not_what_was_made_of_it(database, make_col
     made = make_collection()
     put(database, made, [item("a")])
     sent = item("a")
-    rounded = type(sent)(
-        **{name: getattr(sent, name) for name in sent.__slots__ if name != "representation"},
-        representation=b"12345679",
-    )
+    rounded = sent._replace(representation=b"12345679")
     assert put(database, made, [rounded]).unchanged_count == 1
 
 

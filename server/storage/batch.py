@@ -1,0 +1,139 @@
+"""A batch of items as rows, made before the lock is held that gives their sequences."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import compress, count, repeat
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from xxhash import xxh3_128_digest
+
+from cipherlens.server.storage.checksum import checksum, with_sequences
+from cipherlens.server.storage.records import Change, CipherPixels, NewItem
+from cipherlens.server.storage.rows import body_digest, data_digest, item_digest
+
+Row = tuple[Any, ...]
+
+_CONTENT_HEAD = struct.Struct("<II")
+_NO_IMAGE = CipherPixels(height=0, width=0, nonce=b"", pixels=b"")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemBatch:
+    """Items to write, in columns, with all of their rows that is known before the sequences are.
+
+    content_digests: 16 bytes each, over all that the owner sent.
+    data: what each is compared by, its representation.
+    item_digests, data_digests: over their rows but for the sequences.
+    ciphertexts: what stands beside each representation; None where there is neither a
+        cipher-image nor a sealed blob.
+    """
+
+    ids: list[str]
+    revisions: list[int]
+    owner_tags: list[bytes]
+    sealed_sizes: list[int]
+    content_digests: list[bytes]
+    data: list[bytes]
+    item_digests: list[bytes]
+    data_digests: list[bytes]
+    ciphertexts: list[Row | None]
+
+    @classmethod
+    def of(cls, items: Sequence[NewItem]) -> Self:
+        """Return the items as a batch. What is large in them is read once."""
+        bodies = [_body(item) for item in items]
+        contents = [_content_digest(*each) for each in zip(items, bodies, strict=True)]
+        ids, revisions, tags, sealed, _, _, data = (list(each) for each in zip(*items, strict=True))
+        sizes = [len(each) for each in sealed]
+        return cls(
+            ids=ids,
+            revisions=revisions,
+            owner_tags=tags,
+            sealed_sizes=sizes,
+            content_digests=contents,
+            data=data,
+            item_digests=list(
+                map(item_digest, ids, revisions, repeat(False), tags, sizes, contents)
+            ),
+            data_digests=list(map(data_digest, ids, data)),
+            ciphertexts=[_ciphertext(*each) for each in zip(items, bodies, strict=True)],
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def only(self, wanted: Sequence[bool]) -> Self:
+        """Return those of the items that are wanted."""
+        columns = {each.name: getattr(self, each.name) for each in fields(self)}
+        return type(self)(
+            **{name: list(compress(column, wanted)) for name, column in columns.items()}
+        )
+
+    def item_rows(self, collection: int, first: int) -> list[Row]:
+        """Return the rows of `schema.items`, the first one's sequence given."""
+        return list(
+            zip(
+                repeat(collection),
+                self.ids,
+                self.revisions,
+                count(first),
+                repeat(False),
+                self.owner_tags,
+                self.sealed_sizes,
+                self.content_digests,
+                with_sequences(_joined(self.item_digests), first),
+                strict=False,
+            )
+        )
+
+    def ciphertext_rows(self, collection: int) -> list[Row]:
+        """Return the rows of `schema.ciphertexts`."""
+        return [(collection, *each) for each in self.ciphertexts if each is not None]
+
+    def representation_rows(self, generation: int, first: int) -> list[Row]:
+        """Return the rows of `schema.representations`, the first one's sequence given."""
+        checksums = with_sequences(_joined(self.data_digests), first)
+        return list(
+            zip(repeat(generation), self.ids, count(first), self.data, checksums, strict=False)
+        )
+
+    def changes(self, first: int) -> tuple[Change, ...]:
+        """Return what an index must follow, the first one's sequence given."""
+        rows = zip(count(first), self.ids, self.revisions, self.data, strict=False)
+        return tuple(map(Change._make, rows))
+
+
+def _body(item: NewItem) -> bytes:
+    """Return the digest of what is large in an item, empty if there is nothing."""
+    return body_digest(item.cipher or _NO_IMAGE, item.sealed) if _is_large(item) else b""
+
+
+def _is_large(item: NewItem) -> bool:
+    return item.cipher is not None or bool(item.sealed)
+
+
+def _content_digest(item: NewItem, body: bytes) -> bytes:
+    """Return 16 bytes over all that the owner sent.
+
+    An embedding differs a little from one batch to the next, and so may a vector that was brought
+    to unit length: what was sent speaks, not what was made of it.
+    """
+    sizes = _CONTENT_HEAD.pack(len(item.owner_tag), len(body))
+    return xxh3_128_digest(b"".join((sizes, item.owner_tag, body, item.content)))
+
+
+def _ciphertext(item: NewItem, body: bytes) -> Row | None:
+    """Return the row of what stands beside the representation, but for the collection."""
+    if not body:
+        return None
+    cipher = item.cipher or _NO_IMAGE
+    image = (cipher.height, cipher.width, cipher.nonce, cipher.pixels)
+    return (item.item_id, *image, item.sealed, checksum(item.item_id, body))
+
+
+def _joined(digests: Sequence[bytes]) -> NDArray[np.uint64]:
+    """Return (n, 2) little-endian uint64."""
+    return np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2)
