@@ -1,7 +1,8 @@
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cipherlens.server.storage.checksum import agrees, checksum
+from cipherlens.server.storage.checksum import agrees, checksum, with_sequence, with_sequences
 
 VALUES = st.one_of(st.binary(), st.text(), st.integers(-(2**63), 2**63 - 1))
 
@@ -27,3 +28,20 @@ def test_whatever_a_damaged_row_holds_the_answer_is_no(values):
 
 def test_text_that_is_no_text_compares():
     assert not agrees(checksum("a"), b"\xff".decode(errors="surrogateescape"))
+
+
+SEQUENCES = st.integers(0, 2**63 - 1)
+
+
+@given(st.binary(min_size=16, max_size=16), SEQUENCES, SEQUENCES)
+def test_a_sequence_can_be_added_later_and_taken_out_again(digest, one, other):
+    assert (with_sequence(digest, one) == with_sequence(digest, other)) == (one == other)
+    assert with_sequence(with_sequence(digest, one), one) == digest
+
+
+@given(st.lists(st.binary(min_size=16, max_size=16), min_size=1, max_size=5), st.integers(0, 2**62))
+def test_sequences_of_a_batch_are_added_as_one_by_one(digests, first):
+    rows = np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2)
+    assert with_sequences(rows, first) == [
+        with_sequence(digest, sequence) for sequence, digest in enumerate(digests, first)
+    ]

@@ -132,6 +132,25 @@ def test_more_ids_than_fit_into_a_statement(database, make_collection, item):
     assert len(delete(database, made, ids).changes) == 1201
 
 
+def test_what_was_seen_whole_is_not_read_again_unless_it_has_changed(
+    database, make_collection, item
+):
+    made = make_collection()
+    put(database, made, [item("a", sealed=b"s"), item("b", sealed=b"s")])
+    with database.read() as transaction:
+        whole = transaction.items.whole(*made, ["a", "b", "c"])
+    assert whole == {"a": 1, "b": 2}
+    put(database, made, [item("b", revision=2)])
+    with database._writing() as connection:
+        connection.execute(text("UPDATE ciphertexts SET sealed = x'00'"))
+    batch = ItemBatch.of([item("a", sealed=b"s"), item("b", revision=2), item("c")])
+    with database.write() as transaction:
+        state = transaction.collections.state(made[0])
+        written = transaction.items.put(state, made[1], batch, whole)
+    # The damage came after the look at it, so only what changed since is looked at.
+    assert ([each.item_id for each in written.changes], written.unchanged_count) == (["c"], 2)
+
+
 DAMAGE = {
     "item row": "UPDATE items SET revision = revision + 1 WHERE item_id = 'a'",
     "item tag": "UPDATE items SET owner_tag = x'00' WHERE item_id = 'a'",

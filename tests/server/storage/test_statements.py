@@ -1,0 +1,56 @@
+import pytest
+from sqlalchemy import bindparam, delete, insert, select
+
+from cipherlens.server.storage.schema import schema_version
+from cipherlens.server.storage.statements import AlreadyThere, Statement, attempt
+
+INSERT = Statement(insert(schema_version), ["version"])
+BETWEEN = (
+    select(schema_version.c.version)
+    .where(schema_version.c.version > bindparam("low"))
+    .where(schema_version.c.version < bindparam("high"))
+)
+
+
+def versions(connection):
+    return connection.scalars(select(schema_version.c.version)).all()
+
+
+@pytest.fixture
+def connection(database):
+    with database._writing() as connection:
+        connection.execute(delete(schema_version))
+        yield connection
+
+
+def test_rows_go_in_and_come_out_as_the_driver_has_them(connection):
+    INSERT.run_all(connection, [(1,), (2,), (3,)])
+    INSERT.run_all(connection, [])
+    found = Statement(BETWEEN, ["low", "high"]).run(connection, (1, 4)).fetchall()
+    assert found == [(2,), (3,)]
+
+
+def test_parameters_in_another_order_are_refused(connection):
+    with pytest.raises(TypeError, match=r"'high', 'low'"):
+        Statement(BETWEEN, ["high", "low"]).run(connection, (4, 1))
+
+
+def test_a_key_that_is_taken_undoes_the_attempt_and_no_more(connection):
+    INSERT.run(connection, (1,))
+    with pytest.raises(AlreadyThere), attempt(connection):
+        INSERT.run_all(connection, [(2,), (3,), (1,), (4,)])
+    assert versions(connection) == [1]
+    with attempt(connection):
+        INSERT.run(connection, (5,))
+    assert versions(connection) == [1, 5]
+
+
+def test_another_failure_is_left_to_the_transaction(connection):
+    def fail():
+        with attempt(connection):
+            INSERT.run(connection, (7,))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert versions(connection) == [7]
