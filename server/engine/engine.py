@@ -4,8 +4,9 @@ A write is acknowledged when its transaction is on disk and the index has it.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
+from functools import partial
 
 from cipherlens.base import Kind
 from cipherlens.model.checkpoint import read_configuration
@@ -35,7 +36,8 @@ from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.registry import Registry
 from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.engine.upkeep import Upkeep
-from cipherlens.server.errors import DataDamaged, NotFound, Stopping
+from cipherlens.server.engine.writing import Writer
+from cipherlens.server.errors import DataDamaged, NotFound, ServerError, Stopping
 from cipherlens.server.index import SearchParameters, new_index, resolve_device
 from cipherlens.server.storage import ItemBatch, ModelStore, Transaction, Upload, open_database
 from cipherlens.server.storage.records import (
@@ -79,6 +81,7 @@ class Engine:
             )
             self._background = Background(Upkeep(self._database, takeover).step)
             opened.callback(self._background.close)
+            self._writer = Writer(self._database, self._background.consider)
             self._load()
             self._opened = opened.pop_all()
 
@@ -163,12 +166,8 @@ class Engine:
             serving, rows = self._represent(live, batch, model_digest, call, urgent=False)
             items = item_batch(heads, batch, rows)
             whole = self._whole(live, serving, items)
-            with live.writing:
-                call.check()
-                now = live.serving
-                if now is not None and now.generation == serving.generation:
-                    return self._put(live, serving.generation, items, whole)
-            # Another model took over meanwhile: embed again with that one.
+            with suppress(_TakenOver):  # by another model, with which to embed again
+                return live.write(partial(_put, live, serving.generation, items, whole, call))
 
     def delete(self, name: str, ids: Sequence[str], call: Call) -> Written:
         """Delete items and return when that is on disk and in force.
@@ -176,11 +175,7 @@ class Engine:
         Unknown ids are passed over.
         """
         live = self._registry.find(name)
-        with live.writing:
-            call.check()
-            return self._write(
-                live, lambda transaction, state: transaction.items.delete(state, ids)
-            )
+        return live.write(partial(_delete, ids, call))
 
     def search(
         self,
@@ -267,17 +262,6 @@ class Engine:
         """Return the models held here, newest first."""
         return self._store.listed()
 
-    def _put(
-        self,
-        live: LiveCollection,
-        generation: Generation,
-        items: ItemBatch,
-        whole: Mapping[str, int],
-    ) -> Written:
-        return self._write(
-            live, lambda transaction, state: transaction.items.put(state, generation, items, whole)
-        )
-
     def _whole(self, live: LiveCollection, serving: ItemIndex, items: ItemBatch) -> dict[str, int]:
         """Return the sequences of those items that are there, at their revision, and whole.
 
@@ -288,29 +272,6 @@ class Engine:
             return {}
         with self._database.read() as transaction:
             return transaction.items.whole(live.collection, serving.generation, there)
-
-    def _write(
-        self, live: LiveCollection, change: Callable[[Transaction, CollectionState], Written]
-    ) -> Written:
-        """Commit a change and bring the index up to it. The caller holds `live.writing`."""
-        live.check_there()
-        self._keep_up(live)
-        with self._database.write() as transaction:
-            written = change(transaction, transaction.collections.state(live.collection))
-        try:
-            live.apply(written.changes)
-        except Exception:  # noqa: BLE001 - committed is committed: the index has to follow
-            _log.exception("collection %r: its index could not follow", live.collection.name)
-            self._keep_up(live)
-        finally:
-            self._background.consider(live)
-        return written
-
-    def _keep_up(self, live: LiveCollection) -> None:
-        """Load the index anew if it could not follow. The caller holds `live.writing`."""
-        if live.is_behind:
-            with self._database.read() as transaction:
-                live.reload_if_behind(lambda generation: live.load(transaction, generation))
 
     def _set_to_work(
         self, live: LiveCollection, digest: bytes, numeric_mode: str, dimension: int
@@ -369,6 +330,7 @@ class Engine:
         live = LiveCollection(
             state.collection,
             lambda generation: new_index(kind, generation.length, self.device, self._ivf),
+            self._writer.write,
         )
         if state.active_generation is not None:
             generation = transaction.collections.generation(state.active_generation)
@@ -412,6 +374,32 @@ class Engine:
         in_use = [each.generation for each in serving if each is not None]
         in_use += [shadow for live in found if (shadow := live.shadow) is not None]
         self._models.release({each.model_digest for each in in_use if each.model_digest})
+
+
+class _TakenOver(ServerError):
+    """Another generation serves than the one that a batch was made for."""
+
+
+def _put(
+    live: LiveCollection,
+    generation: Generation,
+    items: ItemBatch,
+    whole: Mapping[str, int],
+    call: Call,
+    transaction: Transaction,
+    state: CollectionState,
+) -> Written:
+    call.check()
+    if live.serving is None or live.serving.generation != generation:
+        raise _TakenOver("another model took over")
+    return transaction.items.put(state, generation, items, whole)
+
+
+def _delete(
+    ids: Sequence[str], call: Call, transaction: Transaction, state: CollectionState
+) -> Written:
+    call.check()
+    return transaction.items.delete(state, ids)
 
 
 def _serving(live: LiveCollection, model_digest: bytes) -> ItemIndex:

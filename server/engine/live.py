@@ -3,15 +3,26 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from cipherlens.server.call import Call
 from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows
 from cipherlens.server.errors import DeadlineExpired, NotFound, StorageUnavailable
 from cipherlens.server.index import SearchParameters, VectorIndex
 from cipherlens.server.storage import Transaction
-from cipherlens.server.storage.records import Change, Collection, Generation
+from cipherlens.server.storage.records import (
+    Change,
+    Collection,
+    CollectionState,
+    Generation,
+    Written,
+)
+from cipherlens.server.turns import SharedTurns
 
 _log = logging.getLogger(__name__)
+
+Write = Callable[[Transaction, CollectionState], Written]
+"""Changes the collection, in the state it is in, within the transaction; or raises ServerError."""
 
 # Without a deadline a search does not wait for a change longer than this.
 _LONGEST_WAIT_S = 30.0
@@ -26,14 +37,18 @@ class LiveCollection:
     """
 
     def __init__(
-        self, collection: Collection, new_index: Callable[[Generation], VectorIndex]
+        self,
+        collection: Collection,
+        new_index: Callable[[Generation], VectorIndex],
+        commit: "Callable[[LiveCollection, Sequence[Write]], Sequence[Written | Exception]]",
     ) -> None:
-        """Take a function that makes an empty index for a generation."""
+        """Take what makes an empty index for a generation, and what does writes together."""
         self.collection = collection
         self._new_index = new_index
         # Held from before a write's transaction until the index has it: commits and applications
         # keep one order. Guards all fields but `_dropped`.
         self.writing = threading.Lock()
+        self._turns = SharedTurns(self.writing, partial(commit, self))
         self.serving: ItemIndex | None = None
         self.shadow: Generation | None = None
         # Whether something is committed that `serving` could not follow.
@@ -72,6 +87,10 @@ class LiveCollection:
             self.serving = index
             self.is_behind = False
             self._applied.notify_all()
+
+    def write(self, write: Write) -> Written:
+        """Do a write, in one transaction with those that wait beside it, and return what it did."""
+        return self._turns.take(write)
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Put changes that are committed into the index. The caller holds `writing`.

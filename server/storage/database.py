@@ -1,8 +1,9 @@
 """The tables of one database, in transactions: no connection leaves this package."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +20,9 @@ from cipherlens.server.storage.collections import Collections
 from cipherlens.server.storage.dialect import Dialect
 from cipherlens.server.storage.items import Items
 from cipherlens.server.storage.models import Models
+from cipherlens.server.turns import SharedTurns
+
+_Result = TypeVar("_Result")
 
 
 class Transaction:
@@ -41,6 +45,9 @@ class Database:
         """Make the tables if there are none. Raises StartupError."""
         self._dialect = dialect
         self._closed = False  # set under the dialect's `writing`
+        self._turns: SharedTurns[Callable[[Transaction], Any], Any] = SharedTurns(
+            dialect.writing, self._write_all
+        )
         try:
             self._check_schema()
         except BaseException as error:
@@ -59,6 +66,14 @@ class Database:
         with self._writing() as connection:
             yield Transaction(connection)
 
+    def write_together(self, work: Callable[[Transaction], _Result]) -> _Result:
+        """Do work in one transaction with what else waits to write; return its result once on disk.
+
+        What one work raises gives up the changes of all. Raises as `write` does.
+        """
+        result: _Result = self._turns.take(work)
+        return result
+
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Give a transaction that sees one state of the database. Raises as `write` does."""
@@ -71,9 +86,20 @@ class Database:
             self._closed = True
         self._dialect.close()
 
+    def _write_all(self, works: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
+        with self._changing() as connection:
+            transaction = Transaction(connection)
+            return [work(transaction) for work in works]
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with self._dialect.writing, self._domain_errors(), self._connected() as connection:
+        with self._dialect.writing, self._changing() as connection:
+            yield connection
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that writes, to who holds the dialect's `writing`."""
+        with self._domain_errors(), self._connected() as connection:
             connection.execution_options(**self._dialect.write_options)
             with connection.begin():
                 yield connection

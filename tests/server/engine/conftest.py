@@ -1,0 +1,58 @@
+"""An engine over a folder, and shorthands for what tests give it."""
+
+import numpy as np
+import pytest
+
+from cipherlens.base import Kind
+from cipherlens.server.call import Call
+from cipherlens.server.config import ServerConfig
+from cipherlens.server.engine import CodeBatch, Engine, ItemHead, NewCollection
+from cipherlens.server.index import SearchParameters
+
+BITS = 24
+
+
+def code(item_id):
+    """Return the code of an item, known from its id alone."""
+    return np.frombuffer(item_id.encode().ljust(3, b"_")[:3], np.uint8)
+
+
+class Codes:
+    """An engine with collections of codes."""
+
+    def __init__(self, folder):
+        self.config = ServerConfig(data_dir=folder, device="cpu")
+        self.engine = Engine(self.config)
+
+    def create(self, name="c"):
+        self.engine.create_collection(NewCollection(name=name, kind=Kind.CODE, bits=BITS))
+
+    def index(self, ids, name="c", revision=1, rows=None):
+        heads = [ItemHead(each, revision, b"", b"") for each in ids]
+        rows = np.stack([code(each) for each in ids]) if rows is None else rows
+        return self.engine.index(name, heads, CodeBatch(rows, BITS), b"", Call())
+
+    def delete(self, ids, name="c"):
+        return self.engine.delete(name, ids, Call())
+
+    def found(self, item_id, name="c", k=1):
+        queries = CodeBatch(code(item_id)[None], BITS)
+        answer = self.engine.search(
+            name, queries, k, SearchParameters(), min_sequence=0, model_digest=b""
+        )
+        return answer.item_ids()[0]
+
+    def live(self, name="c"):
+        return self.engine._registry.find(name)
+
+    def restart(self):
+        self.engine.close()
+        self.engine = Engine(self.config)
+
+
+@pytest.fixture
+def codes(tmp_path):
+    codes = Codes(tmp_path / "data")
+    codes.create()
+    yield codes
+    codes.engine.close()

@@ -1,0 +1,129 @@
+"""Callers that wait together share a transaction; what each is told is as if he were alone."""
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event
+
+from cipherlens.server.errors import StaleRevision, StorageUnavailable
+
+
+@contextmanager
+def commits_of(codes):
+    """Give the list of transactions that have been committed meanwhile."""
+    committed = []
+
+    def note(connection):
+        committed.append(connection)
+
+    engine = codes.engine._database._dialect.engine
+    event.listen(engine, "commit", note)
+    yield committed
+    event.remove(engine, "commit", note)
+
+
+def together(lock, waiting, jobs):
+    """Run jobs on threads that all wait for the lock before any is served; return the outcomes."""
+    outcomes = {}
+
+    def run(name, job):
+        try:
+            outcomes[name] = job()
+        except Exception as error:  # noqa: BLE001
+            outcomes[name] = error
+
+    threads = [threading.Thread(target=run, args=each) for each in jobs.items()]
+    with lock:
+        for each in threads:
+            each.start()
+        while waiting() < len(jobs):
+            assert all(each.is_alive() for each in threads)
+    for each in threads:
+        each.join(20)
+        assert not each.is_alive()
+    return outcomes
+
+
+def in_collection(codes, jobs):
+    live = codes.live()
+    return together(live.writing, lambda: len(live._turns._waiting), jobs)
+
+
+def test_batches_that_wait_together_are_one_transaction(codes):
+    jobs = {n: lambda n=n: codes.index([f"{n}a", f"{n}b"]) for n in range(5)}
+    with commits_of(codes) as committed:
+        written = in_collection(codes, jobs)
+    assert len(committed) == 1
+    assert sorted(each.sequence for each in written.values()) == [2, 4, 6, 8, 10]
+    for n in range(5):
+        assert codes.found(f"{n}b") == [f"{n}b"]
+    codes.restart()
+    assert codes.engine.describe("c").item_count == 10
+
+
+def test_a_stale_batch_does_not_fail_the_others(codes):
+    codes.index(["a"], revision=5)
+    jobs = {
+        "stale": lambda: codes.index(["x", "a"], revision=4, rows=None),
+        "new": lambda: codes.index(["b", "a"], revision=6),
+        "gone": lambda: codes.delete(["zz"]),
+    }
+    outcomes = in_collection(codes, jobs)
+    assert isinstance(outcomes["stale"], StaleRevision)
+    assert len(outcomes["new"].changes) == 2
+    assert outcomes["gone"].changes == ()
+    assert codes.found("b") == ["b"]
+    assert codes.engine.describe("c").item_count == 2
+
+
+def test_the_same_item_twice_in_a_transaction_is_there_once(codes):
+    jobs = {
+        revision: lambda revision=revision: codes.index(["a", str(revision)], revision=revision)
+        for revision in (1, 2, 3)
+    }
+    outcomes = in_collection(codes, jobs)
+    written = [each for each in outcomes.values() if not isinstance(each, StaleRevision)]
+    assert not isinstance(outcomes[3], StaleRevision)
+    assert codes.found("a", k=9).count("a") == 1
+    assert codes.engine.describe("c").item_count == 1 + len(written)
+
+
+def test_collections_that_wait_for_the_database_share_a_transaction(codes):
+    for name in "def":
+        codes.create(name)
+    database = codes.engine._database
+    jobs = {name: lambda name=name: codes.index(["a"], name) for name in "def"}
+    with commits_of(codes) as committed:
+        outcomes = together(database._dialect.writing, lambda: len(database._turns._waiting), jobs)
+    assert len(committed) == 1
+    assert [outcomes[name].sequence for name in "def"] == [1, 1, 1]
+    for name in "def":
+        assert codes.found("a", name) == ["a"]
+
+
+def test_a_commit_that_fails_is_told_to_all_and_nothing_of_it_is_kept(codes):
+    def fail(_connection):
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    engine = codes.engine._database._dialect.engine
+    event.listen(engine, "commit", fail)
+    outcomes = in_collection(codes, {n: lambda n=n: codes.index([n]) for n in "abc"})
+    event.remove(engine, "commit", fail)
+    assert {type(each) for each in outcomes.values()} == {StorageUnavailable}
+    assert codes.engine.describe("c").item_count == 0
+    assert codes.index(["a"]).sequence == 1
+
+
+@pytest.mark.parametrize("batch", [["a"], ["a", "b"]])
+def test_unchanged_items_take_no_sequence(codes, batch):
+    first = codes.index(batch)
+    again = codes.index(batch)
+    assert (again.sequence, again.unchanged_count, again.changes) == (
+        first.sequence,
+        len(batch),
+        (),
+    )
