@@ -24,12 +24,17 @@ def batches(
     pixels: NDArray[np.uint8], device: torch.device, most: int = MAX_BATCH
 ) -> Iterator[slice]:
     """Yield which of (n, h, w, 3) images run forward at once on the device, at most `most`."""
-    size = most
-    if device.type == "cpu":
-        height, width = pixels.shape[1:3]
-        size = max(1, min(most, CPU_PIXELS // (height * width)))
+    height, width = pixels.shape[1:3]
+    size = at_once(height, width, device, most)
     for start in range(0, len(pixels), size):
         yield slice(start, start + size)
+
+
+def at_once(height: int, width: int, device: torch.device, most: int = MAX_BATCH) -> int:
+    """Return how many images of a size run forward at once on the device, at most `most`."""
+    if device.type != "cpu":
+        return most
+    return max(1, min(most, CPU_PIXELS // (height * width)))
 
 
 class NetworkRunner(Generic[Network]):
@@ -65,6 +70,12 @@ class NetworkRunner(Generic[Network]):
     def device(self) -> str:
         """Where the network runs, "cpu" or "cuda:N"."""
         return str(self._device)
+
+    @property
+    def at_once(self) -> int:
+        """How many images run forward at once: more in one call take as long as several calls."""
+        network = self.configuration.network
+        return at_once(network.height, network.width, self._device)
 
     @property
     def numeric_mode(self) -> str:

@@ -101,9 +101,9 @@ class ServerConfig:
     keyring, passphrase: the owner's; refused for the role "cloud".
     hash_model: the owner's hash network, sealed or plain, for trapdoors that are codes; refused
         for the role "cloud".
-    max_batch, max_wait_s: images that go through a model at once, and how long images that are no
-        queries wait for others.
-    max_waiting_images: images that may wait for a model; beyond it RESOURCE_EXHAUSTED.
+    max_batch: images that go through a model at once, where it takes as many.
+    max_waiting_images: queries that may wait for a model, and as many images that are to be
+        indexed; beyond it RESOURCE_EXHAUSTED.
     grace_s: how long a stopping server lets calls under way finish.
     ivf: when and how indexes of vectors get lists.
     """
@@ -118,7 +118,6 @@ class ServerConfig:
     hash_model: Path | None = None
     limits: Limits = field(default_factory=Limits)
     max_batch: int = 32
-    max_wait_s: float = 0.004
     max_waiting_images: int = 2048
     grace_s: float = 20.0
     ivf: IvfSettings = field(default_factory=IvfSettings)
@@ -144,8 +143,11 @@ class ServerConfig:
             raise ValueError(f"transport must be auto, grpcio or native, got {self.transport!r}")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
             raise ValueError(f"device must be auto, cpu or cuda:N, got {self.device!r}")
-        if self.max_batch < 1 or self.max_wait_s < 0 or self.grace_s < 0:
-            raise ValueError("max_batch must be at least 1, max_wait_s and grace_s at least 0")
+        if self.max_batch < 1 or self.grace_s < 0:
+            raise ValueError(
+                "max_batch must be at least 1 and grace_s at least 0, "
+                f"got {self.max_batch} and {self.grace_s}"
+            )
         if self.max_waiting_images < self.limits.max_batch_items:
             raise ValueError(
                 f"max_waiting_images must hold a batch of {self.limits.max_batch_items} items, "

@@ -2,14 +2,17 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cipherlens.model.errors import CheckpointError
+from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.embedding.loading import load_embedder, tried_embedder
 from cipherlens.server.embedding.queue import EmbeddingQueue
+from cipherlens.server.embedding.turns import Turns
 from cipherlens.server.errors import DataDamaged, Stopping
 
 if TYPE_CHECKING:
@@ -17,43 +20,62 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# Each of them holds a thread.
+_MAX_WAITING_TRIALS = 4
+
 
 class EmbeddingModels:
-    """The models in memory by their digests, a queue in front of each."""
+    """The models in memory by their digests, a queue in front of each.
+
+    One is loaded at a time, as each takes the memory of a network and the time of a processor;
+    those that are loaded answer meanwhile.
+    """
 
     def __init__(self, read: Callable[[bytes], bytes], config: ServerConfig) -> None:
         """Take what reads the checkpoint of a digest; it raises DataDamaged."""
         self._read = read
         self._config = config
-        self._lock = threading.Lock()  # guards _loaded and _closed, and loads one model at a time
+        self._lock = threading.Lock()  # guards _loaded and _closed; never held while a model loads
         self._loaded: dict[bytes, tuple[Embedder, EmbeddingQueue]] = {}
         self._closed = False
+        self._first_uses = Turns(
+            "calls wait for a model to be loaded", config.limits.max_concurrent_calls
+        )
+        self._trials = Turns("models wait to be tried", _MAX_WAITING_TRIALS)
 
-    def queue(self, digest: bytes) -> EmbeddingQueue:
+    def queue(self, digest: bytes, call: Call) -> EmbeddingQueue:
         """Return the queue of a model held here, loading it if need be.
 
-        Raises DataDamaged if its file is, ModelRefused where torch is not installed, Stopping.
+        Raises DataDamaged if its file is, ModelRefused where torch is not installed, QueueFull,
+        DeadlineExpired, CallCancelled, Stopping.
         """
-        with self._lock:
-            self._check_open()
-            if digest not in self._loaded:
-                self._loaded[digest] = self._started(self._stored(digest))
-            return self._loaded[digest][1]
+        queue = self._at_hand(digest)
+        if queue is None:
+            with self._first_uses.turn(call):
+                # Whoever was first has loaded it.
+                queue = self._at_hand(digest) or self.adopt(self._stored(digest))
+        return queue
 
-    def adopt(self, embedder: "Embedder") -> None:
-        """Have an embedder at hand that was made to try a model; its digest names it."""
+    def adopt(self, embedder: "Embedder") -> EmbeddingQueue:
+        """Have an embedder at hand, and return its queue; its digest names it. Raises Stopping."""
+        digest = bytes.fromhex(embedder.digest)
         with self._lock:
             self._check_open()
-            digest = bytes.fromhex(embedder.digest)
             if digest not in self._loaded:
                 self._loaded[digest] = self._started(embedder)
+            return self._loaded[digest][1]
 
-    def tried(self, path: Path) -> "Embedder":
-        """Return the embedder of a checkpoint, on the device of all others, tried on noise.
+    @contextmanager
+    def tried(self, path: Path, call: Call) -> Iterator["Embedder"]:
+        """Give the embedder of a checkpoint, on the device of all others, tried on noise.
 
-        Raises CheckpointError; ModelRefused where torch is not installed.
+        One is tried at a time: until the block ends, with the embedder adopted or let go, others
+        wait for their turn.
+        Raises CheckpointError; ModelRefused where torch is not installed; QueueFull,
+        DeadlineExpired, CallCancelled.
         """
-        return tried_embedder(path, self._config.device)
+        with self._trials.turn(call):
+            yield tried_embedder(path, self._config.device)
 
     @property
     def device(self) -> str:
@@ -75,6 +97,12 @@ class EmbeddingModels:
             self._closed = True
         self.release(set())
 
+    def _at_hand(self, digest: bytes) -> EmbeddingQueue | None:
+        with self._lock:
+            self._check_open()
+            found = self._loaded.get(digest)
+            return None if found is None else found[1]
+
     def _check_open(self) -> None:
         if self._closed:
             raise Stopping("the server is shutting down")
@@ -86,7 +114,7 @@ class EmbeddingModels:
             raise DataDamaged(f"model {digest.hex()} cannot be loaded: {error}") from error
 
     def _started(self, embedder: "Embedder") -> "tuple[Embedder, EmbeddingQueue]":
-        queue = EmbeddingQueue.of(embedder.embed, self._config)
+        queue = EmbeddingQueue.of(embedder.embed, self._config, embedder.at_once)
         _log.info(
             "model %s: %s, %s",
             embedder.digest[:16],

@@ -241,10 +241,13 @@ class Engine:
             check_takes_models(self._registry.find(collection).collection)
         return self._store.incoming()
 
-    def push_model(self, upload: Upload, *, name: str, collection: str) -> ModelRecord:
+    def push_model(
+        self, upload: Upload, *, name: str, collection: str, call: Call = _ANY_CALL
+    ) -> ModelRecord:
         """Keep a checkpoint and, if a collection is named, set it to work there.
 
-        Raises CheckpointError, ProfileRefused, ModelRefused, NotFound; then nothing is kept.
+        Raises CheckpointError, ProfileRefused, ModelRefused, NotFound, QueueFull, DeadlineExpired,
+        CallCancelled; then nothing is kept.
         """
         configuration = read_configuration(upload.path)
         document = document_of(configuration)
@@ -252,9 +255,9 @@ class Engine:
             return self._store.add(upload, name=name, configuration=document)
         live = self._registry.find(collection)
         check_model(live.collection, configuration)
-        embedder = self._models.tried(upload.path)
-        record = self._store.add(upload, name=name, configuration=document)
-        self._models.adopt(embedder)
+        with self._models.tried(upload.path, call) as embedder:
+            record = self._store.add(upload, name=name, configuration=document)
+            self._models.adopt(embedder)
         self._set_to_work(live, record.digest, embedder.numeric_mode, embedder.dimension)
         return record
 
@@ -358,7 +361,7 @@ class Engine:
             serving = _serving(live, model_digest)
             if batch.rows is not None:
                 return serving, batch.rows
-            queue = self._models.queue(serving.generation.model_digest)
+            queue = self._models.queue(serving.generation.model_digest, call)
             try:
                 rows = queue.embed([each.array() for each in batch.images], call, urgent=urgent)
             except Stopping:

@@ -110,8 +110,9 @@ class Takeover:
         images = [(each.summary, each.cipher.array()) for each in found if each.cipher is not None]
         if not images:
             return []
-        queue = self._models.queue(generation.model_digest)
-        rows = queue.embed([pixels for _, pixels in images], Call(), urgent=False)
+        call = Call()
+        queue = self._models.queue(generation.model_digest, call)
+        rows = queue.embed([pixels for _, pixels in images], call, urgent=False)
         useful = have_direction(rows)
         if not useful.all():
             _log.error(

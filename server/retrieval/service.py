@@ -169,7 +169,9 @@ class RetrievalService:
         header = uploads.model_header(next(stream, None), self._limits)
         with self._engine.incoming_model(header.collection) as upload:
             uploads.receive(header, stream, upload)
-            record = self._engine.push_model(upload, name=header.name, collection=header.collection)
+            record = self._engine.push_model(
+                upload, name=header.name, collection=header.collection, call=call
+            )
         found = self._engine.describe(header.collection) if header.collection else None
         return pb.PushModelResponse(
             model=answers.model_message(record),

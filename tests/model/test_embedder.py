@@ -72,6 +72,7 @@ def test_large_pictures_go_in_smaller_batches(
     embedder = Embedder(path, precision="fp32")
     expected = embedder.embed(random_pixels(5))
     monkeypatch.setattr(inference, "CPU_PIXELS", bound)
+    assert min(5, embedder.at_once) == sizes[0]
     embedder._network.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     np.testing.assert_allclose(embedder.embed(random_pixels(5)), expected, atol=1e-6)
     assert seen == sizes

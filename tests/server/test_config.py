@@ -41,7 +41,6 @@ def test_a_passphrase_is_not_shown():
         ({"device": "tpu"}, "device must be auto, cpu or cuda:N, got 'tpu'"),
         ({"device": ""}, "device must be"),
         ({"max_batch": 0}, "max_batch"),
-        ({"max_wait_s": -1}, "max_wait_s"),
         ({"grace_s": -1}, "grace_s"),
         ({"max_waiting_images": 1023}, "max_waiting_images must hold a batch of 1024"),
     ],

@@ -1,10 +1,11 @@
 import threading
-import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cipherlens.server.call import Call
+from cipherlens.server.config import ServerConfig
 from cipherlens.server.embedding import EmbeddingQueue
 from cipherlens.server.errors import CallCancelled, DeadlineExpired, QueueFull, Stopping
 
@@ -37,10 +38,8 @@ def network():
 def make_queue(network):
     made = []
 
-    def make(max_batch=8, max_wait_s=0.0, max_waiting=64):
-        queue = EmbeddingQueue(
-            network, max_batch=max_batch, max_wait_s=max_wait_s, max_waiting=max_waiting
-        )
+    def make(max_batch=8, max_waiting=64):
+        queue = EmbeddingQueue(network, max_batch=max_batch, max_waiting=max_waiting)
         made.append(queue)
         return queue
 
@@ -124,12 +123,48 @@ def test_a_batch_has_one_shape(make_queue, network):
 def test_an_expired_call_is_dropped_before_inference(make_queue, network):
     queue = make_queue()
     first = hold_up(network, queue)
-    late = Asking(queue, images(7), Call(expires_at=time.monotonic()))
-    entered(queue, 1)
-    network.free.set()
+    late = Asking(queue, images(7), Call.within(0.05))
     assert isinstance(late.done().error, DeadlineExpired)
+    network.free.set()
     first.done()
+    queue.close()
     assert len(network.batches) == 1
+
+
+@pytest.mark.parametrize("urgent", [True, False])
+def test_a_call_gives_back_thread_and_room_at_its_deadline(make_queue, network, urgent):
+    queue = make_queue(max_waiting=2)
+    first = hold_up(network, queue)
+    late = Asking(queue, images(7, 8), Call.within(0.05), urgent=urgent)
+    assert isinstance(late.done().error, DeadlineExpired)  # while the network is at work
+    other = Asking(queue, images(9, 10), urgent=urgent)
+    entered(queue, 2)
+    network.free.set()
+    assert other.done().rows[:, 0].tolist() == [9, 10]
+    first.done()
+
+
+def test_a_call_gives_back_thread_and_room_once_its_caller_is_gone(make_queue, network):
+    queue = make_queue(max_waiting=2)
+    first = hold_up(network, queue)
+    ended = []
+    active = [True]
+    gone = Asking(queue, images(7, 8), Call(is_active=lambda: active[0], on_end=ended.append))
+    entered(queue, 2)
+    active[0] = False
+    ended[0]()
+    assert isinstance(gone.done().error, CallCancelled)
+    other = Asking(queue, images(9, 10))
+    entered(queue, 2)
+    network.free.set()
+    assert other.done().rows[:, 0].tolist() == [9, 10]
+    first.done()
+
+
+def test_a_call_that_ended_before_it_came_is_not_taken(make_queue, network):
+    with pytest.raises(CallCancelled):
+        make_queue().embed(images(1), Call(is_active=lambda: False), urgent=True)
+    assert not network.batches
 
 
 def test_a_cancelled_call_is_dropped_before_inference(make_queue, network):
@@ -198,7 +233,7 @@ def test_the_rest_of_a_failed_call_is_not_computed():
         assert told.wait(20)
         return np.zeros((1, 1), np.float32)
 
-    queue = EmbeddingQueue(embed, max_batch=1, max_wait_s=0.0, max_waiting=8)
+    queue = EmbeddingQueue(embed, max_batch=1, max_waiting=8)
     failing = Asking(queue, images(*range(1, 9)))
     assert isinstance(failing.done().error, RuntimeError)
     told.set()
@@ -208,7 +243,7 @@ def test_the_rest_of_a_failed_call_is_not_computed():
 
 def test_a_network_that_loses_rows_is_found_out(make_queue):
     queue = EmbeddingQueue(
-        lambda p: np.zeros((len(p) - 1, 1), np.float32), max_batch=4, max_wait_s=0.0, max_waiting=8
+        lambda p: np.zeros((len(p) - 1, 1), np.float32), max_batch=4, max_waiting=8
     )
     try:
         with pytest.raises(RuntimeError, match="rows"):
@@ -244,11 +279,79 @@ def test_queries_go_before_bulk_work(make_queue, network):
     assert [int(each.flat[0]) for each in network.batches] == [0, 60, 50, 51]
 
 
-def test_bulk_work_waits_for_company_and_a_query_ends_the_wait(make_queue, network):
-    queue = make_queue(max_wait_s=60)
-    bulk = Asking(queue, images(7), urgent=False)
-    entered(queue, 1)
-    assert not network.batches
-    assert Asking(queue, images(8)).done().rows[0, 0] == 8  # well before the minute is over
-    assert bulk.done().rows[0, 0] == 7
+def test_a_query_shares_no_batch_with_bulk_work(make_queue, network):
+    queue = make_queue(max_batch=8)
+    first = hold_up(network, queue)
+    bulk = Asking(queue, images(50, 51), urgent=False)
+    query = Asking(queue, images(60))
+    entered(queue, 3)
+    network.free.set()
+    for each in (first, bulk, query):
+        each.done()
+    assert [len(each) for each in network.batches] == [1, 1, 2]
+
+
+def test_bulk_work_waits_for_no_company(make_queue, network):
+    rows = make_queue(max_batch=8).embed(images(7), Call.within(20), urgent=False)
+    assert rows[0, 0] == 7
     assert len(network.batches) == 1
+
+
+def test_a_query_of_another_shape_goes_before_bulk_work_that_came_first(make_queue, network):
+    queue = make_queue()
+    first = hold_up(network, queue)
+    bulk = Asking(queue, images(1, 2), urgent=False)
+    entered(queue, 2)
+    portrait = Asking(queue, images(3, shape=(3, 2, 3)))
+    entered(queue, 3)
+    network.free.set()
+    for each in (first, bulk, portrait):
+        each.done()
+    assert [each.shape[1:] for each in network.batches[1:]] == [(3, 2, 3), (2, 3, 3)]
+
+
+def test_shapes_take_turns_in_the_order_in_which_they_came(make_queue, network):
+    queue = make_queue(max_batch=2)
+    first = hold_up(network, queue)
+    landscape = [Asking(queue, images(1, 2))]
+    entered(queue, 2)
+    portrait = Asking(queue, images(3, shape=(3, 2, 3)))
+    entered(queue, 3)
+    landscape += [Asking(queue, images(i, i + 1)) for i in (4, 6)]
+    entered(queue, 7)
+    network.free.set()
+    for each in (first, portrait, *landscape):
+        each.done()
+    place = [each.shape[1:] for each in network.batches].index((3, 2, 3))
+    assert place == 2  # behind what came before it, and before all that came after it
+
+
+def test_a_full_lane_of_bulk_work_refuses_no_query_and_the_other_way_round(make_queue, network):
+    queue = make_queue(max_waiting=4)
+    first = hold_up(network, queue)
+    bulk = Asking(queue, images(1, 2, 3, 4), urgent=False)
+    entered(queue, 4)
+    query = Asking(queue, images(5, 6, 7, 8))
+    entered(queue, 8)
+    for urgent, what in ((False, "4 images wait"), (True, "4 queries wait")):
+        with pytest.raises(QueueFull, match=what):
+            queue.embed(images(9), Call(), urgent=urgent)
+    network.free.set()
+    assert query.done().rows[:, 0].tolist() == [5, 6, 7, 8]
+    assert bulk.done().rows[:, 0].tolist() == [1, 2, 3, 4]
+    first.done()
+
+
+def test_a_server_s_bound_of_a_batch_holds_and_that_of_the_network():
+    seen = []
+
+    def embed(pixels):
+        seen.append(len(pixels))
+        return np.zeros((len(pixels), 1), np.float32)
+
+    config = ServerConfig(data_dir=Path("data"), max_batch=4)
+    for at_once in (None, 2, 8):
+        queue = EmbeddingQueue.of(embed, config, at_once)
+        queue.embed(images(*range(8)), Call(), urgent=False)
+        queue.close()
+    assert seen == [4, 4, 2, 2, 2, 2, 4, 4]

@@ -8,6 +8,7 @@ import grpc
 import numpy as np
 import pytest
 
+from cipherlens.server.call import Call
 from cipherlens.server.config import Limits
 from cipherlens.server.engine import takeover
 from cipherlens.server.engine.takeover import Takeover
@@ -392,7 +393,9 @@ def test_a_lost_or_damaged_model_file_fails_its_collection_only_until_it_is_push
 def test_a_failing_network_is_an_internal_error_and_nothing_is_written(
     served, cipher_images, failure, monkeypatch, caplog
 ):
-    queue = served.engine._models.queue(served.collection("e").active_generation.model_digest)
+    queue = served.engine._models.queue(
+        served.collection("e").active_generation.model_digest, Call()
+    )
 
     def fail(_pixels):
         raise RuntimeError("secret of the network")
@@ -440,7 +443,9 @@ def test_an_image_without_a_direction_is_refused_and_the_next_start_goes_well(
     served, cipher_images, failure, monkeypatch
 ):
     served.index(["good"], "e", cipher_images=cipher_images(1))
-    queue = served.engine._models.queue(served.collection("e").active_generation.model_digest)
+    queue = served.engine._models.queue(
+        served.collection("e").active_generation.model_digest, Call()
+    )
     monkeypatch.setattr(queue, "_embed", lambda pixels: np.zeros((len(pixels), 8), np.float32))
     for call in (
         lambda: served.index(["bad"], "e", cipher_images=cipher_images(1, seed=1)),
