@@ -3,6 +3,8 @@
 The rooms, each standing on those before it:
 
     harness   finds benchmarks, keeps figures, lets contenders take turns, runs servers
+    load      servers under load from C programs: workloads, generators, floors
+    peers     other vector stores, each in an environment of its own
     methods   what encodes and ranks pictures, and how each is judged; a method is one file
     timing    how long things take
     science   how well they find, and what they hide
@@ -22,6 +24,8 @@ underscores. It has a docstring, whose first line says what is measured, and:
 
         "results"  {row: {column: value}}: the table. A column that a row lacks stays empty.
         "paper"    optional, {row: {column: value}}: the paper's table, shown below ours.
+        "ratios"   optional, {what over what: {"reached": ratio, "at least" or "at most": asked}}:
+                   what a later run can be compared by, for machines differ.
         "tables"   optional, {title: {row: {column: value}}}: further tables.
         "plots"    optional, {file name: plot}: see `report.plots`, which draws them.
         "notes"    optional, [sentence]: what this very run found out or had to leave out.

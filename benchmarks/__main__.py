@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+from benchmarks.harness.errors import NotHereError
 from benchmarks.harness.kept import keep
 from benchmarks.harness.machine import environment
 from benchmarks.harness.progress import say
@@ -30,7 +31,7 @@ def main() -> int:
         return _measure_all(arguments.profile)
     try:
         _measure(arguments.name, arguments.profile)
-    except DataError as error:  # the pictures are not on this machine
+    except (DataError, NotHereError) as error:  # pictures or programs that this machine lacks
         say(f"{arguments.name}: {error}")
         return 1
     return 0

@@ -89,6 +89,9 @@ def _tables(document: Mapping[str, Any]) -> Iterator[str]:
     if unit:
         yield f"Figures in {unit}."
     yield markdown(str(document["benchmark"]), document["results"])
+    if document.get("ratios"):
+        yield "Ratios within this run, beside what was asked for:"
+        yield markdown("ratio", document["ratios"])
     if document.get("paper"):
         yield "The paper:"
         yield markdown("paper", document["paper"])

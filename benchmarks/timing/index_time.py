@@ -18,11 +18,11 @@ from typing import Any
 from benchmarks.harness.progress import told
 from benchmarks.harness.rounds import medians, milliseconds
 from benchmarks.harness.server import serving
+from benchmarks.harness.stored import item_ids, store_codes, store_vectors
 from benchmarks.timing.features import DATA, SEED, code_features, vector_features
 from benchmarks.timing.growth import SIZES, level, panel, table
 from benchmarks.timing.local import Codes, K, Vectors
 from benchmarks.timing.networks import BITS
-from benchmarks.timing.served import item_ids, store_codes, store_vectors
 from cipherlens.client import Client
 from cipherlens.server.index import (
     CosineIndex,

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness.server import serving
+from benchmarks.harness.stored import item_ids, store_codes, store_vectors
 from benchmarks.timing.local import Codes, K, Vectors, random_codes
-from benchmarks.timing.served import item_ids, store_codes, store_vectors
 from cipherlens.client import Client
 
 PLACE = 4

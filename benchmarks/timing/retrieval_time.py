@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness import stored
 from benchmarks.harness.canned import answering
 from benchmarks.harness.progress import told
 from benchmarks.harness.rounds import medians_us
@@ -193,13 +194,13 @@ def _fill(
         for size in told("filling collections", SIZES):
             for bits, each in codes.items():
                 name = f"codes-{bits}-{size}"
-                served.store_codes(client, name, each.stored[:size], bits)
+                stored.store_codes(client, name, each.stored[:size], bits)
                 requests[f"{bits} bits", SERVED, size] = served.code_requests(
                     name, each.queries, bits
                 )
             name = f"vectors-{size}"
-            served.store_vectors(client, name, vectors.stored[:size])
-            served.wait_for_lists(client, name)
+            stored.store_vectors(client, name, vectors.stored[:size])
+            stored.wait_for_lists(client, name)
             for method, exact in ((IVF, False), (EXACT, True)):
                 requests[method, SERVED, size] = served.vector_requests(
                     name, vectors.queries, exact=exact

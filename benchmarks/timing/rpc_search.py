@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.harness import stored
 from benchmarks.harness.canned import answering
 from benchmarks.harness.rounds import medians_us
 from benchmarks.harness.server import serving
@@ -30,8 +31,8 @@ def run(profile: str) -> dict[str, Any]:
     rounds, calls = ROUNDS[profile]
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as address:
         with Client(address) as client:
-            served.store_vectors(client, "vectors", vectors)
-            served.store_codes(client, "codes", codes, BITS)
+            stored.store_vectors(client, "vectors", vectors)
+            stored.store_codes(client, "codes", codes, BITS)
         results = _measure(address, vectors, codes, rounds, calls)
     return {
         "seed": SEED,

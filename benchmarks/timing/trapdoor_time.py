@@ -20,12 +20,12 @@ from benchmarks.harness.places import SAMPLES
 from benchmarks.harness.progress import told
 from benchmarks.harness.rounds import asking, medians_us
 from benchmarks.harness.server import serving
+from benchmarks.harness.stored import store_codes
 from benchmarks.methods.keys import measured_key
 from benchmarks.timing.features import DATA, SEED, code_features
 from benchmarks.timing.growth import SIZES, level, panel, ratio, table
 from benchmarks.timing.local import Codes
 from benchmarks.timing.networks import BITS, facts, random_dlheir, trained_hash_network
-from benchmarks.timing.served import store_codes
 from cipherlens.client import Client, EncryptionClient
 from cipherlens.crypto import (
     CipherParameters,

@@ -1,0 +1,1 @@
+"""Servers under load from C programs: workloads, bodies, generators, contenders, floors."""

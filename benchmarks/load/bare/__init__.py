@@ -1,0 +1,1 @@
+"""The floors: servers of FAISS, protobuf and a transport, with nothing of ours between them."""

@@ -1,0 +1,62 @@
+"""Searches by bare FAISS, answered in our protocol's messages."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from cipherlens.v1 import retrieval_service_pb2 as pb
+
+_STORED_BYTES = 8
+
+Answer = Callable[[Sequence[pb.SearchRequest]], list[pb.SearchResponse]]
+
+
+def code_search(rows: NDArray[np.uint8]) -> Answer:
+    """Return what compares with all codes, (n, 6) uint8, padded to 64 bits: FAISS is fast there."""
+    index = faiss.IndexBinaryFlat(8 * _STORED_BYTES)
+    index.add(_padded(rows))
+
+    def answer(requests: Sequence[pb.SearchRequest]) -> list[pb.SearchResponse]:
+        queries = np.frombuffer(b"".join(each.codes.data for each in requests), np.uint8)
+        queries = _padded(queries.reshape(len(requests), -1))
+        return _responses("distances", *index.search(queries, requests[0].k))
+
+    return answer
+
+
+def vector_search(rows: NDArray[np.float32], nlist: int, nprobe: int) -> Answer:
+    """Return what looks into `nprobe` of `nlist` lists of vectors, (n, dim) float32."""
+    quantizer = faiss.IndexFlatIP(rows.shape[1])
+    index = faiss.IndexIVFFlat(quantizer, rows.shape[1], nlist, faiss.METRIC_INNER_PRODUCT)
+    index.train(rows)
+    index.add(rows)
+    index.nprobe = nprobe
+
+    def answer(requests: Sequence[pb.SearchRequest]) -> list[pb.SearchResponse]:
+        queries = np.frombuffer(b"".join(each.vectors.data for each in requests), np.float32)
+        queries = queries.reshape(len(requests), -1)
+        return _responses("similarities", *index.search(queries, requests[0].k))
+
+    return answer
+
+
+def _padded(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    padded = np.zeros((len(rows), _STORED_BYTES), np.uint8)
+    padded[:, : rows.shape[1]] = rows
+    return padded
+
+
+def _responses(scored: str, scores: NDArray[Any], rows: NDArray[Any]) -> list[pb.SearchResponse]:
+    return [
+        pb.SearchResponse(results=[_hits(scored, *each)], sequence=1, generation=1)
+        for each in zip(scores.tolist(), rows.tolist(), strict=True)
+    ]
+
+
+def _hits(scored: str, scores: list[Any], rows: list[int]) -> pb.Hits:
+    hits = pb.Hits(item_ids=[f"item-{row:05}" for row in rows], revisions=[1] * len(rows))
+    getattr(hits, scored).extend(scores)
+    return hits

@@ -1,0 +1,150 @@
+"""A server under load: anything that answers searches and can be driven by a C program."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import grpc
+import numpy as np
+
+from benchmarks.harness.progress import told
+from benchmarks.load.arrangement import Arrangement
+from benchmarks.load.h2load import SEARCH, Body, Process, answered, framed
+from benchmarks.load.processor_time import cpu_s
+from benchmarks.load.workload import K, Workload
+from cipherlens.v1 import retrieval_service_pb2 as pb
+
+_BODIES_IN_TURN = 4
+"""Bodies that take turns where one call is in flight: h2load repeats one."""
+_CHECK_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Driven:
+    """What a contender did under load: right answers a second, processor time for each."""
+
+    rate: float
+    cpu_us: float
+
+
+class Contender(Protocol):
+    """A server with a workload that has been stored and checked."""
+
+    @property
+    def recall(self) -> float | None:
+        """Which part of the exact hits its answers hold; None if it does not search."""
+
+    def drive(self, arrangement: Arrangement, seconds: float, turn: int) -> Driven:
+        """Load it for so long; turns bring other queries."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GrpcContender:
+    """A gRPC server at a URL, its process, and the bodies that it answered right."""
+
+    url: str
+    pid: int
+    bodies: list[Body]
+    recall: float | None
+
+    def drive(self, arrangement: Arrangement, seconds: float, turn: int) -> Driven:
+        """Load it by h2load."""
+        before_s = cpu_s(self.pid)
+        answers = sum(
+            answered(self.url, processes, share_s)
+            for processes, share_s in self._loads(arrangement, seconds, turn)
+        )
+        spent_s = cpu_s(self.pid) - before_s
+        return Driven(rate=answers / seconds, cpu_us=spent_s * 1e6 / answers)
+
+    def _loads(
+        self, arrangement: Arrangement, seconds: float, turn: int
+    ) -> Iterator[tuple[list[Process], float]]:
+        """Yield what to run at once and for how long."""
+        if arrangement.in_flight == 1:
+            for body in self._bodies(_BODIES_IN_TURN, turn):
+                yield [Process(body=body, connections=1, streams=1)], seconds / _BODIES_IN_TURN
+            return
+        yield (
+            [
+                Process(body=body, connections=1, streams=arrangement.streams)
+                for body in self._bodies(arrangement.processes, turn)
+            ],
+            seconds,
+        )
+
+    def _bodies(self, count: int, turn: int) -> list[Body]:
+        return [self.bodies[(turn * count + i) % len(self.bodies)] for i in range(count)]
+
+
+def grpc_contender(
+    *,
+    address: str,
+    pid: int,
+    workload: Workload,
+    folder: Path,
+    empty: bool = False,
+    credentials: grpc.ChannelCredentials | None = None,
+) -> GrpcContender:
+    """Ask every query once, check the answers, and return the server as a contender.
+
+    Each answer must have status OK and K hits. Of an empty call there is no recall.
+    """
+    with (
+        grpc.secure_channel(address, credentials)
+        if credentials
+        else grpc.insecure_channel(address) as channel
+    ):
+        grpc.channel_ready_future(channel).result(_CHECK_TIMEOUT_S)
+        search: Callable[..., bytes] = channel.unary_unary(SEARCH)
+        requests = [each.SerializeToString() for each in workload.requests()]
+        answers = [search(each, timeout=_CHECK_TIMEOUT_S) for each in requests]
+    found = np.array([_rows(pb.SearchResponse.FromString(each)) for each in answers])
+    return GrpcContender(
+        url=f"{'https' if credentials else 'http'}://{address}",
+        pid=pid,
+        bodies=[
+            Body(path=_write(folder, number, request), answer_bytes=len(answer))
+            for number, (request, answer) in enumerate(zip(requests, answers, strict=True))
+        ],
+        recall=None if empty else workload.recall(found),
+    )
+
+
+def _rows(response: pb.SearchResponse) -> list[int]:
+    """Return the numbers of the rows found; their ids end with them."""
+    ids = response.results[0].item_ids
+    if len(set(ids)) != K:
+        raise RuntimeError(f"{K} hits were wanted, {len(set(ids))} came")
+    return [int(each.rpartition("-")[2]) for each in ids]
+
+
+def _write(folder: Path, number: int, request: bytes) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{number}.body"
+    path.write_bytes(framed(request))
+    return path
+
+
+Measured = Mapping[str, Mapping[str, list[Driven]]]
+"""What each contender did, by its name and the arrangement's, in every round."""
+
+
+def in_turn(
+    contenders: Mapping[str, Contender],
+    arrangements: tuple[Arrangement, ...],
+    *,
+    rounds: int,
+    seconds: float,
+) -> Measured:
+    """Return what every contender did under every arrangement; all take turns in each round."""
+    found: dict[str, dict[str, list[Driven]]] = {
+        name: {each.name: [] for each in arrangements} for name in contenders
+    }
+    for turn in told("rounds", range(rounds)):
+        for arrangement in arrangements:
+            for name, contender in contenders.items():
+                driven = contender.drive(arrangement, seconds, turn)
+                found[name][arrangement.name].append(driven)
+    return found

@@ -1,0 +1,95 @@
+"""gRPC load by h2load, the load generator of nghttp2: a C program that sends prepared bodies.
+
+h2load sees HTTP alone, where a failed call is a 200 as well. What it counts in bytes tells them
+apart: a failure has no body, and the answer to each body is known byte by byte beforehand. So
+answers are counted by their bytes.
+"""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.harness.errors import NotHereError
+
+SEARCH = "/cipherlens.v1.RetrievalService/Search"
+_HEADERS = ("-H", "content-type: application/grpc", "-H", "te: trailers")
+_FRAME_BYTES = 5
+_COUNTED = re.compile(r"finished in .*?\nrequests: .*? (\d+) done.*?\((\d+)\) data", re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Body:
+    """A framed request in a file, and how many bytes a right answer has without its frame."""
+
+    path: Path
+    answer_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Process:
+    """A process of h2load: its body, over so many connections with so many streams each."""
+
+    body: Body
+    connections: int
+    streams: int
+
+
+def framed(message: bytes) -> bytes:
+    """Return a message as gRPC sends it, uncompressed."""
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+def answered(url: str, processes: Sequence[Process], seconds: float) -> float:
+    """Return how many right answers came, all processes at once, each for so many seconds.
+
+    Raises NotHereError, and RuntimeError if more than one answer in a hundred was not right.
+    """
+    running = [
+        subprocess.Popen(_command(url, each, seconds), stdout=subprocess.PIPE, text=True)
+        for each in processes
+    ]
+    outputs = [each.communicate()[0] for each in running]
+    return sum(
+        counted(output, each.body.answer_bytes)
+        for output, each in zip(outputs, processes, strict=True)
+    )
+
+
+def counted(output: str, answer_bytes: int) -> float:
+    """Return the right answers that h2load's own words tell of."""
+    found = _COUNTED.search(output)
+    if not found or found[1] == "0":
+        raise RuntimeError(f"h2load counted no answer: {output[-400:]!r}")
+    done, data_bytes = int(found[1]), int(found[2])
+    right = data_bytes / (_FRAME_BYTES + answer_bytes)
+    # Of a call under way at the end the bytes may count and the call not, or the other way around.
+    if abs(right - done) > max(0.01 * done, 64):
+        raise RuntimeError(f"{done} calls ended, but the bytes are those of {right:.1f} answers")
+    return right
+
+
+def latencies_us(url: str, body: Body, seconds: float) -> NDArray[np.int64]:
+    """Return how long each call took, one in flight, in microseconds. Raises NotHereError."""
+    with tempfile.NamedTemporaryFile() as log:
+        process = Process(body=body, connections=1, streams=1)
+        command = [*_command(url, process, seconds), f"--log-file={log.name}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        counted(done.stdout, body.answer_bytes)
+        lines = np.loadtxt(log.name, np.int64, ndmin=2)
+    return np.asarray(lines[:, 2], np.int64)
+
+
+def _command(url: str, process: Process, seconds: float) -> list[str]:
+    program = shutil.which("h2load")
+    if program is None:
+        raise NotHereError("h2load is not installed (Debian: nghttp2-client)")
+    shape = ["-t1", f"-c{process.connections}", f"-m{process.streams}"]
+    duration = ["-D", f"{round(seconds * 1000)}ms"]
+    return [program, *shape, *duration, "-d", str(process.body.path), *_HEADERS, url + SEARCH]
