@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ from cipherlens.base import CipherProfile, Kind
 from cipherlens.server.engine.item_index import Rows
 from cipherlens.server.errors import InvalidField, ProfileRefused
 from cipherlens.server.storage import ItemBatch
-from cipherlens.server.storage.records import CipherPixels, Collection, NewItem
+from cipherlens.server.storage.records import CipherPixels, Collection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,9 +57,13 @@ class CipherBatch:
         for profile in set(self.profiles):
             check_profile(collection, profile, "cipher-image")
 
-    def stored(self) -> list[tuple[CipherPixels | None, bytes]]:
-        """Return, for each item, its cipher-image and what else of its content is kept."""
-        return [(image, b"") for image in self.images]
+    def stored_images(self) -> Sequence[CipherPixels | None]:
+        """Return the cipher-image of each item."""
+        return self.images
+
+    def stored_contents(self) -> list[bytes]:
+        """Return what else of the content of each item was sent: nothing."""
+        return [b""] * len(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,13 @@ class VectorBatch:
                 value=dimension,
             )
 
-    def stored(self) -> list[tuple[CipherPixels | None, bytes]]:
-        """Return, for each item, no cipher-image, and the vector as it came."""
-        return list(zip(repeat(None), row_bytes(self.sent), strict=False))
+    def stored_images(self) -> Sequence[CipherPixels | None]:
+        """Return no cipher-image for each item."""
+        return [None] * len(self)
+
+    def stored_contents(self) -> list[bytes]:
+        """Return each vector as it came."""
+        return row_bytes(self.sent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +124,13 @@ class CodeBatch:
                 value=self.bits,
             )
 
-    def stored(self) -> list[tuple[CipherPixels | None, bytes]]:
-        """Return, for each item, no cipher-image, and the code."""
-        return list(zip(repeat(None), row_bytes(self.rows), strict=False))
+    def stored_images(self) -> Sequence[CipherPixels | None]:
+        """Return no cipher-image for each item."""
+        return [None] * len(self)
+
+    def stored_contents(self) -> list[bytes]:
+        """Return each code."""
+        return row_bytes(self.rows)
 
 
 Batch = CipherBatch | VectorBatch | CodeBatch
@@ -127,9 +138,15 @@ Batch = CipherBatch | VectorBatch | CodeBatch
 
 def item_batch(heads: Sequence[ItemHead], batch: Batch, rows: Rows) -> ItemBatch:
     """Return a batch as it is written; rows are what its items are compared by."""
-    sides = zip(heads, batch.stored(), row_bytes(rows), strict=True)
+    ids, revisions, owner_tags, sealed = zip(*heads, strict=True)
     return ItemBatch.of(
-        [NewItem(*head, cipher, content, data) for head, (cipher, content), data in sides]
+        ids=ids,
+        revisions=revisions,
+        owner_tags=owner_tags,
+        sealed=sealed,
+        images=batch.stored_images(),
+        contents=batch.stored_contents(),
+        data=row_bytes(rows),
     )
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,21 +110,27 @@ class ItemIndex:
 
     def _apply(self, group: Sequence[Change | Damaged]) -> None:
         self.changes += 1
-        gone = [self.positions.pop(each.item_id, -1) for each in group]
+        pop = self.positions.pop
+        gone = [pop(each.item_id, -1) for each in group]
         written = [each for each in group if isinstance(each, Change) and each.representation]
-        for position, change in enumerate(written, len(self.ids)):
-            self.ids.append(change.item_id)
-            self.revisions.append(change.revision)
-            self.encoded.append(None)
-            self.positions[change.item_id] = position
         if written:
+            self._name(written)
             self.vectors.append(self._rows(written))
         if dead := [position for position in gone if position >= 0]:
             self.vectors.mask(np.array(dead, np.int64))
-        for each in group:
-            self._note_damage(each)
+        if self.damaged or len(written) < len(group):
+            for each in group:
+                self._note_damage(each)
         self.sequence = group[-1].sequence
         self.changes += 1
+
+    def _name(self, written: Sequence[Change]) -> None:
+        """Say which items the next positions belong to."""
+        _, ids, revisions, _ = zip(*written, strict=True)
+        self.positions.update(zip(ids, count(len(self.ids)), strict=False))
+        self.revisions.extend(revisions)
+        self.encoded.extend(repeat(None, len(ids)))
+        self.ids.extend(ids)
 
     def _note_damage(self, change: Change | Damaged) -> None:
         if isinstance(change, Damaged):

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from xxhash import xxh3_128_digest
 
 from cipherlens.server.storage.checksum import checksum, with_sequences
-from cipherlens.server.storage.records import Change, CipherPixels, NewItem
-from cipherlens.server.storage.rows import body_digest, data_digest, item_digest
+from cipherlens.server.storage.records import Change, CipherPixels
+from cipherlens.server.storage.rows import body_digest, data_digest, item_digest, name_of
 
 Row = tuple[Any, ...]
 
@@ -42,24 +42,37 @@ class ItemBatch:
     ciphertexts: list[Row | None]
 
     @classmethod
-    def of(cls, items: Sequence[NewItem]) -> Self:
-        """Return the items as a batch. What is large in them is read once."""
-        bodies = [_body(item) for item in items]
-        contents = [_content_digest(*each) for each in zip(items, bodies, strict=True)]
-        ids, revisions, tags, sealed, _, _, data = (list(each) for each in zip(*items, strict=True))
-        sizes = [len(each) for each in sealed]
+    def of(
+        cls,
+        *,
+        ids: Sequence[str],
+        revisions: Sequence[int],
+        owner_tags: Sequence[bytes],
+        sealed: Sequence[bytes],
+        images: Sequence[CipherPixels | None],
+        contents: Sequence[bytes],
+        data: Sequence[bytes],
+    ) -> Self:
+        """Return items as a batch. What is large in them is read once.
+
+        contents: the vectors or codes as the owner sent them; empty beside a cipher-image.
+        data: little-endian float32 of unit vectors, or packed codes.
+        """
+        bodies = list(map(_body, images, sealed))
+        digests = list(map(_content_digest, owner_tags, bodies, contents))
+        names = list(map(name_of, ids))
+        sizes = list(map(len, sealed))
+        rows = map(item_digest, names, revisions, repeat(False), owner_tags, sizes, digests)
         return cls(
-            ids=ids,
-            revisions=revisions,
-            owner_tags=tags,
+            ids=list(ids),
+            revisions=list(revisions),
+            owner_tags=list(owner_tags),
             sealed_sizes=sizes,
-            content_digests=contents,
-            data=data,
-            item_digests=list(
-                map(item_digest, ids, revisions, repeat(False), tags, sizes, contents)
-            ),
-            data_digests=list(map(data_digest, ids, data)),
-            ciphertexts=[_ciphertext(*each) for each in zip(items, bodies, strict=True)],
+            content_digests=digests,
+            data=list(data),
+            item_digests=list(rows),
+            data_digests=list(map(data_digest, names, data)),
+            ciphertexts=list(map(_ciphertext, ids, images, sealed, bodies)),
         )
 
     def __len__(self) -> int:
@@ -106,32 +119,28 @@ class ItemBatch:
         return tuple(map(Change._make, rows))
 
 
-def _body(item: NewItem) -> bytes:
+def _body(image: CipherPixels | None, sealed: bytes) -> bytes:
     """Return the digest of what is large in an item, empty if there is nothing."""
-    return body_digest(item.cipher or _NO_IMAGE, item.sealed) if _is_large(item) else b""
+    return body_digest(image or _NO_IMAGE, sealed) if image or sealed else b""
 
 
-def _is_large(item: NewItem) -> bool:
-    return item.cipher is not None or bool(item.sealed)
-
-
-def _content_digest(item: NewItem, body: bytes) -> bytes:
+def _content_digest(owner_tag: bytes, body: bytes, content: bytes) -> bytes:
     """Return 16 bytes over all that the owner sent.
 
     An embedding differs a little from one batch to the next, and so may a vector that was brought
     to unit length: what was sent speaks, not what was made of it.
     """
-    sizes = _CONTENT_HEAD.pack(len(item.owner_tag), len(body))
-    return xxh3_128_digest(b"".join((sizes, item.owner_tag, body, item.content)))
+    sizes = _CONTENT_HEAD.pack(len(owner_tag), len(body))
+    return xxh3_128_digest(b"".join((sizes, owner_tag, body, content)))
 
 
-def _ciphertext(item: NewItem, body: bytes) -> Row | None:
+def _ciphertext(item_id: str, image: CipherPixels | None, sealed: bytes, body: bytes) -> Row | None:
     """Return the row of what stands beside the representation, but for the collection."""
     if not body:
         return None
-    cipher = item.cipher or _NO_IMAGE
-    image = (cipher.height, cipher.width, cipher.nonce, cipher.pixels)
-    return (item.item_id, *image, item.sealed, checksum(item.item_id, body))
+    image = image or _NO_IMAGE
+    pixels = (image.height, image.width, image.nonce, image.pixels)
+    return (item_id, *pixels, sealed, checksum(item_id, body))
 
 
 def _joined(digests: Sequence[bytes]) -> NDArray[np.uint64]:

@@ -2,9 +2,10 @@
 
 import json
 import time
-import uuid
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -22,7 +23,6 @@ from cipherlens.server.storage.schema import (
 )
 from cipherlens.server.storage.statements import Statement
 
-_COLUMNS = collections.columns.keys()
 # In the order of the digest, which the sequence is added to.
 _CHECKED = (
     "uuid",
@@ -37,11 +37,15 @@ _CHECKED = (
     "purge_horizon",
 )
 
-_BY_NAME = select(collections).where(collections.c.name == bindparam("name"))
-_NUMBER_OF = select(collections.c.id).where(collections.c.name == bindparam("name"))
-_BY_NUMBER = Statement(
-    select(collections).where(collections.c.id == bindparam("number")), ["number"]
+_STATE = select(
+    collections.c.id,
+    collections.c.sequence,
+    collections.c.checksum,
+    *(collections.c[name] for name in _CHECKED),
 )
+_BY_NAME = _STATE.where(collections.c.name == bindparam("name"))
+_NUMBER_OF = select(collections.c.id).where(collections.c.name == bindparam("name"))
+_BY_NUMBER = Statement(_STATE.where(collections.c.id == bindparam("number")), ["number"])
 _NAMES = select(collections.c.id, collections.c.name).order_by(collections.c.name)
 _GENERATION = select(generations).where(generations.c.id == bindparam("number"))
 _OTHER_GENERATIONS = select(generations.c.id).where(
@@ -83,7 +87,7 @@ class Collections:
         Raises AlreadyExists if the name is taken.
         """
         values = {
-            "uuid": str(uuid.uuid4()),
+            "uuid": str(uuid4()),
             "name": name,
             "kind": kind.value,
             "dimension": dimension,
@@ -194,47 +198,48 @@ class Collections:
 
 
 def _checksum(values: Mapping[str, Any] | RowMapping) -> bytes:
-    return with_sequence(_digest(values), values["sequence"])
+    return with_sequence(_digest(*(values[name] for name in _CHECKED)), values["sequence"])
 
 
-def _digest(values: Mapping[str, Any] | RowMapping) -> bytes:
+# Every write reads the row of its collection, in which hardly anything but the sequence changes.
+@lru_cache(maxsize=256, typed=True)
+def _digest(*checked: Any) -> bytes:
     """Return 16 bytes over all but the sequence; generations count from 1, so 0 is none."""
-    return checksum(*(0 if values[name] is None else values[name] for name in _CHECKED))
-
-
-def _is_whole(values: Mapping[str, Any]) -> bool:
-    try:
-        return bool(_checksum(values) == values["checksum"])
-    except UNREADABLE:
-        return False
+    return checksum(*(0 if each is None else each for each in checked))
 
 
 def _state_of(row: Sequence[Any] | None, name: str) -> CollectionState:
     """Return what a row says. Raises NotFound if there is none; DataDamaged if it is."""
     if row is None:
         raise NotFound("collection", name)
-    values = dict(zip(_COLUMNS, row, strict=True))
-    if not _is_whole(values):
+    number, sequence, stored, *checked = row
+    try:
+        is_whole = with_sequence(_digest(*checked), sequence) == stored
+    except UNREADABLE:
+        is_whole = False
+    if not is_whole:
         raise DataDamaged(f"the row of collection {name!r} does not agree with its checksum")
+    active, shadow, horizon = checked[-3:]
     return CollectionState(
-        collection=_collection(values),
-        sequence=values["sequence"],
-        active_generation=values["active_generation"],
-        shadow_generation=values["shadow_generation"],
-        purge_horizon=values["purge_horizon"],
-        digest=with_sequence(values["checksum"], values["sequence"]),
+        collection=_collection(number, *checked[:-3]),
+        sequence=sequence,
+        active_generation=active,
+        shadow_generation=shadow,
+        purge_horizon=horizon,
+        digest=_digest(*checked),
     )
 
 
-def _collection(values: Mapping[str, Any]) -> Collection:
-    profile = values["profile"]
+@lru_cache(maxsize=256)
+def _collection(number: int, *fixed: Any) -> Collection:
+    uuid, name, kind, dimension, bits, profile, created_at_us = fixed
     return Collection(
-        id=values["id"],
-        uuid=values["uuid"],
-        name=values["name"],
-        kind=Kind(values["kind"]),
-        dimension=values["dimension"],
-        bits=values["bits"],
+        id=number,
+        uuid=uuid,
+        name=name,
+        kind=Kind(kind),
+        dimension=dimension,
+        bits=bits,
         profile=CipherProfile.from_dict(json.loads(profile)) if profile else None,
-        created_at_us=values["created_at_us"],
+        created_at_us=created_at_us,
     )

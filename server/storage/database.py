@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy import Connection, Engine, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from cipherlens.server.errors import (
@@ -45,6 +45,7 @@ class Database:
         """Make the tables if there are none. Raises StartupError."""
         self._dialect = dialect
         self._closed = False  # set under the dialect's `writing`
+        self._writing_engine = dialect.engine.execution_options(**dialect.write_options)
         self._turns: SharedTurns[Callable[[Transaction], Any], Any] = SharedTurns(
             dialect.writing, self._write_all
         )
@@ -99,21 +100,27 @@ class Database:
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
         """Give a connection in a transaction that writes, to who holds the dialect's `writing`."""
-        with self._domain_errors(), self._connected() as connection:
-            connection.execution_options(**self._dialect.write_options)
-            with connection.begin():
-                yield connection
+        with (
+            self._domain_errors(),
+            self._connected(self._writing_engine) as connection,
+            connection.begin(),
+        ):
+            yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._domain_errors(), self._connected() as connection, connection.begin():
+        with (
+            self._domain_errors(),
+            self._connected(self._dialect.engine) as connection,
+            connection.begin(),
+        ):
             yield connection
 
-    def _connected(self) -> Connection:
+    def _connected(self, engine: Engine) -> Connection:
         # A late writer must not come after the next holder of the folder.
         if self._closed:
             raise Stopping("the server is shutting down")
-        return self._dialect.engine.connect()
+        return engine.connect()
 
     @contextmanager
     def _domain_errors(self) -> Iterator[None]:

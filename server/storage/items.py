@@ -20,7 +20,7 @@ from cipherlens.server.storage.records import (
     Generation,
     Written,
 )
-from cipherlens.server.storage.rows import data_digest, item_digest
+from cipherlens.server.storage.rows import data_digest, item_digest, name_of
 from cipherlens.server.storage.schema import ciphertexts, items, representations
 from cipherlens.server.storage.statements import AlreadyThere, Statement, attempt
 
@@ -191,7 +191,7 @@ def _is_there(item_id: str, revision: int, digest: bytes, there: Mapping[str, Pr
 
 def _burial(collection: Collection, change: Change) -> dict[str, object]:
     """Return the parameters that turn an item's row into a tombstone."""
-    digest = item_digest(change.item_id, change.revision, True, b"", 0, b"")
+    digest = item_digest(name_of(change.item_id), change.revision, True, b"", 0, b"")
     return {
         "of": collection.id,
         "of_item": change.item_id,
@@ -202,5 +202,5 @@ def _burial(collection: Collection, change: Change) -> dict[str, object]:
 
 
 def _representation_row(generation: Generation, computed: Computed) -> Row:
-    stamp = with_sequence(data_digest(computed.item_id, computed.data), computed.sequence)
+    stamp = with_sequence(data_digest(name_of(computed.item_id), computed.data), computed.sequence)
     return (generation.id, computed.item_id, computed.sequence, computed.data, stamp)

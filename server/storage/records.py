@@ -75,22 +75,6 @@ class CipherPixels:
         return np.frombuffer(self.pixels, np.uint8).reshape(self.height, self.width, 3)
 
 
-class NewItem(NamedTuple):
-    """An item to write.
-
-    content: the vector or code as the owner sent it; empty beside a cipher-image.
-    representation: little-endian float32 of a unit vector, or a packed code.
-    """
-
-    item_id: str
-    revision: int
-    owner_tag: bytes
-    sealed: bytes
-    cipher: CipherPixels | None
-    content: bytes
-    representation: bytes
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemSummary:
     """An item without its ciphertext."""

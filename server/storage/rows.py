@@ -20,19 +20,22 @@ _ITEM_HEAD = struct.Struct("<qq?III")
 _DATA_HEAD = struct.Struct("<I")
 
 
+def name_of(item_id: str) -> bytes:
+    """Return an id as it is hashed; in a damaged row it may be what is no text."""
+    return item_id.encode(errors="surrogateescape")
+
+
 def item_digest(
-    item_id: str, revision: int, deleted: bool, owner_tag: bytes, sealed_size: int, digest: bytes
+    name: bytes, revision: int, deleted: bool, owner_tag: bytes, sealed_size: int, digest: bytes
 ) -> bytes:
-    """Return 16 bytes over an item's row, but for its sequence."""
-    name = item_id.encode(errors="surrogateescape")
+    """Return 16 bytes over an item's row, but for its sequence; its name is the id's."""
     sizes = (len(name), len(owner_tag), len(digest))
     head = _ITEM_HEAD.pack(revision, sealed_size, deleted, *sizes)
     return xxh3_128_digest(b"".join((head, name, owner_tag, digest)))
 
 
-def data_digest(item_id: str, data: bytes) -> bytes:
+def data_digest(name: bytes, data: bytes) -> bytes:
     """Return 16 bytes over a representation's row, but for its sequence."""
-    name = item_id.encode(errors="surrogateescape")
     return xxh3_128_digest(b"".join((_DATA_HEAD.pack(len(name)), name, data)))
 
 
@@ -43,9 +46,9 @@ def body_digest(cipher: CipherPixels, sealed: bytes) -> bytes:
 
 def item_is_whole(row: Row[Any]) -> bool:
     """Return whether an item's row agrees with its checksum."""
-    parts = (row.item_id, row.revision, row.deleted, row.owner_tag, row.sealed_size)
+    parts = (row.revision, row.deleted, row.owner_tag, row.sealed_size, row.content_digest)
     try:
-        digest = item_digest(*parts, row.content_digest)
+        digest = item_digest(name_of(row.item_id), *parts)
         return bool(with_sequence(digest, row.sequence) == row.checksum)
     except UNREADABLE:
         return False
@@ -104,7 +107,7 @@ def _represented(row: Row[Any]) -> bool:
     if row.computed_at != row.sequence:
         return False
     try:
-        digest = data_digest(row.item_id, row.data)
+        digest = data_digest(name_of(row.item_id), row.data)
         return bool(with_sequence(digest, row.computed_at) == row.data_checksum)
     except UNREADABLE:
         return False

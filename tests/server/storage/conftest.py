@@ -1,11 +1,37 @@
 import itertools
+from typing import NamedTuple
 
 import pytest
 
 from cipherlens.base import CipherProfile, Kind
-from cipherlens.server.storage import Database, open_database
-from cipherlens.server.storage.records import CipherPixels, NewItem
+from cipherlens.server.storage import Database, ItemBatch, open_database
+from cipherlens.server.storage.records import CipherPixels
 from tests.server.storage.memory_dialect import MemoryDialect
+
+
+class Item(NamedTuple):
+    """An item of a batch."""
+
+    item_id: str
+    revision: int
+    owner_tag: bytes
+    sealed: bytes
+    cipher: CipherPixels | None
+    content: bytes
+    representation: bytes
+
+
+def batch_of(items):
+    ids, revisions, tags, sealed, images, contents, data = zip(*items, strict=True)
+    return ItemBatch.of(
+        ids=ids,
+        revisions=revisions,
+        owner_tags=tags,
+        sealed=sealed,
+        images=images,
+        contents=contents,
+        data=data,
+    )
 
 
 @pytest.fixture
@@ -41,7 +67,7 @@ def make(database, name="v", kind=Kind.VECTOR):
 
 def item(item_id, revision=1, content=b"12345678", sealed=b"", cipher=False):
     pixels = CipherPixels(height=8, width=8, nonce=b"n" * 16, pixels=content * 24)
-    return NewItem(
+    return Item(
         item_id=item_id,
         revision=revision,
         owner_tag=b"tag",

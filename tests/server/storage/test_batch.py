@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cipherlens.base import Kind
-from cipherlens.server.storage.batch import ItemBatch
-from cipherlens.server.storage.records import CipherPixels, NewItem
+from cipherlens.server.storage.records import CipherPixels
 from cipherlens.server.storage.rows import change, stored
 from cipherlens.server.storage.schema import ciphertexts, items
+from tests.server.storage.conftest import Item, batch_of
 
 SMALL = st.binary(max_size=6)
 IMAGES = st.builds(
@@ -15,7 +15,7 @@ IMAGES = st.builds(
 )
 ITEMS = st.lists(
     st.builds(
-        NewItem,
+        Item,
         item_id=st.text(min_size=1, max_size=5),
         revision=st.integers(0, 2**63 - 1),
         owner_tag=SMALL,
@@ -50,7 +50,7 @@ def joined(batch, first):
 @given(ITEMS, st.integers(1, 2**62))
 def test_what_is_read_of_a_batch_is_what_was_put_in(given_items, first):
     by_id = {each.item_id: each for each in given_items}
-    batch = ItemBatch.of(list(by_id.values()))
+    batch = batch_of(list(by_id.values()))
     for number, as_read in enumerate(joined(batch, first)):
         item = by_id[as_read.item_id]
         assert change(as_read) == batch.changes(first)[number]
@@ -64,7 +64,7 @@ def test_what_is_read_of_a_batch_is_what_was_put_in(given_items, first):
 def test_what_is_wanted_of_a_batch_is_a_batch_of_what_is_wanted(given_items):
     wanted = [number % 2 == 0 for number in range(len(given_items))]
     kept = [each for each, is_wanted in zip(given_items, wanted, strict=True) if is_wanted]
-    assert ItemBatch.of(given_items).only(wanted) == ItemBatch.of(kept)
+    assert batch_of(given_items).only(wanted) == batch_of(kept)
 
 
 @given(ITEMS, ITEMS)
@@ -73,8 +73,6 @@ def test_contents_are_equal_where_all_that_was_sent_is(one, other):
         return (item.owner_tag, item.sealed, item.cipher, item.content)
 
     pairs = zip(one, other, strict=False)
-    digests = zip(
-        ItemBatch.of(one).content_digests, ItemBatch.of(other).content_digests, strict=False
-    )
+    digests = zip(batch_of(one).content_digests, batch_of(other).content_digests, strict=False)
     for (a, b), (digest, other_digest) in zip(pairs, digests, strict=True):
         assert (digest == other_digest) == (sent(a) == sent(b))

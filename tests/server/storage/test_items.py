@@ -5,15 +5,15 @@ from sqlalchemy import text
 
 from cipherlens.base import Kind
 from cipherlens.server.errors import AlreadyExists, NotFound, StaleRevision
-from cipherlens.server.storage import ItemBatch
 from cipherlens.server.storage.records import Computed, Damaged, StoredItem
+from tests.server.storage.conftest import batch_of
 
 
 def put(database, made, batch):
     collection, generation = made
     with database.write() as transaction:
         state = transaction.collections.state(collection)
-        return transaction.items.put(state, generation, ItemBatch.of(batch))
+        return transaction.items.put(state, generation, batch_of(batch))
 
 
 def delete(database, made, ids):
@@ -143,7 +143,7 @@ def test_what_was_seen_whole_is_not_read_again_unless_it_has_changed(
     put(database, made, [item("b", revision=2)])
     with database._writing() as connection:
         connection.execute(text("UPDATE ciphertexts SET sealed = x'00'"))
-    batch = ItemBatch.of([item("a", sealed=b"s"), item("b", revision=2), item("c")])
+    batch = batch_of([item("a", sealed=b"s"), item("b", revision=2), item("c")])
     with database.write() as transaction:
         state = transaction.collections.state(made[0])
         written = transaction.items.put(state, made[1], batch, whole)
