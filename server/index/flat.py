@@ -53,9 +53,9 @@ def scan_hamming(
         queries: (q, size) uint8, C-contiguous.
         selector: a FAISS IDSelector over 0..n-1, or None for all rows.
     """
-    found = _heaps.shaped(len(queries), k)
+    heap = _heaps.of(len(queries), k)
     faiss.hammings_knn_hc(
-        found.heap,
+        heap.of(len(queries)),
         faiss.swig_ptr(queries),
         faiss.swig_ptr(rows),
         len(rows),
@@ -64,22 +64,23 @@ def scan_hamming(
         faiss.EXACT_TOPK,
         selector,
     )
-    return SearchResult(found.positions.copy(), found.distances.copy())
+    return heap.result(len(queries))
 
 
+_MOST_KEPT = 64  # queries in a kept heap
 _LARGEST_KEPT = 4096  # hits, some 50 kB
 
 
 class _Heaps(threading.local):
-    """The last heap that a thread had FAISS fill: to make one takes half as long as a search."""
+    """The heap that a thread had FAISS fill last: to make one takes half as long as a search."""
 
     last: "_Heap | None" = None
 
-    def shaped(self, queries: int, k: int) -> "_Heap":
-        if queries * k > _LARGEST_KEPT:
+    def of(self, queries: int, k: int) -> "_Heap":
+        if queries > _MOST_KEPT or _MOST_KEPT * k > _LARGEST_KEPT:
             return _Heap(queries, k)
-        if self.last is None or self.last.distances.shape != (queries, k):
-            self.last = _Heap(queries, k)
+        if self.last is None or self.last.k != k:
+            self.last = _Heap(_MOST_KEPT, k)
         return self.last
 
 
@@ -87,12 +88,22 @@ class _Heap:
     """What FAISS takes to put Hamming distances in, and the arrays that it points to."""
 
     def __init__(self, queries: int, k: int) -> None:
-        self.distances = np.empty((queries, k), np.int32)
-        self.positions = np.empty((queries, k), np.int64)
-        self.heap = faiss.int_maxheap_array_t()
-        self.heap.nh, self.heap.k = queries, k
-        self.heap.val = faiss.swig_ptr(self.distances)
-        self.heap.ids = faiss.swig_ptr(self.positions)
+        self.k = k
+        self._distances = np.empty((queries, k), np.int32)
+        self._positions = np.empty((queries, k), np.int64)
+        self._array = faiss.int_maxheap_array_t()
+        self._array.k = k
+        self._array.val = faiss.swig_ptr(self._distances)
+        self._array.ids = faiss.swig_ptr(self._positions)
+
+    def of(self, queries: int) -> Any:
+        """Return it for so many queries, as FAISS takes it."""
+        self._array.nh = queries
+        return self._array
+
+    def result(self, queries: int) -> SearchResult:
+        """Return a copy of what it was filled with."""
+        return SearchResult(self._positions[:queries].copy(), self._distances[:queries].copy())
 
 
 _heaps = _Heaps()

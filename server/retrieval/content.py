@@ -1,6 +1,6 @@
 """What items and queries are compared by, checked row by row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,17 @@ def batch_of(
 
 def row_batch(rows: Rows, limits: Limits) -> VectorBatch | CodeBatch:
     """Return vectors or codes, at least one."""
+    return batches_like(rows, limits)(rows.data)
+
+
+def batches_like(rows: Rows, limits: Limits) -> Callable[[bytes], VectorBatch | CodeBatch]:
+    """Return what makes a batch of bytes that stand for such rows, as many or another number.
+
+    Raises InvalidField, as does what it returns, for bytes that hold a wrong row.
+    """
     if isinstance(rows, representation_pb2.Codes):
-        return _code_batch(rows)
-    return _vector_batch(rows, limits)
+        return _codes_like(rows)
+    return _vectors_like(rows, limits)
 
 
 def profile(field: str, claim: cipher_image_pb2.CipherProfile, limits: Limits) -> CipherProfile:
@@ -97,16 +105,24 @@ def _pixels(field: str, image: cipher_image_pb2.CipherImage, claim: CipherProfil
     )
 
 
-def _vector_batch(vectors: representation_pb2.Vectors, limits: Limits) -> VectorBatch:
-    if vectors.dimension > limits.max_dimension:
+def _vectors_like(
+    vectors: representation_pb2.Vectors, limits: Limits
+) -> Callable[[bytes], VectorBatch]:
+    dimension = vectors.dimension
+    if dimension > limits.max_dimension:
         raise LimitExceeded(
-            "vectors.dimension", limit=limits.max_dimension, value=vectors.dimension, unit="numbers"
+            "vectors.dimension", limit=limits.max_dimension, value=dimension, unit="numbers"
         )
     try:
-        sent = vectors_from(vectors)
+        vectors_from(vectors)
     except MalformedMessage as error:
         raise invalid_field("vectors", error) from error
-    return VectorBatch(rows=unit_rows(sent), sent=sent)
+
+    def batch(data: bytes) -> VectorBatch:
+        sent = np.frombuffer(data, "<f4").reshape(-1, dimension)
+        return VectorBatch(rows=unit_rows(sent), sent=sent)
+
+    return batch
 
 
 def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -115,7 +131,7 @@ def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     Raises InvalidField naming the first row that has no direction.
     """
     squares = np.einsum("ij,ij->i", rows, rows)
-    if squares.min() > _SMALLEST_SQUARE and squares.max() < _LARGEST_SQUARE:  # False for NaN
+    if all(_SMALLEST_SQUARE < each < _LARGEST_SQUARE for each in squares.tolist()):  # not NaN
         return np.asarray(rows / np.sqrt(squares)[:, None], np.float32)
     # In float64 the squares of all float32 values are in range: the length of a vector is zero
     # only if all its values are, and not finite only if one of them is not.
@@ -129,15 +145,26 @@ def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(rows / lengths[:, None], np.float32)
 
 
-def _code_batch(codes: representation_pb2.Codes) -> CodeBatch:
-    if codes.bits not in BITS:
-        raise InvalidField("codes.bits", f"must be one of {BITS}", value=codes.bits)
+def _codes_like(codes: representation_pb2.Codes) -> Callable[[bytes], CodeBatch]:
+    bits = codes.bits
+    if bits not in BITS:
+        raise InvalidField("codes.bits", f"must be one of {BITS}", value=bits)
     try:
-        rows = codes_from(codes)
+        size = codes_from(codes).shape[1]
     except MalformedMessage as error:
         raise invalid_field("codes", error) from error
+
+    def batch(data: bytes) -> CodeBatch:
+        rows = np.frombuffer(data, np.uint8).reshape(-1, size)
+        if bits % 8:
+            _check_unused_bits(rows, bits)
+        return CodeBatch(rows, bits)
+
+    return batch
+
+
+def _check_unused_bits(rows: NDArray[np.uint8], bits: int) -> None:
     try:
-        check_codes(rows, codes.bits)
+        check_codes(rows, bits)
     except ValueError as error:
         raise InvalidField("codes.data", str(error)) from error
-    return CodeBatch(rows, codes.bits)

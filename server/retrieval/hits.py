@@ -6,9 +6,12 @@ revision, is encoded when that row is first found; to answer is to copy.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from google.protobuf.descriptor import Descriptor
+from numpy.typing import NDArray
 
 from cipherlens.base import Kind
 from cipherlens.server.engine import Answer, ItemIndex
@@ -28,79 +31,83 @@ class EncodedResponse:
         """Return its bytes."""
         return self._data
 
-    def __len__(self) -> int:
-        """Return how many bytes it takes."""
-        return len(self._data)
-
     def with_items(self, items: Sequence[item_pb2.StoredItem]) -> "EncodedResponse":
         """Return it with stored items beside its hits."""
         return EncodedResponse(self._data + pb.SearchResponse(items=items).SerializeToString())
 
 
-def encoded_responses(answer: Answer, kind: Kind, count: int) -> list[EncodedResponse]:
-    """Return the hits of each `count` queries, in their order, as a response of its own."""
-    told = pb.SearchResponse(sequence=answer.sequence, generation=answer.generation)
-    tail = told.SerializeToString()
+def encoded_responses(answer: Answer, kind: Kind, count: int) -> list[bytes]:
+    """Return the hits of each `count` queries, in their order, as a `SearchResponse` of its own."""
+    tail = _tail(answer.sequence, answer.generation)
     results = _encoded_results(answer, kind)
-    if len(results) == count:
-        return [EncodedResponse(b"".join([*results, tail]))]
+    if count == 1:
+        return [each + tail for each in results]
     return [
-        EncodedResponse(b"".join([*results[start : start + count], tail]))
-        for start in range(0, len(results), count)
+        b"".join([*results[start : start + count], tail]) for start in range(0, len(results), count)
     ]
+
+
+@lru_cache(64)
+def _tail(sequence: int, generation: int) -> bytes:
+    """Return what a response says beside its results."""
+    return pb.SearchResponse(sequence=sequence, generation=generation).SerializeToString()
 
 
 def _encoded_results(answer: Answer, kind: Kind) -> list[bytes]:
     """Return the field `results` of each query."""
-    scores = _distances(answer) if kind is Kind.CODE else _similarities(answer)
-    tag = _DISTANCES if kind is Kind.CODE else _SIMILARITIES
-    return [
-        _field(_RESULTS, _named(answer.source, positions) + _field(tag, numbers))
-        for positions, numbers in zip(answer.positions, scores, strict=True)
-    ]
+    if kind is Kind.CODE:
+        tag, scores = _DISTANCES, _distances(answer)
+    else:
+        tag, scores = _SIMILARITIES, _similarities(answer)
+    known = answer.source.encoded
+    results = []
+    for positions, numbers in zip(answer.positions, scores, strict=True):
+        try:
+            named = b"".join([known[each] for each in positions])  # type: ignore[misc]
+        except TypeError:  # some are found for the first time
+            named = _named(answer.source, positions)
+        hits = named + tag + _varint(len(numbers)) + numbers
+        results.append(_RESULTS + _varint(len(hits)) + hits)
+    return results
 
 
 def _named(index: ItemIndex, positions: Sequence[int]) -> bytes:
-    """Return the ids and revisions of the rows at positions."""
-    known = index.encoded
-    try:
-        return b"".join([known[each] for each in positions])  # type: ignore[misc]
-    except TypeError:  # some are found for the first time
-        for each in positions:
-            if known[each] is None:
-                hit = pb.Hits(item_ids=[index.ids[each]], revisions=[index.revisions[each]])
-                known[each] = hit.SerializeToString()
-        return _named(index, positions)
+    """Return the ids and revisions of the rows at positions, and keep them."""
+    for each in positions:
+        if index.encoded[each] is None:
+            hit = pb.Hits(item_ids=[index.ids[each]], revisions=[index.revisions[each]])
+            index.encoded[each] = hit.SerializeToString()
+    return b"".join([index.encoded[each] or b"" for each in positions])
 
 
 def _similarities(answer: Answer) -> list[bytes]:
     """Return the similarities of each query, packed."""
-    width = 4 * answer.scores.shape[1]
-    data = answer.scores.astype("<f4", copy=False).tobytes()
-    return [
-        data[row * width : row * width + 4 * len(positions)]
-        for row, positions in enumerate(answer.positions)
-    ]
+    return _cut(answer, answer.scores.astype("<f4", copy=False), 4)
 
 
 def _distances(answer: Answer) -> list[bytes]:
     """Return the distances of each query, packed."""
-    width = answer.scores.shape[1]
     if answer.source.generation.length <= _LARGEST_BYTE:
-        data = answer.scores.astype(np.uint8).tobytes()
-        return [
-            data[row * width : row * width + len(positions)]
-            for row, positions in enumerate(answer.positions)
-        ]
+        return _cut(answer, answer.scores.astype(np.uint8), 1)
     return [
         b"".join([_varint(each) for each in row[: len(positions)]])
         for row, positions in zip(answer.scores.tolist(), answer.positions, strict=True)
     ]
 
 
+def _cut(answer: Answer, scores: NDArray[Any], size: int) -> list[bytes]:
+    """Return the bytes of the scores of each query's hits, of so many bytes each."""
+    data, width = scores.tobytes(), size * scores.shape[1]
+    return [
+        data[start : start + size * len(positions)]
+        for start, positions in zip(range(0, len(data), width), answer.positions, strict=True)
+    ]
+
+
 _LARGEST_BYTE = 0x7F  # of a varint
 
 
+@lru_cache(4096)
 def _varint(number: int) -> bytes:
     """Return a number as protobuf encodes it: seven bits a byte, the lowest first."""
     encoded = bytearray()
@@ -114,10 +121,6 @@ def _varint(number: int) -> bytes:
 def _tag(message: Descriptor, name: str) -> bytes:
     """Return what stands before a field that has a length: a message, or packed numbers."""
     return _varint(message.fields_by_name[name].number << 3 | 2)
-
-
-def _field(tag: bytes, data: bytes) -> bytes:
-    return tag + _varint(len(data)) + data
 
 
 _RESULTS = _tag(pb.SearchResponse.DESCRIPTOR, "results")

@@ -1,7 +1,7 @@
 """RetrievalService: each method checks, calls the engine and translates; nothing else."""
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
 from itertools import zip_longest
@@ -48,9 +48,7 @@ class RetrievalService:
         self._engine = engine
         self._config = config
         self._limits = config.limits
-        searches = SharedSearches(
-            engine, self._whole_question, self._queries, self._search_responses
-        )
+        searches = SharedSearches(engine, self._checked, self._search_responses)
         self.together = {"Search": searches}
 
     def GetServerInfo(
@@ -131,8 +129,8 @@ class RetrievalService:
         if request.item_budget_bytes:
             budget = min(request.item_budget_bytes, self._limits.max_message_bytes - len(response))
             items = self._items_within(question.collection, answer.item_ids(), budget)
-            response = response.with_items(items)
-        return response
+            return EncodedResponse(response).with_items(items)
+        return EncodedResponse(response)
 
     def Fetch(self, request: pb.FetchRequest, call: Call) -> Iterator[pb.FetchResponse]:
         """Stream items in the order asked."""
@@ -194,19 +192,19 @@ class RetrievalService:
             model_digest=check_digest("model_digest", request.model_digest),
         )
 
-    def _whole_question(self, request: pb.SearchRequest) -> Question:
-        """Return a question with its queries checked too, so that their number is."""
-        requests.search_queries(request, self._limits)
-        return self._question(request)
+    def _checked(
+        self, request: pb.SearchRequest
+    ) -> tuple[Question, Callable[[bytes], VectorBatch | CodeBatch]]:
+        """Return what a request of rows asks, and what checks the rows of others like it."""
+        requests.search_queries(request, self._limits)  # so that their number is checked too
+        rows = request.codes if request.WhichOneof("queries") == "codes" else request.vectors
+        return self._question(request), content.batches_like(rows, self._limits)
 
-    def _queries(self, rows: content.Rows) -> VectorBatch | CodeBatch:
-        return content.row_batch(rows, self._limits)
-
-    def _search_responses(self, answer: Answer, kind: Kind, count: int) -> list[EncodedResponse]:
+    def _search_responses(self, answer: Answer, kind: Kind, count: int) -> list[bytes]:
         """Return the hits of each `count` queries, if they fit into a message."""
         responses = encoded_responses(answer, kind, count)
         limit = self._limits.max_message_bytes
-        if any(len(each) > limit for each in responses):
+        if max(map(len, responses)) > limit:
             raise InvalidField(
                 "k", "the hits of all queries do not fit into one message", limit=f"{limit} bytes"
             )

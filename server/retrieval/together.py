@@ -3,18 +3,22 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from google.protobuf.message import DecodeError
+
 from cipherlens.base import Kind
 from cipherlens.server.engine import Answer, CodeBatch, Engine, VectorBatch
 from cipherlens.server.errors import ServerError
 from cipherlens.server.index import SearchParameters
-from cipherlens.server.retrieval.content import Rows
-from cipherlens.server.retrieval.hits import EncodedResponse
+from cipherlens.server.retrieval.kin import queries_span
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
 # Bytes of an index that a request may read on the thread that all calls come in on: a millisecond
 # or two.
 _QUICK_BYTES = 4 * 2**20
 _REMEMBERED = 1024
+_ROWS = ("vectors", "codes")
+
+Queries = VectorBatch | CodeBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,93 +31,97 @@ class Question:
     model_digest: bytes
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kin:
+    """Requests of one length that differ in their queries alone.
+
+    head, tail: what stands before and behind the queries.
+    question: what they all ask.
+    queries: checks bytes in their place, those of several requests as well.
+    """
+
+    head: bytes
+    tail: bytes
+    question: Question
+    queries: Callable[[bytes], Queries]
+
+
 class SharedSearches:
     """Answers searches that ask the same of the same collection as if they were one request.
 
-    What they have in common is all of the request but its queries. Whatever is not quick, or wrong,
-    is left to `Search`, which tells each caller what is his.
+    Whatever is not quick, or wrong, is left to `Search`, which tells each caller what is his.
     """
 
     def __init__(
         self,
         engine: Engine,
-        question: Callable[[pb.SearchRequest], Question],
-        queries: Callable[[Rows], VectorBatch | CodeBatch],
-        responses: Callable[[Answer, Kind, int], list[EncodedResponse]],
+        check: Callable[[pb.SearchRequest], tuple[Question, Callable[[bytes], Queries]]],
+        responses: Callable[[Answer, Kind, int], list[bytes]],
     ) -> None:
-        """Take how a request is checked, how only its queries are, and how answers are told."""
+        """Take how a request is checked, for itself and for others like it, and is answered."""
         self._engine = engine
-        self._question = question
-        self._queries = queries
+        self._check = check
         self._responses = responses
-        # Services ask the same question again and again: it is checked once.
-        self._checked: dict[tuple[bytes, int], Question | None] = {}
+        # Services ask the same question again and again: it is checked once. By length.
+        self._known: dict[int, list[_Kin]] = {}
+        self._known_count = 0
 
-    def __call__(self, requests: Sequence[pb.SearchRequest]) -> list[EncodedResponse | None]:
+    def __call__(self, requests: Sequence[bytes]) -> list[bytes | None]:
         """Return a response for each, or None for one that needs a thread of its own.
 
-        The requests lose their queries.
+        Requests and responses are encoded messages.
         """
-        answers: list[EncodedResponse | None] = [None] * len(requests)
-        groups: dict[tuple[bytes, int], list[tuple[int, bytes]]] = {}
+        answers: list[bytes | None] = [None] * len(requests)
+        groups: dict[_Kin, list[int]] = {}
         for position, request in enumerate(requests):
-            if (rows := _rows(request)) is not None:
-                data = rows.data
-                rows.ClearField("data")
-                kinship = request.SerializeToString(), len(data)
-                groups.setdefault(kinship, []).append((position, data))
-        for kinship, group in groups.items():
-            request = requests[group[0][0]]
+            if (kin := self._kin_of(request)) is not None:
+                groups.setdefault(kin, []).append(position)
+        for kin, positions in groups.items():
             try:
-                found = self._found(kinship, request, [data for _, data in group])
+                found = self._found(kin, [requests[each] for each in positions])
             except ServerError:
                 continue  # each of them is told so for himself
-            for (position, _), answer in zip(group, found, strict=False):  # none if it takes long
+            for position, answer in zip(positions, found, strict=False):  # none if it takes long
                 answers[position] = answer
         return answers
 
-    def _found(
-        self, kinship: tuple[bytes, int], request: pb.SearchRequest, data: Sequence[bytes]
-    ) -> Sequence[EncodedResponse]:
-        """Return a response for the queries of each, or none if they are not to be shared."""
-        rows = _rows(request)
-        assert rows is not None
-        rows.data = data[0]
-        if kinship not in self._checked:
-            self._learn(kinship, request)
-        question = self._checked.get(kinship)
-        if question is None:
-            return []
-        if len(data) > 1:
-            rows.data = b"".join(data)
-        queries = self._queries(rows)
+    def _kin_of(self, request: bytes) -> _Kin | None:
+        for kin in self._known.get(len(request), ()):
+            if request.startswith(kin.head) and request.endswith(kin.tail):
+                return kin
+        return self._learned(request)
+
+    def _found(self, kin: _Kin, requests: Sequence[bytes]) -> Sequence[bytes]:
+        """Return a response for each, or none if they are not quick."""
+        start, stop = len(kin.head), len(requests[0]) - len(kin.tail)
+        queries = kin.queries(b"".join([each[start:stop] for each in requests]))
+        question = kin.question
         answer = self._engine.search_quick(
             question.collection,
             queries,
             question.k,
             question.parameters,
             model_digest=question.model_digest,
-            at_most_bytes=_QUICK_BYTES * len(data),
+            at_most_bytes=_QUICK_BYTES * len(requests),
         )
         if answer is None:
-            return []
-        return self._responses(answer, queries.kind, len(queries) // len(data))
+            return ()
+        return self._responses(answer, queries.kind, len(queries) // len(requests))
 
-    def _learn(self, kinship: tuple[bytes, int], request: pb.SearchRequest) -> None:
-        """Remember what a request asks, checked; None if a wait or stored items go with it.
-
-        Raises InvalidField, and then nothing is remembered.
-        """
-        waits = request.min_sequence or request.item_budget_bytes
-        question = None if waits else self._question(request)
-        if len(self._checked) >= _REMEMBERED:
-            self._checked.clear()
-        self._checked[kinship] = question
-
-
-def _rows(request: pb.SearchRequest) -> Rows | None:
-    """Return the vectors or codes of a request, None if it has neither."""
-    which = request.WhichOneof("queries")
-    if which == "codes":
-        return request.codes
-    return request.vectors if which == "vectors" else None
+    def _learned(self, request: bytes) -> _Kin | None:
+        """Remember what a request asks; None if it is wrong, or more goes with it than rows."""
+        try:
+            message = pb.SearchRequest.FromString(request)
+            span = queries_span(request) if message.WhichOneof("queries") in _ROWS else None
+            if span is None or message.min_sequence or message.item_budget_bytes:
+                return None
+            question, queries = self._check(message)
+        except (DecodeError, ServerError):
+            return None
+        start, stop = span
+        kin = _Kin(request[:start], request[stop:], question, queries)
+        if self._known_count >= _REMEMBERED:
+            self._known, self._known_count = {}, 0
+        self._known.setdefault(len(request), []).append(kin)
+        self._known_count += 1
+        return kin

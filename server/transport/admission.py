@@ -18,12 +18,12 @@ class Admission:
         self._stopping = False
         # Notified when nothing is under way any more, once that can be waited for.
         self._done = threading.Condition(self._lock)
-        self.brief = _Brief(self)
 
     def __enter__(self) -> None:
         """Count a call. Raises QueueFull or Stopping instead."""
         with self._lock:
-            self._check_open()
+            if self._stopping:
+                raise Stopping("the server is shutting down")
             if self._under_way >= self._limit:
                 raise QueueFull(
                     f"{self._limit} calls are under way, the most that this server takes on",
@@ -38,6 +38,11 @@ class Admission:
             if self._stopping and not self._under_way:
                 self._done.notify_all()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether every new call is refused."""
+        return self._stopping
+
     def stop(self) -> None:
         """Refuse new calls from now on."""
         with self._lock:
@@ -47,25 +52,3 @@ class Admission:
         """Return when no call is under way after `stop`, or after so long."""
         with self._lock:
             self._done.wait_for(lambda: not self._under_way, at_most_s)
-
-    def _enter_brief(self) -> None:
-        with self._lock:
-            self._check_open()
-            self._under_way += 1
-
-    def _check_open(self) -> None:
-        if self._stopping:
-            raise Stopping("the server is shutting down")
-
-
-class _Brief:
-    """Work that is done at once: refused when the server stops, waited for, never too much."""
-
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
-
-    def __enter__(self) -> None:
-        self._admission._enter_brief()
-
-    def __exit__(self, *exception: object) -> None:
-        self._admission.__exit__(*exception)

@@ -23,6 +23,9 @@ def anyone(_method: Method, _call: Call) -> None:
     """Let every caller use every method."""
 
 
+Together = Callable[[Sequence[bytes], Callable[[], Sequence[Call]]], Sequence[bytes | None]]
+
+
 class Refusal(Exception):
     """A call that ends with a status in place of an answer; each transport sends it its own way."""
 
@@ -43,9 +46,7 @@ class Guard:
         """Return the method's behaviour behind the guard; it raises nothing but Refusal."""
         return self._streaming(method) if method.gives_stream else self._single(method)
 
-    def together(
-        self, method: Method
-    ) -> Callable[[Sequence[Any], Callable[[], Sequence[Call]]], Sequence[Any]] | None:
+    def together(self, method: Method) -> Together | None:
         """Return `method.together` behind the guard: it takes requests, and what gives their calls.
 
         It raises nothing: what is refused is among the requests that must be answered one by one.
@@ -54,15 +55,17 @@ class Guard:
         if together is None:
             return None
 
-        def guarded(requests: Sequence[Any], calls: Callable[[], Sequence[Call]]) -> Sequence[Any]:
+        def guarded(
+            requests: Sequence[bytes], calls: Callable[[], Sequence[Call]]
+        ) -> Sequence[bytes | None]:
+            nothing = [None] * len(requests)
             try:
                 if self._authorise is not anyone:
                     for call in calls():
                         self._authorise(method, call)
-                with self._admission.brief:
-                    return together(requests)
+                return nothing if self._admission.is_stopping else together(requests)
             except Exception:  # noqa: BLE001 - whose it is shows when each has its own turn
-                return [None] * len(requests)
+                return nothing
 
         return guarded
 

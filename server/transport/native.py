@@ -95,11 +95,17 @@ class NativeTransport:
             for method in each.service.methods
             if not method.takes_stream
         ]
+        self._shared = {
+            number: together
+            for number, each in enumerate(self._methods)
+            if (together := each.together) is not None
+        }
         threads = max_concurrent_calls + SPARE_THREADS
         self._max_open = CALLS_PER_THREAD * threads
         self._pool = ThreadPoolExecutor(threads, "call")
         self._calls: dict[int, _Open] = {}
         self._stopping = False
+        self._dispatching = threading.Lock()  # held while calls are answered or given to threads
         self._front: Any = None
         self._receiver = threading.Thread(target=self._receive, name="native", daemon=True)
 
@@ -138,14 +144,16 @@ class NativeTransport:
             call.end()
         self._pool.shutdown(wait=True)
         if self._front is not None:
-            self._front.close()
+            with self._dispatching:
+                self._front.close()
             self._receiver.join()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _receive(self) -> None:
         while (events := self._front.recv_batch_details(_CALLS_AT_ONCE)) is not None:
             try:
-                self._dispatch(events)
+                with self._dispatching:
+                    self._dispatch(events)
             except Exception:  # noqa: BLE001 - one call must not end all others
                 _log.exception("calls could not be dispatched")
                 for event in events:
@@ -153,38 +161,29 @@ class NativeTransport:
 
     def _dispatch(self, events: Sequence[Any]) -> None:
         """Answer what can be answered together, and give the rest to threads."""
-        shared: dict[int, list[tuple[int, bytes, Any]]] = {}
-        for kind, call_id, number, payload, _, details in events:
+        shared: dict[int, list[Any]] = {}
+        for event in events:
+            kind, call_id, number, payload, _, details = event
             if kind == EVENT_CANCEL:
                 if (call := self._calls.get(call_id)) is not None:
                     call.end()
             elif self._stopping:
                 self._front.fail(call_id, code_pb2.UNAVAILABLE, "the server is shutting down")
-            elif self._methods[number].together and len(payload) <= _LARGEST_SHARED_BYTES:
-                shared.setdefault(number, []).append((call_id, payload, details))
+            elif number in self._shared and len(payload) <= _LARGEST_SHARED_BYTES:
+                shared.setdefault(number, []).append(event)
             else:
                 self._give_to_thread(self._methods[number], call_id, payload, details)
         for number, calls in shared.items():
-            self._answer_together(self._methods[number], calls)
+            self._answer_together(number, calls)
 
-    def _answer_together(
-        self, each: _NativeMethod, calls: Sequence[tuple[int, bytes, Any]]
-    ) -> None:
-        assert each.together is not None
-        sound, requests = [], []
-        for call_id, payload, details in calls:
-            try:
-                requests.append(each.method.request_type.FromString(payload))
-            except DecodeError:
-                self._fail_undecoded(call_id)
-            else:
-                sound.append((call_id, payload, details))
-        answers = each.together(requests, lambda: [_call(details) for _, _, details in sound])
-        for (call_id, payload, details), answer in zip(sound, answers, strict=True):
+    def _answer_together(self, number: int, events: Sequence[Any]) -> None:
+        requests = [payload for _, _, _, payload, _, _ in events]
+        answers = self._shared[number](requests, lambda: [_call(event[-1]) for event in events])
+        for (_, call_id, _, payload, _, details), answer in zip(events, answers, strict=True):
             if answer is None:
-                self._give_to_thread(each, call_id, payload, details)
+                self._give_to_thread(self._methods[number], call_id, payload, details)
             else:
-                self._front.respond(call_id, answer.SerializeToString())
+                self._front.respond(call_id, answer)
 
     def _give_to_thread(
         self, each: _NativeMethod, call_id: int, payload: bytes, details: Any

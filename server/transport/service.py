@@ -21,7 +21,7 @@ class Method:
         behaviour: called with the request or the iterator, and the `Call`.
         together: called with requests that wait at the same time, where it pays to answer them as
             one and takes no time; returns, in their order, a response, or None for a request that
-            `behaviour` must answer, on a thread of its own.
+            `behaviour` must answer, on a thread of its own. All are encoded messages.
     """
 
     service: str
@@ -31,7 +31,7 @@ class Method:
     takes_stream: bool
     gives_stream: bool
     behaviour: Callable[[Any, Any], Any]
-    together: Callable[[Sequence[Any]], Sequence[Any]] | None = None
+    together: Callable[[Sequence[bytes]], Sequence[bytes | None]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

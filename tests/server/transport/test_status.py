@@ -20,6 +20,8 @@ def test_every_failure_that_callers_are_told_of_has_a_code():
         return {each for kid in of.__subclasses__() for each in ({kid} | descendants(kid))}
 
     for each in descendants(errors.ServerError):
+        if each.__name__.startswith("_"):
+            continue  # caught by the module that raises it
         assert any(ancestor in CODES for ancestor in each.__mro__), each
 
 
