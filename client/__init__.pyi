@@ -26,7 +26,7 @@ from cipherlens.client.core.item import ItemSummary as ItemSummary
 from cipherlens.client.core.item import Place as Place
 from cipherlens.client.core.pictures import CodedPicture as CodedPicture
 from cipherlens.client.core.pictures import EncryptedPicture as EncryptedPicture
-from cipherlens.client.core.searching import SearchOptions as SearchOptions
+from cipherlens.client.core.question import SearchOptions as SearchOptions
 from cipherlens.client.encryption_client import EncryptionClient as EncryptionClient
 from cipherlens.client.errors import AlreadyExists as AlreadyExists
 from cipherlens.client.errors import Cancelled as Cancelled

@@ -15,7 +15,7 @@ from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Hits, Item
-from cipherlens.client.core.searching import DEFAULT_OPTIONS, SearchOptions
+from cipherlens.client.core.question import DEFAULT_OPTIONS, SearchOptions
 from cipherlens.client.key_in_use import KeyHolder
 from cipherlens.client.originals import decrypt_item, open_checked, restore_checked
 from cipherlens.client.picture import Picture
@@ -44,9 +44,24 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         key: KeyEntry | None = None,
         deadlines: Deadlines | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        join_searches: bool = True,
     ) -> None:
-        """Take where to connect, with the first call. The arguments are `Client`'s."""
-        super().__init__(target, deadlines=deadlines, max_message_bytes=max_message_bytes)
+        """Take where to connect, with the first call.
+
+        Args:
+            target: as all before `join_searches`, what `Client` takes.
+            key: the same.
+            deadlines: the same.
+            max_message_bytes: the same.
+            join_searches: whether searches by one vector or code that wait at the same time, and
+                ask the same but for it, go as one request.
+        """
+        super().__init__(
+            target,
+            deadlines=deadlines,
+            max_message_bytes=max_message_bytes,
+            join_searches=join_searches,
+        )
         self.key = key
 
     async def create_cipher_collection(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence, Sized
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ from cipherlens.client.core import catalog, indexing, items, searching
 from cipherlens.client.core.call import Call
 from cipherlens.client.core.catalog import KnownLimits, UploadProgress, name_of
 from cipherlens.client.core.collection import Collection, Limits, Model, ServerInfo
-from cipherlens.client.core.deadlines import Deadlines
+from cipherlens.client.core.content import Rows, code_rows, vector_rows
+from cipherlens.client.core.deadlines import Deadlines, Work
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Fetched, Hits, ItemSummary
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
-from cipherlens.client.core.searching import DEFAULT_OPTIONS, SearchOptions
+from cipherlens.client.core.question import DEFAULT_OPTIONS, Questions, SearchOptions
+from cipherlens.client.joined_searches import JoinedSearches
 from cipherlens.client.model_file import upload
+from cipherlens.client.shared_answer import SharedAnswer
 from cipherlens.crypto import CipherImage
 from cipherlens.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
 
@@ -36,15 +40,23 @@ class AsyncKeylessClient(AsyncShell):
         *,
         deadlines: Deadlines | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        join_searches: bool = True,
     ) -> None:
-        """Take where to connect, with the first call. The arguments are `Client`'s."""
+        """Take where to connect, with the first call; see `AsyncClient`."""
         super().__init__(RetrievalServiceStub, target, deadlines, max_message_bytes)
         self._limits = KnownLimits()
+        self._asked_limits = SharedAnswer(lambda: self._transport.run(iter(self._limits)))
+        self._questions = Questions()
+        self._joins_searches = join_searches
 
     @property
     def limits(self) -> Coroutine[Any, Any, Limits]:
         """Return what the server accepts, to be awaited; asked for once."""
-        return self._transport.run(iter(self._limits))
+        return self._asked_limits.get()
+
+    @cached_property
+    def _joined(self) -> JoinedSearches:
+        return JoinedSearches(self._transport.ask, self._asked_limits.get)
 
     async def server_info(self, *, timeout_s: float | None = None) -> ServerInfo:
         """Return what runs at the target and what it accepts."""
@@ -188,11 +200,12 @@ class AsyncKeylessClient(AsyncShell):
         timeout_s: float | None = None,
     ) -> list[Hits]:
         """Return the k most similar items of every query, by cosine; see `Client`."""
+        if not with_items and not _are_many(vectors):
+            return await self._search_few(collection, vector_rows(vectors), k, options, timeout_s)
         found = searching.search_vectors(
             collection, vectors, k, options, self._limits, with_items=with_items
         )
-        slow = with_items or _are_many(vectors)
-        return await self._transport.run(found, timeout_s, in_thread=slow)
+        return await self._transport.run(found, timeout_s, in_thread=True)
 
     async def search_codes(
         self,
@@ -205,11 +218,32 @@ class AsyncKeylessClient(AsyncShell):
         timeout_s: float | None = None,
     ) -> list[Hits]:
         """Return the k nearest items of every query, by Hamming distance; see `Client`."""
+        if not with_items and not _are_many(codes):
+            return await self._search_few(collection, code_rows(codes), k, options, timeout_s)
         found = searching.search_codes(
             collection, codes, k, options, self._limits, with_items=with_items
         )
-        slow = with_items or _are_many(codes)
-        return await self._transport.run(found, timeout_s, in_thread=slow)
+        return await self._transport.run(found, timeout_s, in_thread=True)
+
+    async def _search_few(
+        self,
+        collection: str | Collection,
+        rows: Rows,
+        k: int,
+        options: SearchOptions,
+        timeout_s: float | None,
+    ) -> list[Hits]:
+        """Search by a few rows; one may go with those of other tasks."""
+        if len(rows) != 1:
+            found = searching.search_rows(
+                collection, rows, k, options, self._limits, with_items=False
+            )
+            return await self._transport.run(found, timeout_s)
+        question = self._questions.of(collection, k, options, rows)
+        seconds = self._deadlines.of(Work.SEARCH, timeout_s)
+        if self._joins_searches:
+            return await self._joined.search(question, rows.tobytes(), seconds)
+        return await self._transport.ask(question.call(rows.tobytes()), seconds)
 
 
 def _are_many(queries: object) -> bool:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import grpc
@@ -45,6 +44,8 @@ class AsyncTransport:
             CipherLensError: the server refused, or did not answer in time.
             ValueError: timeout_s is not above 0.
         """
+        if isinstance(operation, Call):
+            return await self.ask(operation, self.deadlines.of(operation.method.work, timeout_s))
         steps: Steps[_Result] = iter(operation)
         found: Any = None
         while True:
@@ -64,7 +65,7 @@ class AsyncTransport:
         send = getattr(self._stub, stream.method.name)
         seconds = self.deadlines.of(stream.method.work, timeout_s)
         count = 0
-        with _failures():
+        try:
             answers = send(stream.request, timeout=seconds)
             try:
                 async for answer in answers:
@@ -72,17 +73,24 @@ class AsyncTransport:
                     count += 1
             finally:
                 answers.cancel()  # whoever stops early wants no more; a call that has ended stays
+        except _NOT_OURS as error:
+            raise _ours(error)  # noqa: B904
         stream.check_end(count)
+
+    async def ask(self, call: Call[_Result], seconds: float) -> _Result:
+        """Return the result of one call within so many seconds; raises as `run` does."""
+        try:
+            return call.read(await self._answer(call, seconds))
+        except _NOT_OURS as error:
+            raise _ours(error)  # noqa: B904 - its cause is set, where it has one
 
     async def _found(self, step: Call[Any] | ItemStream, timeout_s: float | None) -> Any:
         if isinstance(step, ItemStream):
             return [each async for each in self.stream(step, timeout_s)]
-        with _failures():
-            return step.read(await self._answer(step, timeout_s))
+        return await self.ask(step, self.deadlines.of(step.method.work, timeout_s))
 
-    async def _answer(self, call: Call[Any], timeout_s: float | None) -> Any:
+    async def _answer(self, call: Call[Any], seconds: float) -> Any:
         send = getattr(self._stub, call.method.name)
-        seconds = self.deadlines.of(call.method.work, timeout_s)
         if not isinstance(call.request, Message):
             return await send(_from_thread(call.request), timeout=seconds)
         tries = Tries(seconds)
@@ -94,24 +102,26 @@ class AsyncTransport:
             await asyncio.sleep(pause)
 
 
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Raise the library's errors in place of those of gRPC.
+_NOT_OURS = (grpc.RpcError, grpc.aio.UsageError, asyncio.CancelledError)
+
+
+def _ours(error: BaseException) -> BaseException:
+    """Return what is raised in place of an error of gRPC, or of the end of a task.
 
     gRPC cancels what is under way when the channel closes, which is not the end of the task.
     """
-    try:
-        yield
-    except grpc.RpcError as error:
-        raise from_rpc_error(error) from error
-    except grpc.aio.UsageError as error:  # the channel is closed: where calls block, a ValueError
-        raise ValueError(str(error)) from error
-    except asyncio.CancelledError:
+    if isinstance(error, grpc.RpcError):
+        ours: Exception = from_rpc_error(error)
+    elif isinstance(error, grpc.aio.UsageError):  # closed: where calls block, a ValueError
+        ours = ValueError(str(error))
+    else:
         task = asyncio.current_task()
         if task is None or task.cancelling():
-            raise
+            return error
         code = grpc.StatusCode.CANCELLED
-        raise Cancelled("the call was given up in this process", code=code) from None
+        return Cancelled("the call was given up in this process", code=code)
+    ours.__cause__ = error
+    return ours
 
 
 async def _from_thread(requests: Iterator[Message]) -> AsyncIterator[Message]:

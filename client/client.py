@@ -13,7 +13,7 @@ from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Hits, Item
-from cipherlens.client.core.searching import DEFAULT_OPTIONS, SearchOptions
+from cipherlens.client.core.question import DEFAULT_OPTIONS, SearchOptions
 from cipherlens.client.key_in_use import KeyHolder
 from cipherlens.client.keyless import KeylessClient
 from cipherlens.client.originals import decrypt_item, open_checked, restore_checked

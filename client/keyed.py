@@ -14,7 +14,7 @@ from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.content import Rows, code_rows, vector_rows
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Hits
-from cipherlens.client.core.searching import SearchOptions
+from cipherlens.client.core.question import SearchOptions
 from cipherlens.client.key_in_use import KeyInUse, needed
 from cipherlens.client.picture import Picture
 from cipherlens.crypto import CipherImage, Original

@@ -12,11 +12,12 @@ from cipherlens.client.core import catalog, indexing, items, searching
 from cipherlens.client.core.call import Call
 from cipherlens.client.core.catalog import KnownLimits, UploadProgress, name_of
 from cipherlens.client.core.collection import Collection, Limits, Model, ServerInfo
+from cipherlens.client.core.content import Rows, code_rows, vector_rows
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Fetched, Hits, ItemSummary
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
-from cipherlens.client.core.searching import DEFAULT_OPTIONS, SearchOptions
+from cipherlens.client.core.question import DEFAULT_OPTIONS, Questions, SearchOptions
 from cipherlens.client.model_file import upload
 from cipherlens.client.shell import Shell
 from cipherlens.crypto import CipherImage
@@ -36,6 +37,7 @@ class KeylessClient(Shell):
         """Make the channel; it connects with the first call. The arguments are `Client`'s."""
         super().__init__(RetrievalServiceStub, target, deadlines, max_message_bytes)
         self._limits = KnownLimits()
+        self._questions = Questions()
 
     @property
     def limits(self) -> Limits:
@@ -231,10 +233,9 @@ class KeylessClient(Shell):
         Raises:
             ValueError: the vectors are no table or not finite, or k is below 1.
         """
-        found = searching.search_vectors(
-            collection, vectors, k, options, self._limits, with_items=with_items
+        return self._search_rows(
+            collection, vector_rows(vectors), k, options, timeout_s, with_items=with_items
         )
-        return self._run(found, timeout_s)
 
     def search_codes(
         self,
@@ -251,7 +252,25 @@ class KeylessClient(Shell):
         `codes` is (queries, ceil(bits / 8)) uint8, as `pack_bits` makes them: in the words of the
         DLHEIR paper, the trapdoors. The other arguments are those of `search_images`.
         """
-        found = searching.search_codes(
-            collection, codes, k, options, self._limits, with_items=with_items
+        return self._search_rows(
+            collection, code_rows(codes), k, options, timeout_s, with_items=with_items
+        )
+
+    def _search_rows(
+        self,
+        collection: str | Collection,
+        rows: Rows,
+        k: int,
+        options: SearchOptions,
+        timeout_s: float | None,
+        *,
+        with_items: bool,
+    ) -> list[Hits]:
+        """Search by rows; one alone fits into any message and asks nothing else."""
+        if len(rows) == 1 and not with_items:
+            question = self._questions.of(collection, k, options, rows)
+            return self._run(question.call(rows.tobytes()), timeout_s)
+        found = searching.search_rows(
+            collection, rows, k, options, self._limits, with_items=with_items
         )
         return self._run(found, timeout_s)

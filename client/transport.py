@@ -34,6 +34,9 @@ class Transport:
             CipherLensError: the server refused, or did not answer in time.
             ValueError: timeout_s is not above 0.
         """
+        if isinstance(operation, Call):  # which most operations are
+            answered: _Result = operation.read(self._answer(operation, timeout_s))
+            return answered
         steps: Steps[_Result] = iter(operation)
         step = advance(steps, None)
         while not isinstance(step, Done):

@@ -152,12 +152,18 @@ def fetched_from(
     return Fetched(item_id=message.item_id, state=state, item=item)
 
 
-def hits_from(response: retrieval_service_pb2.SearchResponse, items: Iterable[Item]) -> list[Hits]:
-    """Return the hits of every query of a response; items may be found by all of them.
+def hits_from(
+    response: retrieval_service_pb2.SearchResponse, items: Iterable[Item] = (), *, queries: int
+) -> list[Hits]:
+    """Return the hits of so many queries; items may be found by all of them.
 
     Raises:
-        UnreadableAnswer: its arrays are not parallel.
+        UnreadableAnswer: they are of more or fewer queries, or their arrays are not parallel.
     """
+    if len(response.results) != queries:
+        raise UnreadableAnswer(
+            f"the server answered {len(response.results)} queries where {queries} were asked"
+        )
     by_id = {item.item_id: item for item in items}
     hits = []
     for result in response.results:

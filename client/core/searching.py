@@ -1,7 +1,6 @@
 """Searching: queries in batches that the server accepts, and the items of what they find."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,36 +10,19 @@ from cipherlens.client.core.batches import MESSAGE_MARGIN_BYTES, batched
 from cipherlens.client.core.call import Steps
 from cipherlens.client.core.catalog import KnownLimits, name_of, resolve
 from cipherlens.client.core.collection import Collection, Limits
-from cipherlens.client.core.content import Rows, code_rows, put_images, put_rows, vector_rows
+from cipherlens.client.core.content import Rows, code_rows, put_images, vector_rows
 from cipherlens.client.core.item import Hits, Item
 from cipherlens.client.core.items import fetch_streams
 from cipherlens.client.core.methods import SEARCH
+from cipherlens.client.core.question import Question, SearchOptions, max_answered, search_request
 from cipherlens.crypto import CipherImage
 from cipherlens.v1 import retrieval_service_pb2 as messages
 
-_HIT_NUMBERS_BYTES = 32  # the most that a hit takes beside its id: score, revision and lengths
 _QUERY_BYTES = 128  # around the pixels of a cipher-image
 _ITEMS_SHARE = 2  # of a message: hits that come along take at most half, the rest is fetched
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SearchOptions:
-    """How to search; the defaults suit most.
-
-    Attributes:
-        nprobe: inverted lists to probe; None for the collection's measured default.
-        exact: compare with every item, whatever index there is.
-        min_sequence: wait until searches see this change, at most to the deadline.
-        model_digest: SHA-256 of the model that must serve; empty for any.
-    """
-
-    nprobe: int | None = None
-    exact: bool = False
-    min_sequence: int = 0
-    model_digest: bytes = b""
-
-
-DEFAULT_OPTIONS = SearchOptions()
+_Part = tuple[messages.SearchRequest, int]
+"""A request and how many queries it has."""
 
 
 def search_images(
@@ -54,8 +36,8 @@ def search_images(
 ) -> Steps[list[Hits]]:
     """Search by cipher-images; the hits of every query, in their order."""
     known = yield from limits
-    requests = _image_requests(name_of(collection), images, k, options, known)
-    return (yield from _search(collection, requests, known, with_items=with_items))
+    parts = _image_parts(name_of(collection), images, k, options, known)
+    return (yield from _search(collection, parts, known, with_items=with_items))
 
 
 def search_vectors(
@@ -68,9 +50,8 @@ def search_vectors(
     with_items: bool,
 ) -> Steps[list[Hits]]:
     """Search by vectors, which are checked first; the hits of every query, in their order."""
-    rows, known = vector_rows(vectors), (yield from limits)
-    requests = _row_requests(name_of(collection), rows, k, options, known)
-    return (yield from _search(collection, requests, known, with_items=with_items))
+    found = search_rows(collection, vector_rows(vectors), k, options, limits, with_items=with_items)
+    return (yield from found)
 
 
 def search_codes(
@@ -83,27 +64,38 @@ def search_codes(
     with_items: bool,
 ) -> Steps[list[Hits]]:
     """Search by codes, which are checked first; the hits of every query, in their order."""
-    rows, known = code_rows(codes), (yield from limits)
-    requests = _row_requests(name_of(collection), rows, k, options, known)
-    return (yield from _search(collection, requests, known, with_items=with_items))
+    found = search_rows(collection, code_rows(codes), k, options, limits, with_items=with_items)
+    return (yield from found)
+
+
+def search_rows(
+    collection: str | Collection,
+    rows: Rows,
+    k: int,
+    options: SearchOptions,
+    limits: KnownLimits,
+    *,
+    with_items: bool,
+) -> Steps[list[Hits]]:
+    """Search by vectors or codes that are checked; the hits of every query, in their order."""
+    question = Question(name_of(collection), k, options, rows)
+    known = yield from limits
+    parts = _row_parts(question, rows, question.max_queries(known))
+    return (yield from _search(collection, parts, known, with_items=with_items))
 
 
 def _search(
-    collection: str | Collection,
-    requests: Iterable[messages.SearchRequest],
-    limits: Limits,
-    *,
-    with_items: bool,
+    collection: str | Collection, parts: Iterable[_Part], limits: Limits, *, with_items: bool
 ) -> Steps[list[Hits]]:
     """Send requests and return the hits of all their queries, with items if they are wanted."""
     hits: list[Hits] = []
     where = (yield from resolve(collection)) if with_items else None
-    for request in requests:
+    for request, queries in parts:
         if where is not None:
             request.item_budget_bytes = limits.max_message_bytes // _ITEMS_SHARE
         answer = yield from SEARCH.answered(request)
         items = () if where is None else (yield from _items_of(answer, where, limits))
-        hits += hits_from(answer, items)
+        hits += hits_from(answer, items, queries=queries)
     return hits
 
 
@@ -121,56 +113,23 @@ def _items_of(
     return items
 
 
-def _image_requests(
+def _image_parts(
     collection: str, images: Sequence[CipherImage], k: int, options: SearchOptions, limits: Limits
-) -> Iterator[messages.SearchRequest]:
+) -> Iterator[_Part]:
     """Yield the requests that search by cipher-images, in the order of the queries."""
     for batch in batched(
         images,
         lambda image: image.pixels.nbytes + _QUERY_BYTES,
         max_bytes=limits.max_message_bytes - MESSAGE_MARGIN_BYTES,
-        max_items=_max_queries(k, limits),
+        max_items=max_answered(k, limits),
     ):
-        request = _request(collection, k, options)
+        request = search_request(collection, k, options)
         put_images(request, batch)
-        yield request
+        yield request, len(batch)
 
 
-def _row_requests(
-    collection: str, rows: Rows, k: int, options: SearchOptions, limits: Limits
-) -> Iterator[messages.SearchRequest]:
-    """Yield the requests that search by vectors or codes, in the order of the rows."""
-    row_bytes = max(1, rows.shape[1] * rows.itemsize)
-    fitting = (limits.max_message_bytes - MESSAGE_MARGIN_BYTES) // row_bytes
-    step = max(1, min(_max_queries(k, limits), fitting))
-    for start in range(0, len(rows), step):
-        request = _request(collection, k, options)
-        put_rows(request, rows[start : start + step])
-        yield request
-
-
-def _max_queries(k: int, limits: Limits) -> int:
-    """Return how many queries one call takes, so that its answer fits into a message too."""
-    longest = limits.max_item_id_bytes + _HIT_NUMBERS_BYTES
-    fitting = (limits.max_message_bytes - MESSAGE_MARGIN_BYTES) // (longest * max(1, k))
-    return max(1, min(limits.max_queries, fitting))
-
-
-def _request(collection: str, k: int, options: SearchOptions) -> messages.SearchRequest:
-    """Return a request that lacks only its queries.
-
-    Raises:
-        ValueError: k is below 1.
-    """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
-    request = messages.SearchRequest(
-        collection=collection,
-        k=k,
-        min_sequence=options.min_sequence,
-        model_digest=options.model_digest,
-    )
-    request.parameters.exact = options.exact
-    if options.nprobe is not None:
-        request.parameters.nprobe = options.nprobe
-    return request
+def _row_parts(question: Question, rows: Rows, at_most: int) -> Iterator[_Part]:
+    """Yield the requests that search by rows, in their order."""
+    for start in range(0, len(rows), at_most):
+        part = rows[start : start + at_most]
+        yield question.request(part.tobytes()), len(part)

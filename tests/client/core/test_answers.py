@@ -73,7 +73,15 @@ def test_broken_vectors_and_hits_are_unreadable() -> None:
         hits = {"item_ids": ["a", "b"], "revisions": [1, 2], **changes}
         response = SearchResponse(results=[Hits(**hits)])
         with pytest.raises(UnreadableAnswer, match="differ"):
-            answers.hits_from(response, [])
+            answers.hits_from(response, queries=1)
+
+
+@pytest.mark.parametrize("queries", [0, 1, 3])
+def test_answers_to_another_number_of_queries_are_unreadable(queries: int) -> None:
+    response = SearchResponse(results=[Hits(), Hits()])
+    assert len(answers.hits_from(response, queries=2)) == 2
+    with pytest.raises(UnreadableAnswer, match=f"2 queries where {queries} were asked"):
+        answers.hits_from(response, queries=queries)
 
 
 @pytest.mark.parametrize(
