@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cipherlens.server.config import ServerConfig
@@ -21,6 +22,7 @@ from cipherlens.server.transport import (
     service_of,
 )
 from cipherlens.server.transport.grpcio import GrpcioTransport
+from cipherlens.server.transport.tls import credentials_of
 
 if TYPE_CHECKING:
     from cipherlens.server.encryption.service import EncryptionService
@@ -55,17 +57,22 @@ class CipherLensServer:
         self._config = config
         self._admission = Admission(config.limits.max_concurrent_calls)
         self._engine: Engine | None = None
+        self.tls_port: int | None = None  # once it listens with TLS
         self._stopping = threading.Lock()  # held by the one that stops
         self._codes = dict(CODES)
         with ExitStack() as opened:
             services = [service_of(each.descriptor, each) for each in self._open_services(opened)]
             guard = Guard(self._admission, self._codes, authorise)
-            self._transport = (new_transport or transport_of(config))(
-                [Guarded(each, guard) for each in services],
-                listen=config.listen,
-                max_concurrent_calls=config.limits.max_concurrent_calls,
-                max_message_bytes=config.limits.max_message_bytes,
-            )
+            guarded = [Guarded(each, guard) for each in services]
+            self._transports = [
+                make(
+                    guarded,
+                    listen=listen,
+                    max_concurrent_calls=config.limits.max_concurrent_calls,
+                    max_message_bytes=config.limits.max_message_bytes,
+                )
+                for listen, make in _listeners(config, new_transport)
+            ]
             self._opened = opened.pop_all()
 
     @property
@@ -79,9 +86,11 @@ class CipherLensServer:
         )
 
     def start(self) -> int:
-        """Listen, say so to health checks, and return the port. Raises StartupError."""
+        """Listen, say so to health checks, and return the port of `listen`. Raises StartupError."""
         try:
-            return self._transport.start()
+            port, *others = [each.start() for each in self._transports]
+            self.tls_port = others[0] if others else None
+            return port
         except BaseException:
             self.stop()
             raise
@@ -95,12 +104,14 @@ class CipherLensServer:
             # Calls are refused before health checks say so: a client that was told that nothing is
             # served finds it true.
             self._admission.stop()
-            self._transport.stop_serving()
-            # The transport ends last: it cancels the calls that are left, and until then what comes
-            # is answered with UNAVAILABLE.
+            for each in self._transports:
+                each.stop_serving()
+            # The transports end last: they cancel the calls that are left, and until then what
+            # comes is answered with UNAVAILABLE.
             grace_s = self._config.grace_s if grace_s is None else grace_s
             self._admission.drain(grace_s)
-            self._transport.stop(min(grace_s, _LAST_ANSWERS_S))
+            for each in self._transports:
+                each.stop(min(grace_s, _LAST_ANSWERS_S))
             self._opened.close()
 
     def _open_services(self, opened: ExitStack) -> "Iterator[RetrievalService | EncryptionService]":
@@ -121,6 +132,15 @@ class CipherLensServer:
             opened.callback(keys.close)
             self._codes |= owner.CRYPTO_CODES
             yield keys
+
+
+def _listeners(
+    config: ServerConfig, new_transport: NewTransport | None
+) -> Iterator[tuple[str, NewTransport]]:
+    """Yield where the server listens, and what makes the transport there."""
+    yield config.listen, new_transport or transport_of(config)
+    if config.tls is not None:
+        yield config.tls.listen, partial(GrpcioTransport, credentials=credentials_of(config.tls))
 
 
 def transport_of(config: ServerConfig) -> NewTransport:
@@ -144,6 +164,8 @@ def run(config: ServerConfig) -> int:
     server = CipherLensServer(config)
     port = server.start()
     where = _address(config.listen, port)
+    if config.tls is not None and server.tls_port is not None:
+        where += f" and, with TLS, on {_address(config.tls.listen, server.tls_port)}"
     # The line that people and scripts wait for: from here on the server answers.
     print(f"cipherlens: listening on {where} ({server.description})", flush=True)  # noqa: T201
     stopping.recv(1)

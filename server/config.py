@@ -90,13 +90,32 @@ class IvfSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TlsListener:
+    """A listener with TLS, beside the one without.
+
+    listen: "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; port 0 takes a free one.
+    certificate: PEM, the server's own first and those that lead to a known issuer behind it.
+    key: PEM, the private key of the server's own certificate, without a passphrase.
+    """
+
+    listen: str
+    certificate: Path
+    key: Path
+
+    def __post_init__(self) -> None:
+        _check_address("tls_listen", self.listen)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServerConfig:
     """Everything a server needs to know.
 
     data_dir: the cloud's data folder, made if absent; held by one server at a time.
     transport: what carries the calls, "grpcio", "native" (pygrpc-native, HTTP/2 outside the
         interpreter's lock) or "auto", which is native where it is installed.
-    listen: "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; port 0 takes a free one.
+    listen: where it listens without TLS, "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; port 0 takes a
+        free one.
+    tls: where it listens with TLS as well, on grpcio whatever `transport` says; None for nowhere.
     device: where indexes and models live, "auto", "cpu" or "cuda:N".
     keyring, passphrase: the owner's; refused for the role "cloud".
     hash_model: the owner's hash network, sealed or plain, for trapdoors that are codes; refused
@@ -112,6 +131,7 @@ class ServerConfig:
     role: Role = Role.CLOUD
     listen: str = "127.0.0.1:50051"
     transport: str = "auto"
+    tls: TlsListener | None = None
     device: str = "auto"
     keyring: Path | None = None
     passphrase: str | None = field(default=None, repr=False)
@@ -132,13 +152,7 @@ class ServerConfig:
             )
         if self.role.has_owner and self.keyring is None:
             raise ValueError(f"keyring: the role {self.role} needs one")
-        if not re.fullmatch(r"unix:.+|\[[0-9a-fA-F:.]+\]:\d{1,5}|[^:\[\]]+:\d{1,5}", self.listen):
-            raise ValueError(
-                f"listen must be HOST:PORT, [IPv6]:PORT or unix:PATH, got {self.listen!r}"
-            )
-        port = self.listen.rpartition(":")[2]
-        if not self.listen.startswith("unix:") and int(port) > 65535:
-            raise ValueError(f"listen must have a port of at most 65535, got {self.listen!r}")
+        _check_address("listen", self.listen)
         if self.transport not in ("auto", "grpcio", "native"):
             raise ValueError(f"transport must be auto, grpcio or native, got {self.transport!r}")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
@@ -153,3 +167,10 @@ class ServerConfig:
                 f"max_waiting_images must hold a batch of {self.limits.max_batch_items} items, "
                 f"got {self.max_waiting_images}"
             )
+
+
+def _check_address(name: str, address: str) -> None:
+    if not re.fullmatch(r"unix:.+|\[[0-9a-fA-F:.]+\]:\d{1,5}|[^:\[\]]+:\d{1,5}", address):
+        raise ValueError(f"{name} must be HOST:PORT, [IPv6]:PORT or unix:PATH, got {address!r}")
+    if not address.startswith("unix:") and int(address.rpartition(":")[2]) > 65535:
+        raise ValueError(f"{name} must have a port of at most 65535, got {address!r}")

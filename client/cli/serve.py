@@ -4,13 +4,16 @@ import logging
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cipherlens.base import Role
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli.options import Device, MaybeKeyringPath, PassphraseFile
+
+if TYPE_CHECKING:
+    from cipherlens.server.config import TlsListener
 
 
 class Transport(StrEnum):
@@ -46,11 +49,29 @@ def serve(
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
     ] = DEFAULT_TARGET,
+    tls_listen: Annotated[
+        str | None,
+        typer.Option(
+            "--tls-listen",
+            metavar="HOST:PORT",
+            help="Where to listen with TLS as well; needs --tls-certificate and --tls-key.",
+        ),
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            "--tls-certificate", metavar="FILE", help="The server's certificates, in PEM."
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option("--tls-key", metavar="FILE", help="Their private key, in PEM."),
+    ] = None,
     transport: Annotated[
         Transport,
         typer.Option(
-            help="What carries the calls. native: HTTP/2 in Rust, several times as many searches a "
-            "second. grpcio: the reference. auto: native where it is installed."
+            help="What carries the calls without TLS. native: HTTP/2 in Rust, several times as "
+            "many searches a second. grpcio: the reference. auto: native where it is installed."
         ),
     ] = Transport.AUTO,
     device: Device = "auto",
@@ -59,13 +80,15 @@ def serve(
     """Run the server.
 
     It prints one line when it listens, logs to standard error, and stops in good order on Ctrl-C
-    or SIGTERM. There is no encryption of the connection: listen on an address that only trusted
-    machines reach.
+    or SIGTERM. On --listen connections are not encrypted: only trusted machines should reach it.
+    With --tls-listen others come in by TLS; who they are is not asked.
 
     \b
     Examples:
       cipherlens serve --data-dir data/
-      cipherlens serve --data-dir data/ --listen 0.0.0.0:50051 --device cuda:0
+      cipherlens serve --data-dir data/ --listen unix:/run/cipherlens/socket --device cuda:0
+      cipherlens serve --data-dir data/ --tls-listen 0.0.0.0:443 \\
+        --tls-certificate server.pem --tls-key server.key
       cipherlens serve --data-dir owner/ --role owner --keyring my.keys --listen 127.0.0.1:50052
       cipherlens serve --data-dir data/ --role all --keyring my.keys --hash-model hash.sealed
     """
@@ -83,6 +106,7 @@ def serve(
         role=role,
         listen=listen,
         transport=transport.value,
+        tls=_tls(tls_listen, tls_certificate, tls_key),
         device=device,
         keyring=keyring,
         passphrase=passphrase,
@@ -93,3 +117,16 @@ def serve(
     )
     logging.getLogger("cipherlens").setLevel(logging.INFO)
     raise typer.Exit(run(config))
+
+
+def _tls(listen: str | None, certificate: Path | None, key: Path | None) -> "TlsListener | None":
+    """Return the listener with TLS that the options ask for: all three of them, or none."""
+    from cipherlens.server.config import TlsListener
+
+    if listen is None and certificate is None and key is None:
+        return None
+    if listen is None or certificate is None or key is None:
+        raise typer.BadParameter(
+            "--tls-listen, --tls-certificate and --tls-key go together: one is missing"
+        )
+    return TlsListener(listen=listen, certificate=certificate, key=key)

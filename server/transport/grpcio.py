@@ -33,7 +33,7 @@ MESSAGE_MARGIN = 64 * 1024
 
 
 class GrpcioTransport:
-    """A grpcio server; without TLS."""
+    """A grpcio server, with TLS or without."""
 
     def __init__(
         self,
@@ -42,9 +42,11 @@ class GrpcioTransport:
         listen: str,
         max_concurrent_calls: int,
         max_message_bytes: int,
+        credentials: grpc.ServerCredentials | None = None,
     ) -> None:
-        """Put the services on a server that does not listen yet."""
+        """Put the services on a server that does not listen yet; with credentials it speaks TLS."""
         self._listen = listen
+        self._credentials = credentials
         self._names = [each.service.name for each in services]
         threads = max_concurrent_calls + SPARE_THREADS
         self._pool = ThreadPoolExecutor(threads, "call")
@@ -57,13 +59,18 @@ class GrpcioTransport:
     def start(self) -> int:
         """Listen, say so to health checks, and return the port. Raises StartupError."""
         try:
-            port = self._server.add_insecure_port(self._listen)
+            port = self._port()
         except RuntimeError as error:
             raise CannotListen(self._listen) from error
         self._server.start()
         for name in ("", *self._names):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return port
+
+    def _port(self) -> int:
+        if self._credentials is None:
+            return self._server.add_insecure_port(self._listen)
+        return self._server.add_secure_port(self._listen, self._credentials)
 
     def stop_serving(self) -> None:
         """Tell health checks that nothing is served any more; calls under way go on."""

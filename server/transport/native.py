@@ -146,7 +146,8 @@ class NativeTransport:
         if self._front is not None:
             with self._dispatching:
                 self._front.close()
-            self._receiver.join()
+            if self._receiver.ident is not None:  # else another start failed
+                self._receiver.join()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _receive(self) -> None:

@@ -55,7 +55,7 @@ class Cloud:
         self.server = CipherLensServer(self.config, self.transport)
         self.port = self.server.start()
         if self.transport is MemoryTransport:
-            self.stub = self.server._transport
+            self.stub = self.server._transports[0]
             return
         self.channel = grpc.insecure_channel(
             f"127.0.0.1:{self.port}", options=[("grpc.max_receive_message_length", -1)]

@@ -90,7 +90,7 @@ def test_a_server_takes_a_credential_check(tmp_path):
     server = CipherLensServer(config, MemoryTransport, TokenCheck({"r"}, {"w"}))
     try:
         with pytest.raises(StatusError) as caught:
-            server._transport.ListModels(pb.ListModelsRequest())
+            server._transports[0].ListModels(pb.ListModelsRequest())
         assert caught.value.details() == "a token is needed"
     finally:
         server.stop(0)

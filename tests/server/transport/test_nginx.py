@@ -1,6 +1,5 @@
 """The native transport behind nginx with TLS, by the configuration that docs/tls.md gives."""
 
-import datetime
 import os
 import re
 import shutil
@@ -10,10 +9,6 @@ from pathlib import Path
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from cipherlens.server.app import CipherLensServer
 from cipherlens.server.config import ServerConfig
@@ -24,29 +19,6 @@ PAGE = Path(__file__).parents[3] / "docs" / "tls.md"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
 
 
-def certificate(folder):
-    """Write a key and a certificate for localhost that signs itself; return the certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    pkcs8 = serialization.PrivateFormat.PKCS8
-    (folder / "server.key").write_bytes(key.private_bytes(encoding, pkcs8, plain))
-    (folder / "server.pem").write_bytes(made.public_bytes(encoding))
-    return made.public_bytes(encoding)
-
-
 def free_port():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -54,13 +26,13 @@ def free_port():
 
 
 @pytest.fixture
-def stub(tmp_path):
+def stub(tmp_path, certificate):
     """Return a stub of a server behind nginx, over TLS."""
     listen = f"unix:{tmp_path}/socket"
     config = ServerConfig(data_dir=tmp_path / "data", listen=listen, transport="native")
     server = CipherLensServer(config)
     server.start()
-    port, trusted = free_port(), certificate(tmp_path)
+    port, trusted = free_port(), certificate
     (text,) = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
     text = text.replace("/run/cipherlens", str(tmp_path)).replace("/etc/cipherlens", str(tmp_path))
     text = text.replace("listen 443", f"listen 127.0.0.1:{port}")
