@@ -14,6 +14,7 @@ from cipherlens.base.codes import (
 )
 from cipherlens.base.errors import DomainError, ProfileMismatch
 from cipherlens.base.files import replace_file, sync_folder
+from cipherlens.base.index_choice import IndexChoice
 from cipherlens.base.kind import Kind
 from cipherlens.base.profile import (
     FINGERPRINT_BYTES,
@@ -29,6 +30,7 @@ __all__ = [
     "NONCE_BYTES",
     "CipherProfile",
     "DomainError",
+    "IndexChoice",
     "Kind",
     "ProfileMismatch",
     "Role",

@@ -1,5 +1,6 @@
 """How a server runs: built once at the entry point, validated, never changed."""
 
+import math
 import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -50,35 +51,39 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IvfSettings:
-    """When an index of vectors gets lists, how many, and how well a default search must do.
+    """When an index is trained, and how well a default search must then do.
 
-    minimum_rows: live rows from which lists pay; below, every search is exact.
+    minimum_rows: live vectors from which lists or a graph pay; below, every search is exact. Codes
+        whose index was asked for too.
+    minimum_codes: live codes from which lists pay where no index was asked for.
     lists_per_root: lists as a multiple of the square root of the live rows.
-    growth: retrain the lists when live rows have grown by this factor.
-    tail_fraction: put new rows into the lists when they exceed this part of the listed ones.
-    target_recall: mean recall that the default nprobe must reach on the calibration queries.
+    growth: train anew when live rows have grown by this factor.
+    target_recall: what the mean recall of a default search must exceed, with 99 % confidence, where
+        queries are like what is stored. It lies above the .99 promised, as they never quite are.
     recall_at: k of that recall.
-    calibration_queries: stored rows that are kept out of training and serve as queries; a mean over
-        256 of them strays by a few thousandths, which is why the target lies above the 0.99 wanted.
+    calibration_queries: stored rows that are kept out of training and serve as queries.
     """
 
     minimum_rows: int = 2000
-    lists_per_root: float = 1.0
-    growth: float = 4.0
-    tail_fraction: float = 0.125
-    target_recall: float = 0.995
+    minimum_codes: int = 50_000
+    lists_per_root: float = 2.0
+    growth: float = 2.0
+    target_recall: float = 0.993
     recall_at: int = 20
-    calibration_queries: int = 256
+    calibration_queries: int = 512
 
     def __post_init__(self) -> None:
         if self.minimum_rows < 100:
             raise ValueError(f"minimum_rows must be at least 100, got {self.minimum_rows}")
+        if self.minimum_codes < self.minimum_rows:
+            raise ValueError(
+                f"minimum_codes must be at least minimum_rows, {self.minimum_rows}, "
+                f"got {self.minimum_codes}"
+            )
         if self.lists_per_root <= 0:
             raise ValueError(f"lists_per_root must be positive, got {self.lists_per_root}")
         if self.growth <= 1:
             raise ValueError(f"growth must be above 1, got {self.growth}")
-        if not 0 < self.tail_fraction <= 1:
-            raise ValueError(f"tail_fraction must lie in (0, 1], got {self.tail_fraction}")
         if not 0 < self.target_recall <= 1:
             raise ValueError(f"target_recall must lie in (0, 1], got {self.target_recall}")
         if self.recall_at < 1:
@@ -87,6 +92,10 @@ class IvfSettings:
             raise ValueError(
                 f"calibration_queries must be at least 1, got {self.calibration_queries}"
             )
+
+    def nlist(self, live: int) -> int:
+        """Return how many lists so many live rows get, at least 1 and at most one each two."""
+        return max(1, min(round(self.lists_per_root * math.sqrt(live)), live // 2))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -28,7 +28,6 @@ from cipherlens.server.index import (
     CosineIndex,
     HammingIndex,
     resolve_device,
-    train_ivf,
     use_one_thread,
 )
 from cipherlens.server.index.codes import padded_codes, stored_size_bytes
@@ -107,7 +106,14 @@ def _local(codes: Codes, vectors: Vectors) -> Measures:
     dimension, stored = vectors.shape[1], stored_size_bytes(BITS)
     filled = CosineIndex(dimension, device)
     filled.append(vectors)
-    lists = train_ivf(filled.training_snapshot(), seed=SEED).index.nlist
+    untrained = filled.state()
+    filled.train(SEED)
+    lists = filled.describe().nlist
+
+    def trained_lists() -> None:
+        index = CosineIndex(dimension, device)
+        index.restore(untrained)  # takes the rows as they lie
+        index.train(SEED)
 
     def bare_lists() -> None:
         centroids = faiss.IndexFlatIP(dimension)
@@ -121,9 +127,7 @@ def _local(codes: Codes, vectors: Vectors) -> Measures:
             padded_codes(codes, stored)
         ),
         "vectors, appended in process": lambda: CosineIndex(dimension, device).append(vectors),
-        "vectors, lists trained in process": lambda: train_ivf(
-            filled.training_snapshot(), seed=SEED
-        ),
+        "vectors, lists trained in process": trained_lists,
         "vectors, lists by bare FAISS": bare_lists,
     }
     return {(name, len(codes)): partial(milliseconds, task) for name, task in tasks.items()}

@@ -14,7 +14,6 @@ from cipherlens.server.index import (
     HammingIndex,
     SearchParameters,
     resolve_device,
-    train_ivf,
 )
 from cipherlens.server.index.codes import padded_codes, stored_size_bytes
 from cipherlens.server.index.untyped import faiss
@@ -64,16 +63,14 @@ def ivf_calls(
 ) -> tuple[dict[str, Call], dict[str, float]]:
     """Return one search by cosine through lists either way, and how the lists were trained.
 
-    Bare FAISS searches a copy of our lists and probes as many of them. `behind` are vectors that
-    our index alone holds, appended after the training.
+    Bare FAISS searches the vectors in the same lists and probes as many of them. `behind` are
+    vectors that our index alone holds, appended after the training.
     """
     index = _filled(vectors)
     start = time.perf_counter()
-    trained = train_ivf(index.training_snapshot(), seed=seed)
+    index.train(seed)
     training_s = time.perf_counter() - start
-    index.adopt(trained)
-    lists = faiss.clone_index(trained.index)
-    lists.nprobe = trained.nprobe
+    lists = bare_lists(index)
     facts = {
         "nlist": lists.nlist,
         "nprobe": lists.nprobe,
@@ -83,6 +80,19 @@ def ivf_calls(
     if behind is not None:
         index.append(behind)
     return _cosine_calls(index, lists, queries), facts
+
+
+def bare_lists(index: CosineIndex) -> Any:
+    """Return an IndexIVFFlat with the vectors of a trained index, in the same lists."""
+    arrays = index.state().arrays
+    vectors, centroids, lists = arrays["rows"], arrays["centroids"], arrays["lists"]
+    coarse = faiss.IndexFlatIP(vectors.shape[1])
+    coarse.add(centroids)
+    bare = faiss.IndexIVFFlat(coarse, vectors.shape[1], len(centroids), faiss.METRIC_INNER_PRODUCT)
+    chosen = lists.astype(np.int64)
+    bare.add_core(len(vectors), faiss.swig_ptr(vectors), None, faiss.swig_ptr(chosen))
+    bare.nprobe = index.describe().nprobe
+    return bare
 
 
 def singles(queries: NDArray[Any]) -> list[NDArray[Any]]:

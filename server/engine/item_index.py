@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.server.index import SearchParameters, VectorIndex
+from cipherlens.server.index import IndexState, SearchParameters, VectorIndex, live_only
 from cipherlens.server.storage.records import Change, Damaged, Generation
 
 _log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ Rows = NDArray[np.float32] | NDArray[np.uint8]
 
 _ROWS_PER_APPEND = 4096
 _REBUILD_AT_DEAD = 0.1
-# Fewer dead rows than these cost a search less than building the index again would.
+# Fewer dead rows than these cost a search less than an index without them would.
 _FEWEST_DEAD = 64
 _TRAINING_SEED = 0
 
@@ -46,6 +46,19 @@ class Answer(NamedTuple):
         """Return the ids of the hits of each query."""
         ids = self.source.ids
         return [[ids[each] for each in row] for row in self.positions]
+
+
+class Moment(NamedTuple):
+    """An index at some sequence, while it goes on to change.
+
+    ids, revisions: of each position; they only grow, so that those of the state's rows stay.
+    """
+
+    vectors: IndexState
+    ids: Sequence[str]
+    revisions: Sequence[int]
+    sequence: int
+    damaged: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -104,9 +117,33 @@ class ItemIndex:
 
     @property
     def wants_rebuild(self) -> bool:
-        """Whether enough of the index is dead that building it anew pays."""
+        """Whether enough of the index is dead that leaving it out pays."""
         dead = len(self.vectors) - self.vectors.live_count
         return dead >= _FEWEST_DEAD and self.vectors.dead_fraction > _REBUILD_AT_DEAD
+
+    def moment(self) -> "Moment":
+        """Return the index as it stands. The caller lets nothing follow meanwhile."""
+        damaged = dict(self.damaged)
+        return Moment(self.vectors.state(), self.ids, self.revisions, self.sequence, damaged)
+
+    def without_dead(self, moment: "Moment", empty: VectorIndex) -> "ItemIndex":
+        """Return another index that was this one at a moment, its dead rows left out.
+
+        Nothing is read but memory, and what was trained is kept. `empty` becomes its own.
+        """
+        state, kept = live_only(moment.vectors)
+        empty.restore(state)
+        ids = [moment.ids[each] for each in kept]
+        return ItemIndex(
+            self.generation,
+            empty,
+            sequence=moment.sequence,
+            ids=ids,
+            revisions=[moment.revisions[each] for each in kept],
+            positions=dict(zip(ids, count(), strict=False)),
+            encoded=[None] * len(ids),
+            damaged=moment.damaged,
+        )
 
     def _apply(self, group: Sequence[Change | Damaged]) -> None:
         self.changes += 1

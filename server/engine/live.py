@@ -57,11 +57,15 @@ class LiveCollection:
         self._applied = threading.Condition()
         self._dropped = False
 
+    def empty(self, generation: Generation) -> VectorIndex:
+        """Return an empty index for a generation."""
+        return self._new_index(generation)
+
     def load(
         self, transaction: Transaction, generation: Generation, until: int | None = None
     ) -> ItemIndex:
         """Return an index of the generation from the database, as `catch_up` brings it up."""
-        loaded = ItemIndex(generation, self._new_index(generation))
+        loaded = ItemIndex(generation, self.empty(generation))
         self.catch_up(transaction, loaded, until)
         return loaded
 

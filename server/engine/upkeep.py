@@ -1,4 +1,4 @@
-"""What a collection may want done: its index loaded, rebuilt or trained, a generation filled."""
+"""What a collection may want: its index loaded, trained or rid of dead rows, a model's turn."""
 
 from cipherlens.server.engine.item_index import ItemIndex
 from cipherlens.server.engine.live import LiveCollection
@@ -22,7 +22,7 @@ class Upkeep:
         elif shadow is not None:
             self._takeover.step(live, shadow)
         elif serving is not None and serving.wants_rebuild:
-            self._rebuild(live, serving)
+            self._compact(live, serving)
         elif serving is not None:
             serving.train()
 
@@ -31,10 +31,17 @@ class Upkeep:
             live.check_there()
             live.reload_if_behind(lambda generation: live.load(transaction, generation))
 
-    def _rebuild(self, live: LiveCollection, serving: ItemIndex) -> None:
-        """Make the index anew without its dead rows."""
-        with self._database.read() as transaction:
-            fresh = live.load(transaction, serving.generation)
+    def _compact(self, live: LiveCollection, serving: ItemIndex) -> None:
+        """Leave the dead rows out of the index; what was trained stays.
+
+        Only the changes of meanwhile are read from the database.
+        """
+        with live.writing:
+            live.check_there()
+            if live.is_behind or live.serving is not serving:
+                return
+            moment = serving.moment()
+        fresh = serving.without_dead(moment, live.empty(serving.generation))
         fresh.train()
         with live.writing:
             live.check_there()

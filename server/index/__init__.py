@@ -11,14 +11,13 @@ from cipherlens.server.index.errors import (
 )
 from cipherlens.server.index.factory import new_index
 from cipherlens.server.index.hamming import HammingIndex
-from cipherlens.server.index.ivf import IvfPlan, TrainedIvf, train_ivf
 from cipherlens.server.index.protocol import (
     IndexDescription,
     SearchParameters,
     SearchResult,
     VectorIndex,
 )
-from cipherlens.server.index.state import IndexState
+from cipherlens.server.index.state import IndexState, live_only
 from cipherlens.server.index.threads import use_one_thread
 
 __all__ = [
@@ -29,17 +28,15 @@ __all__ = [
     "HammingIndex",
     "IndexDescription",
     "IndexState",
-    "IvfPlan",
     "IvfSettings",
     "SearchParameters",
     "SearchResult",
-    "TrainedIvf",
     "UnfitStateError",
     "VectorIndex",
     "VectorIndexError",
     "check_faiss_installation",
+    "live_only",
     "new_index",
     "resolve_device",
-    "train_ivf",
     "use_one_thread",
 ]

@@ -12,7 +12,7 @@ from cipherlens.server.index.protocol import VectorIndex
 INDEXES: dict[Kind, Callable[[int, Device, IvfSettings], VectorIndex]] = {
     Kind.CIPHER: CosineIndex,
     Kind.VECTOR: CosineIndex,
-    Kind.CODE: lambda bits, device, _ivf: HammingIndex(bits, device),
+    Kind.CODE: HammingIndex,
 }
 
 
@@ -23,6 +23,6 @@ def new_index(kind: Kind, length: int, device: Device, ivf: IvfSettings) -> Vect
         kind: of the collection.
         length: numbers in a vector, or bits in a code.
         device: where it lives.
-        ivf: when and how an index of vectors gets lists.
+        ivf: when it is trained, and how well a search must then do.
     """
     return INDEXES[kind](length, device, ivf)

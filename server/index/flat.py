@@ -40,6 +40,34 @@ def scan_cosine(
     return SearchResult(positions, scores)
 
 
+def rank_chosen(
+    rows: NDArray[np.float32], queries: NDArray[np.float32], chosen: NDArray[np.int64], k: int
+) -> SearchResult:
+    """Return the k chosen rows of largest inner product with each query.
+
+    Args:
+        rows: (n, dimension) float32, C-contiguous.
+        queries: (q, dimension) float32, C-contiguous.
+        chosen: (q, m) positions in rows, C-contiguous, each once; after a -1 none is looked at.
+    """
+    scores = np.empty((len(queries), k), np.float32)
+    positions = np.empty((len(queries), k), np.int64)
+    faiss.knn_inner_products_by_idx(
+        faiss.swig_ptr(queries),
+        faiss.swig_ptr(rows),
+        faiss.swig_ptr(chosen),
+        rows.shape[1],
+        len(queries),
+        len(rows),
+        chosen.shape[1],
+        k,
+        faiss.swig_ptr(scores),
+        faiss.swig_ptr(positions),
+        chosen.shape[1],
+    )
+    return SearchResult(positions, scores)
+
+
 def scan_hamming(
     rows: NDArray[np.uint8], queries: NDArray[np.uint8], k: int, selector: Any
 ) -> SearchResult:

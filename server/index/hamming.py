@@ -1,43 +1,57 @@
-"""Exact search over binary codes by Hamming distance."""
+"""Search over binary codes by Hamming distance."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.base import check_bits, check_codes
+from cipherlens.base import IndexChoice, check_bits, check_codes
+from cipherlens.server.config import IvfSettings
+from cipherlens.server.index.code_training import CodeListsTrainer
 from cipherlens.server.index.codes import padded_codes, stored_size_bytes
 from cipherlens.server.index.device import Device
 from cipherlens.server.index.flat import scan_hamming
 from cipherlens.server.index.gpu import MirroredRows, gpu_space, hamming_rows
-from cipherlens.server.index.protocol import IndexDescription, SearchParameters, SearchResult
-from cipherlens.server.index.rowlog import LoggedIndex
-from cipherlens.server.index.state import IndexState
-from cipherlens.server.index.threads import use_one_thread
+from cipherlens.server.index.logged import LoggedIndex
+from cipherlens.server.index.protocol import SearchParameters, SearchResult
+from cipherlens.server.index.trained import Trainer
 
 _DEFAULTS = SearchParameters()
+_DEFAULT_SETTINGS = IvfSettings()
 
 
 class HammingIndex(LoggedIndex):
-    """Codes of a fixed number of bits; a VectorIndex served in order (distance, position).
+    """Codes of a fixed number of bits; a VectorIndex that ranks by distance.
 
     On a GPU, FAISS does not promise which of several equal distances it returns. A query whose
     k-th place is such a tie is answered by the exact scan on the CPU; for short codes, of 12 or 24
     bits, that is most of them, and a CPU index serves those better.
     """
 
-    def __init__(self, bits: int, device: Device) -> None:
+    def __init__(
+        self,
+        bits: int,
+        device: Device,
+        settings: IvfSettings = _DEFAULT_SETTINGS,
+        choice: IndexChoice = IndexChoice.AUTO,
+    ) -> None:
         """Make an empty index.
 
         Raises:
             ValueError: bits is none of `cipherlens.base.BITS`.
+            NoSuchIndexError: codes, or the device, have no such index.
         """
         check_bits(bits)
         self.bits = bits
-        self.device = device
         self._stored_size = stored_size_bytes(bits)
-        super().__init__(self._stored_size, np.dtype(np.uint8))
-        self._mirror: MirroredRows | None = None
-        if device.kind == "cuda":
-            self._mirror = hamming_rows(8 * self._stored_size, gpu_space(device.ordinal))
+        super().__init__(
+            self._stored_size,
+            np.dtype(np.uint8),
+            device,
+            scan=scan_hamming,
+            mirror=_mirror(self._stored_size, device),
+            trainer=_trainer(choice, device, settings),
+            metric="hamming",
+            bits=bits,
+        )
 
     def append(self, rows: NDArray[np.uint8]) -> None:
         """Add codes, (n, ceil(bits / 8)) uint8 as they travel.
@@ -49,60 +63,33 @@ class HammingIndex(LoggedIndex):
         self._log.append(padded_codes(rows, self._stored_size))
 
     def search(
-        self,
-        queries: NDArray[np.uint8],
-        k: int,
-        parameters: SearchParameters = _DEFAULTS,  # noqa: ARG002 every search is exact already
+        self, queries: NDArray[np.uint8], k: int, parameters: SearchParameters = _DEFAULTS
     ) -> SearchResult:
-        """Return the k live codes nearest to each query by (distance, position).
+        """Return the k live codes nearest to each query by distance.
 
-        The order is exact, the choice among equal distances at the k-th place included;
-        parameters change nothing.
+        Exact until the index is trained, and whenever parameters.exact is set: then the order is
+        (distance, position), the choice among equal distances at the k-th place included. Through
+        lists a query gets the nearest codes of the probed ones, in no promised order among equals.
+        Distances are exact either way.
 
         Args:
             queries: (q, ceil(bits / 8)) uint8.
 
         Returns:
-            (q, k) positions and int32 distances, padded with -1 and the largest int32.
+            (q, k) positions and int32 distances; beside a position of -1 any value.
         """
         check_codes(queries, self.bits)
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        use_one_thread()
-        padded = padded_codes(queries, self._stored_size)
-        if self._mirror is not None:
-            return self._mirror.search(self._log, padded, k)
-        snapshot = self._log.snapshot
-        return scan_hamming(snapshot.rows, padded, k, snapshot.selector)
+        return self._ranked(padded_codes(queries, self._stored_size), k, parameters)
 
-    def reads_bytes(self, parameters: SearchParameters = _DEFAULTS) -> int:  # noqa: ARG002
-        """Return how many bytes of rows one query reads."""
-        return len(self) * self._stored_size
 
-    @property
-    def wants_training(self) -> bool:
-        """Never: every search is a scan, and fast."""
-        return False
+def _mirror(stored_size: int, device: Device) -> MirroredRows | None:
+    if device.kind == "cpu":
+        return None
+    return hamming_rows(8 * stored_size, gpu_space(device.ordinal))
 
-    def train(self, seed: int) -> None:
-        """Do nothing: there is nothing to train."""
 
-    def state(self) -> IndexState:
-        """Return the codes as they are stored, padded, and which of them are masked."""
-        return self._logged_state(metric="hamming", bits=self.bits)
-
-    def restore(self, state: IndexState) -> None:
-        """Take the state of another index of as many bits. Raises UnfitStateError."""
-        state.check(metric="hamming", bits=self.bits)
-        self._log.restore(*self._logged_rows(state))
-
-    def describe(self) -> IndexDescription:
-        """Return the index as it stands."""
-        snapshot = self._log.snapshot
-        return IndexDescription(
-            kind="hamming-flat",
-            device=str(self.device),
-            rows=len(snapshot.rows),
-            live=snapshot.live,
-            memory_bytes=self._log.size_bytes,
-        )
+def _trainer(choice: IndexChoice, device: Device, settings: IvfSettings) -> Trainer | None:
+    if choice is IndexChoice.FLAT or device.kind == "cuda":
+        return None
+    asked = choice is IndexChoice.IVF
+    return CodeListsTrainer(settings, settings.minimum_rows if asked else settings.minimum_codes)

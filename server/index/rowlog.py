@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.server.index.state import IndexState
 from cipherlens.server.index.untyped import faiss
 
 _FIRST_CAPACITY = 1024
@@ -78,16 +77,16 @@ class RowLog:
             self._buffer[start : start + len(rows)] = rows
             self._publish(start + len(rows), self.snapshot.dead)
 
-    def restore(self, rows: NDArray[Any], alive: NDArray[np.bool_] | None) -> None:
-        """Hold these rows in place of none, where they are; alive is None when all are.
+    def restore(self, snapshot: Snapshot) -> None:
+        """Hold these rows in place of none, where they are.
 
         They may lie in memory that cannot be written: the first append copies them into room with
         space behind it.
         """
         with self._lock:
-            self._buffer, self._alive = rows, alive
-            self._selector = None if alive is None else bitmap_selector(alive)
-            self._publish(len(rows), 0 if alive is None else int(np.count_nonzero(~alive)))
+            self._buffer, self._alive = snapshot.rows, snapshot.alive
+            self._selector = snapshot.selector
+            self.snapshot = snapshot
 
     def mask(self, positions: NDArray[np.int64]) -> None:
         """Mark rows as dead; those that are dead already stay so.
@@ -125,48 +124,11 @@ class RowLog:
         self.snapshot = Snapshot(self._buffer[:length], alive, dead, self._selector)
 
 
-class LoggedIndex:
-    """What an index over a row log has in common with every other, whatever its metric.
-
-    row_type: the type of the numbers in a row.
-    """
-
-    def __init__(self, width: int, row_type: "np.dtype[Any]") -> None:
-        self.row_type = row_type
-        self._log = RowLog(width, row_type)
-
-    def mask(self, positions: NDArray[np.int64]) -> None:
-        """Hide the rows at positions from every search that starts later, for good."""
-        self._log.mask(positions)
-
-    def _logged_state(self, **facts: str | int) -> IndexState:
-        """Return the rows and masks of now, as `_logged_rows` takes them."""
-        snapshot = self._log.snapshot
-        arrays: dict[str, NDArray[Any]] = {"rows": snapshot.rows}
-        if snapshot.alive is not None:
-            arrays["alive"] = snapshot.alive
-        return IndexState(facts=facts, arrays=arrays)
-
-    def _logged_rows(self, state: IndexState) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-        """Return what the log would take. Raises UnfitStateError."""
-        rows = state.array("rows", self.row_type, (None, self._log.snapshot.rows.shape[1]))
-        if "alive" not in state.arrays:
-            return rows, None
-        return rows, state.array("alive", np.bool_, (len(rows),))
-
-    def __len__(self) -> int:
-        """Return the number of rows appended, masked ones included."""
-        return len(self._log.snapshot.rows)
-
-    @property
-    def live_count(self) -> int:
-        """The number of rows not masked."""
-        return self._log.snapshot.live
-
-    @property
-    def dead_fraction(self) -> float:
-        """The masked part of the appended rows, 0.0 for an empty index."""
-        return self._log.snapshot.dead_fraction
+def snapshot_of(rows: NDArray[Any], alive: NDArray[np.bool_] | None) -> Snapshot:
+    """Return a snapshot of these rows; alive is None when all are."""
+    if alive is None:
+        return Snapshot(rows, None, 0, None)
+    return Snapshot(rows, alive, int(np.count_nonzero(~alive)), bitmap_selector(alive))
 
 
 def bitmap_selector(alive: NDArray[np.bool_]) -> Any:

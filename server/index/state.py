@@ -15,8 +15,10 @@ class IndexState:
     """What would be costly to make again, at one moment.
 
     facts: what JSON holds: text, numbers, truth values.
-    arrays: by name. Some are the memory that the index works on: read them only. An index that is
-        restored works on the arrays it was given, so that they may be a file mapped into memory.
+    arrays: by name. Every index has "rows", (n, width); "alive", (n,) bool, is there where a row is
+        masked, and "lists" where the first rows have one each; others belong to no row. Some are
+        the memory that the index works on: read them only. An index that is restored works on the
+        arrays it was given, so that they may be a file mapped into memory.
 
     Whoever keeps a state answers for its bytes: a restored index checks that a state fits, not
     that it is undamaged.
@@ -51,3 +53,17 @@ class IndexState:
         for name, value in expected.items():
             if self.facts.get(name) != value:
                 raise UnfitStateError(f"{name} must be {value}, got {self.facts.get(name)!r}")
+
+
+def live_only(state: IndexState) -> tuple[IndexState, NDArray[np.int64]]:
+    """Return the state without its masked rows, and the positions that its rows had."""
+    rows, alive = state.arrays["rows"], state.arrays.get("alive")
+    if alive is None:
+        return state, np.arange(len(rows))
+    arrays = {name: array for name, array in state.arrays.items() if name != "alive"}
+    kept = np.flatnonzero(alive)
+    arrays["rows"] = rows[kept]
+    if "lists" in arrays:
+        lists = arrays["lists"]
+        arrays["lists"] = lists[alive[: len(lists)]]
+    return IndexState(facts=state.facts, arrays=arrays), kept

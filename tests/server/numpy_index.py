@@ -47,7 +47,7 @@ class NumpyIndex:
     def restore(self, state):
         state.check(metric="numpy")
         rows = state.array("rows", self.row_type, (None, self._state[0].shape[1]))
-        self._state = (rows, state.array("alive", bool, (len(rows),)))
+        self._state = (rows, state.arrays.get("alive", np.ones(len(rows), bool)))
 
     def __len__(self):
         return len(self._state[0])

@@ -168,11 +168,13 @@ class IndexStatus(google.protobuf.message.Message):
     DEVICE_FIELD_NUMBER: builtins.int
     SEQUENCE_FIELD_NUMBER: builtins.int
     kind: builtins.str
-    """"cosine-flat" and "hamming-flat" compare with every item, "cosine-ivf" with the items of the lists probed."""
+    """"cosine-flat" and "hamming-flat" compare with every item, "cosine-ivf" and "hamming-ivf" with the items of
+    the lists probed.
+    """
     nlist: builtins.int
-    """Inverted lists; 0 unless kind is "cosine-ivf"."""
+    """Inverted lists; 0 without any."""
     nprobe: builtins.int
-    """Lists probed by default: measured when the lists were trained; 0 unless kind is "cosine-ivf"."""
+    """Lists probed by default: measured when the lists were trained; 0 without any."""
     device: builtins.str
     """"cpu" or "cuda:N"."""
     sequence: builtins.int

@@ -10,7 +10,6 @@ from cipherlens.server.index import (
     HammingIndex,
     IvfSettings,
     SearchParameters,
-    train_ivf,
     use_one_thread,
 )
 
@@ -62,7 +61,7 @@ def test_cosine_reads_stay_right_while_rows_masks_and_lists_change(cpu, clustere
                 index.mask(np.array([start, start + 1]))
                 masked.update((start, start + 1))
             if index.wants_training:
-                index.adopt(train_ivf(index.training_snapshot(), start))
+                index.train(start)
 
     def read(rng):
         hidden, end = frozenset(tuple(masked)), published[0]

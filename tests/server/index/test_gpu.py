@@ -22,7 +22,6 @@ from cipherlens.server.index import (
     SearchParameters,
     gpu,
     resolve_device,
-    train_ivf,
 )
 from tests.server.oracle import exact_cosine, exact_hamming
 
@@ -144,7 +143,7 @@ def test_long_codes_are_answered_on_the_gpu_alone(asked, monkeypatch):
 def trained(asked, clustered):
     index = CosineIndex(32, CUDA, IvfSettings(minimum_rows=200))
     index.append(clustered(700, 32, seed=1)[:600])
-    index.adopt(train_ivf(index.training_snapshot(), 1))
+    index.train(1)
     index.append(clustered(700, 32, seed=1)[600:])
     return index
 
@@ -190,7 +189,7 @@ def test_it_says_where_it_lives(trained):
 @pytest.mark.parametrize("asked", ["stand-ins"], indirect=True)
 def test_replaced_lists_are_freed_under_the_lock(trained, asked):
     asked.clear()
-    trained.adopt(train_ivf(trained.training_snapshot(), 1))
+    trained.train(1)
     gc.collect()
     assert asked == [("freed", "locked")]
 
@@ -199,7 +198,7 @@ def test_threads_append_mask_and_search_at_once(asked, clustered):
     rows = clustered(4000, 32, seed=1)
     index = CosineIndex(32, CUDA, IvfSettings(minimum_rows=200))
     index.append(rows[:1000])
-    index.adopt(train_ivf(index.training_snapshot(), 1))
+    index.train(1)
 
     def append(start):
         index.append(rows[start : start + 100])

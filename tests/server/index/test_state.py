@@ -12,6 +12,7 @@ from cipherlens.server.index import (
     IvfSettings,
     SearchParameters,
     UnfitStateError,
+    live_only,
 )
 from tests.server.numpy_index import NumpyIndex
 
@@ -156,3 +157,30 @@ def test_a_missing_array_is_named(cpu, clustered):
     state = INDEXES["cosine"](cpu).state()
     with pytest.raises(UnfitStateError, match="rows is missing"):
         INDEXES["cosine"](cpu).restore(IndexState(facts=state.facts, arrays={}))
+
+
+def test_masked_rows_can_be_left_out(new, rows, tmp_path):
+    index, back = new(), new()
+    index.append(rows[:600])
+    index.mask(np.arange(0, 600, 3))
+    index.train(1)
+    index.mask(np.arange(1, 600, 3))
+    index.append(rows[600:700])
+    state, kept = live_only(through_files(index.state(), tmp_path / "kept"))
+    back.restore(state)
+    np.testing.assert_array_equal(kept, [n for n in range(700) if n >= 600 or n % 3 == 2])
+    assert (len(back), back.live_count, back.dead_fraction) == (300, 300, 0.0)
+    exact = SearchParameters(exact=True)
+    for parameters in (exact, SearchParameters(nprobe=1000)):
+        expected, found = (each.search(rows[:50], 20, parameters) for each in (index, back))
+        np.testing.assert_array_equal(found.scores, expected.scores)
+    expected, found = (each.search(rows[:50], 20, exact) for each in (index, back))
+    np.testing.assert_array_equal(kept[found.positions], expected.positions)
+
+
+def test_what_has_no_masked_rows_is_left_as_it_is(new, rows):
+    index = new()
+    index.append(rows[:9])
+    state = index.state()
+    assert live_only(state)[1].tolist() == list(range(9))
+    assert len(live_only(state)[0].arrays["rows"]) == 9

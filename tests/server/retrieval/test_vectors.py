@@ -4,6 +4,7 @@ import grpc
 import numpy as np
 import pytest
 
+from cipherlens.server.index import CosineIndex
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
@@ -224,6 +225,38 @@ def test_lists_are_trained_beside_the_searches(cloud, vectors, gaussian, settled
     ):
         found = cloud.ids_found(vectors=vectors(rows[:5]), k=1, parameters=parameters)
         assert found == [[f"i{n}"] for n in range(5)]
+
+
+def test_dead_rows_leave_the_index_while_it_keeps_its_centroids(
+    cloud, vectors, gaussian, settled, monkeypatch
+):
+    cloud.create()
+    rows = gaussian(3000)
+    for start in range(0, 3000, 1000):
+        cloud.index(ids(3000)[start : start + 1000], vectors=vectors(rows[start : start + 1000]))
+    live = cloud.engine._registry.find("v")
+    settled(lambda: live.serving.vectors.describe().covered == 3000)
+    centroids = live.serving.vectors.state().arrays["centroids"]
+    restore = CosineIndex.restore
+
+    def meanwhile(index, state):
+        """Let writes come between the moment that is kept and the index made of it."""
+        restore(index, state)
+        if len(live.serving.vectors) == 3000:
+            cloud.index(["i2500", "new"], revision=2, vectors=vectors(-rows[:2]))
+            cloud.delete(["i2600"])
+
+    monkeypatch.setattr(CosineIndex, "restore", meanwhile)
+    cloud.delete(ids(1000))
+    settled(lambda: len(live.serving.vectors) == 2002)
+    kept = live.serving.vectors.state().arrays["centroids"]
+    np.testing.assert_array_equal(kept, centroids)
+    every = {f"i{number}" for number in range(1000, 3000)} - {"i2600"} | {"new"}
+    exact = pb.SearchParameters(exact=True)
+    (found,) = cloud.ids_found(vectors=vectors(rows[1500]), k=2100, parameters=exact)
+    assert (found[0], set(found), len(found)) == ("i1500", every, 2000)
+    assert cloud.ids_found(vectors=vectors(-rows[0]), k=1) == [["i2500"]]
+    assert cloud.collection().item_count == 2000
 
 
 def test_dead_rows_are_rebuilt_away(cloud, vectors, gaussian, settled):

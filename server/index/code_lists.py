@@ -1,0 +1,143 @@
+"""Inverted lists of binary codes."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cipherlens.server.index.clustering import Clustering
+from cipherlens.server.index.merging import best_of
+from cipherlens.server.index.overfetch import keep_live
+from cipherlens.server.index.protocol import SearchParameters, SearchResult
+from cipherlens.server.index.rowlog import Snapshot
+from cipherlens.server.index.segments import Segment, filled, with_newest
+from cipherlens.server.index.state import IndexState
+from cipherlens.server.index.trained import Figures
+from cipherlens.server.index.untyped import faiss
+
+_LONGEST_TAIL = 4096  # scanned in 7 us
+_MASKED_BESIDE = 16  # hits that may turn out masked, and as many more as are wanted
+_ID_BYTES = 8  # beside each code in a list
+# A code in a list costs what a code in a scan does, and to rank the lists costs something too.
+_LARGEST_SHARE = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeLists:
+    """Lists over the first codes of a log; see Trained."""
+
+    clustering: Clustering
+    segments: tuple[Segment, ...]
+    nprobe: int
+    recall: float
+    kind = "ivf"
+
+    @property
+    def covered(self) -> int:
+        """The number of codes that have a list."""
+        return self.clustering.covered
+
+    @property
+    def trained_on(self) -> int:
+        """The live codes when the centroids were trained."""
+        return self.clustering.trained_on
+
+    @property
+    def pays(self) -> bool:
+        """Whether a search probes few enough lists to be faster than a scan."""
+        return self.nprobe <= _LARGEST_SHARE * self.clustering.nlist
+
+    @property
+    def longest_tail(self) -> int:
+        """The codes behind the lists from which it pays to put them there too."""
+        return _LONGEST_TAIL
+
+    def reach(self, snapshot: Snapshot) -> int:  # noqa: ARG002 a scan of a tail is as fast
+        """Return the codes that have a list."""
+        return self.covered
+
+    def search(
+        self, snapshot: Snapshot, queries: NDArray[np.uint8], k: int, parameters: SearchParameters
+    ) -> SearchResult:
+        """Return the nearest live codes of the probed lists; their distances are exact."""
+        probed = min(parameters.nprobe or self.nprobe, self.clustering.nlist)
+        distances, lists = self.clustering.coarse.search(queries, probed)
+        how = faiss.SearchParametersIVF()
+        how.nprobe = probed
+        # FAISS takes no selector here. Where masked codes leave a query short, it is scanned for.
+        fetched = k if snapshot.alive is None else 2 * k + _MASKED_BESIDE
+        found = [
+            _nearest(each.index, queries, fetched, lists, distances, how) for each in self.segments
+        ]
+        best = best_of(found, fetched)
+        return best if snapshot.alive is None else keep_live(best, snapshot, k)[0]
+
+    def extended(self, snapshot: Snapshot) -> "CodeLists":
+        """Return lists that the new codes are in too, each in that of its nearest centroid."""
+        known = self.covered
+        clustering = self.clustering.extended(snapshot.rows)
+        newest = filled(empty_lists(clustering), snapshot, clustering.lists[known:], known)
+        segments = with_newest(self.segments, newest, lambda: empty_lists(clustering))
+        return replace(self, clustering=clustering, segments=segments)
+
+    def reads_bytes(self, parameters: SearchParameters) -> int:
+        """Return how many bytes the probed lists take, about."""
+        share = min(1.0, (parameters.nprobe or self.nprobe) / self.clustering.nlist)
+        return int(share * self._size_bytes)
+
+    @property
+    def _size_bytes(self) -> int:
+        width: int = self.clustering.centroids.shape[1]
+        return self.covered * (width + _ID_BYTES)
+
+    def figures(self) -> Figures:
+        """Return how many lists there are, and are probed by default."""
+        size = self._size_bytes + self.clustering.size_bytes
+        return Figures(self.clustering.nlist, self.nprobe, self.recall, size)
+
+    def state(self) -> IndexState:
+        """Return everything but the codes, from which the lists are filled again."""
+        return IndexState(
+            facts={
+                "trained": "code lists",
+                "trained_on": self.trained_on,
+                "nprobe": self.nprobe,
+                "recall": self.recall,
+            },
+            arrays=self.clustering.arrays(),
+        )
+
+
+def empty_lists(clustering: Clustering) -> Any:
+    """Return an empty FAISS index over the centroids."""
+    bits = 8 * clustering.centroids.shape[1]
+    index = faiss.IndexBinaryIVF(clustering.coarse, bits, clustering.nlist)
+    index.is_trained = True
+    return index
+
+
+def _nearest(
+    index: Any,
+    queries: NDArray[np.uint8],
+    count: int,
+    lists: NDArray[np.int64],
+    distances: NDArray[np.int32],
+    how: Any,
+) -> SearchResult:
+    """Return the count nearest codes of a segment for each query, then -1."""
+    found = SearchResult(
+        np.empty((len(queries), count), np.int64), np.empty((len(queries), count), np.int32)
+    )
+    index.search_preassigned_c(
+        len(queries),
+        faiss.swig_ptr(queries),
+        count,
+        faiss.swig_ptr(lists),
+        faiss.swig_ptr(distances),
+        faiss.swig_ptr(found.scores),
+        faiss.swig_ptr(found.positions),
+        False,  # positions, not places in lists
+        how,
+    )
+    return found

@@ -1,0 +1,138 @@
+"""Inverted lists of unit vectors on a GPU, as they are: its memory is fast enough."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cipherlens.server.config import IvfSettings
+from cipherlens.server.index.calibration import recall_by_nprobe
+from cipherlens.server.index.clustering import Clustering, restored_clustering, vector_centroids
+from cipherlens.server.index.flat import scan_cosine
+from cipherlens.server.index.gpu import GpuLists, GpuSpace, lists_on_gpu
+from cipherlens.server.index.protocol import SearchParameters, SearchResult
+from cipherlens.server.index.rowlog import Snapshot
+from cipherlens.server.index.segments import filled
+from cipherlens.server.index.state import IndexState
+from cipherlens.server.index.trained import Figures
+from cipherlens.server.index.training import train_clustering
+from cipherlens.server.index.untyped import faiss
+
+_SHORTEST_TAIL = 1024  # scanned sooner than all lists are sent to the GPU again
+_TAIL_SHARE = 0.125
+_ID_BYTES = 8  # beside each row in a list
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuVectorLists:
+    """Lists over the first rows of a log; see Trained."""
+
+    clustering: Clustering
+    lists: GpuLists
+    space: GpuSpace
+    nprobe: int
+    recall: float
+    kind = "ivf"
+    pays = True
+
+    @property
+    def covered(self) -> int:
+        """The number of rows that have a list."""
+        return self.clustering.covered
+
+    @property
+    def trained_on(self) -> int:
+        """The live rows when the centroids were trained."""
+        return self.clustering.trained_on
+
+    @property
+    def longest_tail(self) -> int:
+        """The rows behind the lists from which it pays to send all lists again."""
+        return max(_SHORTEST_TAIL, int(_TAIL_SHARE * self.covered))
+
+    def reach(self, snapshot: Snapshot) -> int:  # noqa: ARG002 a tail is scanned on the CPU
+        """Return the rows that have a list."""
+        return self.covered
+
+    def search(
+        self,
+        snapshot: Snapshot,
+        queries: NDArray[np.float32],
+        k: int,
+        parameters: SearchParameters,
+    ) -> SearchResult:
+        """Return up to k live rows of the probed lists for each query, then -1."""
+        return self.lists.probe(snapshot, queries, k, parameters.nprobe or self.nprobe)
+
+    def extended(self, snapshot: Snapshot) -> "GpuVectorLists":
+        """Return lists that the new rows are in too, sent to the GPU as a whole."""
+        clustering = self.clustering.extended(snapshot.rows)
+        return replace(self, clustering=clustering, lists=_sent(snapshot, clustering, self.space))
+
+    def reads_bytes(self, parameters: SearchParameters) -> int:
+        """Return how many bytes the probed lists take, about."""
+        share = min(1.0, (parameters.nprobe or self.nprobe) / self.clustering.nlist)
+        return int(share * self.covered * 4 * self.clustering.coarse.d)
+
+    def figures(self) -> Figures:
+        """Return how many lists there are, and are probed by default."""
+        row = 4 * self.clustering.coarse.d + _ID_BYTES
+        size = self.covered * row + self.clustering.size_bytes
+        return Figures(self.clustering.nlist, self.nprobe, self.recall, size)
+
+    def state(self) -> IndexState:
+        """Return everything but the rows, from which the lists are filled again."""
+        return IndexState(
+            facts={
+                "trained": "gpu lists",
+                "trained_on": self.trained_on,
+                "nprobe": self.nprobe,
+                "recall": self.recall,
+            },
+            arrays=self.clustering.arrays(),
+        )
+
+
+class GpuListsTrainer:
+    """Builds lists on the CPU and sends them to a GPU; see Trainer."""
+
+    def __init__(self, settings: IvfSettings, space: GpuSpace) -> None:
+        self._settings = settings
+        self._space = space
+        self.minimum_rows = settings.minimum_rows
+        self.growth = settings.growth
+
+    def train(self, snapshot: Snapshot, seed: int) -> GpuVectorLists:
+        """Return lists over all rows, with an nprobe that surely reaches the target recall."""
+        clustering, sample, nprobe = train_clustering(
+            snapshot, self._settings, seed, vector_centroids, scan_cosine
+        )
+        recall = float(recall_by_nprobe(sample, clustering)[:, nprobe - 1].mean())
+        return self._served(snapshot, clustering, nprobe, recall)
+
+    def restored(self, state: IndexState, snapshot: Snapshot) -> GpuVectorLists | None:
+        """Return the lists in a state, sent anew. Raises UnfitStateError."""
+        if state.facts.get("trained") != "gpu lists":
+            return None
+        rows = snapshot.rows
+        clustering = restored_clustering(state, rows.dtype, rows.shape[1])
+        nprobe, recall = state.fact("nprobe", int), state.fact("recall", float)
+        return self._served(snapshot, clustering, nprobe, recall)
+
+    def _served(
+        self, snapshot: Snapshot, clustering: Clustering, nprobe: int, recall: float
+    ) -> GpuVectorLists:
+        return GpuVectorLists(
+            clustering=clustering,
+            lists=_sent(snapshot, clustering, self._space),
+            space=self._space,
+            nprobe=nprobe,
+            recall=recall,
+        )
+
+
+def _sent(snapshot: Snapshot, clustering: Clustering, space: GpuSpace) -> GpuLists:
+    centroids: Any = clustering.coarse
+    index = faiss.IndexIVFFlat(centroids, centroids.d, clustering.nlist, faiss.METRIC_INNER_PRODUCT)
+    return lists_on_gpu(filled(index, snapshot, clustering.lists, 0).index, space)

@@ -1,0 +1,45 @@
+"""What training inverted lists has in common, whatever lies in them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cipherlens.server.config import IvfSettings
+from cipherlens.server.index.calibration import (
+    Sample,
+    Scan,
+    sample_of,
+    smallest_nprobe,
+    split,
+)
+from cipherlens.server.index.clustering import Clustering, new_clustering
+from cipherlens.server.index.rowlog import Snapshot
+from cipherlens.server.index.threads import use_one_thread
+
+Centroids = Callable[[NDArray[Any], NDArray[np.int64], int, int], NDArray[Any]]
+
+
+def train_clustering(
+    snapshot: Snapshot, settings: IvfSettings, seed: int, centroids: Centroids, scan: Scan
+) -> tuple[Clustering, Sample, int]:
+    """Return a list for every row, rows that were kept out of it, and how many lists to probe.
+
+    The same rows and seed give the same lists.
+
+    Args:
+        centroids: trains so many of rows at positions, with a seed.
+        scan: finds true neighbours.
+
+    Raises:
+        ValueError: fewer than two rows are live.
+    """
+    use_one_thread()
+    if snapshot.live < 2:
+        raise ValueError(f"training needs at least 2 live rows, got {snapshot.live}")
+    held_out, others = split(snapshot, settings, seed)
+    trained = centroids(snapshot.rows, others, settings.nlist(snapshot.live), seed)
+    clustering = new_clustering(trained, snapshot.live).extended(snapshot.rows)
+    sample = sample_of(snapshot, held_out, scan, settings)
+    return clustering, sample, smallest_nprobe(sample, clustering, settings.target_recall)

@@ -1,0 +1,188 @@
+"""Inverted lists of unit vectors: quantised in the lists, ranked exactly in the end.
+
+A search of vectors is bound by the memory that it reads. The lists hold one byte a number, of the
+difference to the centroid; the best candidates of a search are compared again as they are.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cipherlens.server.index.clustering import Clustering
+from cipherlens.server.index.flat import rank_chosen
+from cipherlens.server.index.protocol import SearchParameters, SearchResult
+from cipherlens.server.index.rowlog import Snapshot
+from cipherlens.server.index.segments import Segment, filled, with_newest
+from cipherlens.server.index.state import IndexState
+from cipherlens.server.index.trained import Figures
+from cipherlens.server.index.untyped import faiss
+
+# Candidates for each wanted row. With 1.5 the order of a byte loses .001 of the hits on pictures.
+_CANDIDATES = 2
+_SHORT_TAIL = 64  # rows that join the candidates: some 5 us, 768 numbers a row
+_ID_BYTES = 8  # beside each row in a list
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coding:
+    """How a number of a row lies in a list.
+
+    size_bytes: 1, or 2 for half precision: where rows differ by less than a byte can tell.
+    lowest, width: the range of the numbers that a byte spans.
+    """
+
+    size_bytes: int
+    lowest: float = 0.0
+    width: float = 0.0
+
+    def lists(self, clustering: Clustering) -> Any:
+        """Return an empty index over the centroids."""
+        kinds = faiss.ScalarQuantizer
+        index = faiss.IndexIVFScalarQuantizer(
+            clustering.coarse,
+            clustering.coarse.d,
+            clustering.nlist,
+            kinds.QT_8bit_uniform if self.size_bytes == 1 else kinds.QT_fp16,
+            faiss.METRIC_INNER_PRODUCT,
+            True,  # of residuals
+        )
+        span = np.array([self.lowest, self.width], np.float32)
+        faiss.copy_array_to_vector(span, index.sq.trained)
+        index.is_trained = True
+        return index
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorLists:
+    """Lists over the first rows of a log; see Trained."""
+
+    clustering: Clustering
+    coding: Coding
+    segments: tuple[Segment, ...]
+    nprobe: int
+    recall: float
+    kind = "ivf"
+    longest_tail = _SHORT_TAIL
+    pays = True  # read through a quarter of the memory, all lists are faster than a scan
+
+    @property
+    def covered(self) -> int:
+        """The number of rows that have a list."""
+        return self.clustering.covered
+
+    @property
+    def trained_on(self) -> int:
+        """The live rows when the centroids were trained."""
+        return self.clustering.trained_on
+
+    def reach(self, snapshot: Snapshot) -> int:
+        """Return the rows that have a list, and a short tail behind them."""
+        rows = len(snapshot.rows)
+        return rows if rows - self.covered <= _SHORT_TAIL else self.covered
+
+    def search(
+        self,
+        snapshot: Snapshot,
+        queries: NDArray[np.float32],
+        k: int,
+        parameters: SearchParameters,
+    ) -> SearchResult:
+        """Return the best candidates of the probed lists, by their true similarity."""
+        probed = min(parameters.nprobe or self.nprobe, self.clustering.nlist)
+        similarities = np.empty((len(queries), probed), np.float32)
+        lists = np.empty((len(queries), probed), np.int64)
+        self.clustering.coarse.search_c(
+            len(queries),
+            faiss.swig_ptr(queries),
+            probed,
+            faiss.swig_ptr(similarities),
+            faiss.swig_ptr(lists),
+        )
+        how = faiss.SearchParametersIVF()
+        how.nprobe = probed
+        if snapshot.selector is not None:
+            how.sel = snapshot.selector
+        found = [
+            _candidates(each.index, queries, _CANDIDATES * k, lists, similarities, how)
+            for each in self.segments
+        ]
+        return rank_chosen(snapshot.rows, queries, self._chosen(found, snapshot, len(queries)), k)
+
+    def _chosen(
+        self, found: list[NDArray[np.int64]], snapshot: Snapshot, queries: int
+    ) -> NDArray[np.int64]:
+        """Return all candidates of each query, those that are none last."""
+        tail = np.arange(self.covered, self.reach(snapshot))
+        if len(found) == 1 and not len(tail):
+            return found[0]
+        if snapshot.alive is not None:
+            tail = tail[snapshot.alive[self.covered : self.covered + len(tail)]]
+        behind = np.broadcast_to(tail, (queries, len(tail)))
+        chosen = np.concatenate([*found, behind], axis=1)
+        return -np.sort(-chosen, axis=1)
+
+    def extended(self, snapshot: Snapshot) -> "VectorLists":
+        """Return lists that the new rows are in too, each in that of its nearest centroid."""
+        known = self.covered
+        clustering = self.clustering.extended(snapshot.rows)
+        empty = self.coding.lists(clustering)
+        newest = filled(empty, snapshot, clustering.lists[known:], known)
+        segments = with_newest(self.segments, newest, lambda: self.coding.lists(clustering))
+        return replace(self, clustering=clustering, segments=segments)
+
+    def reads_bytes(self, parameters: SearchParameters) -> int:
+        """Return how many bytes the probed lists take, about."""
+        share = min(1.0, (parameters.nprobe or self.nprobe) / self.clustering.nlist)
+        return int(share * self._size_bytes)
+
+    @property
+    def _size_bytes(self) -> int:
+        width: int = self.clustering.centroids.shape[1]
+        return self.covered * (self.coding.size_bytes * width + _ID_BYTES)
+
+    def figures(self) -> Figures:
+        """Return how many lists there are, and are probed by default."""
+        size = self._size_bytes + self.clustering.size_bytes
+        return Figures(self.clustering.nlist, self.nprobe, self.recall, size)
+
+    def state(self) -> IndexState:
+        """Return everything but the rows, from which the lists are filled again."""
+        return IndexState(
+            facts={
+                "trained": "vector lists",
+                "trained_on": self.trained_on,
+                "nprobe": self.nprobe,
+                "recall": self.recall,
+                "number_bytes": self.coding.size_bytes,
+                "lowest": self.coding.lowest,
+                "width": self.coding.width,
+            },
+            arrays=self.clustering.arrays(),
+        )
+
+
+def _candidates(
+    index: Any,
+    queries: NDArray[np.float32],
+    count: int,
+    lists: NDArray[np.int64],
+    similarities: NDArray[np.float32],
+    how: Any,
+) -> NDArray[np.int64]:
+    """Return the count rows of a segment that look best for each query, (q, count), then -1."""
+    scores = np.empty((len(queries), count), np.float32)
+    positions = np.empty((len(queries), count), np.int64)
+    index.search_preassigned_c(
+        len(queries),
+        faiss.swig_ptr(queries),
+        count,
+        faiss.swig_ptr(lists),
+        faiss.swig_ptr(similarities),
+        faiss.swig_ptr(scores),
+        faiss.swig_ptr(positions),
+        False,  # positions, not places in lists
+        how,
+    )
+    return positions
