@@ -41,17 +41,17 @@ def running(
     `--listen` among the arguments is taken in place of the free port.
     """
     program = command or [str(Path(sys.executable).with_name("cipherlens"))]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*program, "serve", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0", *arguments],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
-    )
-    try:
-        yield Running(address=_address(process), pid=process.pid)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+    ) as process:
+        try:
+            yield Running(address=_address(process), pid=process.pid)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
 
 
 def _address(process: "subprocess.Popen[str]") -> str:

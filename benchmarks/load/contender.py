@@ -1,6 +1,6 @@
 """A server under load: anything that answers searches and can be driven by a C program."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -84,37 +84,61 @@ def grpc_contender(
     pid: int,
     workload: Workload,
     folder: Path,
+    batch: int = 1,
     empty: bool = False,
     credentials: grpc.ChannelCredentials | None = None,
 ) -> GrpcContender:
     """Ask every query once, check the answers, and return the server as a contender.
 
-    Each answer must have status OK and K hits. Of an empty call there is no recall.
+    Each answer must have status OK and K hits for each query; `batch` of them make a request. Of
+    an empty call there is no recall.
     """
-    with (
-        grpc.secure_channel(address, credentials)
-        if credentials
-        else grpc.insecure_channel(address) as channel
-    ):
-        grpc.channel_ready_future(channel).result(_CHECK_TIMEOUT_S)
-        search: Callable[..., bytes] = channel.unary_unary(SEARCH)
-        requests = [each.SerializeToString() for each in workload.requests()]
-        answers = [search(each, timeout=_CHECK_TIMEOUT_S) for each in requests]
-    found = np.array([_rows(pb.SearchResponse.FromString(each)) for each in answers])
+    requests = workload.requests(batch)
+    bodies, answers = checked_bodies(address, requests, folder, credentials)
+    found = np.array([row for answer in answers for row in _rows(answer)])
     return GrpcContender(
         url=f"{'https' if credentials else 'http'}://{address}",
         pid=pid,
-        bodies=[
-            Body(path=_write(folder, number, request), answer_bytes=len(answer))
-            for number, (request, answer) in enumerate(zip(requests, answers, strict=True))
-        ],
+        bodies=bodies,
         recall=None if empty else workload.recall(found),
     )
 
 
-def _rows(response: pb.SearchResponse) -> list[int]:
-    """Return the numbers of the rows found; their ids end with them."""
-    ids = response.results[0].item_ids
+def checked_bodies(
+    address: str,
+    requests: Sequence[pb.SearchRequest],
+    folder: Path,
+    credentials: grpc.ChannelCredentials | None = None,
+) -> tuple[list[Body], list[pb.SearchResponse]]:
+    """Ask each request once; return bodies that lie in the folder, and the answers.
+
+    Raises grpc.RpcError for a status that is not OK.
+    """
+    with _channel(address, credentials) as channel:
+        grpc.channel_ready_future(channel).result(_CHECK_TIMEOUT_S)
+        search: Callable[..., bytes] = channel.unary_unary(SEARCH)
+        messages = [each.SerializeToString() for each in requests]
+        answers = [search(each, timeout=_CHECK_TIMEOUT_S) for each in messages]
+    bodies = [
+        Body(path=_write(folder, number, message), answer_bytes=len(answer))
+        for number, (message, answer) in enumerate(zip(messages, answers, strict=True))
+    ]
+    return bodies, [pb.SearchResponse.FromString(each) for each in answers]
+
+
+def _channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
+    options = [("grpc.max_receive_message_length", -1)]
+    if credentials:
+        return grpc.secure_channel(address, credentials, options)
+    return grpc.insecure_channel(address, options)
+
+
+def _rows(response: pb.SearchResponse) -> list[list[int]]:
+    """Return the numbers of the rows found for each query; their ids end with them."""
+    return [_row_numbers(each.item_ids) for each in response.results]
+
+
+def _row_numbers(ids: Sequence[str]) -> list[int]:
     if len(set(ids)) != K:
         raise RuntimeError(f"{K} hits were wanted, {len(set(ids))} came")
     return [int(each.rpartition("-")[2]) for each in ids]

@@ -37,13 +37,11 @@ class Workload:
     rows: NDArray[np.uint8] | NDArray[np.float32]
     queries: NDArray[np.uint8] | NDArray[np.float32]
 
-    def requests(self, *, exact: bool = False) -> list[pb.SearchRequest]:
-        """Return a request for each query."""
-        return [self.request(self.queries[i : i + 1], exact=exact) for i in range(QUERIES)]
+    def requests(self, batch: int = 1) -> list[pb.SearchRequest]:
+        """Return requests for all queries, so many in each."""
+        return [self.request(self.queries[i : i + batch]) for i in range(0, QUERIES, batch)]
 
-    def request(
-        self, queries: NDArray[np.uint8] | NDArray[np.float32], *, exact: bool = False
-    ) -> pb.SearchRequest:
+    def request(self, queries: NDArray[np.uint8] | NDArray[np.float32]) -> pb.SearchRequest:
         """Return one request for all of these queries."""
         found = pb.SearchRequest(collection=self.kind, k=K)
         if self.kind == CODES:
@@ -52,8 +50,6 @@ class Workload:
             found.vectors.CopyFrom(
                 representation_pb2.Vectors(dimension=DIMENSION, data=queries.tobytes())
             )
-        if exact:
-            found.parameters.exact = True
         return found
 
     def recall(self, found: NDArray[np.int64]) -> float:

@@ -14,26 +14,38 @@ _STORED_BYTES = 8
 Answer = Callable[[Sequence[pb.SearchRequest]], list[pb.SearchResponse]]
 
 
-def code_search(rows: NDArray[np.uint8]) -> Answer:
+def code_index(rows: NDArray[np.uint8]) -> Any:
     """Return what compares with all codes, (n, 6) uint8, padded to 64 bits: FAISS is fast there."""
     index = faiss.IndexBinaryFlat(8 * _STORED_BYTES)
-    index.add(_padded(rows))
-
-    def answer(requests: Sequence[pb.SearchRequest]) -> list[pb.SearchResponse]:
-        queries = np.frombuffer(b"".join(each.codes.data for each in requests), np.uint8)
-        queries = _padded(queries.reshape(len(requests), -1))
-        return _responses("distances", *index.search(queries, requests[0].k))
-
-    return answer
+    index.add(padded(rows))
+    return index
 
 
-def vector_search(rows: NDArray[np.float32], nlist: int, nprobe: int) -> Answer:
+def vector_index(rows: NDArray[np.float32], nlist: int, nprobe: int) -> Any:
     """Return what looks into `nprobe` of `nlist` lists of vectors, (n, dim) float32."""
     quantizer = faiss.IndexFlatIP(rows.shape[1])
     index = faiss.IndexIVFFlat(quantizer, rows.shape[1], nlist, faiss.METRIC_INNER_PRODUCT)
     index.train(rows)
     index.add(rows)
     index.nprobe = nprobe
+    return index
+
+
+def code_search(rows: NDArray[np.uint8]) -> Answer:
+    """Return what answers searches of codes."""
+    index = code_index(rows)
+
+    def answer(requests: Sequence[pb.SearchRequest]) -> list[pb.SearchResponse]:
+        queries = np.frombuffer(b"".join(each.codes.data for each in requests), np.uint8)
+        queries = padded(queries.reshape(len(requests), -1))
+        return _responses("distances", *index.search(queries, requests[0].k))
+
+    return answer
+
+
+def vector_search(rows: NDArray[np.float32], nlist: int, nprobe: int) -> Answer:
+    """Return what answers searches of vectors."""
+    index = vector_index(rows, nlist, nprobe)
 
     def answer(requests: Sequence[pb.SearchRequest]) -> list[pb.SearchResponse]:
         queries = np.frombuffer(b"".join(each.vectors.data for each in requests), np.float32)
@@ -43,10 +55,11 @@ def vector_search(rows: NDArray[np.float32], nlist: int, nprobe: int) -> Answer:
     return answer
 
 
-def _padded(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    padded = np.zeros((len(rows), _STORED_BYTES), np.uint8)
-    padded[:, : rows.shape[1]] = rows
-    return padded
+def padded(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return codes with zeros behind them, (n, 8) uint8."""
+    wide = np.zeros((len(rows), _STORED_BYTES), np.uint8)
+    wide[:, : rows.shape[1]] = rows
+    return wide
 
 
 def _responses(scored: str, scores: NDArray[Any], rows: NDArray[Any]) -> list[pb.SearchResponse]:
