@@ -160,6 +160,19 @@ def test_serve_refuses_a_key_in_the_cloud(run, keyring: Path, tmp_path: Path) ->
     assert "the cloud never holds keys" in outcome.err
 
 
+def test_the_options_of_tls_go_together(run, tmp_path: Path) -> None:
+    outcome = run("serve", "--data-dir", tmp_path / "d", "--tls-listen", "127.0.0.1:0")
+    assert outcome.code == 2
+    assert "--tls-listen, --tls-certificate and --tls-key go together" in outcome.err
+    files = ("--tls-certificate", tmp_path / "c.pem", "--tls-key", tmp_path / "k.pem")
+    outcome = run("serve", "--data-dir", tmp_path / "d", "--tls-listen", "here", *files)
+    assert outcome.code == 2
+    assert "tls_listen must be HOST:PORT" in outcome.err
+    outcome = run("serve", "--data-dir", tmp_path / "d", "--tls-listen", "127.0.0.1:0", *files)
+    assert outcome.code == 1
+    assert f"the private key {tmp_path / 'k.pem'} cannot be read" in outcome.err
+
+
 def test_what_is_no_checkpoint_is_named_before_anything_is_sent(run, tmp_path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("no model at all, only words")
