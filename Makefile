@@ -8,7 +8,7 @@ PROTO := $(VENV)/proto
 LOWEST := .venv-lowest
 EVERYTHING := .[cli,server,cpu,model,bench,dev]
 
-.PHONY: help demo test test-slow test-crash test-soak test-lowest check lint types imports proto proto-check bench report clean
+.PHONY: help demo test test-slow test-crash test-soak test-lowest check lint types imports proto proto-check bench bench-check report clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -85,6 +85,9 @@ $(PROTO)/installed: proto/requirements.txt
 
 bench: $(STAMP) ## run the quick benchmarks and write benchmarks/REPORT.md
 	@$(BIN)/python -m benchmarks all --profile quick
+
+bench-check: $(STAMP) ## measure the guarded ratios anew; fails if one is clearly worse than the kept one
+	@$(BIN)/python -m benchmarks check
 
 report: $(STAMP) ## write benchmarks/REPORT.md from the figures that are there
 	@$(BIN)/python -m benchmarks report

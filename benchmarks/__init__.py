@@ -25,7 +25,8 @@ underscores. It has a docstring, whose first line says what is measured, and:
         "results"  {row: {column: value}}: the table. A column that a row lacks stays empty.
         "paper"    optional, {row: {column: value}}: the paper's table, shown below ours.
         "ratios"   optional, {what over what: {"reached": ratio, "at least" or "at most": asked}}:
-                   what a later run can be compared by, for machines differ.
+                   what a later run is compared by, for machines differ; larger is better
+                   where nothing is asked.
         "tables"   optional, {title: {row: {column: value}}}: further tables.
         "plots"    optional, {file name: plot}: see `report.plots`, which draws them.
         "notes"    optional, [sentence]: what this very run found out or had to leave out.

@@ -1,14 +1,17 @@
-"""The door: `python -m benchmarks NAME|all|report [--profile quick|full]`."""
+"""The door: `python -m benchmarks NAME|all|check|report [--profile quick|full]`."""
 
 import argparse
 import subprocess
 import sys
 import time
+from functools import partial
 
 from benchmarks.harness.errors import NotHereError
 from benchmarks.harness.kept import keep
+from benchmarks.harness.losses import confirmed_losses, guarded
 from benchmarks.harness.machine import environment
 from benchmarks.harness.progress import say
+from benchmarks.harness.ratios import Ratios
 from benchmarks.harness.registry import PROFILES, module_of, registered
 from benchmarks.report.plots import draw
 from benchmarks.report.report import write_report
@@ -17,6 +20,7 @@ from cipherlens.model.errors import DataError
 
 COMMANDS = {
     "all": "every benchmark in turn, each in a process of its own, then the report",
+    "check": "measure the guarded ratios anew, beside the kept ones; fail on a clear loss",
     "report": "write REPORT.md from the raw figures, without measuring",
 }
 
@@ -29,6 +33,8 @@ def main() -> int:
         return 0
     if arguments.name == "all":
         return _measure_all(arguments.profile)
+    if arguments.name == "check":
+        return _check()
     try:
         _measure(arguments.name, arguments.profile)
     except (DataError, NotHereError) as error:  # pictures or programs that this machine lacks
@@ -54,6 +60,24 @@ def _measure(name: str, profile: str) -> None:
         say(f"plot: {draw(plot_name, plot)}")
     print(markdown(name, measured["results"]))
     print(f"\nraw figures: {path}")
+
+
+def _check() -> int:
+    """Measure guarded ratios anew, keep nothing, and return 1 if one is clearly worse than kept."""
+    lost = 0
+    for name, ratios in guarded():
+        say(f"==> {name}")
+        found = confirmed_losses(ratios, partial(_fresh_ratios, name))
+        for each in found:
+            print(f"{name}: lost: {each}")
+        lost += len(found)
+    print(f"{lost or 'no'} clear losses")
+    return 1 if lost else 0
+
+
+def _fresh_ratios(name: str) -> Ratios:
+    ratios: Ratios = module_of(name).run("quick")["ratios"]
+    return ratios
 
 
 def _measure_all(profile: str) -> int:

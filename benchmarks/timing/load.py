@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.progress import say
+from benchmarks.harness.ratios import Ratios, at_least, at_most, digits
 from benchmarks.harness.server import running
 from benchmarks.load import workload
 from benchmarks.load.arrangement import ALONE, EIGHT, FOUR_BY_EIGHT
 from benchmarks.load.contender import Contender, Driven, Measured, grpc_contender, in_turn
 from benchmarks.load.pgbench import pgvector
-from benchmarks.load.ratios import Ratios, at_least, at_most, digits
 from benchmarks.load.served import bare, lists_of, store
 from benchmarks.load.workload import CODES, VECTORS, Workload
 
@@ -146,6 +146,12 @@ def _ratios(kind: str, measured: Measured) -> Ratios:
         f"{each.name} / {PGVECTOR}": at_least(
             _rate(ours[each.name]), _rate(peer[each.name]), least[each]
         )
+        for each in ARRANGEMENTS
+    }
+    found |= {
+        f"{each.name} / {BARE}": {
+            "reached": digits(_rate(ours[each.name]) / _rate(floor[each.name]))
+        }
         for each in ARRANGEMENTS
     }
     # 60 and 100 us were asked for on a core where the bare native server takes 43 us for a code.

@@ -19,13 +19,13 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.harness.ratios import at_least
 from benchmarks.harness.rounds import taken
 from benchmarks.harness.server import running
 from benchmarks.load import workload
 from benchmarks.load.bare.search import code_index, padded, vector_index
 from benchmarks.load.contender import GrpcContender, grpc_contender
 from benchmarks.load.h2load import Process, answered
-from benchmarks.load.ratios import at_least
 from benchmarks.load.served import lists_of, store
 from benchmarks.load.workload import CODES, TITLES, K, Workload
 

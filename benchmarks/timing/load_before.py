@@ -19,11 +19,11 @@ from typing import Any
 from benchmarks.harness.errors import NotHereError
 from benchmarks.harness.places import ROOT
 from benchmarks.harness.progress import say
+from benchmarks.harness.ratios import at_least, digits
 from benchmarks.harness.server import running
 from benchmarks.load import workload
 from benchmarks.load.arrangement import ALONE, EIGHT, FOUR_BY_EIGHT
 from benchmarks.load.contender import Contender, Driven, Measured, grpc_contender, in_turn
-from benchmarks.load.ratios import at_least, digits
 from benchmarks.load.served import store
 from benchmarks.load.workload import CODES, VECTORS, Workload
 

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness.progress import told
+from benchmarks.harness.ratios import at_most
 from benchmarks.harness.server import running
 from benchmarks.load import workload
 from benchmarks.load.contender import GrpcContender, grpc_contender
 from benchmarks.load.disturber import BATCHES, INDEXING, TRAINING
 from benchmarks.load.h2load import latencies_us
-from benchmarks.load.ratios import at_most
 from benchmarks.load.served import store
 from benchmarks.load.workload import TITLES
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.harness.ratios import at_most
 from benchmarks.harness.rounds import taken
 from benchmarks.harness.server import running
 from benchmarks.load import workload
 from benchmarks.load.contender import GrpcContender, grpc_contender
 from benchmarks.load.h2load import latencies_us
-from benchmarks.load.ratios import at_most, digits
 from benchmarks.load.served import bare, store
 from benchmarks.load.workload import TITLES, Workload
 
@@ -65,10 +65,8 @@ def tables(p50s: Mapping[str, Mapping[int, float]]) -> dict[str, Any]:
             f"{title}: p50 at {large:,} / at {small:,}": at_most(
                 by_size[large], by_size[small], 1.1
             )
-            if title == TITLES[workload.CODES]
-            else {"reached": digits(by_size[large] / by_size[small])}
             for title, by_size in p50s.items()
-            if len(by_size) == len(SIZES)
+            if title == TITLES[workload.CODES]
         },
     }
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import grpc
 
+from benchmarks.harness.ratios import at_least, digits
 from benchmarks.harness.server import running
 from benchmarks.load import workload
 from benchmarks.load.arrangement import ALONE, EIGHT, FOUR_BY_EIGHT
 from benchmarks.load.contender import Contender, Driven, Measured, grpc_contender, in_turn
-from benchmarks.load.ratios import at_least, digits
 from benchmarks.load.served import bare, store
 from benchmarks.load.tls import certificate, nginx
 from benchmarks.load.workload import CODES, TITLES, Workload

@@ -77,3 +77,16 @@ def test_all_goes_on_after_one_that_fails_and_says_so(monkeypatch, capsys):
     assert call(monkeypatch, dict, "all") == 1
     assert commands == list(door.registered())
     assert "failed: restart" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("fresh", "code"), [(2.0, 0), (1.0, 1)])
+def test_check_fails_on_a_clear_loss_and_keeps_nothing(results, monkeypatch, capsys, fresh, code):
+    monkeypatch.setattr(door, "guarded", lambda: [("load", {"rate": {"reached": 2.0}})])
+
+    def run(_profile):
+        return {"ratios": {"rate": {"reached": fresh}}}
+
+    assert call(monkeypatch, run, "check") == code
+    lost = "load: lost: rate: kept 2.0, fresh 1.0" in capsys.readouterr().out
+    assert lost == bool(code)
+    assert list(results.iterdir()) == []
