@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import count, islice, repeat
+from itertools import islice, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cipherlens.server.engine.item_names import ItemNames, NamesCopy
 from cipherlens.server.index import IndexState, SearchParameters, VectorIndex, live_only
 from cipherlens.server.storage.records import Change, Damaged, Generation
 
@@ -44,38 +45,32 @@ class Answer(NamedTuple):
 
     def item_ids(self) -> list[list[str]]:
         """Return the ids of the hits of each query."""
-        ids = self.source.ids
-        return [[ids[each] for each in row] for row in self.positions]
+        item_id = self.source.names.item_id
+        return [[item_id(each) for each in row] for row in self.positions]
 
 
 class Moment(NamedTuple):
-    """An index at some sequence, while it goes on to change.
-
-    ids, revisions: of each position; they only grow, so that those of the state's rows stay.
-    """
+    """An index at some sequence, while it goes on to change."""
 
     vectors: IndexState
-    ids: Sequence[str]
-    revisions: Sequence[int]
+    names: NamesCopy
     sequence: int
     damaged: dict[str, str]
 
 
 @dataclass(slots=True)
 class ItemIndex:
-    """The rows of one generation, and the ids and revisions behind their positions.
+    """The rows of one generation, and the items behind their positions.
 
-    Only one thread at a time may call `follow`; searches need no lock. Ids and revisions are
-    appended before the rows, so a search never meets a position without a name. When `follow`
+    Only one thread at a time may call `follow`; searches need no lock. Names are appended before
+    the rows, so a search never meets a position without a name. When `follow`
     fails, it may be half changed: it still answers, but must never follow anything again.
     """
 
     generation: Generation
     vectors: VectorIndex
     sequence: int = 0
-    ids: list[str] = field(default_factory=list)
-    revisions: list[int] = field(default_factory=list)
-    positions: dict[str, int] = field(default_factory=dict)
+    names: ItemNames = field(default_factory=ItemNames)
     # What answers say of each position, kept by whoever makes them; None until it is found.
     encoded: list[bytes | None] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
@@ -102,12 +97,11 @@ class ItemIndex:
 
     def at_revisions(self, ids: Sequence[str], revisions: Sequence[int]) -> list[str]:
         """Return those of the ids that are here at just the revision that stands beside them."""
-        found = [self.positions.get(each, -1) for each in ids]
-        rows = zip(ids, revisions, found, strict=True)
+        rows = zip(ids, revisions, self.names.positions(ids), strict=True)
         return [
             item_id
             for item_id, revision, position in rows
-            if position >= 0 and self.revisions[position] == revision
+            if position >= 0 and self.names.revisions[position] == revision
         ]
 
     def train(self) -> None:
@@ -124,7 +118,7 @@ class ItemIndex:
     def moment(self) -> "Moment":
         """Return the index as it stands. The caller lets nothing follow meanwhile."""
         damaged = dict(self.damaged)
-        return Moment(self.vectors.state(), self.ids, self.revisions, self.sequence, damaged)
+        return Moment(self.vectors.state(), self.names.copy(), self.sequence, damaged)
 
     def without_dead(self, moment: "Moment", empty: VectorIndex) -> "ItemIndex":
         """Return another index that was this one at a moment, its dead rows left out.
@@ -133,41 +127,31 @@ class ItemIndex:
         """
         state, kept = live_only(moment.vectors)
         empty.restore(state)
-        ids = [moment.ids[each] for each in kept]
         return ItemIndex(
             self.generation,
             empty,
             sequence=moment.sequence,
-            ids=ids,
-            revisions=[moment.revisions[each] for each in kept],
-            positions=dict(zip(ids, count(), strict=False)),
-            encoded=[None] * len(ids),
+            names=moment.names.only(kept),
+            encoded=[None] * len(kept),
             damaged=moment.damaged,
         )
 
     def _apply(self, group: Sequence[Change | Damaged]) -> None:
         self.changes += 1
-        pop = self.positions.pop
-        gone = [pop(each.item_id, -1) for each in group]
+        dead = self.names.remove([each.item_id for each in group])
         written = [each for each in group if isinstance(each, Change) and each.representation]
         if written:
-            self._name(written)
+            _, ids, revisions, _ = zip(*written, strict=True)
+            self.encoded.extend(repeat(None, len(ids)))
+            self.names.append(ids, revisions)
             self.vectors.append(self._rows(written))
-        if dead := [position for position in gone if position >= 0]:
+        if dead:
             self.vectors.mask(np.array(dead, np.int64))
         if self.damaged or len(written) < len(group):
             for each in group:
                 self._note_damage(each)
         self.sequence = group[-1].sequence
         self.changes += 1
-
-    def _name(self, written: Sequence[Change]) -> None:
-        """Say which items the next positions belong to."""
-        _, ids, revisions, _ = zip(*written, strict=True)
-        self.positions.update(zip(ids, count(len(self.ids)), strict=False))
-        self.revisions.extend(revisions)
-        self.encoded.extend(repeat(None, len(ids)))
-        self.ids.extend(ids)
 
     def _note_damage(self, change: Change | Damaged) -> None:
         if isinstance(change, Damaged):

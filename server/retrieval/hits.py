@@ -75,7 +75,8 @@ def _named(index: ItemIndex, positions: Sequence[int]) -> bytes:
     """Return the ids and revisions of the rows at positions, and keep them."""
     for each in positions:
         if index.encoded[each] is None:
-            hit = pb.Hits(item_ids=[index.ids[each]], revisions=[index.revisions[each]])
+            item_id, revision = index.names.item_id(each), index.names.revisions[each]
+            hit = pb.Hits(item_ids=[item_id], revisions=[revision])
             index.encoded[each] = hit.SerializeToString()
     return b"".join([index.encoded[each] or b"" for each in positions])
 
