@@ -5,13 +5,14 @@ import secrets
 from pathlib import Path
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Put data at path so that a crash leaves the old bytes or the new, never a mix."""
+def replace_file(path: Path, *pieces: bytes | memoryview) -> None:
+    """Put pieces at path, joined, so that a crash leaves the old bytes or the new, never a mix."""
     # A name of its own, opened only if new: nothing that is there is written over or followed.
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as file:
-            file.write(data)
+            for piece in pieces:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)  # the commit point

@@ -32,6 +32,7 @@ from cipherlens.server.engine.checks import (
 )
 from cipherlens.server.engine.description import CollectionDescription, describe
 from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows
+from cipherlens.server.engine.keeping import IndexKeeper
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.registry import Registry
 from cipherlens.server.engine.takeover import Takeover
@@ -39,7 +40,14 @@ from cipherlens.server.engine.upkeep import Upkeep
 from cipherlens.server.engine.writing import Writer
 from cipherlens.server.errors import DataDamaged, NotFound, ServerError, Stopping
 from cipherlens.server.index import SearchParameters, new_index, resolve_device
-from cipherlens.server.storage import ItemBatch, ModelStore, Transaction, Upload, open_database
+from cipherlens.server.storage import (
+    IndexFiles,
+    ItemBatch,
+    ModelStore,
+    Transaction,
+    Upload,
+    open_database,
+)
 from cipherlens.server.storage.records import (
     Collection,
     CollectionState,
@@ -79,7 +87,9 @@ class Engine:
                 taken_over=self._release_models,
                 is_closing=lambda: self._background.closed,
             )
-            self._background = Background(Upkeep(self._database, takeover).step)
+            self._keeper = IndexKeeper(IndexFiles(config.data_dir / "indexes"))
+            opened.callback(self._keep_all)
+            self._background = Background(Upkeep(self._database, takeover, self._keeper).step)
             opened.callback(self._background.close)
             self._writer = Writer(self._database, self._background.consider)
             self._load()
@@ -132,6 +142,7 @@ class Engine:
                 transaction.collections.drop(name)
             live.mark_dropped()
             self._registry.remove(live)
+        self._keeper.forget(live)
         self._release_models()
 
     def describe(self, name: str) -> CollectionDescription:
@@ -326,6 +337,20 @@ class Engine:
             else:
                 self._registry.add(live)
                 self._background.consider(live)
+        self._keeper.forget_all_but(self._registry.listed())
+
+    def _keep_all(self) -> None:
+        """Keep what a start would have to ask the database for; nothing depends on it."""
+        for live in self._registry.listed():
+            serving = live.serving
+            if serving is None or not serving.worth_keeping:
+                continue
+            try:
+                self._keeper.keep(live)
+            except ServerError as error:
+                _log.warning(
+                    "collection %r: its index was not kept: %s", live.collection.name, error
+                )
 
     def _loaded(self, transaction: Transaction, state: CollectionState) -> LiveCollection:
         """Return a collection ready to serve. Raises DataDamaged."""
@@ -337,7 +362,11 @@ class Engine:
         )
         if state.active_generation is not None:
             generation = transaction.collections.generation(state.active_generation)
-            live.adopt(live.load(transaction, generation))
+            index = self._keeper.restored(live, state, generation)
+            if index is None:
+                index = ItemIndex(generation, live.empty(generation))
+            live.catch_up(transaction, index)
+            live.adopt(index)
         if state.shadow_generation is not None:
             try:
                 live.shadow = transaction.collections.generation(state.shadow_generation)

@@ -22,6 +22,12 @@ _REBUILD_AT_DEAD = 0.1
 # Fewer dead rows than these cost a search less than an index without them would.
 _FEWEST_DEAD = 64
 _TRAINING_SEED = 0
+# So many rows are read from the database in less time than a file takes to come to rest on disk.
+_FEWEST_KEPT = 4096
+# Changes since the last file: a start asks for 50,000 in a second. As a part of the rows it bounds
+# how often each of them is written again.
+_UNKEPT_ROWS = 20_000
+_UNKEPT_PART = 0.25
 
 
 class Answer(NamedTuple):
@@ -58,6 +64,16 @@ class Moment(NamedTuple):
     damaged: dict[str, str]
 
 
+class Standing(NamedTuple):
+    """How far an index has come: its last change, and the rows that lists cover."""
+
+    sequence: int
+    covered: int
+
+
+_NOTHING = Standing(0, 0)
+
+
 @dataclass(slots=True)
 class ItemIndex:
     """The rows of one generation, and the items behind their positions.
@@ -74,6 +90,7 @@ class ItemIndex:
     # What answers say of each position, kept by whoever makes them; None until it is found.
     encoded: list[bytes | None] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
+    kept: Standing = _NOTHING  # what is in a file
     changes: int = 0  # odd while a change is under way, and for good after one that failed
 
     def follow(self, changes: Iterable[Change | Damaged]) -> None:
@@ -134,6 +151,24 @@ class ItemIndex:
             names=moment.names.only(kept),
             encoded=[None] * len(kept),
             damaged=moment.damaged,
+        )
+
+    @property
+    def worth_keeping(self) -> bool:
+        """Whether a file saves a start more than it costs, and says more than the one there is."""
+        return len(self.names) >= _FEWEST_KEPT and self.standing != self.kept
+
+    @property
+    def standing(self) -> Standing:
+        """How far it has come."""
+        return Standing(self.sequence, self.vectors.describe().covered)
+
+    @property
+    def wants_keeping(self) -> bool:
+        """Whether a start without another file would have much to ask the database for."""
+        unkept = self.sequence - self.kept.sequence
+        return len(self.names) >= _FEWEST_KEPT and unkept > max(
+            _UNKEPT_ROWS, _UNKEPT_PART * len(self.names)
         )
 
     def _apply(self, group: Sequence[Change | Damaged]) -> None:

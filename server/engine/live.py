@@ -164,7 +164,9 @@ class LiveCollection:
         serving = self.serving
         if self.shadow is not None or self.is_behind:
             return True
-        return serving is not None and (serving.wants_rebuild or serving.vectors.wants_training)
+        return serving is not None and (
+            serving.wants_rebuild or serving.vectors.wants_training or serving.wants_keeping
+        )
 
     def reload_if_behind(self, loaded: Callable[[Generation], ItemIndex]) -> None:
         """Take an index made anew if this one could not follow. The caller holds `writing`."""

@@ -1,6 +1,7 @@
-"""What a collection may want: its index loaded, trained or rid of dead rows, a model's turn."""
+"""What a collection may want: its index loaded, rid of dead rows, trained, kept; a model's turn."""
 
 from cipherlens.server.engine.item_index import ItemIndex
+from cipherlens.server.engine.keeping import IndexKeeper
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.storage import Database
@@ -9,9 +10,10 @@ from cipherlens.server.storage import Database
 class Upkeep:
     """The steps of the background's work on a collection."""
 
-    def __init__(self, database: Database, takeover: Takeover) -> None:
+    def __init__(self, database: Database, takeover: Takeover, keeper: IndexKeeper) -> None:
         self._database = database
         self._takeover = takeover
+        self._keeper = keeper
 
     def step(self, live: LiveCollection) -> None:
         """Do the most urgent thing, or a piece of it. Raises NotFound for a dropped collection."""
@@ -23,8 +25,10 @@ class Upkeep:
             self._takeover.step(live, shadow)
         elif serving is not None and serving.wants_rebuild:
             self._compact(live, serving)
-        elif serving is not None:
+        elif serving is not None and serving.vectors.wants_training:
             serving.train()
+        elif serving is not None and serving.wants_keeping:
+            self._keeper.keep(live)
 
     def _reload(self, live: LiveCollection) -> None:
         with live.writing, self._database.read() as transaction:

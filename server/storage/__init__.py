@@ -8,10 +8,20 @@ from pathlib import Path
 
 from cipherlens.server.storage.batch import ItemBatch
 from cipherlens.server.storage.database import Database, Transaction
+from cipherlens.server.storage.index_files import IndexFiles, Kept
 from cipherlens.server.storage.model_files import ModelStore, Upload
 from cipherlens.server.storage.sqlite import SqliteDialect
 
-__all__ = ["Database", "ItemBatch", "ModelStore", "Transaction", "Upload", "open_database"]
+__all__ = [
+    "Database",
+    "IndexFiles",
+    "ItemBatch",
+    "Kept",
+    "ModelStore",
+    "Transaction",
+    "Upload",
+    "open_database",
+]
 
 
 def open_database(data_dir: Path) -> Database:

@@ -18,7 +18,16 @@ PUBLIC = {
     ],
     "cipherlens.server.embedding": ["EmbeddingModels", "EmbeddingQueue", "have_direction"],
     "cipherlens.server.storage": [
-        *("Database", "ItemBatch", "ModelStore", "Transaction", "Upload", "open_database"),
+        *(
+            "Database",
+            "IndexFiles",
+            "ItemBatch",
+            "Kept",
+            "ModelStore",
+            "Transaction",
+            "Upload",
+            "open_database",
+        ),
     ],
 }
 

@@ -1,0 +1,123 @@
+"""Indexes kept in files, so that a start need not ask the database for every row again.
+
+The database is the truth. A file is only taken for what it says of itself: this collection, this
+generation, everything up to a sequence; what came later is followed from the database. One that
+does not fit, or is damaged, is removed and the index made from the rows.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cipherlens.server.engine.item_index import ItemIndex
+from cipherlens.server.engine.item_names import ItemNames
+from cipherlens.server.engine.live import LiveCollection
+from cipherlens.server.errors import DataDamaged
+from cipherlens.server.index import IndexState, UnfitStateError, VectorIndex
+from cipherlens.server.storage import IndexFiles, Kept
+from cipherlens.server.storage.records import CollectionState, Generation
+
+_log = logging.getLogger(__name__)
+
+_NAMES, _VECTORS = "names/", "vectors/"
+
+
+class IndexKeeper:
+    """Keeps the indexes that serve, a file for each collection."""
+
+    def __init__(self, files: IndexFiles) -> None:
+        self._files = files
+
+    def keep(self, live: LiveCollection) -> None:
+        """Write the index that serves to its file. Raises StorageFull, StorageUnavailable."""
+        with live.writing:  # names and rows of one moment; both are cheap to hold on to
+            serving = live.serving
+            if serving is None or live.is_behind:
+                return
+            moment, standing = serving.moment(), serving.standing
+        facts = {
+            **_identity(live, serving.generation),
+            "sequence": moment.sequence,
+            "damaged": moment.damaged,
+            "vectors": dict(moment.vectors.facts),
+        }
+        arrays = _named(_NAMES, moment.names.arrays()) | _named(_VECTORS, moment.vectors.arrays)
+        kept = Kept(facts, arrays)
+        self._files.write(live.collection.uuid, kept)
+        serving.kept = standing
+
+    def restored(
+        self, live: LiveCollection, state: CollectionState, generation: Generation
+    ) -> ItemIndex | None:
+        """Return the index as it was kept, at some sequence up to that of the state, or None."""
+        name = live.collection.uuid
+        try:
+            kept = self._files.read(name)
+            if kept is None:
+                return None
+            _check(kept, live, state, generation)
+            return _item_index(kept, generation, live.empty(generation))
+        except (DataDamaged, UnfitStateError, _Misfit) as error:
+            named = live.collection.name
+            _log.warning("collection %r: its index is made from the database: %s", named, error)
+            # Else it might seem to fit later on, when the database has gone another way.
+            self._files.remove(name)
+            return None
+
+    def forget(self, live: LiveCollection) -> None:
+        """Remove the file of a collection that is dropped."""
+        self._files.remove(live.collection.uuid)
+
+    def forget_all_but(self, served: Iterable[LiveCollection]) -> None:
+        """Remove the files of all other collections."""
+        known = {live.collection.uuid for live in served}
+        for name in set(self._files.names()) - known:
+            self._files.remove(name)
+
+
+class _Misfit(Exception):
+    """A file is of another collection, generation or time."""
+
+
+def _identity(live: LiveCollection, generation: Generation) -> dict[str, Any]:
+    return {"collection": live.collection.uuid, "generation": generation.id}
+
+
+def _check(
+    kept: Kept, live: LiveCollection, state: CollectionState, generation: Generation
+) -> None:
+    for name, wanted in _identity(live, generation).items():
+        if (found := kept.facts.get(name)) != wanted:
+            raise _Misfit(f"its file is of the {name} {found}")
+    sequence = kept.facts["sequence"]
+    if not state.purge_horizon <= sequence <= state.sequence:
+        raise _Misfit(f"its file ends at the change {sequence}, the last one is {state.sequence}")
+
+
+def _item_index(kept: Kept, generation: Generation, vectors: VectorIndex) -> ItemIndex:
+    vectors.restore(IndexState(facts=kept.facts["vectors"], arrays=_of(_VECTORS, kept)))
+    names = ItemNames.restored(_of(_NAMES, kept))
+    if len(names) != len(vectors):
+        raise _Misfit(f"its file has {len(names)} names for {len(vectors)} rows")
+    index = ItemIndex(
+        generation,
+        vectors,
+        sequence=kept.facts["sequence"],
+        names=names,
+        encoded=[None] * len(names),
+        damaged=dict(kept.facts["damaged"]),
+    )
+    index.kept = index.standing
+    return index
+
+
+def _named(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{prefix}{name}": each for name, each in arrays.items()}
+
+
+def _of(prefix: str, kept: Kept) -> dict[str, Any]:
+    return {
+        name.removeprefix(prefix): each
+        for name, each in kept.arrays.items()
+        if name.startswith(prefix)
+    }
