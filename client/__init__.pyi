@@ -2,6 +2,7 @@
 # `__init__.py` does: it loads a name from where this says when the name is first used.
 
 from cipherlens.base import CipherProfile as CipherProfile
+from cipherlens.base import IndexChoice as IndexChoice
 from cipherlens.base import Kind as Kind
 from cipherlens.base import pack_bits as pack_bits
 from cipherlens.client.async_client import AsyncClient as AsyncClient

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cipherlens.base import CipherProfile
+from cipherlens.base import CipherProfile, IndexChoice
 from cipherlens.client import keyed
 from cipherlens.client.async_keyless import AsyncKeylessClient
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
@@ -65,10 +65,15 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         self.key = key
 
     async def create_cipher_collection(
-        self, name: str, profile: CipherProfile | None = None, *, timeout_s: float | None = None
+        self,
+        name: str,
+        profile: CipherProfile | None = None,
+        *,
+        index: IndexChoice | str = IndexChoice.AUTO,
+        timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of cipher-images; see `Client`."""
-        made = keyed.create_collection(name, profile, self._in_use)
+        made = keyed.create_collection(name, profile, self._in_use, index)
         return await self._transport.run(made, timeout_s)
 
     async def index_images(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cipherlens.base import Kind
+from cipherlens.base import IndexChoice, Kind
 from cipherlens.client.async_shell import AsyncShell
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
 from cipherlens.client.core import catalog, indexing, items, searching
@@ -68,19 +68,28 @@ class AsyncKeylessClient(AsyncShell):
         dimension: int,
         *,
         encoder_digest: bytes = b"",
+        index: IndexChoice | str = IndexChoice.AUTO,
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of ready vectors; see `Client`."""
         made = catalog.create_collection(
-            name, Kind.VECTOR, dimension=dimension, encoder_digest=encoder_digest
+            name, Kind.VECTOR, dimension=dimension, encoder_digest=encoder_digest, index=index
         )
         return await self._transport.run(made, timeout_s)
 
     async def create_code_collection(
-        self, name: str, bits: int, *, encoder_digest: bytes = b"", timeout_s: float | None = None
+        self,
+        name: str,
+        bits: int,
+        *,
+        encoder_digest: bytes = b"",
+        index: IndexChoice | str = IndexChoice.AUTO,
+        timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of ready binary codes; see `Client`."""
-        made = catalog.create_collection(name, Kind.CODE, bits=bits, encoder_digest=encoder_digest)
+        made = catalog.create_collection(
+            name, Kind.CODE, bits=bits, encoder_digest=encoder_digest, index=index
+        )
         return await self._transport.run(made, timeout_s)
 
     async def get_collection(self, name: str, *, timeout_s: float | None = None) -> Collection:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cipherlens.base import CipherProfile
+from cipherlens.base import CipherProfile, IndexChoice
 from cipherlens.client import keyed
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
 from cipherlens.client.core.collection import Collection
@@ -61,14 +61,24 @@ class Client(KeyHolder, KeylessClient):
         self.key = key
 
     def create_cipher_collection(
-        self, name: str, profile: CipherProfile | None = None, *, timeout_s: float | None = None
+        self,
+        name: str,
+        profile: CipherProfile | None = None,
+        *,
+        index: IndexChoice | str = IndexChoice.AUTO,
+        timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of cipher-images, of this client's key unless a profile is given.
+
+        Args:
+            name: the name that requests will use.
+            profile: what every cipher-image in it will claim.
+            index: how it is searched, of `IndexChoice`: "auto" takes what is fastest.
 
         Raises:
             AlreadyExists: the name is taken.
         """
-        return self._run(keyed.create_collection(name, profile, self._in_use), timeout_s)
+        return self._run(keyed.create_collection(name, profile, self._in_use, index), timeout_s)
 
     def index_images(
         self,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cipherlens.base import CipherProfile, Kind
+from cipherlens.base import CipherProfile, IndexChoice, Kind
 from cipherlens.client.core import catalog, indexing, searching
 from cipherlens.client.core.batches import as_many, check_count
 from cipherlens.client.core.call import Call, Steps
@@ -21,11 +21,11 @@ from cipherlens.crypto import CipherImage, Original
 
 
 def create_collection(
-    name: str, profile: CipherProfile | None, key: KeyInUse | None
+    name: str, profile: CipherProfile | None, key: KeyInUse | None, index: IndexChoice | str
 ) -> Call[Collection]:
     """Make a collection of cipher-images, of the key unless a profile is given."""
     profile = needed(key).entry.profile if profile is None else profile
-    return catalog.create_collection(name, Kind.CIPHER, profile=profile)
+    return catalog.create_collection(name, Kind.CIPHER, profile=profile, index=index)
 
 
 def query_of(picture: Picture | CipherImage, key: KeyInUse | None) -> CipherImage:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cipherlens.base import Kind
+from cipherlens.base import IndexChoice, Kind
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
 from cipherlens.client.core import catalog, indexing, items, searching
 from cipherlens.client.core.call import Call
@@ -54,6 +54,7 @@ class KeylessClient(Shell):
         dimension: int,
         *,
         encoder_digest: bytes = b"",
+        index: IndexChoice | str = IndexChoice.AUTO,
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of ready vectors, compared by cosine similarity.
@@ -62,17 +63,24 @@ class KeylessClient(Shell):
             name: the name that requests will use.
             dimension: numbers in a vector.
             encoder_digest: SHA-256 of what makes the vectors; searches may then ask for it.
+            index: how it is searched, of `IndexChoice`: "auto" takes what is fastest.
 
         Raises:
             AlreadyExists: the name is taken.
         """
         made = catalog.create_collection(
-            name, Kind.VECTOR, dimension=dimension, encoder_digest=encoder_digest
+            name, Kind.VECTOR, dimension=dimension, encoder_digest=encoder_digest, index=index
         )
         return self._run(made, timeout_s)
 
     def create_code_collection(
-        self, name: str, bits: int, *, encoder_digest: bytes = b"", timeout_s: float | None = None
+        self,
+        name: str,
+        bits: int,
+        *,
+        encoder_digest: bytes = b"",
+        index: IndexChoice | str = IndexChoice.AUTO,
+        timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of ready binary codes, compared by Hamming distance.
 
@@ -80,11 +88,15 @@ class KeylessClient(Shell):
             name: the name that requests will use.
             bits: 12, 24, 32, 48, 64, 128 or 256.
             encoder_digest: SHA-256 of what makes the codes; searches may then ask for it.
+            index: how it is searched, of `IndexChoice`: "auto" takes what is fastest; codes have
+                no "hnsw".
 
         Raises:
             AlreadyExists: the name is taken.
         """
-        made = catalog.create_collection(name, Kind.CODE, bits=bits, encoder_digest=encoder_digest)
+        made = catalog.create_collection(
+            name, Kind.CODE, bits=bits, encoder_digest=encoder_digest, index=index
+        )
         return self._run(made, timeout_s)
 
     def get_collection(self, name: str, *, timeout_s: float | None = None) -> Collection:

@@ -34,6 +34,7 @@ def collection_document(collection: Collection) -> dict[str, Any]:
         "sequence": collection.sequence,
         "active_generation": _generation_document(collection.active),
         "shadow_generation": _generation_document(collection.shadow),
+        "index_choice": str(collection.index_choice),
         "index": asdict(collection.index),
         "created_at": collection.created_at.isoformat(),
     }

@@ -21,7 +21,7 @@ from cipherlens.client.errors import UnreadableAnswer
 from cipherlens.crypto import CipherImage
 from cipherlens.v1 import cipher_image_pb2, collection_pb2, item_pb2, retrieval_service_pb2
 from cipherlens.v1.representation_pb2 import Codes
-from cipherlens.wire import codes_from, datetime_from, kind_from, profile_from
+from cipherlens.wire import codes_from, datetime_from, index_choice_from, kind_from, profile_from
 from cipherlens.wire.owner import encrypted_from
 
 _STATES = {
@@ -68,6 +68,7 @@ def collection_from(message: collection_pb2.Collection) -> Collection:
         profile=profile_of(message.profile) if message.HasField("profile") else None,
         active=_generation(message.active_generation),
         shadow=_generation(message.shadow_generation),
+        index_choice=_read("an index not known here", index_choice_from, message.index_choice),
         index=_same_names(IndexStatus, message.index),
         created_at=datetime_from(message.create_time),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from cipherlens.base import CipherProfile, Kind
+from cipherlens.base import CipherProfile, IndexChoice, Kind
 from cipherlens.client.core.answers import collection_from, model_from, server_info_from
 from cipherlens.client.core.call import Call, Steps
 from cipherlens.client.core.collection import Collection, Limits, Model, ServerInfo
@@ -16,7 +16,7 @@ from cipherlens.client.core.methods import (
     PUSH_MODEL,
 )
 from cipherlens.v1 import retrieval_service_pb2 as messages
-from cipherlens.wire import kind_message, profile_message
+from cipherlens.wire import index_choice_message, kind_message, profile_message
 
 UploadProgress = Callable[[int, int], None]
 """Called with the bytes sent so far and the bytes of the whole."""
@@ -50,8 +50,12 @@ def create_collection(
     dimension: int = 0,
     bits: int = 0,
     encoder_digest: bytes = b"",
+    index: IndexChoice | str = IndexChoice.AUTO,
 ) -> Call[Collection]:
-    """Make a collection of a kind, with what that kind needs."""
+    """Make a collection of a kind, with what that kind needs.
+
+    Raises ValueError for an index that is none of `IndexChoice`.
+    """
     request = messages.CreateCollectionRequest(
         name=name,
         kind=kind_message(kind),
@@ -59,6 +63,7 @@ def create_collection(
         dimension=dimension,
         bits=bits,
         encoder_digest=encoder_digest,
+        index=index_choice_message(IndexChoice(index)),
     )
     return CREATE_COLLECTION.call(request, lambda answer: collection_from(answer.collection))
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cipherlens.base import CipherProfile, Kind
+from cipherlens.base import CipherProfile, IndexChoice, Kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +30,7 @@ class IndexStatus:
     """How searches are answered at this moment.
 
     Attributes:
-        kind: "flat", "ivf_flat" or "binary_flat".
+        kind: such as "cosine-flat" or "hamming-ivf".
         nlist: inverted lists, 0 without.
         nprobe: lists probed by default, 0 without.
         device: "cpu" or "cuda:N".
@@ -60,6 +60,7 @@ class Collection:
         sequence: number of the last change.
         item_count: items that are there now.
         damaged_count: rows that the server found damaged and set aside.
+        index_choice: the index that its maker asked for.
         index: how searches are answered.
         created_at: when it was made.
     """
@@ -75,6 +76,7 @@ class Collection:
     sequence: int
     item_count: int
     damaged_count: int
+    index_choice: IndexChoice
     index: IndexStatus
     created_at: datetime
 

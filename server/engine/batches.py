@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.base import CipherProfile, Kind
+from cipherlens.base import CipherProfile, IndexChoice, Kind
 from cipherlens.server.engine.item_index import Rows
 from cipherlens.server.errors import InvalidField, ProfileRefused
 from cipherlens.server.storage import ItemBatch
@@ -24,6 +24,7 @@ class NewCollection:
     bits: int = 0
     profile: CipherProfile | None = None
     encoder_digest: bytes = b""
+    index_choice: IndexChoice = IndexChoice.AUTO
 
 
 class ItemHead(NamedTuple):

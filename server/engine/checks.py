@@ -3,14 +3,22 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.base import Kind
+from cipherlens.base import IndexChoice, Kind
 from cipherlens.model.checkpoint import CheckpointConfiguration
 from cipherlens.model.errors import CheckpointError
 from cipherlens.server.embedding import have_direction
 from cipherlens.server.engine.batches import Batch, check_profile
 from cipherlens.server.engine.item_index import ItemIndex
 from cipherlens.server.errors import InvalidField, ModelRefused, NoModel, ProfileRefused
+from cipherlens.server.index import Device, obstacle
 from cipherlens.server.storage.records import Collection
+
+
+def check_index(kind: Kind, choice: IndexChoice, device: Device) -> None:
+    """Raise InvalidField unless a collection of the kind can have the index here."""
+    problem = obstacle(kind, choice, device)
+    if problem is not None:
+        raise InvalidField("index", problem, value=choice)
 
 
 def check_batch(collection: Collection, batch: Batch) -> None:

@@ -25,6 +25,7 @@ from cipherlens.server.engine.batches import (
 from cipherlens.server.engine.checks import (
     check_batch,
     check_directions,
+    check_index,
     check_model,
     check_served,
     check_takes_models,
@@ -105,7 +106,8 @@ class Engine:
         self._opened.close()
 
     def create_collection(self, new: NewCollection) -> CollectionDescription:
-        """Make an empty collection. Raises AlreadyExists."""
+        """Make an empty collection. Raises InvalidField for its index, AlreadyExists."""
+        check_index(new.kind, new.index_choice, self.device)
         with self._database.write() as transaction:
             collections = transaction.collections
             made = collections.create(
@@ -114,6 +116,7 @@ class Engine:
                 dimension=new.dimension,
                 bits=new.bits,
                 profile=new.profile,
+                index_choice=new.index_choice,
             ).collection
             if new.kind is not Kind.CIPHER:
                 generation = collections.add_generation(
@@ -354,10 +357,10 @@ class Engine:
 
     def _loaded(self, transaction: Transaction, state: CollectionState) -> LiveCollection:
         """Return a collection ready to serve. Raises DataDamaged."""
-        kind = state.collection.kind
+        kind, choice = state.collection.kind, state.collection.index_choice
         live = LiveCollection(
             state.collection,
-            lambda generation: new_index(kind, generation.length, self.device, self._ivf),
+            lambda generation: new_index(kind, generation.length, self.device, self._ivf, choice),
             self._writer.write,
         )
         if state.active_generation is not None:

@@ -9,7 +9,7 @@ from cipherlens.server.index.errors import (
     UnfitStateError,
     VectorIndexError,
 )
-from cipherlens.server.index.factory import new_index
+from cipherlens.server.index.factory import new_index, obstacle
 from cipherlens.server.index.hamming import HammingIndex
 from cipherlens.server.index.protocol import (
     IndexDescription,
@@ -37,6 +37,7 @@ __all__ = [
     "check_faiss_installation",
     "live_only",
     "new_index",
+    "obstacle",
     "resolve_device",
     "use_one_thread",
 ]

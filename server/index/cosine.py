@@ -11,6 +11,7 @@ from cipherlens.server.index.device import Device
 from cipherlens.server.index.flat import scan_cosine
 from cipherlens.server.index.gpu import MirroredRows, cosine_rows, gpu_space
 from cipherlens.server.index.gpu_lists import GpuListsTrainer
+from cipherlens.server.index.graph import GraphTrainer
 from cipherlens.server.index.logged import LoggedIndex
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.trained import Trainer
@@ -35,7 +36,6 @@ class CosineIndex(LoggedIndex):
 
         Raises:
             ValueError: dimension is below 1.
-            NoSuchIndexError: the device has no such index.
         """
         if dimension < 1:
             raise ValueError(f"dimension must be at least 1, got {dimension}")
@@ -104,6 +104,8 @@ def _mirror(dimension: int, device: Device) -> MirroredRows | None:
 def _trainer(choice: IndexChoice, device: Device, settings: IvfSettings) -> Trainer | None:
     if choice is IndexChoice.FLAT:
         return None
-    if device.kind == "cuda":
+    if device.kind == "cuda":  # where there are no graphs: a folder may have come from elsewhere
         return GpuListsTrainer(settings, gpu_space(device.ordinal))
+    if choice is IndexChoice.HNSW:
+        return GraphTrainer(settings)
     return VectorListsTrainer(settings)

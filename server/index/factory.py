@@ -2,27 +2,41 @@
 
 from collections.abc import Callable
 
-from cipherlens.base import Kind
+from cipherlens.base import IndexChoice, Kind
 from cipherlens.server.config import IvfSettings
 from cipherlens.server.index.cosine import CosineIndex
 from cipherlens.server.index.device import Device
 from cipherlens.server.index.hamming import HammingIndex
 from cipherlens.server.index.protocol import VectorIndex
 
-INDEXES: dict[Kind, Callable[[int, Device, IvfSettings], VectorIndex]] = {
+INDEXES: dict[Kind, Callable[[int, Device, IvfSettings, IndexChoice], VectorIndex]] = {
     Kind.CIPHER: CosineIndex,
     Kind.VECTOR: CosineIndex,
     Kind.CODE: HammingIndex,
 }
 
 
-def new_index(kind: Kind, length: int, device: Device, ivf: IvfSettings) -> VectorIndex:
-    """Return an empty index.
+def new_index(
+    kind: Kind, length: int, device: Device, ivf: IvfSettings, choice: IndexChoice
+) -> VectorIndex:
+    """Return an empty index; what is nearest to the choice where the device has no such one.
 
     Args:
         kind: of the collection.
         length: numbers in a vector, or bits in a code.
         device: where it lives.
         ivf: when it is trained, and how well a search must then do.
+        choice: what the collection's maker asked for.
     """
-    return INDEXES[kind](length, device, ivf)
+    return INDEXES[kind](length, device, ivf, choice)
+
+
+def obstacle(kind: Kind, choice: IndexChoice, device: Device) -> str | None:
+    """Return why a collection of the kind cannot have the index asked for here, None if it can."""
+    if kind is Kind.CODE and choice is IndexChoice.HNSW:
+        return "codes have no graph: take auto, flat or ivf"
+    if device.kind == "cpu" or choice in (IndexChoice.AUTO, IndexChoice.FLAT):
+        return None
+    if choice is IndexChoice.HNSW or kind is Kind.CODE:
+        return f"it has no GPU form, and this server's indexes are on {device}: take auto or flat"
+    return None

@@ -37,7 +37,6 @@ class HammingIndex(LoggedIndex):
 
         Raises:
             ValueError: bits is none of `cipherlens.base.BITS`.
-            NoSuchIndexError: codes, or the device, have no such index.
         """
         check_bits(bits)
         self.bits = bits
@@ -89,7 +88,8 @@ def _mirror(stored_size: int, device: Device) -> MirroredRows | None:
 
 
 def _trainer(choice: IndexChoice, device: Device, settings: IvfSettings) -> Trainer | None:
+    """Return what trains: nothing on a GPU, which has no lists of codes."""
     if choice is IndexChoice.FLAT or device.kind == "cuda":
         return None
-    asked = choice is IndexChoice.IVF
+    asked = choice is not IndexChoice.AUTO
     return CodeListsTrainer(settings, settings.minimum_rows if asked else settings.minimum_codes)

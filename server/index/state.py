@@ -16,9 +16,9 @@ class IndexState:
 
     facts: what JSON holds: text, numbers, truth values.
     arrays: by name. Every index has "rows", (n, width); "alive", (n,) bool, is there where a row is
-        masked, and "lists" where the first rows have one each; others belong to no row. Some are
-        the memory that the index works on: read them only. An index that is restored works on the
-        arrays it was given, so that they may be a file mapped into memory.
+        masked, and "lists" where the first rows have one each. Some are the memory that the index
+        works on: read them only. An index that is restored works on the arrays it was given, so
+        that they may be a file mapped into memory.
 
     Whoever keeps a state answers for its bytes: a restored index checks that a state fits, not
     that it is undamaged.
@@ -56,14 +56,18 @@ class IndexState:
 
 
 def live_only(state: IndexState) -> tuple[IndexState, NDArray[np.int64]]:
-    """Return the state without its masked rows, and the positions that its rows had."""
+    """Return the state without its masked rows, and the positions that its rows had.
+
+    Lists lose them too. What cannot lose a row, such as a graph, is left out.
+    """
     rows, alive = state.arrays["rows"], state.arrays.get("alive")
     if alive is None:
         return state, np.arange(len(rows))
-    arrays = {name: array for name, array in state.arrays.items() if name != "alive"}
     kept = np.flatnonzero(alive)
-    arrays["rows"] = rows[kept]
-    if "lists" in arrays:
-        lists = arrays["lists"]
-        arrays["lists"] = lists[alive[: len(lists)]]
-    return IndexState(facts=state.facts, arrays=arrays), kept
+    if "lists" not in state.arrays:
+        facts = {name: value for name, value in state.facts.items() if name != "trained"}
+        return IndexState(facts=facts, arrays={"rows": rows[kept]}), kept
+    lists = state.arrays["lists"]
+    remaining = {"rows": rows[kept], "lists": lists[alive[: len(lists)]]}
+    arrays = {name: array for name, array in state.arrays.items() if name != "alive"}
+    return IndexState(facts=state.facts, arrays={**arrays, **remaining}), kept

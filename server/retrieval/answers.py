@@ -14,7 +14,13 @@ from cipherlens.server.storage.records import (
     StoredItem,
 )
 from cipherlens.v1 import cipher_image_pb2, collection_pb2, item_pb2, retrieval_service_pb2
-from cipherlens.wire import cipher_image_message, kind_message, profile_message, timestamp_message
+from cipherlens.wire import (
+    cipher_image_message,
+    index_choice_message,
+    kind_message,
+    profile_message,
+    timestamp_message,
+)
 
 
 def collection_message(found: CollectionDescription) -> collection_pb2.Collection:
@@ -35,6 +41,7 @@ def collection_message(found: CollectionDescription) -> collection_pb2.Collectio
         damaged_count=found.damaged_count,
         index=_index_message(found),
         create_time=timestamp_message(collection.created_at_us),
+        index_choice=index_choice_message(collection.index_choice),
     )
 
 

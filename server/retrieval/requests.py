@@ -21,7 +21,7 @@ from cipherlens.server.fields import (
 from cipherlens.server.index import SearchParameters
 from cipherlens.server.retrieval.content import batch_of, profile
 from cipherlens.v1 import retrieval_service_pb2
-from cipherlens.wire import MalformedMessage, kind_from
+from cipherlens.wire import MalformedMessage, index_choice_from, kind_from
 
 
 def item_ids(ids: Sequence[str], limits: Limits) -> list[str]:
@@ -85,6 +85,7 @@ def new_collection(
     """Return a collection to make."""
     try:
         kind = kind_from(request.kind)
+        index_choice = index_choice_from(request.index)
     except MalformedMessage as error:
         raise invalid_field("", error) from error
     for field, given, owner in (
@@ -110,6 +111,7 @@ def new_collection(
         bits=request.bits,
         profile=profile("profile", request.profile, limits) if kind is Kind.CIPHER else None,
         encoder_digest=check_digest("encoder_digest", request.encoder_digest),
+        index_choice=index_choice,
     )
 
 

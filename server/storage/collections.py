@@ -10,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from cipherlens.base import CipherProfile, Kind
+from cipherlens.base import CipherProfile, IndexChoice, Kind
 from cipherlens.server.errors import AlreadyExists, DataDamaged, NotFound, StorageUnavailable
 from cipherlens.server.storage.checksum import UNREADABLE, agrees, checksum, with_sequence
 from cipherlens.server.storage.records import Collection, CollectionState, Generation
@@ -31,6 +31,7 @@ _CHECKED = (
     "dimension",
     "bits",
     "profile",
+    "index_choice",
     "created_at_us",
     "active_generation",
     "shadow_generation",
@@ -80,7 +81,14 @@ class Collections:
         self._connection = connection
 
     def create(
-        self, *, name: str, kind: Kind, dimension: int, bits: int, profile: CipherProfile | None
+        self,
+        *,
+        name: str,
+        kind: Kind,
+        dimension: int,
+        bits: int,
+        profile: CipherProfile | None,
+        index_choice: IndexChoice,
     ) -> CollectionState:
         """Insert a collection under a new UUID and return it.
 
@@ -93,6 +101,7 @@ class Collections:
             "dimension": dimension,
             "bits": bits,
             "profile": json.dumps(profile.to_dict(), sort_keys=True) if profile else "",
+            "index_choice": index_choice.value,
             "created_at_us": time.time_ns() // 1000,
             "sequence": 0,
             "active_generation": None,
@@ -232,7 +241,7 @@ def _state_of(row: Sequence[Any] | None, name: str) -> CollectionState:
 
 @lru_cache(maxsize=256)
 def _collection(number: int, *fixed: Any) -> Collection:
-    uuid, name, kind, dimension, bits, profile, created_at_us = fixed
+    uuid, name, kind, dimension, bits, profile, index_choice, created_at_us = fixed
     return Collection(
         id=number,
         uuid=uuid,
@@ -241,5 +250,6 @@ def _collection(number: int, *fixed: Any) -> Collection:
         dimension=dimension,
         bits=bits,
         profile=CipherProfile.from_dict(json.loads(profile)) if profile else None,
+        index_choice=IndexChoice(index_choice),
         created_at_us=created_at_us,
     )

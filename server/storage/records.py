@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.base import CipherProfile, Kind
+from cipherlens.base import CipherProfile, IndexChoice, Kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +19,7 @@ class Collection:
     dimension: numbers in a vector of the kind VECTOR, 0 for the others.
     bits: bits in a code of the kind CODE, 0 for the others.
     profile: what every cipher-image must claim, for the kind CIPHER.
+    index_choice: what its maker asked for.
     """
 
     id: int
@@ -28,6 +29,7 @@ class Collection:
     dimension: int
     bits: int
     profile: CipherProfile | None
+    index_choice: IndexChoice
     created_at_us: int
 
 

@@ -54,6 +54,7 @@ collections = Table(
     Column("bits", Integer, nullable=False),
     # JSON of the cipher profile, or empty.
     Column("profile", String, nullable=False),
+    Column("index_choice", String(16), nullable=False),
     Column("created_at_us", BigInteger, nullable=False),
     # From here on columns change; the statement that takes a sequence also locks the row.
     Column("sequence", BigInteger, nullable=False),

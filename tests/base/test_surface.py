@@ -12,6 +12,7 @@ def test_all_lists_exactly_these_names() -> None:
         "CipherProfile",
         "DomainError",
         "FINGERPRINT_BYTES",
+        "IndexChoice",
         "Kind",
         "NONCE_BYTES",
         "ProfileMismatch",

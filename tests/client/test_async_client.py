@@ -126,7 +126,8 @@ async def test_vectors_in_batches_and_many_searches_at_once(target: str) -> None
     vectors = np.random.default_rng(0).normal(size=(2500, 8))
     ids = [f"v{number}" for number in range(2500)]
     async with AsyncClient(target) as client:
-        made = await client.create_vector_collection("vectors", 8)
+        made = await client.create_vector_collection("vectors", 8, index="hnsw")
+        assert made.index_choice == "hnsw"
         assert made == await client.resolve("vectors")
         assert (await client.limits).max_batch_items < len(ids)
         assert (await client.index_vectors("vectors", ids, vectors)).written_count == 2500

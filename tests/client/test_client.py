@@ -14,6 +14,7 @@ from cipherlens.client import (
     Client,
     EncryptedPicture,
     FailedPrecondition,
+    IndexChoice,
     InvalidArgument,
     ItemState,
     NotFound,
@@ -116,6 +117,22 @@ def test_vectors(client: Client) -> None:
         assert found.similarities == pytest.approx(
             (unit @ unit[query])[expected].tolist(), abs=1e-5
         )
+
+
+@pytest.mark.parametrize("choice", ["auto", "flat", IndexChoice.IVF])
+def test_an_index_is_asked_for_and_stated(client: Client, choice: str) -> None:
+    made = [
+        client.create_vector_collection(f"v-{choice}", 8, index=choice),
+        client.create_code_collection(f"c-{choice}", 24, index=choice),
+        client.create_cipher_collection(f"i-{choice}", index=choice),
+    ]
+    assert [each.index_choice for each in made] == [IndexChoice(choice)] * 3
+    assert client.get_collection(f"v-{choice}").index_choice == choice
+
+
+def test_an_index_that_is_none_is_refused_before_anything_is_sent(client: Client) -> None:
+    with pytest.raises(ValueError, match="'tree' is not a valid IndexChoice"):
+        client.create_vector_collection("tree", 8, index="tree")
 
 
 def test_originals_beside_vectors(client: Client) -> None:

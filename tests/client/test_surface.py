@@ -11,7 +11,7 @@ def test_the_public_names_are_these() -> None:
     assert all(hasattr(cipherlens.client, name) for name in cipherlens.client.__all__)
     assert set(cipherlens.client.__all__) == {
         *("AsyncClient", "Client", "EncryptionClient", "Deadlines", "SearchOptions", "pack_bits"),
-        *("Collection", "Generation", "IndexStatus", "Kind", "Limits", "Model"),
+        *("Collection", "Generation", "IndexChoice", "IndexStatus", "Kind", "Limits", "Model"),
         "CipherProfile",
         *("ServerInfo", "KeyInfo", "Fetched", "Hit", "Hits", "Item", "ItemState", "ItemSummary"),
         *("CodeMaker", "CodedPicture", "make_codes"),

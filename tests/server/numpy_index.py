@@ -14,7 +14,7 @@ class NumpyIndex:
     row_type = np.dtype("<f4")
     wants_training = False
 
-    def __init__(self, dimension, device, ivf):
+    def __init__(self, dimension, device=None, ivf=None, choice=None):
         self._lock = threading.Lock()  # held by writers; readers take _state as it is
         self._state = (np.empty((0, dimension), np.float32), np.empty(0, bool))
 

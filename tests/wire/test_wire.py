@@ -10,7 +10,7 @@ from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 
 from cipherlens import wire
-from cipherlens.base import CipherProfile, Kind, Scope
+from cipherlens.base import CipherProfile, IndexChoice, Kind, Scope
 from cipherlens.v1.cipher_image_pb2 import CipherProfile as ProfileMessage
 from cipherlens.v1.representation_pb2 import Codes, Vectors
 from cipherlens.wire import MalformedMessage
@@ -48,6 +48,20 @@ def test_a_kind_that_is_none_is_named(number: int) -> None:
     with pytest.raises(MalformedMessage, match=f"kind: must be .*, got {number}") as caught:
         wire.kind_from(number)
     assert (caught.value.field, caught.value.value) == ("kind", number)
+
+
+@pytest.mark.parametrize("choice", IndexChoice)
+def test_choices_of_an_index_come_back(choice: IndexChoice) -> None:
+    assert wire.index_choice_from(wire.index_choice_message(choice)) is choice
+
+
+def test_an_index_that_is_not_stated_is_auto() -> None:
+    assert wire.index_choice_from(0) is IndexChoice.AUTO
+
+
+def test_an_index_that_is_not_known_is_named() -> None:
+    with pytest.raises(MalformedMessage, match=r"index: must be .*, got 9"):
+        wire.index_choice_from(9)
 
 
 @pytest.mark.parametrize("scope", Scope)

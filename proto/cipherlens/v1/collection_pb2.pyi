@@ -47,6 +47,41 @@ COLLECTION_KIND_CODE: CollectionKind.ValueType  # 3
 """Ready binary codes; Hamming distance."""
 global___CollectionKind = CollectionKind
 
+class _IndexChoice:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _IndexChoiceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_IndexChoice.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    INDEX_CHOICE_UNSPECIFIED: _IndexChoice.ValueType  # 0
+    """Not stated; taken as INDEX_CHOICE_AUTO."""
+    INDEX_CHOICE_AUTO: _IndexChoice.ValueType  # 1
+    """What is fastest for the kind and number of items: lists for 2,000 vectors or 50,000 codes and more."""
+    INDEX_CHOICE_FLAT: _IndexChoice.ValueType  # 2
+    """Every item is compared: exact, and slower the more there are. Of equal distances the first written comes first."""
+    INDEX_CHOICE_IVF: _IndexChoice.ValueType  # 3
+    """Inverted lists, from 2,000 items on. Codes have none on a GPU."""
+    INDEX_CHOICE_HNSW: _IndexChoice.ValueType  # 4
+    """A graph of near neighbours, from 2,000 items on; not for codes, and not on a GPU."""
+
+class IndexChoice(_IndexChoice, metaclass=_IndexChoiceEnumTypeWrapper):
+    """Ways to search a collection; chosen when it is made, for good. All but INDEX_CHOICE_FLAT compare with every item
+    until there are enough, and then find at least .99 of the hits, on average, where queries are like the items.
+    Distances and similarities are exact in all of them.
+    """
+
+INDEX_CHOICE_UNSPECIFIED: IndexChoice.ValueType  # 0
+"""Not stated; taken as INDEX_CHOICE_AUTO."""
+INDEX_CHOICE_AUTO: IndexChoice.ValueType  # 1
+"""What is fastest for the kind and number of items: lists for 2,000 vectors or 50,000 codes and more."""
+INDEX_CHOICE_FLAT: IndexChoice.ValueType  # 2
+"""Every item is compared: exact, and slower the more there are. Of equal distances the first written comes first."""
+INDEX_CHOICE_IVF: IndexChoice.ValueType  # 3
+"""Inverted lists, from 2,000 items on. Codes have none on a GPU."""
+INDEX_CHOICE_HNSW: IndexChoice.ValueType  # 4
+"""A graph of near neighbours, from 2,000 items on; not for codes, and not on a GPU."""
+global___IndexChoice = IndexChoice
+
 @typing.final
 class Collection(google.protobuf.message.Message):
     """A named set of items of one kind."""
@@ -66,6 +101,7 @@ class Collection(google.protobuf.message.Message):
     DAMAGED_COUNT_FIELD_NUMBER: builtins.int
     INDEX_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
+    INDEX_CHOICE_FIELD_NUMBER: builtins.int
     uuid: builtins.str
     """RFC 4122 UUID in its text form; a name that is dropped and made again gets another."""
     name: builtins.str
@@ -82,6 +118,8 @@ class Collection(google.protobuf.message.Message):
     """Items that are there now."""
     damaged_count: builtins.int
     """Rows found damaged and set aside; all others are served."""
+    index_choice: global___IndexChoice.ValueType
+    """The index that its maker asked for; `index` says what that is at this moment."""
     @property
     def profile(self) -> cipherlens.v1.cipher_image_pb2.CipherProfile:
         """What every cipher-image in it must claim; only for COLLECTION_KIND_CIPHER."""
@@ -118,9 +156,10 @@ class Collection(google.protobuf.message.Message):
         damaged_count: builtins.int = ...,
         index: global___IndexStatus | None = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        index_choice: global___IndexChoice.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["active_generation", b"active_generation", "create_time", b"create_time", "index", b"index", "profile", b"profile", "shadow_generation", b"shadow_generation"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["active_generation", b"active_generation", "bits", b"bits", "create_time", b"create_time", "damaged_count", b"damaged_count", "dimension", b"dimension", "index", b"index", "item_count", b"item_count", "kind", b"kind", "name", b"name", "profile", b"profile", "sequence", b"sequence", "shadow_generation", b"shadow_generation", "uuid", b"uuid"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["active_generation", b"active_generation", "bits", b"bits", "create_time", b"create_time", "damaged_count", b"damaged_count", "dimension", b"dimension", "index", b"index", "index_choice", b"index_choice", "item_count", b"item_count", "kind", b"kind", "name", b"name", "profile", b"profile", "sequence", b"sequence", "shadow_generation", b"shadow_generation", "uuid", b"uuid"]) -> None: ...
 
 global___Collection = Collection
 
@@ -169,7 +208,7 @@ class IndexStatus(google.protobuf.message.Message):
     SEQUENCE_FIELD_NUMBER: builtins.int
     kind: builtins.str
     """"cosine-flat" and "hamming-flat" compare with every item, "cosine-ivf" and "hamming-ivf" with the items of
-    the lists probed.
+    the lists probed, "cosine-hnsw" with those that a graph leads to.
     """
     nlist: builtins.int
     """Inverted lists; 0 without any."""

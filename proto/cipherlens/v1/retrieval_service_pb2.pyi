@@ -212,6 +212,7 @@ class CreateCollectionRequest(google.protobuf.message.Message):
     BITS_FIELD_NUMBER: builtins.int
     PROFILE_FIELD_NUMBER: builtins.int
     ENCODER_DIGEST_FIELD_NUMBER: builtins.int
+    INDEX_FIELD_NUMBER: builtins.int
     name: builtins.str
     """1 to limits.max_name_bytes bytes of letters, digits, ".", "_" and "-", beginning with a letter or digit."""
     kind: cipherlens.v1.collection_pb2.CollectionKind.ValueType
@@ -222,6 +223,8 @@ class CreateCollectionRequest(google.protobuf.message.Message):
     """Bits in a code; required for COLLECTION_KIND_CODE, else 0."""
     encoder_digest: builtins.bytes
     """SHA-256 of the encoder that makes the vectors or codes, if the owner wants it checked; empty for cipher-images."""
+    index: cipherlens.v1.collection_pb2.IndexChoice.ValueType
+    """How it will be searched; refused where its kind or the server's device has no such index."""
     @property
     def profile(self) -> cipherlens.v1.cipher_image_pb2.CipherProfile:
         """What its cipher-images will claim; required for COLLECTION_KIND_CIPHER, else absent. It never changes."""
@@ -235,9 +238,10 @@ class CreateCollectionRequest(google.protobuf.message.Message):
         bits: builtins.int = ...,
         profile: cipherlens.v1.cipher_image_pb2.CipherProfile | None = ...,
         encoder_digest: builtins.bytes = ...,
+        index: cipherlens.v1.collection_pb2.IndexChoice.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["profile", b"profile"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["bits", b"bits", "dimension", b"dimension", "encoder_digest", b"encoder_digest", "kind", b"kind", "name", b"name", "profile", b"profile"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bits", b"bits", "dimension", b"dimension", "encoder_digest", b"encoder_digest", "index", b"index", "kind", b"kind", "name", b"name", "profile", b"profile"]) -> None: ...
 
 global___CreateCollectionRequest = CreateCollectionRequest
 

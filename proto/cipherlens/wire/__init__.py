@@ -7,6 +7,8 @@ holds them, and a cloud process never loads that.
 from cipherlens.wire.errors import MalformedMessage
 from cipherlens.wire.profiles import (
     cipher_image_message,
+    index_choice_from,
+    index_choice_message,
     kind_from,
     kind_message,
     profile_from,
@@ -30,6 +32,8 @@ __all__ = [
     "datetime_from",
     "details_from",
     "details_message",
+    "index_choice_from",
+    "index_choice_message",
     "kind_from",
     "kind_message",
     "profile_from",

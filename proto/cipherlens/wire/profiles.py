@@ -1,8 +1,8 @@
-"""Kinds of collection, claims of cipher-images, and cipher-images with their claim."""
+"""Kinds of collection, indexes, claims of cipher-images, and cipher-images with their claim."""
 
 from dataclasses import fields
 
-from cipherlens.base import CipherProfile, Kind, Scope
+from cipherlens.base import CipherProfile, IndexChoice, Kind, Scope
 from cipherlens.v1 import cipher_image_pb2, collection_pb2
 from cipherlens.wire.errors import MalformedMessage
 
@@ -11,6 +11,13 @@ _KINDS = {
     Kind.VECTOR: collection_pb2.COLLECTION_KIND_VECTOR,
     Kind.CODE: collection_pb2.COLLECTION_KIND_CODE,
 }
+_INDEXES = {
+    IndexChoice.AUTO: collection_pb2.INDEX_CHOICE_AUTO,
+    IndexChoice.FLAT: collection_pb2.INDEX_CHOICE_FLAT,
+    IndexChoice.IVF: collection_pb2.INDEX_CHOICE_IVF,
+    IndexChoice.HNSW: collection_pb2.INDEX_CHOICE_HNSW,
+}
+_INDEX_OF = {number: choice for choice, number in _INDEXES.items()}
 _SCOPES = {
     Scope.COLLECTION: cipher_image_pb2.KEY_SCOPE_COLLECTION,
     Scope.IMAGE: cipher_image_pb2.KEY_SCOPE_IMAGE,
@@ -30,6 +37,21 @@ def kind_from(number: int) -> Kind:
         if known == number:
             return kind
     raise MalformedMessage("kind", "must be CIPHER, VECTOR or CODE", number)
+
+
+def index_choice_message(choice: IndexChoice) -> collection_pb2.IndexChoice.ValueType:
+    """Return the protocol's number of an index."""
+    return _INDEXES[choice]
+
+
+def index_choice_from(number: int) -> IndexChoice:
+    """Return the index of a number; not stated it is AUTO. Raises MalformedMessage if unknown."""
+    if number == collection_pb2.INDEX_CHOICE_UNSPECIFIED:
+        return IndexChoice.AUTO
+    for known, choice in _INDEX_OF.items():
+        if known == number:
+            return choice
+    raise MalformedMessage("index", "must be AUTO, FLAT, IVF or HNSW", number)
 
 
 def profile_message(profile: CipherProfile) -> cipher_image_pb2.CipherProfile:

@@ -89,6 +89,19 @@ def test_ready_vectors_and_codes(run, to) -> None:
     assert "12 bits" in table
 
 
+def test_an_index_is_asked_for_and_shown(run, to) -> None:
+    words = ("collection", "create", "graph", "--kind", "vector", "--dimension", 8)
+    made = run(*words, "--index", "hnsw", *to, "--json")
+    assert made.document["index_choice"] == "hnsw"
+    shown = run("collection", "show", "graph", *to)
+    assert ["asked", "for", "hnsw"] in [line.split() for line in shown.out.splitlines()]
+    words = ("collection", "create", "codes", "--kind", "code", "--bits", 12)
+    refused = run(*words, "--index", "hnsw", *to)
+    assert refused.code == 2
+    assert "index: codes have no graph" in refused.err
+    assert run(*words, "--index", "tree", *to).code == 2
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

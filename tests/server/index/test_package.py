@@ -24,6 +24,7 @@ PUBLIC = [
     "check_faiss_installation",
     "live_only",
     "new_index",
+    "obstacle",
     "resolve_device",
     "use_one_thread",
 ]

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from cipherlens.base import IndexChoice
 from cipherlens.server.index import (
     CosineIndex,
     HammingIndex,
@@ -19,6 +20,7 @@ from tests.server.numpy_index import NumpyIndex
 TRAINS_EARLY = IvfSettings(minimum_rows=200, calibration_queries=64)
 INDEXES = {
     "cosine": lambda cpu: CosineIndex(32, cpu, TRAINS_EARLY),
+    "graph": lambda cpu: CosineIndex(32, cpu, TRAINS_EARLY, IndexChoice.HNSW),
     "codes": lambda cpu: HammingIndex(12, cpu),
     "numpy": lambda cpu: NumpyIndex(32, cpu, TRAINS_EARLY),
 }
@@ -151,6 +153,30 @@ def test_a_fact_that_is_missing_is_refused(cpu, clustered, name):
     with pytest.raises(UnfitStateError, match=f"{name} must be of type"):
         back.restore(IndexState(facts=facts, arrays=state.arrays))
     assert len(back) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("covered", 501), ("covered", 300), ("trained_on", None), ("ef", 1.5)]
+)
+def test_a_graph_that_does_not_fit_is_refused(cpu, clustered, name, value):
+    index, back = INDEXES["graph"](cpu), INDEXES["graph"](cpu)
+    index.append(clustered(500, 32, seed=1))
+    index.train(1)
+    state = index.state()
+    with pytest.raises(UnfitStateError, match="must be"):
+        back.restore(IndexState(facts={**state.facts, name: value}, arrays=state.arrays))
+    assert len(back) == 0
+
+
+def test_what_another_choice_trained_is_left_out(cpu, clustered):
+    graph, lists = INDEXES["graph"](cpu), INDEXES["cosine"](cpu)
+    for index in (graph, lists):
+        index.append(clustered(500, 32, seed=1))
+        index.train(1)
+    for index, other in ((INDEXES["graph"](cpu), lists), (INDEXES["cosine"](cpu), graph)):
+        index.restore(other.state())
+        assert (len(index), index.describe().kind) == (500, "cosine-flat")
+        assert index.wants_training
 
 
 def test_a_missing_array_is_named(cpu, clustered):

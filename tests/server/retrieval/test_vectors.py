@@ -271,6 +271,45 @@ def test_dead_rows_are_rebuilt_away(cloud, vectors, gaussian, settled):
     assert (found[0], len(found)) == ("i250", 100)
 
 
+@pytest.mark.parametrize(
+    ("asked", "stated"),
+    [
+        (collection_pb2.INDEX_CHOICE_UNSPECIFIED, collection_pb2.INDEX_CHOICE_AUTO),
+        (collection_pb2.INDEX_CHOICE_FLAT, collection_pb2.INDEX_CHOICE_FLAT),
+        (collection_pb2.INDEX_CHOICE_HNSW, collection_pb2.INDEX_CHOICE_HNSW),
+    ],
+)
+def test_the_index_asked_for_is_stated_and_outlives_a_start(make_cloud, asked, stated):
+    cloud = make_cloud("asked")
+    cloud.create(kind=collection_pb2.COLLECTION_KIND_VECTOR, dimension=16, index=asked)
+    assert cloud.collection().index_choice == stated
+    cloud.stop()
+    assert make_cloud("asked").collection().index_choice == stated
+
+
+def test_the_index_asked_for_is_the_one_that_answers(cloud, vectors, gaussian, settled):
+    cloud.create(
+        kind=collection_pb2.COLLECTION_KIND_VECTOR,
+        dimension=16,
+        index=collection_pb2.INDEX_CHOICE_HNSW,
+    )
+    rows = gaussian(2000)
+    for start in range(0, 2000, 1000):
+        cloud.index(ids(2000)[start : start + 1000], vectors=vectors(rows[start : start + 1000]))
+    settled(lambda: cloud.collection().index.kind == "cosine-hnsw")
+    assert cloud.ids_found(vectors=vectors(rows[:5]), k=1) == [[f"i{n}"] for n in range(5)]
+
+
+def test_an_index_that_a_kind_does_not_have_is_refused(cloud, failure):
+    for index, told in ((collection_pb2.INDEX_CHOICE_HNSW, "codes have no graph"), (9, "AUTO")):
+        code, text, _ = failure(
+            cloud.create, kind=collection_pb2.COLLECTION_KIND_CODE, bits=48, index=index
+        )
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        assert "index" in text
+        assert told in text
+
+
 def test_an_encoder_digest_is_checked_where_it_was_stated(cloud, vectors, gaussian, failure):
     kind = collection_pb2.COLLECTION_KIND_VECTOR
     cloud.create(kind=kind, dimension=16, encoder_digest=b"e" * 32)

@@ -3,7 +3,7 @@ from typing import NamedTuple
 
 import pytest
 
-from cipherlens.base import CipherProfile, Kind
+from cipherlens.base import CipherProfile, IndexChoice, Kind
 from cipherlens.server.storage import Database, ItemBatch, open_database
 from cipherlens.server.storage.records import CipherPixels
 from tests.server.storage.memory_dialect import MemoryDialect
@@ -58,7 +58,12 @@ def make(database, name="v", kind=Kind.VECTOR):
     with database.write() as transaction:
         collections = transaction.collections
         made = collections.create(
-            name=name, kind=kind, dimension=2, bits=0, profile=profile
+            name=name,
+            kind=kind,
+            dimension=2,
+            bits=0,
+            profile=profile,
+            index_choice=IndexChoice.AUTO,
         ).collection
         generation = collections.add_generation(made, model_digest=b"", numeric_mode="", length=2)
         collections.set_generations(made, active=generation.id, shadow=None)
