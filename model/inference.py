@@ -1,5 +1,6 @@
 """A checkpoint's network at work: on its device, in its arithmetic, a bounded batch at a time."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -11,11 +12,19 @@ from torch import Tensor
 
 from cipherlens.model.checkpoint import Checkpoint, CheckpointConfiguration
 from cipherlens.model.networks.network import RetrievalNetwork, check_pixels, to_input
-from cipherlens.model.precision import autocast, resolve_device, resolve_precision
+from cipherlens.model.precision import (
+    autocast,
+    for_inference,
+    resolve_device,
+    resolve_precision,
+)
 
 MAX_BATCH = 32
 CPU_PIXELS = 4 * 224**2
 """In one batch on the CPU, where larger maps take longer than several smaller ones."""
+
+MAX_PASSES = 4
+"""Forward passes at a time on a CPU; each holds the interpreter's lock for a part of its time."""
 
 Network = TypeVar("Network", bound=RetrievalNetwork)
 
@@ -54,7 +63,7 @@ class NetworkRunner(Generic[Network]):
         self._device = resolve_device(device)
         self._precision = resolve_precision(precision, self._device)
         self._checkpoint = Checkpoint.read(data)
-        self._network = load(data).to(self._device)
+        self._network = for_inference(load(data), self._device, self._precision)
 
     @property
     def configuration(self) -> CheckpointConfiguration:
@@ -67,6 +76,11 @@ class NetworkRunner(Generic[Network]):
         return self._checkpoint.digest
 
     @property
+    def network(self) -> Network:
+        """The network itself; whoever calls it brings `autocast` along."""
+        return self._network
+
+    @property
     def device(self) -> str:
         """Where the network runs, "cpu" or "cuda:N"."""
         return str(self._device)
@@ -76,6 +90,20 @@ class NetworkRunner(Generic[Network]):
         """How many images run forward at once: more in one call take as long as several calls."""
         network = self.configuration.network
         return at_once(network.height, network.width, self._device)
+
+    @property
+    def passes(self) -> int:
+        """How many forward passes to run at a time where there is work for them.
+
+        On a CPU some passes with a core each get more done than one with all cores, whose threads
+        wait for each other at every layer.
+        """
+        return min(MAX_PASSES, _cores()) if self._device.type == "cpu" else 1
+
+    def share_cores(self, passes: int) -> None:
+        """Give the calling thread, for its forward passes, the cores that are one of so many's."""
+        if self._device.type == "cpu":
+            torch.set_num_threads(max(1, _cores() // passes))
 
     @property
     def numeric_mode(self) -> str:
@@ -104,3 +132,17 @@ class NetworkRunner(Generic[Network]):
         with autocast(self._device, self._precision):
             outputs: Tensor = self._network(to_input(pixels, self._device))
         return outputs.float()
+
+
+def use_one_core() -> None:
+    """Let the calling thread compute alone.
+
+    PyTorch's OpenMP keeps a team of threads for every thread that ever had one, and as soon as it
+    has more of them than cores, those of all teams sleep between layers: passes take twice as long.
+    """
+    torch.set_num_threads(1)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

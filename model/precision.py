@@ -1,12 +1,15 @@
 """The arithmetic a network runs in on a device: float32, or bfloat16 where it is fast."""
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 from cipherlens.base.fields import check_choice
 from cipherlens.model.config import PRECISIONS
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def resolve_device(name: str) -> torch.device:
@@ -51,6 +54,21 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Non
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+def for_inference(network: Network, device: torch.device, precision: str) -> Network:
+    """Return a network moved to the device and made ready to run in a resolved precision.
+
+    With "bf16" it holds the weights of its matrix products and convolutions in that type already:
+    `autocast` would round them to the same numbers in every forward pass. It is no good for
+    training any more.
+    """
+    network = network.to(device).eval().requires_grad_(requires_grad=False)
+    if precision == "bf16":
+        for module in network.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                module.to(torch.bfloat16)
+    return network
 
 
 def _native_bf16(device: torch.device) -> bool:

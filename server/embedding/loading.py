@@ -23,12 +23,14 @@ def load_embedder(source: Path | bytes, device: str) -> "Embedder":
     """
     try:
         from cipherlens.model.embedder import Embedder  # torch: seconds, and only where a model is
+        from cipherlens.model.inference import use_one_core
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         raise ModelRefused(
             f"this server cannot run models: {package} is not installed "
             "(install cipherlens with the extra [model])"
         ) from error
+    use_one_core()  # the teams of threads are for the threads of the queue
     return Embedder(source, device)
 
 

@@ -114,7 +114,7 @@ class EmbeddingModels:
             raise DataDamaged(f"model {digest.hex()} cannot be loaded: {error}") from error
 
     def _started(self, embedder: "Embedder") -> "tuple[Embedder, EmbeddingQueue]":
-        queue = EmbeddingQueue.of(embedder.embed, self._config, embedder.at_once)
+        queue = EmbeddingQueue.of(embedder.embed, self._config, embedder)
         _log.info(
             "model %s: %s, %s",
             embedder.digest[:16],

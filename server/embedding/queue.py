@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,50 +10,78 @@ from numpy.typing import NDArray
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.embedding.asked import Asked
-from cipherlens.server.embedding.lane import Image, Lane
+from cipherlens.server.embedding.lane import Image
+from cipherlens.server.embedding.schedule import Batch, Schedule
 from cipherlens.server.errors import Stopping
 
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
-# Every fourth batch is bulk work: a storm of queries cannot starve indexing.
-_BULK_TURN = 4
+
+class Passes(Protocol):
+    """How forward passes of a network run best; a `model.inference.NetworkRunner` knows."""
+
+    @property
+    def at_once(self) -> int:
+        """How many images one pass takes."""
+        ...
+
+    @property
+    def passes(self) -> int:
+        """How many passes run at a time."""
+        ...
+
+    def share_cores(self, passes: int) -> None:
+        """Give the calling thread, for its passes, the cores that are one of so many's."""
+        ...
 
 
 class EmbeddingQueue:
-    """Collects images of one shape into batches and hands every caller its own rows, in order.
+    """Collects images into batches (see `Schedule`) and hands every caller its own rows, in order.
 
-    A batch is what waits when the network becomes free: nobody waits for company. Queries go
-    before bulk work and have room of their own, and no bulk work shares their batches, as a batch
-    takes the longer the more it holds. An image whose call has expired or was cancelled is dropped
-    before inference, and its caller is told at that moment.
+    An image whose call has expired or was cancelled is dropped before inference, and its caller is
+    told at that moment.
     """
 
-    def __init__(self, embed: Embed, *, max_batch: int, max_waiting: int) -> None:
-        """Start the thread of a network.
+    def __init__(
+        self,
+        embed: Embed,
+        *,
+        max_batch: int,
+        max_waiting: int,
+        passes: int = 1,
+        share_cores: Callable[[int], None] = lambda _passes: None,
+    ) -> None:
+        """Start the threads of a network.
 
         Args:
             embed: the network; takes (n, height, width, 3) uint8, gives (n, dimension) float32.
-            max_batch: images that go through it at once.
+            max_batch: images that go through it in one pass.
             max_waiting: queries that may wait, and as many images of bulk work.
+            passes: how many run at a time, on a thread each.
+            share_cores: called on a thread whenever another number of passes shares the cores.
         """
         self._embed = embed
-        self._max_batch = max_batch
-        # Guards the fields below; notified when a lane or _closed changes.
+        self._share_cores = share_cores
+        # Guards the fields below; notified when either changes what threads wait for.
         self._changed = threading.Condition()
-        self._urgent = Lane(max_waiting, "queries")
-        self._bulk = Lane(max_waiting, "images")
-        self._batches_before_bulk = 0
+        self._schedule = Schedule(max_batch=max_batch, max_waiting=max_waiting, passes=passes)
         self._closed = False
-        self._worker = threading.Thread(target=self._run, name="embedding", daemon=True)
-        self._worker.start()
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,), name="embedding", daemon=True)
+            for number in range(passes)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @classmethod
-    def of(cls, embed: Embed, config: ServerConfig, at_once: int | None = None) -> "EmbeddingQueue":
-        """Return a queue with a server's bounds, for a network that takes so many at once."""
+    def of(cls, embed: Embed, config: ServerConfig, network: Passes) -> "EmbeddingQueue":
+        """Return a queue with a server's bounds, whose passes run as is best for the network."""
         return cls(
             embed,
-            max_batch=min(config.max_batch, at_once or config.max_batch),
+            max_batch=min(config.max_batch, network.at_once),
             max_waiting=config.max_waiting_images,
+            passes=network.passes,
+            share_cores=network.share_cores,
         )
 
     def embed(
@@ -64,36 +93,51 @@ class EmbeddingQueue:
         Raises QueueFull at once if they do not fit, DeadlineExpired at the deadline, CallCancelled
         once the caller is gone, Stopping.
         """
-        lane = self._urgent if urgent else self._bulk
+        lane = self._schedule.urgent if urgent else self._schedule.bulk
         asked = Asked(images, call)
         call.check()  # after `Asked` listens: a call that ended before is seen here
-        self._enter(lane, asked)
-        try:
-            return asked.rows()
-        except BaseException:
-            with self._changed:
-                lane.leave(asked)
-            raise
-
-    def close(self) -> None:
-        """Refuse new images, finish those that wait and stop the worker."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._worker.join()
-
-    def _enter(self, lane: Lane, asked: Asked) -> None:
         with self._changed:
             if self._closed:
                 raise Stopping("the server is shutting down")
             lane.enter(asked)
             self._changed.notify_all()
+        try:
+            return asked.rows()
+        except BaseException:
+            with self._changed:
+                lane.leave(asked)
+                self._changed.notify_all()
+            raise
 
-    def _run(self) -> None:
-        while batch := self._next_batch():
-            wanted = [each for each in batch if each[0].is_wanted()]
-            if wanted:
+    def close(self) -> None:
+        """Refuse new images, finish those that wait and stop the threads."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, thread: int) -> None:
+        passes = 0
+        while batch := self._next_batch(thread):
+            if batch.passes != passes:
+                passes = batch.passes
+                self._share_cores(passes)
+            if wanted := [each for each in batch.images if each[0].is_wanted()]:
                 self._infer(wanted)
+            with self._changed:
+                self._schedule.end_pass(thread)
+
+    def _next_batch(self, thread: int) -> Batch | None:
+        """Wait for images and take a batch; None when the queue is closed and drained."""
+        with self._changed:
+            while not (batch := self._schedule.begin_pass(thread)):
+                if self._closed and not self._schedule.waiting:
+                    return None
+                self._changed.wait()
+            if self._closed:
+                self._changed.notify_all()  # this may have been the last that threads waited for
+            return batch
 
     def _infer(self, batch: list[Image]) -> None:
         try:
@@ -106,20 +150,3 @@ class EmbeddingQueue:
             return
         for (asked, position), row in zip(batch, rows, strict=True):
             asked.give(position, row)
-
-    def _next_batch(self) -> list[Image]:
-        """Wait for images and take a batch; empty when the queue is closed and drained."""
-        with self._changed:
-            while not (self._urgent or self._bulk):
-                if self._closed:
-                    return []
-                self._changed.wait()
-            return self._lane_in_turn().take(self._max_batch)
-
-    def _lane_in_turn(self) -> Lane:
-        """Return the lane that the next batch is of, never an empty one."""
-        self._batches_before_bulk = self._batches_before_bulk + 1 if self._bulk else 0
-        if self._bulk and (not self._urgent or self._batches_before_bulk >= _BULK_TURN):
-            self._batches_before_bulk = 0
-            return self._bulk
-        return self._urgent

@@ -31,7 +31,7 @@ class HashModel:
         """Start the queue; `close` ends it."""
         self._encoder = encoder
         self._batch = config.max_batch
-        self._queue = EmbeddingQueue.of(encoder.activations, config, encoder.at_once)
+        self._queue = EmbeddingQueue.of(encoder.activations, config, encoder)
 
     @classmethod
     def opened(cls, path: Path, keyring: Keyring, config: ServerConfig) -> Self:

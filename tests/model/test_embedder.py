@@ -100,3 +100,18 @@ def test_devices_that_are_not_here(path: Path, device: str) -> None:
 def test_an_unknown_precision(path: Path) -> None:
     with pytest.raises(ValueError, match="precision must be one of auto, fp32, bf16"):
         Embedder(path, precision="int8")
+
+
+def test_passes_share_the_cores(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    try:
+        for cores, passes, threads in ((1, 1, 1), (2, 2, 1), (3, 3, 1), (8, 4, 2)):
+            monkeypatch.setattr(inference, "_cores", lambda cores=cores: cores)
+            embedder = Embedder(path)
+            assert embedder.passes == passes
+            embedder.share_cores(passes)
+            assert torch.get_num_threads() == threads
+            embedder.share_cores(1)
+            assert torch.get_num_threads() == cores
+    finally:
+        torch.set_num_threads(before)

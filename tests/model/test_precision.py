@@ -1,9 +1,16 @@
 from collections.abc import Iterator
+from copy import deepcopy
 
 import pytest
 import torch
+from torch import nn
 
-from cipherlens.model.precision import autocast, resolve_device, resolve_precision
+from cipherlens.model.precision import (
+    autocast,
+    for_inference,
+    resolve_device,
+    resolve_precision,
+)
 
 CPU = torch.device("cpu")
 
@@ -48,3 +55,20 @@ def test_float32_is_not_tensor_float(tensor_float: None) -> None:
         pass
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_weights_that_are_rounded_beforehand_give_the_same_numbers() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.GELU(), nn.Flatten(), nn.Linear(8 * 16, 5), nn.LayerNorm(5)
+    ).eval()
+    images = torch.randn(2, 3, 6, 6)
+    for precision in ("fp32", "bf16"):
+        with torch.inference_mode(), autocast(CPU, precision):
+            expected = network(images)
+            prepared = for_inference(deepcopy(network), CPU, precision)
+            assert torch.equal(prepared(images), expected)
+        kept = {each.dtype for each in prepared[4].parameters()}
+        assert kept == {torch.float32}  # autocast leaves normalisation in float32
+    assert prepared[3].weight.dtype == torch.bfloat16
+    assert not any(each.requires_grad for each in prepared.parameters())

@@ -21,6 +21,8 @@ def embedder(digest):
         digest=digest.hex(),
         embed=lambda pixels: np.ones((len(pixels), 1), np.float32),
         at_once=4,
+        passes=1,
+        share_cores=lambda passes: None,
         device="cpu",
         numeric_mode="cpu-fp32",
         configuration=SimpleNamespace(network=SimpleNamespace(backbone="vit")),

@@ -7,6 +7,7 @@ import pytest
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.embedding import EmbeddingQueue
+from cipherlens.server.embedding.asked import Asked
 from cipherlens.server.errors import CallCancelled, DeadlineExpired, QueueFull, Stopping
 
 
@@ -78,7 +79,7 @@ class Asking:
 def entered(queue, count):
     """Wait until so many images wait."""
     with queue._changed:
-        assert queue._changed.wait_for(lambda: len(queue._urgent) + len(queue._bulk) >= count, 20)
+        assert queue._changed.wait_for(lambda: queue._schedule.waiting >= count, 20)
 
 
 def hold_up(network, queue):
@@ -213,6 +214,20 @@ def test_a_closed_queue_finishes_what_waits_and_refuses_what_comes(make_queue, n
         queue.embed(images(3), Call(), urgent=True)
 
 
+def test_a_queue_closes_on_many_threads_with_one_image_left(network):
+    for _ in range(20):
+        queue = EmbeddingQueue(network, max_batch=8, max_waiting=64, passes=8)
+        last = Asked(images(7), Call.within(20))
+        with queue._changed:  # all threads wait, and find both at once
+            queue._schedule.urgent.enter(last)
+            queue._closed = True
+            queue._changed.notify_all()
+        for thread in queue._threads:
+            thread.join(20)
+            assert not thread.is_alive()
+        assert last.rows()[:, 0].tolist() == [7]
+
+
 def test_a_failing_network_fails_its_callers_and_works_on(make_queue, network):
     queue = make_queue(max_batch=2)
     network.failure = RuntimeError("out of memory")
@@ -342,16 +357,53 @@ def test_a_full_lane_of_bulk_work_refuses_no_query_and_the_other_way_round(make_
     first.done()
 
 
-def test_a_server_s_bound_of_a_batch_holds_and_that_of_the_network():
-    seen = []
+class Runs:
+    """How passes of a network run: so many images, so many at a time."""
+
+    def __init__(self, at_once, passes):
+        self.at_once, self.passes = at_once, passes
+        self.shared = []
+
+    def share_cores(self, passes):
+        self.shared.append((threading.current_thread(), passes))
+
+
+@pytest.mark.parametrize(("at_once", "sizes"), [(32, [4, 4]), (2, [2, 2, 2, 2])])
+def test_a_server_s_bound_of_a_batch_holds_and_that_of_the_network(network, at_once, sizes):
+    config = ServerConfig(data_dir=Path("data"), max_batch=4)
+    queue = EmbeddingQueue.of(network, config, Runs(at_once, passes=1))
+    queue.embed(images(*range(8)), Call(), urgent=False)
+    queue.close()
+    assert [len(each) for each in network.batches] == sizes
+
+
+def test_passes_run_side_by_side_on_threads_that_share_the_cores():
+    meeting = threading.Barrier(3, timeout=20)
 
     def embed(pixels):
-        seen.append(len(pixels))
-        return np.zeros((len(pixels), 1), np.float32)
+        meeting.wait()  # passes only if three are under way at once
+        return pixels.reshape(len(pixels), -1)[:, :1].astype(np.float32)
 
-    config = ServerConfig(data_dir=Path("data"), max_batch=4)
-    for at_once in (None, 2, 8):
-        queue = EmbeddingQueue.of(embed, config, at_once)
-        queue.embed(images(*range(8)), Call(), urgent=False)
+    runs = Runs(at_once=4, passes=3)
+    queue = EmbeddingQueue.of(embed, ServerConfig(data_dir=Path("data")), runs)
+    try:
+        rows = queue.embed(images(*range(12)), Call.within(20), urgent=False)
+        assert rows[:, 0].tolist() == list(range(12))
+    finally:
         queue.close()
-    assert seen == [4, 4, 2, 2, 2, 2, 4, 4]
+    assert len({thread for thread, _ in runs.shared}) == 3
+    assert {passes for _, passes in runs.shared} == {3}
+
+
+def test_queries_that_keep_coming_alone_get_all_the_cores(network):
+    runs = Runs(at_once=4, passes=2)
+    queue = EmbeddingQueue.of(network, ServerConfig(data_dir=Path("data")), runs)
+    try:
+        for value in range(20):
+            queue.embed(images(value), Call.within(20), urgent=True)
+        assert [passes for _, passes in runs.shared] == [2, 1]
+        assert len({thread for thread, _ in runs.shared}) == 1
+        queue.embed(images(1, 2, 3, 4), Call.within(20), urgent=True)
+        assert runs.shared[-1][1] == 2
+    finally:
+        queue.close()
