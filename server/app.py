@@ -1,16 +1,19 @@
 """The server put together: configuration, engine and keys, services, transport, orderly end."""
 
 import logging
+import select
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
 from cipherlens.server.config import ServerConfig
-from cipherlens.server.errors import StartupError
+from cipherlens.server.errors import StartupError, Stopping
 from cipherlens.server.transport import (
     CODES,
     Admission,
@@ -26,13 +29,15 @@ from cipherlens.server.transport.tls import credentials_of
 
 if TYPE_CHECKING:
     from cipherlens.server.encryption.service import EncryptionService
-    from cipherlens.server.engine import Engine
+    from cipherlens.server.engine import Engine, LoadProgress
     from cipherlens.server.retrieval.service import RetrievalService
 
 _log = logging.getLogger(__name__)
 
 # For answers on their way out, and streams of health checks, which end only here.
 _LAST_ANSWERS_S = 1.0
+# Loading that takes longer says now and then how far it is.
+_SILENT_S = 2.0
 
 
 class CipherLensServer:
@@ -55,10 +60,12 @@ class CipherLensServer:
         not there, or the keyring does not open; then nothing stays open.
         """
         self._config = config
-        self._admission = Admission(config.limits.max_concurrent_calls)
+        self._admission = Admission(config.limits.max_concurrent_calls, is_open=False)
         self._engine: Engine | None = None
         self.tls_port: int | None = None  # once it listens with TLS
         self._stopping = threading.Lock()  # held by the one that stops
+        self._loading = threading.Lock()  # held by the one that loads
+        self._has_to_stop = False
         self._codes = dict(CODES)
         with ExitStack() as opened:
             services = [service_of(each.descriptor, each) for each in self._open_services(opened)]
@@ -86,20 +93,57 @@ class CipherLensServer:
         )
 
     def start(self) -> int:
-        """Listen, say so to health checks, and return the port of `listen`. Raises StartupError."""
+        """Listen, load the collections, serve, and return the port of `listen`.
+
+        Raises StartupError.
+        """
+        port = self.listen()
+        self.load()
+        return port
+
+    def listen(self) -> int:
+        """Listen and return the port of `listen`; calls are refused as the server is starting.
+
+        Raises StartupError.
+        """
         try:
             port, *others = [each.start() for each in self._transports]
-            self.tls_port = others[0] if others else None
-            return port
         except BaseException:
             self.stop()
             raise
+        self.tls_port = others[0] if others else None
+        return port
+
+    def load(self, watch: "Callable[[LoadProgress], None]" = lambda _: None) -> None:
+        """Load the collections, then take calls and say so to health checks.
+
+        Args:
+            watch: is told how far loading is, now and then; what it raises ends it.
+
+        Raises StartupError; Stopping if the server is stopped meanwhile.
+        """
+
+        def told(progress: "LoadProgress") -> None:
+            if self._has_to_stop:
+                raise Stopping("the server was stopped while it was loading")
+            watch(progress)
+
+        try:
+            with self._loading:
+                self._load(told)
+        except BaseException:
+            self.stop()
+            raise
+        self._admission.open()
+        for each in self._transports:
+            each.serve()
 
     def stop(self, grace_s: float | None = None) -> None:
         """Refuse new calls, let those under way finish for so long, then close everything.
 
         Returns when no call is under way any more; a second time nothing is left to do.
         """
+        self._has_to_stop = True
         with self._stopping:
             # Calls are refused before health checks say so: a client that was told that nothing is
             # served finds it true.
@@ -112,7 +156,14 @@ class CipherLensServer:
             self._admission.drain(grace_s)
             for each in self._transports:
                 each.stop(min(grace_s, _LAST_ANSWERS_S))
-            self._opened.close()
+            with self._loading:
+                self._opened.close()
+
+    def _load(self, watch: "Callable[[LoadProgress], None]") -> None:
+        if self._engine is not None:
+            from cipherlens.server.retrieval import serve as cloud
+
+            cloud.load(self._engine, watch)
 
     def _open_services(self, opened: ExitStack) -> "Iterator[RetrievalService | EncryptionService]":
         """Yield the services of the role; what they hold open is closed with `opened`."""
@@ -162,7 +213,12 @@ def run(config: ServerConfig) -> int:
     """Serve until SIGTERM or SIGINT, then stop in good order; return the exit code."""
     stopping = _stop_signals()
     server = CipherLensServer(config)
-    port = server.start()
+    port = server.listen()
+    try:
+        server.load(_LoadWatch(stopping))
+    except _StopSignal:
+        _log.info("stopped while loading")
+        return 0
     where = _address(config.listen, port)
     if config.tls is not None and server.tls_port is not None:
         where += f" and, with TLS, on {_address(config.tls.listen, server.tls_port)}"
@@ -172,6 +228,32 @@ def run(config: ServerConfig) -> int:
     _log.info("stopping: calls under way have %g s", config.grace_s)
     server.stop()
     return 0
+
+
+class _StopSignal(Exception):
+    """SIGTERM or SIGINT has come."""
+
+
+class _LoadWatch:
+    """Says on standard error how far a long load is, and ends it once a stop signal has come."""
+
+    def __init__(self, stopping: socket.socket) -> None:
+        self._stopping = stopping
+        self._next_s = time.monotonic() + _SILENT_S
+
+    def __call__(self, progress: "LoadProgress") -> None:
+        """Look at the clock and the signals. Raises _StopSignal."""
+        if select.select([self._stopping], [], [], 0)[0]:
+            raise _StopSignal
+        if time.monotonic() < self._next_s:
+            return
+        self._next_s = time.monotonic() + _SILENT_S
+        print(  # noqa: T201
+            f"cipherlens: loading collection {progress.place} of {progress.collections}, "
+            f"{progress.collection!r}: {progress.changes:,} changes read",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _stop_signals() -> socket.socket:

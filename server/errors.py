@@ -112,6 +112,13 @@ class QueueFull(ServerError):
     retry_after_s: float = 0.1
 
 
+class Starting(ServerError):
+    """The server listens and is still loading its collections; later it will answer."""
+
+    reason = "STARTING"
+    retry_after_s: float = 1.0
+
+
 class Stopping(ServerError):
     """The server is shutting down; another, or the same one later, will answer."""
 

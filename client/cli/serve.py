@@ -79,9 +79,10 @@ def serve(
 ) -> None:
     """Run the server.
 
-    It prints one line when it listens, logs to standard error, and stops in good order on Ctrl-C
-    or SIGTERM. On --listen connections are not encrypted: only trusted machines should reach it.
-    With --tls-listen others come in by TLS; who they are is not asked.
+    It listens at once, and prints one line when it has loaded its collections and answers; health
+    checks say the same. It logs to standard error, the progress of a long load too, and stops in
+    good order on Ctrl-C or SIGTERM. On --listen connections are not encrypted: only trusted
+    machines should reach it. With --tls-listen others come in by TLS; who they are is not asked.
 
     \b
     Examples:

@@ -13,7 +13,7 @@ from cipherlens.server.engine.batches import (
     VectorBatch,
 )
 from cipherlens.server.engine.description import CollectionDescription
-from cipherlens.server.engine.engine import Engine
+from cipherlens.server.engine.engine import Engine, LoadProgress
 from cipherlens.server.engine.item_index import Answer, ItemIndex
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Engine",
     "ItemHead",
     "ItemIndex",
+    "LoadProgress",
     "NewCollection",
     "VectorBatch",
 ]

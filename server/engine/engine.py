@@ -4,9 +4,10 @@ A write is acknowledged when its transaction is on disk and the index has it.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
+from typing import NamedTuple
 
 from cipherlens.base import Kind
 from cipherlens.model.checkpoint import read_configuration
@@ -32,7 +33,7 @@ from cipherlens.server.engine.checks import (
     document_of,
 )
 from cipherlens.server.engine.description import CollectionDescription, describe
-from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows
+from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows, unwatched
 from cipherlens.server.engine.keeping import IndexKeeper
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.registry import Registry
@@ -65,11 +66,20 @@ _log = logging.getLogger(__name__)
 _ANY_CALL = Call()  # without a deadline, and with a caller who waits
 
 
+class LoadProgress(NamedTuple):
+    """How far loading is: at the place-th collection of all, and so many changes into it."""
+
+    collection: str
+    place: int
+    collections: int
+    changes: int
+
+
 class Engine:
     """The collections and models of a data folder; any method may be called from any thread."""
 
     def __init__(self, config: ServerConfig) -> None:
-        """Open the data folder and load every collection that is sound.
+        """Open the data folder; `load` comes next.
 
         Raises StartupError; VectorIndexError or ValueError if the device is not there.
         """
@@ -93,13 +103,35 @@ class Engine:
             self._background = Background(Upkeep(self._database, takeover, self._keeper).step)
             opened.callback(self._background.close)
             self._writer = Writer(self._database, self._background.consider)
-            self._load()
             self._opened = opened.pop_all()
 
     @property
     def model_device(self) -> str:
         """Where models run: "cpu" or "cuda:N"; "auto" until one has been loaded."""
         return self._models.device
+
+    def load(self, watch: Callable[[LoadProgress], None] = lambda _: None) -> None:
+        """Load every collection that is sound; one that is damaged is named and set aside.
+
+        Once, before anything else is asked. `watch` is told how far it is, now and then; what it
+        raises ends this.
+        """
+        with self._database.read() as transaction:
+            rows = transaction.collections.listed()
+        for place, (number, name) in enumerate(rows, start=1):
+            told = partial(_tell, watch, LoadProgress(name, place, len(rows), 0))
+            told(0)
+            try:
+                with self._database.read() as transaction:
+                    state = transaction.collections.numbered(number, name)
+                    live = self._loaded(transaction, state, told)
+            except DataDamaged as error:
+                _log.error("collection %r is set aside: %s", name, error)
+                self._registry.set_aside(name, str(error))
+            else:
+                self._registry.add(live)
+                self._background.consider(live)
+        self._keeper.forget_all_but(self._registry.listed())
 
     def close(self) -> None:
         """Finish what was begun and close the database; a second time does nothing."""
@@ -325,23 +357,6 @@ class Engine:
         self._background.consider(live)
         self._release_models()
 
-    def _load(self) -> None:
-        """Load all collections; one that is damaged is named and set aside."""
-        with self._database.read() as transaction:
-            rows = transaction.collections.listed()
-        for number, name in rows:
-            try:
-                with self._database.read() as transaction:
-                    state = transaction.collections.numbered(number, name)
-                    live = self._loaded(transaction, state)
-            except DataDamaged as error:
-                _log.error("collection %r is set aside: %s", name, error)
-                self._registry.set_aside(name, str(error))
-            else:
-                self._registry.add(live)
-                self._background.consider(live)
-        self._keeper.forget_all_but(self._registry.listed())
-
     def _keep_all(self) -> None:
         """Keep what a start would have to ask the database for; nothing depends on it."""
         for live in self._registry.listed():
@@ -355,7 +370,12 @@ class Engine:
                     "collection %r: its index was not kept: %s", live.collection.name, error
                 )
 
-    def _loaded(self, transaction: Transaction, state: CollectionState) -> LiveCollection:
+    def _loaded(
+        self,
+        transaction: Transaction,
+        state: CollectionState,
+        watch: Callable[[int], None] = unwatched,
+    ) -> LiveCollection:
         """Return a collection ready to serve. Raises DataDamaged."""
         kind, choice = state.collection.kind, state.collection.index_choice
         live = LiveCollection(
@@ -368,7 +388,7 @@ class Engine:
             index = self._keeper.restored(live, state, generation)
             if index is None:
                 index = ItemIndex(generation, live.empty(generation))
-            live.catch_up(transaction, index)
+            live.catch_up(transaction, index, watch=watch)
             live.adopt(index)
         if state.shadow_generation is not None:
             try:
@@ -409,6 +429,10 @@ class Engine:
         in_use = [each.generation for each in serving if each is not None]
         in_use += [shadow for live in found if (shadow := live.shadow) is not None]
         self._models.release({each.model_digest for each in in_use if each.model_digest})
+
+
+def _tell(watch: Callable[[LoadProgress], None], progress: LoadProgress, changes: int) -> None:
+    watch(progress._replace(changes=changes))
 
 
 class _TakenOver(ServerError):

@@ -1,7 +1,7 @@
 """One generation's rows in an index, with the item of every position."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, repeat
 from typing import Any, NamedTuple
@@ -64,6 +64,10 @@ class Moment(NamedTuple):
     damaged: dict[str, str]
 
 
+def unwatched(_count: int) -> None:
+    """Let work go on."""
+
+
 class Standing(NamedTuple):
     """How far an index has come: its last change, and the rows that lists cover."""
 
@@ -93,11 +97,18 @@ class ItemIndex:
     kept: Standing = _NOTHING  # what is in a file
     changes: int = 0  # odd while a change is under way, and for good after one that failed
 
-    def follow(self, changes: Iterable[Change | Damaged]) -> None:
-        """Apply changes in sequence order."""
-        stream = iter(changes)
+    def follow(
+        self, changes: Iterable[Change | Damaged], watch: Callable[[int], None] = unwatched
+    ) -> None:
+        """Apply changes in sequence order; `watch` is told how many there were, now and then.
+
+        What it raises ends this, and the index is then of no use.
+        """
+        stream, done = iter(changes), 0
         while group := list(islice(stream, _ROWS_PER_APPEND)):
             self._apply(group)
+            done += len(group)
+            watch(done)
 
     def search(self, queries: Rows, k: int, parameters: SearchParameters) -> tuple[Answer, bool]:
         """Return a ranking for each query, and whether each item is in it at most once.

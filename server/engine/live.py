@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from cipherlens.server.call import Call
-from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows
+from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows, unwatched
 from cipherlens.server.errors import DeadlineExpired, NotFound, StorageUnavailable
 from cipherlens.server.index import SearchParameters, VectorIndex
 from cipherlens.server.storage import Transaction
@@ -70,7 +70,11 @@ class LiveCollection:
         return loaded
 
     def catch_up(
-        self, transaction: Transaction, index: ItemIndex, until: int | None = None
+        self,
+        transaction: Transaction,
+        index: ItemIndex,
+        until: int | None = None,
+        watch: Callable[[int], None] = unwatched,
     ) -> None:
         """Bring an index up to a sequence, or to all that the transaction sees.
 
@@ -81,7 +85,8 @@ class LiveCollection:
         index.follow(
             transaction.items.changes(
                 self.collection, index.generation, after=index.sequence, until=until
-            )
+            ),
+            watch,
         )
         index.sequence = until
 

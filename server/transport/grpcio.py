@@ -57,15 +57,22 @@ class GrpcioTransport:
             self._server.add_generic_rpc_handlers([_handlers(each)])
 
     def start(self) -> int:
-        """Listen, say so to health checks, and return the port. Raises StartupError."""
+        """Listen and return the port; nothing is served yet. Raises StartupError."""
         try:
             port = self._port()
         except RuntimeError as error:
             raise CannotListen(self._listen) from error
+        self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         self._server.start()
-        for name in ("", *self._names):
-            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return port
+
+    def serve(self) -> None:
+        """Tell health checks that all is served."""
+        self._say(health_pb2.HealthCheckResponse.SERVING)
+
+    def _say(self, status: Any) -> None:
+        for name in ("", *self._names):
+            self._health.set(name, status)
 
     def _port(self) -> int:
         if self._credentials is None:

@@ -110,7 +110,7 @@ class NativeTransport:
         self._receiver = threading.Thread(target=self._receive, name="native", daemon=True)
 
     def start(self) -> int:
-        """Listen, say so to health checks, and return the port. Raises StartupError."""
+        """Listen and return the port; nothing is served yet. Raises StartupError."""
         paths = [
             (f"/{each.method.service}/{each.method.name}", each.method.gives_stream)
             for each in self._methods
@@ -131,6 +131,10 @@ class NativeTransport:
         self._front.start()
         self._receiver.start()
         return int(self._front.bound_port)
+
+    def serve(self) -> None:
+        """Tell health checks that all is served."""
+        self._behind.serve()
 
     def stop_serving(self) -> None:
         """Tell health checks that nothing is served any more; calls under way go on."""

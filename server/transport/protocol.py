@@ -10,7 +10,14 @@ class Transport(Protocol):
     """Services on a listener, from `start` to `stop`; made with `Guarded` services."""
 
     def start(self) -> int:
-        """Listen, say so to health checks, and return the port. Raises StartupError."""
+        """Listen and return the port; health checks are told that nothing is served yet.
+
+        Raises StartupError.
+        """
+        ...
+
+    def serve(self) -> None:
+        """Tell health checks that all is served."""
         ...
 
     def stop_serving(self) -> None:

@@ -33,6 +33,9 @@ class MemoryTransport:
     def start(self):
         return 0
 
+    def serve(self):
+        pass
+
     def stop_serving(self):
         pass
 

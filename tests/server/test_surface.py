@@ -14,7 +14,7 @@ PUBLIC = {
     "cipherlens.server.encryption": [],
     "cipherlens.server.engine": [
         *("Answer", "Batch", "CipherBatch", "CodeBatch", "CollectionDescription", "Engine"),
-        *("ItemHead", "ItemIndex", "NewCollection", "VectorBatch"),
+        *("ItemHead", "ItemIndex", "LoadProgress", "NewCollection", "VectorBatch"),
     ],
     "cipherlens.server.embedding": ["EmbeddingModels", "EmbeddingQueue", "have_direction"],
     "cipherlens.server.storage": [

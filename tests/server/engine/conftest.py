@@ -23,6 +23,7 @@ class Codes:
     def __init__(self, folder):
         self.config = ServerConfig(data_dir=folder, device="cpu")
         self.engine = Engine(self.config)
+        self.engine.load()
 
     def create(self, name="c"):
         self.engine.create_collection(NewCollection(name=name, kind=Kind.CODE, bits=BITS))
@@ -48,6 +49,7 @@ class Codes:
     def restart(self):
         self.engine.close()
         self.engine = Engine(self.config)
+        self.engine.load()
 
 
 @pytest.fixture
