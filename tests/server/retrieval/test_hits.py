@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cipherlens.base import Kind
+from cipherlens.base import IndexChoice, Kind
 from cipherlens.server.config import IvfSettings
 from cipherlens.server.engine import Answer, ItemIndex
 from cipherlens.server.index import SearchParameters, resolve_device
@@ -34,7 +34,8 @@ def index_of(kind: Kind, length: int) -> ItemIndex:
     generation = Generation(
         id=300, model_digest=b"", numeric_mode="", key_fingerprint=b"", mask_id="", length=length
     )
-    index = ItemIndex(generation, new_index(kind, length, resolve_device("cpu"), IvfSettings()))
+    device = resolve_device("cpu")
+    index = ItemIndex(generation, new_index(kind, length, device, IvfSettings(), IndexChoice.AUTO))
     items = zip(IDS, REVISIONS, rows_of(kind, length), strict=True)
     index.follow(
         [
