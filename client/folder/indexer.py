@@ -1,16 +1,19 @@
 """Indexing a folder: what is new or changed in it, sent; what cannot be, passed over."""
 
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 from cipherlens.client.client import Client
 from cipherlens.client.coding import CodeMaker
 from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.item import ItemSummary, Place
+from cipherlens.client.folder.ahead import ahead
 from cipherlens.client.folder.making import Making
 from cipherlens.client.folder.owner_tag import OwnerTags
 from cipherlens.client.folder.sender import Candidate, Sender
@@ -22,7 +25,13 @@ from cipherlens.crypto import ImageError, PreparedSize
 _SEAL_OVERHEAD_BYTES = 512
 _MAX_UNSEALED_BYTES = 256 * 2**20
 
+MAX_READERS = 4
+"""Threads that read and decode: a picture of 100 million pixels takes 300 MB and more in each."""
+_AHEAD_FILES = 64
+_AHEAD_BYTES = 32 * 2**20
+
 _Arguments = ParamSpec("_Arguments")
+_Read = TypeVar("_Read")
 
 
 class FolderIndexer:
@@ -90,42 +99,50 @@ class FolderIndexer:
         tags = OwnerTags(
             making.key, where.uuid, sealed=self._seal, encoder_digest=making.encoder_digest
         )
-        candidates = self._candidates(where, walk.files, stored, tags, making.size)
+        read = partial(self._candidate, where, stored, tags, making.size, time.time_ns())
         sender = Sender(client=self._client, where=where, making=making, tally=self._tally)
-        sender.send_all(candidates)
+        with closing(read_ahead(read, walk.files)) as found:
+            sender.send_all(self._counted(found))
         if self._prune:
             self._delete_vanished(where, walk, stored)
         return self.report
 
-    def _candidates(
+    def _candidate(
         self,
         where: Collection,
-        files: Iterable[PictureFile],
         stored: Mapping[str, ItemSummary],
         tags: OwnerTags,
         size: PreparedSize,
-    ) -> Iterator[Candidate]:
-        """Yield the pictures that the server does not have as they are now."""
-        now = time.time_ns()
-        for file in files:
-            known = stored.get(file.item_id)
-            try:
-                data = self._read(file)
-                tag = tags.of(file.item_id, data)
-                if known is not None and known.owner_tag == tag:
-                    self._tally.count(unchanged=1)
-                    continue
-                picture = prepare_picture(data, size)
-            except (ImageError, OSError) as error:
-                self._tally.skip(Skipped(item_id=file.item_id, reason=reason_of(error)))
-                continue
-            # A clock that was set back must not make new content look old.
-            revision = now if known is None else max(now, known.revision + 1)
-            yield Candidate(
-                place=Place(collection_uuid=where.uuid, item_id=file.item_id, revision=revision),
-                owner_tag=tag,
-                picture=picture if self._seal else replace(picture, original=None),
-            )
+        now_ns: int,
+        file: PictureFile,
+    ) -> Candidate | Skipped | None:
+        """Return a file's picture, why it is passed over, or None if the server has it as it is."""
+        known = stored.get(file.item_id)
+        try:
+            data = self._read(file)
+            tag = tags.of(file.item_id, data)
+            if known is not None and known.owner_tag == tag:
+                return None
+            picture = prepare_picture(data, size)
+        except (ImageError, OSError) as error:
+            return Skipped(item_id=file.item_id, reason=reason_of(error))
+        # A clock that was set back must not make new content look old.
+        revision = now_ns if known is None else max(now_ns, known.revision + 1)
+        return Candidate(
+            place=Place(collection_uuid=where.uuid, item_id=file.item_id, revision=revision),
+            owner_tag=tag,
+            picture=picture if self._seal else replace(picture, original=None),
+        )
+
+    def _counted(self, found: Iterable[Candidate | Skipped | None]) -> Iterator[Candidate]:
+        """Yield what is to be sent, and count all else, in the order of the files."""
+        for each in found:
+            if isinstance(each, Candidate):
+                yield each
+            elif isinstance(each, Skipped):
+                self._tally.skip(each)
+            else:
+                self._tally.count(unchanged=1)
 
     def _read(self, file: PictureFile) -> bytes:
         """Return the bytes of a file, if the server takes as many.
@@ -153,6 +170,23 @@ class FolderIndexer:
         here = {file.item_id for file in walk.files} | {each.item_id for each in walk.skipped}
         vanished = [item_id for item_id in stored if item_id not in here]
         self._tally.prune(self._client.delete(where, vanished))
+
+
+def read_ahead(
+    read: Callable[[PictureFile], _Read], files: Iterable[PictureFile]
+) -> Generator[_Read, None, None]:
+    """Yield what `read` makes of each file, in order, on as many threads as there are cores.
+
+    They are ahead of whoever takes it by some pictures, whose files are of 32 MiB at most.
+    """
+    return ahead(
+        read,
+        files,
+        lambda file: file.size_bytes,
+        threads=min(MAX_READERS, os.cpu_count() or 1),
+        max_entries=_AHEAD_FILES,
+        max_bytes=_AHEAD_BYTES,
+    )
 
 
 def _run_of(indexer: Callable[_Arguments, FolderIndexer]) -> Callable[_Arguments, FolderReport]:

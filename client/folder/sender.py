@@ -1,6 +1,7 @@
 """Batches of pictures on their way to the server, without those that it refuses."""
 
 import re
+from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from cipherlens.client.folder.tally import Tally, Waiting
 from cipherlens.client.folder.walk import Skipped
 from cipherlens.client.picture import PreparedPicture
 
+_IN_FLIGHT = 2
+"""Batches that are encrypted, sealed and sent at a time: one is written while one is embedded."""
 _TRIES = 3
 _RECONNECT_S = 30.0
 
@@ -48,24 +51,27 @@ class Sender:
     tally: Tally
 
     def send_all(self, candidates: Iterable[Candidate]) -> None:
-        """Send the candidates in batches: while one is under way, the next is prepared."""
+        """Send the candidates in batches, a few at a time; the next is taken meanwhile.
+
+        In memory are those, the one that is being taken, and what is made of them.
+        """
         batches = batched(
             candidates,
             lambda candidate: candidate.picture.size_bytes,
             max_items=min(MAX_BATCH_PICTURES, self.client.limits.max_batch_items),
         )
-        thread = ThreadPoolExecutor(1, "index")
-        under_way: Future[None] | None = None
+        threads = ThreadPoolExecutor(_IN_FLIGHT, "index")
+        under_way: deque[Future[None]] = deque()
         try:
             for batch in batches:
-                if under_way is not None:
-                    under_way.result()
-                under_way = thread.submit(self._send, batch)
-            if under_way is not None:
-                under_way.result()
+                if len(under_way) == _IN_FLIGHT:
+                    under_way.popleft().result()
+                under_way.append(threads.submit(self._send, batch))
+            while under_way:
+                under_way.popleft().result()
         finally:
-            # An interrupted run does not wait for the batch under way: closing the client ends it.
-            thread.shutdown(wait=False, cancel_futures=True)
+            # An interrupted run does not wait for batches under way: closing the client ends them.
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _send(self, batch: Sequence[Candidate]) -> None:
         """Write one batch, without those items that the server names as wrong."""

@@ -1,7 +1,9 @@
 import struct
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -156,7 +158,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
 ) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
-    for number in range(150):
+    for number in range(300):
         noise(number, (12, 8)).save(folder / f"{number:03}.png")
 
     def interrupt(event: object) -> None:
@@ -166,11 +168,79 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     indexer = FolderIndexer(client, photos, folder, on_event=interrupt)
     with pytest.raises(KeyboardInterrupt):
         indexer.run()
+    wait_for_threads()
     done = client.get_collection(photos).item_count
-    assert indexer.report.indexed == 64
-    assert 64 <= done < 150
+    assert 64 <= indexer.report.indexed == done < 300
     report = index_folder(client, photos, folder)
-    assert (report.indexed, report.unchanged) == (150 - done, done)
+    assert (report.indexed, report.unchanged) == (300 - done, done)
+
+
+def wait_for_threads() -> None:
+    """Wait for what an interrupted run left under way."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(("index", "ahead")):
+            thread.join(20)
+
+
+def test_batches_are_sent_while_others_are_under_way(
+    client: Client, photos: str, tmp_path: Path, noise: Noise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(130):
+        noise(number, (12, 8)).save(folder / f"{number:03}.png")
+    meeting = threading.Barrier(2, timeout=20)
+    write = client.index_encrypted
+
+    def meet(where: Any, item_ids: list[str], *rest: Any, **named: Any) -> Any:
+        if len(item_ids) == 64:
+            meeting.wait()  # both full batches are on their way before either is sent
+        return write(where, item_ids, *rest, **named)
+
+    monkeypatch.setattr(client, "index_encrypted", meet)
+    report = index_folder(client, photos, folder)
+    assert (report.indexed, report.skipped) == (130, ())
+    assert [each.item_id for each in client.list_items(photos)] == [
+        f"{number:03}.png" for number in range(130)
+    ]
+
+
+def test_what_is_skipped_is_told_in_the_order_of_the_files(
+    client: Client, photos: str, folder: Path, noise: Noise
+) -> None:
+    for number in range(20):
+        path = folder / f"m-{number:02}.png"
+        if number % 2:
+            noise(number).save(path)
+        else:
+            path.write_bytes(b"no picture")
+    report = index_folder(client, photos, folder)
+    assert [each.item_id for each in report.skipped] == [f"m-{n:02}.png" for n in range(0, 20, 2)]
+    assert report.indexed == 5 + 10
+
+
+def test_a_failure_of_a_batch_ends_the_run_and_the_next_one_goes_on(
+    client: Client, photos: str, folder: Path, noise: Noise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cipherlens.client.folder import indexer
+
+    for number in range(100):
+        noise(number, (12, 8)).save(folder / f"m-{number:03}.png")
+    prepare = indexer.prepare_picture
+
+    def fail(data: bytes, size: Any) -> Any:
+        if data == (folder / "m-090.png").read_bytes():
+            raise RuntimeError("a defect")
+        return prepare(data, size)
+
+    monkeypatch.setattr(indexer, "prepare_picture", fail)
+    with pytest.raises(RuntimeError, match="a defect"):
+        index_folder(client, photos, folder)
+    wait_for_threads()
+    done = client.get_collection(photos).item_count
+    assert done == 64
+    monkeypatch.setattr(indexer, "prepare_picture", prepare)
+    assert index_folder(client, photos, folder).indexed == 105 - done
 
 
 class Cloud:
