@@ -23,7 +23,7 @@ from cipherlens.client.folder.tally import Tally, Waiting
 from cipherlens.client.folder.walk import Skipped
 from cipherlens.client.picture import PreparedPicture
 
-_IN_FLIGHT = 2
+IN_FLIGHT = 2
 """Batches that are encrypted, sealed and sent at a time: one is written while one is embedded."""
 _TRIES = 3
 _RECONNECT_S = 30.0
@@ -60,11 +60,11 @@ class Sender:
             lambda candidate: candidate.picture.size_bytes,
             max_items=min(MAX_BATCH_PICTURES, self.client.limits.max_batch_items),
         )
-        threads = ThreadPoolExecutor(_IN_FLIGHT, "index")
+        threads = ThreadPoolExecutor(IN_FLIGHT, "index")
         under_way: deque[Future[None]] = deque()
         try:
             for batch in batches:
-                if len(under_way) == _IN_FLIGHT:
+                if len(under_way) == IN_FLIGHT:
                     under_way.popleft().result()
                 under_way.append(threads.submit(self._send, batch))
             while under_way:
