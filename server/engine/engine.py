@@ -39,6 +39,7 @@ from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.registry import Registry
 from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.engine.upkeep import Upkeep
+from cipherlens.server.engine.waiters import Waiters
 from cipherlens.server.engine.writing import Writer
 from cipherlens.server.errors import DataDamaged, NotFound, ServerError, Stopping
 from cipherlens.server.index import SearchParameters, new_index, resolve_device
@@ -86,6 +87,8 @@ class Engine:
         self.device = resolve_device(config.device)
         self._ivf = config.ivf
         self._registry = Registry()
+        # A third of the places that reading calls have: other searches go on.
+        self._waiters = Waiters(max(1, config.limits.max_concurrent_calls // 4))
         with ExitStack() as opened:
             self._database = open_database(config.data_dir)
             opened.callback(self._database.close)
@@ -240,8 +243,9 @@ class Engine:
         queue raises.
         """
         live = self._registry.find(name)
-        if min_sequence:
-            live.wait_for(min_sequence, call)
+        if min_sequence and not live.sees(min_sequence):
+            with self._waiters:
+                live.wait_for(min_sequence, call)
         serving, rows = self._represent(live, queries, model_digest, call, urgent=True)
         return live.search(serving, rows, k, parameters)
 

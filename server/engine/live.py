@@ -135,9 +135,9 @@ class LiveCollection:
         """
 
         def settled() -> bool:
-            return self._sees(sequence) or self._dropped or not call.is_active()
+            return self.sees(sequence) or self._dropped or not call.is_active()
 
-        if self._sees(sequence):
+        if self.sees(sequence):
             return
         call.on_end(self._wake)
         with self._applied:
@@ -179,7 +179,8 @@ class LiveCollection:
             self.adopt(loaded(self.serving.generation))
             _log.warning("collection %r: its index was made anew", self.collection.name)
 
-    def _sees(self, sequence: int) -> bool:
+    def sees(self, sequence: int) -> bool:
+        """Return whether searches see the sequence."""
         return self.serving is not None and self.serving.sequence >= sequence
 
     def _wake(self) -> None:

@@ -43,6 +43,7 @@ class RetrievalService:
     """The cloud's side of the protocol over an engine."""
 
     descriptor: ClassVar = pb.DESCRIPTOR.services_by_name["RetrievalService"]
+    writes: ClassVar = {"CreateCollection", "DeleteCollection", "Index", "Delete", "PushModel"}
 
     def __init__(self, engine: Engine, config: ServerConfig) -> None:
         self._engine = engine

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,10 +71,12 @@ class Guard:
         return guarded
 
     def _single(self, method: Method) -> Callable[[Any, Call], Any]:
+        places = self._places(method)
+
         def guarded(request: Any, call: Call) -> Any:
             try:
                 self._authorise(method, call)
-                with self._admission:
+                with places:
                     return method.behaviour(request, call)
             except Exception as error:
                 raise self._refusal(error, call) from error
@@ -81,15 +84,20 @@ class Guard:
         return guarded
 
     def _streaming(self, method: Method) -> Callable[[Any, Call], Iterator[Any]]:
+        places = self._places(method)
+
         def guarded(request: Any, call: Call) -> Iterator[Any]:
             try:
                 self._authorise(method, call)
-                with self._admission:
+                with places:
                     yield from method.behaviour(request, call)
             except Exception as error:
                 raise self._refusal(error, call) from error
 
         return guarded
+
+    def _places(self, method: Method) -> AbstractContextManager[None]:
+        return self._admission.writes if method.writes else self._admission.reads
 
     def _refusal(self, error: Exception, call: Call) -> Refusal:
         status = status_of(error, self._codes)

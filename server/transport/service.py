@@ -19,6 +19,7 @@ class Method:
         takes_stream: whether it gets an iterator of requests in place of one.
         gives_stream: whether it returns an iterator of responses in place of one.
         behaviour: called with the request or the iterator, and the `Call`.
+        writes: whether it changes what is stored.
         together: called with requests that wait at the same time, where it pays to answer them as
             one and takes no time; returns, in their order, a response, or None for a request that
             `behaviour` must answer, on a thread of its own. All are encoded messages.
@@ -31,6 +32,7 @@ class Method:
     takes_stream: bool
     gives_stream: bool
     behaviour: Callable[[Any, Any], Any]
+    writes: bool = False
     together: Callable[[Sequence[bytes]], Sequence[bytes | None]] | None = None
 
 
@@ -45,7 +47,8 @@ class Service:
 def service_of(descriptor: ServiceDescriptor, behaviours: object) -> Service:
     """Return the service that an object implements.
 
-    It has a method of each name and, if it likes, a table `together` with functions for some.
+    It has a method of each name and, if it likes, `writes` with the names of those that change what
+    is stored, and a table `together` with functions for some.
 
     Raises:
         AttributeError: it lacks one.
@@ -65,5 +68,6 @@ def _method(service: ServiceDescriptor, method: MethodDescriptor, behaviours: ob
         takes_stream=method.client_streaming,
         gives_stream=method.server_streaming,
         behaviour=getattr(behaviours, method.name),
+        writes=method.name in getattr(behaviours, "writes", ()),
         together=getattr(behaviours, "together", {}).get(method.name),
     )

@@ -178,7 +178,9 @@ class Limits(google.protobuf.message.Message):
     max_page_size: builtins.int
     """Items in a page of ListItems."""
     max_concurrent_calls: builtins.int
-    """Calls under way at once; beyond it RESOURCE_EXHAUSTED with RetryInfo."""
+    """Calls under way at once; beyond it RESOURCE_EXHAUSTED with RetryInfo. A quarter is kept for calls that write, and a
+    quarter for those that do not.
+    """
     def __init__(
         self,
         *,
@@ -563,7 +565,9 @@ class SearchRequest(google.protobuf.message.Message):
     must fit into one message, else INVALID_ARGUMENT.
     """
     min_sequence: builtins.int
-    """Wait until searches see this change, at most to the deadline, and no longer than 30 s: then DEADLINE_EXCEEDED."""
+    """Wait until searches see this change, at most to the deadline, and no longer than 30 s: then DEADLINE_EXCEEDED. A
+    quarter of limits.max_concurrent_calls may wait; one more is RESOURCE_EXHAUSTED with RetryInfo.
+    """
     model_digest: builtins.bytes
     """If set, the model that the collection must be served by; another is FAILED_PRECONDITION."""
     item_budget_bytes: builtins.int

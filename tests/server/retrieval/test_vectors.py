@@ -4,6 +4,7 @@ import grpc
 import numpy as np
 import pytest
 
+from cipherlens.server.config import Limits
 from cipherlens.server.index import CosineIndex
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
@@ -125,6 +126,29 @@ def test_min_sequence_is_waited_for(cloud, vectors, gaussian, failure):
         cloud.search, vectors=vectors(rows[0]), min_sequence=first + 9, timeout=0.2
     )
     assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_searches_that_wait_keep_out_neither_others_nor_the_change(
+    make_cloud, vectors, gaussian, failure
+):
+    cloud = make_cloud(limits=Limits(max_concurrent_calls=8))
+    cloud.create()
+    rows = gaussian(2)
+    first = cloud.index(["a"], vectors=vectors(rows[0])).sequence
+    question = pb.SearchRequest(
+        collection="v", k=5, vectors=vectors(rows[1]), min_sequence=first + 1
+    )
+    waiting = [cloud.stub.Search.future(question, timeout=20) for _ in range(2)]
+    while cloud.engine._waiters._places._value:
+        cloud.listed()
+    code, text, details = failure(cloud.stub.Search, question, timeout=20)
+    assert (code.name, details["ErrorInfo"].reason) == ("RESOURCE_EXHAUSTED", "QUEUE_FULL")
+    assert text.startswith("min_sequence: 2 searches wait")
+    assert cloud.ids_found(vectors=vectors(rows[0])) == [["a"]]
+    cloud.index(["b"], vectors=vectors(rows[1]))
+    for each in waiting:
+        assert list(each.result().results[0].item_ids) == ["b", "a"]
+    assert cloud.search(vectors=vectors(rows[1]), min_sequence=first + 1).sequence == first + 1
 
 
 def test_a_collection_dropped_while_a_search_waits_ends_the_wait(cloud, vectors, gaussian, failure):

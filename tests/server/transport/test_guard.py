@@ -1,5 +1,6 @@
 """The guard, without a transport: credentials, admission, failures as statuses."""
 
+from contextlib import ExitStack
 from typing import ClassVar
 
 import pytest
@@ -32,6 +33,7 @@ class Answering:
     """Behaviours of RetrievalService that only tell that they were called."""
 
     together: ClassVar = {}
+    writes: ClassVar = {"Index"}
 
     def __init__(self):
         self.called = []
@@ -99,7 +101,7 @@ def test_a_server_takes_a_credential_check(tmp_path):
 def test_a_call_too_many_is_refused_and_the_place_given_back():
     admission = Admission(1)
     behaviour, _ = guarded("Search", admission=admission)
-    with admission, pytest.raises(Refusal) as caught:
+    with admission.reads, pytest.raises(Refusal) as caught:
         behaviour(pb.SearchRequest(), Call())
     assert caught.value.status.code == code_pb2.RESOURCE_EXHAUSTED
     assert behaviour(pb.SearchRequest(), Call()) == "Search"
@@ -107,6 +109,33 @@ def test_a_call_too_many_is_refused_and_the_place_given_back():
     with pytest.raises(Refusal) as caught:
         behaviour(pb.SearchRequest(), Call())
     assert caught.value.status.code == code_pb2.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("waiting", "refused", "taken"), [("reads", "Search", "Index"), ("writes", "Index", "Search")]
+)
+def test_neither_reads_nor_writes_keep_out_the_others(waiting, refused, taken):
+    admission = Admission(8)
+    with ExitStack() as under_way:
+        for _ in range(6):
+            under_way.enter_context(getattr(admission, waiting))
+        behaviour, _ = guarded(refused, admission=admission)
+        with pytest.raises(Refusal) as caught:
+            behaviour(pb.SearchRequest(), Call())
+        assert caught.value.status.code == code_pb2.RESOURCE_EXHAUSTED
+        assert "6 " in caught.value.status.message
+        behaviour, called = guarded(taken, admission=admission)
+        assert behaviour(pb.SearchRequest(), Call()) == taken
+    assert called == [taken]
+
+
+def test_all_places_can_be_taken_by_both_together():
+    admission = Admission(4)
+    with admission.reads, admission.reads, admission.writes, admission.writes:
+        behaviour, _ = guarded("Search", admission=admission)
+        with pytest.raises(Refusal) as caught:
+            behaviour(pb.SearchRequest(), Call())
+        assert caught.value.status.message.startswith("4 calls are under way")
 
 
 def test_a_failure_leaves_as_its_status():
