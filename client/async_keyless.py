@@ -1,7 +1,7 @@
 """`KeylessClient`, awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence, Sized
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Sequence, Sized
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -234,25 +234,25 @@ class AsyncKeylessClient(AsyncShell):
         )
         return await self._transport.run(found, timeout_s, in_thread=True)
 
-    async def _search_few(
+    def _search_few(
         self,
         collection: str | Collection,
         rows: Rows,
         k: int,
         options: SearchOptions,
         timeout_s: float | None,
-    ) -> list[Hits]:
-        """Search by a few rows; one may go with those of other tasks."""
+    ) -> Awaitable[list[Hits]]:
+        """Return a search by a few rows, to be awaited; one may go with those of other tasks."""
         if len(rows) != 1:
             found = searching.search_rows(
                 collection, rows, k, options, self._limits, with_items=False
             )
-            return await self._transport.run(found, timeout_s)
+            return self._transport.run(found, timeout_s)
         question = self._questions.of(collection, k, options, rows)
         seconds = self._deadlines.of(Work.SEARCH, timeout_s)
         if self._joins_searches:
-            return await self._joined.search(question, rows.tobytes(), seconds)
-        return await self._transport.ask(question.call(rows.tobytes()), seconds)
+            return self._joined.search(question, rows.tobytes(), seconds)
+        return self._transport.ask(question.call(rows.tobytes()), seconds)
 
 
 def _are_many(queries: object) -> bool:

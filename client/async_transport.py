@@ -45,18 +45,19 @@ class AsyncTransport:
             ValueError: timeout_s is not above 0.
         """
         if isinstance(operation, Call):
-            return await self.ask(operation, self.deadlines.of(operation.method.work, timeout_s))
+            found: _Result = await self._found(operation, timeout_s)
+            return found
         steps: Steps[_Result] = iter(operation)
-        found: Any = None
+        answer: Any = None
         while True:
             if in_thread:
-                step = await asyncio.to_thread(advance, steps, found)
+                step = await asyncio.to_thread(advance, steps, answer)
             else:
-                step = advance(steps, found)
+                step = advance(steps, answer)
             if isinstance(step, Done):
                 result: _Result = step.result
                 return result
-            found = await self._found(step, timeout_s)
+            answer = await self._found(step, timeout_s)
 
     async def stream(
         self, stream: ItemStream, timeout_s: float | None = None
@@ -79,27 +80,33 @@ class AsyncTransport:
 
     async def ask(self, call: Call[_Result], seconds: float) -> _Result:
         """Return the result of one call within so many seconds; raises as `run` does."""
-        try:
-            return call.read(await self._answer(call, seconds))
-        except _NOT_OURS as error:
-            raise _ours(error)  # noqa: B904 - its cause is set, where it has one
+        send = getattr(self._stub, call.method.name)
+        tries, left_s = Tries(seconds), seconds
+        while True:
+            try:
+                return call.read(await send(call.request, timeout=left_s))
+            except grpc.RpcError as error:
+                pause = tries.pause_after(error)
+            except _NOT_OURS as error:
+                raise _ours(error)  # noqa: B904 - its cause is set, where it has one
+            await asyncio.sleep(pause)
+            left_s = tries.left_s()
 
     async def _found(self, step: Call[Any] | ItemStream, timeout_s: float | None) -> Any:
         if isinstance(step, ItemStream):
             return [each async for each in self.stream(step, timeout_s)]
-        return await self.ask(step, self.deadlines.of(step.method.work, timeout_s))
+        seconds = self.deadlines.of(step.method.work, timeout_s)
+        send = self.ask if isinstance(step.request, Message) else self._upload
+        return await send(step, seconds)
 
-    async def _answer(self, call: Call[Any], seconds: float) -> Any:
+    async def _upload(self, call: Call[Any], seconds: float) -> Any:
+        """Return the result of a call that sends a stream: the first try uses it up."""
+        assert not isinstance(call.request, Message)
         send = getattr(self._stub, call.method.name)
-        if not isinstance(call.request, Message):
-            return await send(_from_thread(call.request), timeout=seconds)
-        tries = Tries(seconds)
-        while True:
-            try:
-                return await send(call.request, timeout=tries.left_s())
-            except grpc.RpcError as error:
-                pause = tries.pause_after(error)
-            await asyncio.sleep(pause)
+        try:
+            return call.read(await send(_from_thread(call.request), timeout=seconds))
+        except _NOT_OURS as error:
+            raise _ours(error)  # noqa: B904
 
 
 _NOT_OURS = (grpc.RpcError, grpc.aio.UsageError, asyncio.CancelledError)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from copy import copy
 
 import grpc
@@ -67,12 +68,18 @@ class _Waiting:
 
 
 class _Lane:
-    """What is under way for a question, and who waits."""
+    """What is under way for a question, and who waits.
 
-    __slots__ = ("under_way", "waiting")
+    Attributes:
+        under_way: requests that have left, and those about to.
+        about_to_leave: whether one is to leave at the end of this turn of the loop.
+    """
+
+    __slots__ = ("about_to_leave", "under_way", "waiting")
 
     def __init__(self) -> None:
         self.under_way = 0
+        self.about_to_leave = False
         self.waiting: deque[_Waiting] = deque()
 
     def take(self, at_most: int) -> list[_Waiting]:
@@ -97,6 +104,7 @@ class JoinedSearches:
         """Take how to send a search, and how to learn what the server accepts."""
         self._ask = ask
         self._limits = limits
+        self._accepted: Limits | None = None
         self._lanes: dict[Question, _Lane] = {}
         self._flights: set[asyncio.Task[None]] = set()  # a loop keeps tasks only weakly
 
@@ -105,7 +113,7 @@ class JoinedSearches:
         lane = self._lanes.get(question)
         if lane is None:
             lane = self._lanes[question] = _Lane()
-        if lane.under_way >= _AT_ONCE:
+        if lane.about_to_leave or lane.under_way >= _AT_ONCE:
             waiting = _Waiting(row, timeout_s)
             lane.waiting.append(waiting)
             return await waiting.hits()
@@ -113,23 +121,39 @@ class JoinedSearches:
         try:
             return await self._ask(question.call(row), timeout_s)
         finally:
-            self._land(question, lane)
+            if lane.waiting:
+                self._land(question, lane)
+            else:
+                self._leave(question, lane)
 
     def _land(self, question: Question, lane: _Lane) -> None:
-        """Let those who wait have the place of a request that has ended."""
-        lane.under_way -= 1
+        """Give the place of a request that has ended to those who wait.
+
+        Those who were just answered have their turn first: who asks again at once goes along.
+        """
+        lane.about_to_leave = True
+        asyncio.get_running_loop().call_soon(self._depart, question, lane)
+
+    def _depart(self, question: Question, lane: _Lane) -> None:
+        lane.about_to_leave = False
         if lane.waiting:
-            lane.under_way += 1
             flight = asyncio.create_task(self._fly(question, lane))
             self._flights.add(flight)
             flight.add_done_callback(self._flights.discard)
-        elif not lane.under_way:
+        else:
+            self._leave(question, lane)
+
+    def _leave(self, question: Question, lane: _Lane) -> None:
+        lane.under_way -= 1
+        if not lane.under_way:
             del self._lanes[question]
 
     async def _fly(self, question: Question, lane: _Lane) -> None:
         """Send what waits as one request, and share out what comes back."""
         try:
-            group = lane.take(await self._at_most(question))
+            if self._accepted is None:
+                await self._learn_limits()
+            group = lane.take(self._at_most(question))
             _end_with(group)
             if len(group) > 1:
                 await self._answer_together(question, group)
@@ -138,13 +162,16 @@ class JoinedSearches:
         finally:
             self._land(question, lane)
 
-    async def _at_most(self, question: Question) -> int:
+    async def _learn_limits(self) -> None:
+        """Ask what the server accepts; one that does not say is asked again another time."""
+        with suppress(Exception):  # who then asks alone is told what it is
+            self._accepted = await self._limits()
+
+    def _at_most(self, question: Question) -> int:
         """Return how many go together: one by one those of a server that does not say."""
-        try:
-            limits = await self._limits()
-        except Exception:  # noqa: BLE001 - who asks alone is told what it is
+        if self._accepted is None:
             return 1
-        return min(_MAX_JOINED, question.max_queries(limits))
+        return min(_MAX_JOINED, question.max_queries(self._accepted))
 
     async def _answer_together(self, question: Question, group: list[_Waiting]) -> None:
         left_s = max(each.ends_at for each in group) - asyncio.get_running_loop().time()

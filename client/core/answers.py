@@ -1,7 +1,7 @@
 """What answers say, as the library's own values."""
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -166,22 +166,29 @@ def hits_from(
             f"the server answered {len(response.results)} queries where {queries} were asked"
         )
     by_id = {item.item_id: item for item in items}
-    hits = []
-    for result in response.results:
-        found = Hits(
-            item_ids=tuple(result.item_ids),
-            revisions=tuple(result.revisions),
-            similarities=tuple(result.similarities),
-            distances=tuple(result.distances),
-            items=by_id,
-            sequence=response.sequence,
-            generation=response.generation,
-        )
-        scores = {0, len(found.similarities), len(found.distances)}
-        if len(found.revisions) != len(found) or not scores <= {0, len(found)}:
-            raise UnreadableAnswer("the server sent hits whose ids, scores and revisions differ")
-        hits.append(found)
-    return hits
+    return [_hits_of(result, by_id, response) for result in response.results]
+
+
+def _hits_of(
+    result: retrieval_service_pb2.Hits,
+    items: Mapping[str, Item],
+    response: retrieval_service_pb2.SearchResponse,
+) -> Hits:
+    # A slice copies a repeated field in half the time that iterating takes.
+    found = Hits(
+        item_ids=tuple(result.item_ids[:]),
+        revisions=tuple(result.revisions[:]),
+        similarities=tuple(result.similarities[:]),
+        distances=tuple(result.distances[:]),
+        items=items,
+        sequence=response.sequence,
+        generation=response.generation,
+    )
+    count = len(found.item_ids)
+    scores = len(found.similarities), len(found.distances)
+    if len(found.revisions) != count or scores not in ((count, 0), (0, count), (count, count)):
+        raise UnreadableAnswer("the server sent hits whose ids, scores and revisions differ")
+    return found
 
 
 def _read(what: str, convert: Callable[[_Message], _Value], message: _Message) -> _Value:

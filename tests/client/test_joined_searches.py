@@ -90,6 +90,22 @@ async def test_what_comes_while_two_are_under_way_goes_together(scripted: Any) -
 
 
 @awaited
+async def test_who_is_answered_and_asks_again_goes_along(scripted: Any) -> None:
+    scripted.will("GetServerInfo", limits())
+    scripted.will("Search", answer(*"cde"), answer(*"fgh"))
+
+    async def twice(client: AsyncClient, number: int) -> list[str]:
+        return [found(await client.search_codes("c", code(number + n), 1)) for n in (0, 10)]
+
+    async with two_under_way(scripted) as (client, release):
+        waiting = [asyncio.create_task(twice(client, number)) for number in (2, 3, 4)]
+        await asyncio.sleep(0)
+        await release()
+        assert await asyncio.gather(*waiting) == [["c", "f"], ["d", "g"], ["e", "h"]]
+    assert sent(scripted)[2:] == [bytes([2, 3, 4]), bytes([12, 13, 14])]
+
+
+@awaited
 async def test_they_are_as_many_as_the_server_takes(scripted: Any) -> None:
     scripted.will("GetServerInfo", limits(max_queries=2))
     scripted.will("Search", answer(*"cd"), answer(*"ef"))
