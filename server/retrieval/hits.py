@@ -59,11 +59,11 @@ def _encoded_results(answer: Answer, kind: Kind) -> list[bytes]:
         tag, scores = _DISTANCES, _distances(answer)
     else:
         tag, scores = _SIMILARITIES, _similarities(answer)
-    known = answer.source.encoded
+    known: Any = answer.source.encoded.__getitem__
     results = []
     for positions, numbers in zip(answer.positions, scores, strict=True):
         try:
-            named = b"".join([known[each] for each in positions])  # type: ignore[misc]
+            named = b"".join(map(known, positions))
         except TypeError:  # some are found for the first time
             named = _named(answer.source, positions)
         hits = named + tag + _varint(len(numbers)) + numbers
