@@ -47,9 +47,9 @@ class Admission:
                 self._done.notify_all()
 
     @property
-    def is_stopping(self) -> bool:
-        """Whether every new call is refused."""
-        return self._stopping
+    def is_open(self) -> bool:
+        """Whether calls are taken at all."""
+        return self._is_open and not self._stopping
 
     def open(self) -> None:
         """Take calls from now on."""

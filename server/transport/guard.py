@@ -64,7 +64,7 @@ class Guard:
                 if self._authorise is not anyone:
                     for call in calls():
                         self._authorise(method, call)
-                return nothing if self._admission.is_stopping else together(requests)
+                return together(requests) if self._admission.is_open else nothing
             except Exception:  # noqa: BLE001 - whose it is shows when each has its own turn
                 return nothing
 

@@ -10,7 +10,7 @@ from cipherlens.server.app import CipherLensServer
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.errors import NotFound, PermissionDenied, Unauthenticated
-from cipherlens.server.transport import CODES, Admission, Guard, Refusal, service_of
+from cipherlens.server.transport import CODES, Admission, Guard, Refusal, anyone, service_of
 from cipherlens.v1 import retrieval_service_pb2 as pb
 from tests.server.memory_transport import MemoryTransport, StatusError
 
@@ -148,3 +148,40 @@ def test_a_failure_leaves_as_its_status():
 def test_a_service_that_lacks_a_method_is_found_out_at_once():
     with pytest.raises(AttributeError, match="GetServerInfo"):
         service_of(DESCRIPTOR, object())
+
+
+def shared(authorise=anyone, admission=None, answer=lambda requests: [b"answer"] * len(requests)):
+    """Return a search behind a guard that answers several requests together."""
+    behaviours = Answering()
+    behaviours.together = {"Search": answer}
+    (method,) = [m for m in service_of(DESCRIPTOR, behaviours).methods if m.name == "Search"]
+    return Guard(admission or Admission(1), CODES, authorise).together(method)
+
+
+def test_calls_together_are_let_in_as_calls_alone_are():
+    check = TokenCheck({"r"}, {"w"})
+    sound, unknown = bearing("r"), bearing("x")
+    assert shared(check)([b"1", b"2"], lambda: [sound, sound]) == [b"answer", b"answer"]
+    assert shared(check)([b"1", b"2"], lambda: [sound, unknown]) == [None, None]
+
+
+def test_calls_together_are_left_to_be_refused_before_it_is_open_and_at_the_end():
+    admission = Admission(1, is_open=False)
+    together = shared(admission=admission)
+    assert together([b"1"], lambda: [Call()]) == [None]
+    admission.open()
+    assert together([b"1"], lambda: [Call()]) == [b"answer"]
+    admission.stop()
+    assert together([b"1"], lambda: [Call()]) == [None]
+
+
+def test_a_failure_of_calls_together_is_left_to_show_whose_it_is():
+    def failing(requests):
+        raise RuntimeError("one of them is wrong")
+
+    assert shared(answer=failing)([b"1", b"2"], lambda: [Call(), Call()]) == [None, None]
+
+
+def test_a_method_without_it_has_no_way_together():
+    (method,) = [m for m in service_of(DESCRIPTOR, Answering()).methods if m.name == "Index"]
+    assert Guard(Admission(1), CODES).together(method) is None
