@@ -259,16 +259,18 @@ class Engine:
         model_digest: bytes,
         at_most_bytes: int,
     ) -> Answer | None:
-        """Rank the collection for each query; None if that reads more of the index than so much.
+        """Rank the collection for each query; None if that takes time.
 
-        Raises NotFound, ModelRefused, InvalidField.
+        It does where it reads more of the index than so much, or would have to wait for a change
+        that is being made. Raises NotFound, ModelRefused, InvalidField.
         """
         live = self._registry.find(name)
         check_batch(live.collection, queries)
         serving = _serving(live, model_digest)
         if serving.vectors.reads_bytes(parameters) * len(queries) > at_most_bytes:
             return None
-        return live.search(serving, queries.rows, k, parameters)
+        answer, is_clean = serving.search(queries.rows, k, parameters)
+        return answer if is_clean else None
 
     def fetch(
         self, name: str, ids: Sequence[str]
