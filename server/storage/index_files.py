@@ -1,6 +1,6 @@
 """Files of what would be costly to make again: arrays by name, and a few facts.
 
-A file is a prefix of 64 bytes (magic, version, size of the head, BLAKE3 of all other bytes), a head
+A file is a prefix of 64 bytes (magic, version, size of the head, XXH3 of all other bytes), a head
 in JSON, and the arrays, each at a multiple of 64 bytes. It is never trusted before its
 checksum was looked at, and nothing in it is ever run.
 """
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from blake3 import blake3
 from numpy.typing import NDArray
+from xxhash import xxh3_128
 
 from cipherlens.base import replace_file
 from cipherlens.server.errors import DataDamaged
@@ -23,8 +23,8 @@ from cipherlens.server.storage.database import file_errors
 
 _MAGIC = b"CLINDEX\n"
 _VERSION = 1
-_BEGINNING = struct.Struct("<8sII16x")
-_CHECKSUM_BYTES = 32
+_BEGINNING = struct.Struct("<8sII32x")
+_CHECKSUM_BYTES = 16
 _PREFIX_BYTES = _BEGINNING.size + _CHECKSUM_BYTES
 _SUFFIX = ".index"
 _PART = ".part"
@@ -108,10 +108,10 @@ def _padded(size: int) -> int:
 
 
 def _checksum(*pieces: bytes | memoryview) -> bytes:
-    hasher = blake3(max_threads=blake3.AUTO)
+    hasher = xxh3_128()
     for each in pieces:
         hasher.update(each)
-    return bytes(hasher.digest())
+    return hasher.digest()
 
 
 def _kept(data: memoryview) -> Kept:
