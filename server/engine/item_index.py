@@ -24,9 +24,9 @@ _FEWEST_DEAD = 64
 _TRAINING_SEED = 0
 # So many rows are read from the database in less time than a file takes to come to rest on disk.
 _FEWEST_KEPT = 4096
-# Changes since the last file: a start asks for 50,000 in a second. As a part of the rows it bounds
-# how often each of them is written again.
-_UNKEPT_ROWS = 20_000
+# Changes since the last file: a start asks for 50,000 in a second, and a file's way to the disk
+# slows those who write meanwhile. As a part of the rows it bounds how often each is written again.
+_UNKEPT_ROWS = 100_000
 _UNKEPT_PART = 0.25
 
 

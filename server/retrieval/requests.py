@@ -38,7 +38,13 @@ def item_ids(ids: Sequence[str], limits: Limits) -> list[str]:
 def item_heads(items: Sequence[retrieval_service_pb2.IndexItem], limits: Limits) -> list[ItemHead]:
     """Return the items of a batch, apart from their content."""
     check_count("items", len(items), limits.max_batch_items)
-    heads = [_item_head(f"items[{position}]", item, limits) for position, item in enumerate(items)]
+    heads = []
+    for position, item in enumerate(items):
+        try:
+            heads.append(_item_head("", item, limits))
+        except InvalidField:
+            _item_head(f"items[{position}].", item, limits)  # names the item that it is
+            raise
     _check_distinct("items[{}].item_id", [head.item_id for head in heads])
     return heads
 
@@ -115,13 +121,13 @@ def new_collection(
     )
 
 
-def _item_head(field: str, item: retrieval_service_pb2.IndexItem, limits: Limits) -> ItemHead:
+def _item_head(prefix: str, item: retrieval_service_pb2.IndexItem, limits: Limits) -> ItemHead:
     owner_tag, sealed = item.owner_tag, item.sealed_original
-    check_size(f"{field}.owner_tag", len(owner_tag), limits.max_owner_tag_bytes)
-    check_size(f"{field}.sealed_original", len(sealed), limits.max_sealed_bytes)
+    check_size(prefix + "owner_tag", len(owner_tag), limits.max_owner_tag_bytes)
+    check_size(prefix + "sealed_original", len(sealed), limits.max_sealed_bytes)
     return ItemHead(
-        check_item_id(f"{field}.item_id", item.item_id, limits),
-        check_revision(f"{field}.revision", item.revision),
+        check_item_id(prefix + "item_id", item.item_id, limits),
+        check_revision(prefix + "revision", item.revision),
         owner_tag,
         sealed,
     )
@@ -129,6 +135,8 @@ def _item_head(field: str, item: retrieval_service_pb2.IndexItem, limits: Limits
 
 def _check_distinct(field: str, ids: Sequence[str]) -> None:
     """Raise if an id comes twice; `field` is a format that takes the position."""
+    if len(set(ids)) == len(ids):
+        return
     seen: set[str] = set()
     for position, item_id in enumerate(ids):
         if item_id in seen:
