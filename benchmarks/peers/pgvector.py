@@ -61,6 +61,11 @@ class Pgvector:
         ((extension,),) = self._run("select extversion from pg_extension where extname = 'vector'")
         return {"postgresql": version, "pgvector": extension, "transport": "socket file", **_SERVER}
 
+    @property
+    def url(self) -> str:
+        """Where it listens, as libpq takes it."""
+        return str(self._server.get_uri())
+
     def fill(self, kind: str, rows: Rows) -> None:
         """Store rows by COPY."""
         self._kind, self._count = kind, len(rows)
