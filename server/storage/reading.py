@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, func, select
 
-from cipherlens.base import Kind
 from cipherlens.server.storage.records import (
     Change,
     Collection,
@@ -17,23 +16,21 @@ from cipherlens.server.storage.records import (
     ItemSummary,
     StoredItem,
 )
-from cipherlens.server.storage.rows import change, item_is_whole, stored, summary
+from cipherlens.server.storage.rows import (
+    ITEM_COLUMNS,
+    change,
+    is_whole,
+    item_is_whole,
+    stored,
+    summary,
+)
 from cipherlens.server.storage.schema import ciphertexts, items, representations
 
 # Fewer than any database's limit of parameters in one statement.
 _IDS_PER_STATEMENT = 500
 _ROWS_PER_FETCH = 1000
 
-_ITEM_COLUMNS = (
-    items.c.item_id,
-    items.c.revision,
-    items.c.sequence,
-    items.c.deleted,
-    items.c.owner_tag,
-    items.c.sealed_size,
-    items.c.content_digest,
-    items.c.checksum,
-)
+_ITEM_COLUMNS = tuple(items.c[name] for name in ITEM_COLUMNS)
 _CIPHERTEXT_COLUMNS = (
     ciphertexts.c.height,
     ciphertexts.c.width,
@@ -153,7 +150,7 @@ class ItemReader:
     ) -> dict[str, int]:
         """Return the sequences of those of the items that are whole, the representation too."""
         rows = self._whole_items(collection, generation.id, ids)
-        return {row.item_id: row.sequence for row in rows if _is_whole(row, collection.kind)}
+        return {row.item_id: row.sequence for row in rows if is_whole(row, collection.kind)}
 
     def present(self, collection: Collection, ids: Sequence[str]) -> dict[str, Present]:
         """Return what is there of the ids, tombstones too."""
@@ -218,10 +215,6 @@ def id_groups(ids: Iterable[str]) -> Iterator[list[str]]:
 
 def _summaries(rows: Iterable[Row[Any]]) -> Iterator[ItemSummary]:
     return (summary(row) for row in rows if item_is_whole(row))
-
-
-def _is_whole(row: Row[Any], kind: Kind) -> bool:
-    return not isinstance(stored(row, kind), Damaged) and not isinstance(change(row), Damaged)
 
 
 def _present(row: Row[Any]) -> Present:

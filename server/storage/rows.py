@@ -1,6 +1,7 @@
 """What a row says, once its checksum has been looked at."""
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row
@@ -14,6 +15,17 @@ from cipherlens.server.storage.checksum import (
     with_sequence,
 )
 from cipherlens.server.storage.records import Change, CipherPixels, Damaged, ItemSummary, StoredItem
+
+ITEM_COLUMNS = (
+    "item_id",
+    "revision",
+    "sequence",
+    "deleted",
+    "owner_tag",
+    "sealed_size",
+    "content_digest",
+    "checksum",
+)
 
 # Revision and size; whether deleted; lengths of id, tag and digest.
 _ITEM_HEAD = struct.Struct("<qq?III")
@@ -44,14 +56,45 @@ def body_digest(cipher: CipherPixels, sealed: bytes) -> bytes:
     return checksum(cipher.height, cipher.width, cipher.nonce, cipher.pixels, sealed)
 
 
-def item_is_whole(row: Row[Any]) -> bool:
-    """Return whether an item's row agrees with its checksum."""
-    parts = (row.revision, row.deleted, row.owner_tag, row.sealed_size, row.content_digest)
+def item_agrees(
+    item_id: str,
+    revision: int,
+    sequence: int,
+    deleted: bool,
+    owner_tag: bytes,
+    sealed_size: int,
+    content_digest: bytes,
+    stored: bytes,
+) -> bool:
+    """Return whether an item's row, its columns in their order, agrees with its checksum."""
     try:
-        digest = item_digest(name_of(row.item_id), *parts)
-        return bool(with_sequence(digest, row.sequence) == row.checksum)
+        name = name_of(item_id)
+        digest = item_digest(name, revision, deleted, owner_tag, sealed_size, content_digest)
+        return with_sequence(digest, sequence) == stored
     except UNREADABLE:
         return False
+
+
+def representation_agrees(
+    item_id: str, sequence: int, computed_at: int, data: bytes, stored: bytes
+) -> bool:
+    """Return whether a representation is whole and of the item's present state."""
+    if computed_at != sequence:
+        return False
+    try:
+        return with_sequence(data_digest(name_of(item_id), data), computed_at) == stored
+    except UNREADABLE:
+        return False
+
+
+def item_is_whole(row: Row[Any]) -> bool:
+    """Return whether an item's row agrees with its checksum."""
+    return item_agrees(*(getattr(row, name) for name in ITEM_COLUMNS))
+
+
+def is_whole(row: Row[Any], kind: Kind) -> bool:
+    """Return whether an item is whole in every part, the representation too."""
+    return not isinstance(stored(row, kind), Damaged) and _represented(row)
 
 
 def summary(row: Row[Any]) -> ItemSummary:
@@ -65,18 +108,21 @@ def summary(row: Row[Any]) -> ItemSummary:
     )
 
 
-def change(row: Row[Any]) -> Change | Damaged:
-    """Return what an index must follow, of an item's row joined with its representation."""
-    if not item_is_whole(row):
-        return _damaged(row, "item row")
-    if not row.deleted and not _represented(row):
-        return _damaged(row, "representation")
-    return Change(
-        sequence=row.sequence,
-        item_id=row.item_id,
-        revision=row.revision,
-        representation=None if row.deleted else row.data,
-    )
+def change(row: Sequence[Any]) -> Change | Damaged:
+    """Return what an index must follow, of an item's row and its representation, joined.
+
+    row: ITEM_COLUMNS, then when the representation was computed, its data and its checksum. By
+        their places, as their names cost as much as all the rest and a start may read millions.
+    """
+    item_id, revision, sequence, deleted, *_ = row
+    computed_at, data, checksum_of_data = row[-3:]
+    if not item_agrees(*row[:-3]):
+        return Damaged(item_id=item_id, sequence=sequence, what="item row")
+    if deleted:
+        return Change(sequence, item_id, revision, None)
+    if not representation_agrees(item_id, sequence, computed_at, data, checksum_of_data):
+        return Damaged(item_id=item_id, sequence=sequence, what="representation")
+    return Change(sequence, item_id, revision, data)
 
 
 def stored(row: Row[Any], kind: Kind) -> StoredItem | Damaged:
@@ -103,14 +149,8 @@ def stored(row: Row[Any], kind: Kind) -> StoredItem | Damaged:
 
 
 def _represented(row: Row[Any]) -> bool:
-    """Return whether the representation is whole and of the item's present state."""
-    if row.computed_at != row.sequence:
-        return False
-    try:
-        digest = data_digest(name_of(row.item_id), row.data)
-        return bool(with_sequence(digest, row.computed_at) == row.data_checksum)
-    except UNREADABLE:
-        return False
+    parts = (row.item_id, row.sequence, row.computed_at, row.data, row.data_checksum)
+    return representation_agrees(*parts)
 
 
 def _ciphertext_agrees(row: Row[Any]) -> bool:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from cipherlens.base import Kind
 from cipherlens.server.storage.records import CipherPixels
-from cipherlens.server.storage.rows import change, stored
+from cipherlens.server.storage.rows import ITEM_COLUMNS, change, stored
 from cipherlens.server.storage.schema import ciphertexts, items
 from tests.server.storage.conftest import Item, batch_of
 
@@ -47,14 +47,19 @@ def joined(batch, first):
         )
 
 
+def representation_of(row):
+    return row.computed_at, row.data, row.data_checksum
+
+
 @given(ITEMS, st.integers(1, 2**62))
 def test_what_is_read_of_a_batch_is_what_was_put_in(given_items, first):
     by_id = {each.item_id: each for each in given_items}
     batch = batch_of(list(by_id.values()))
     for number, as_read in enumerate(joined(batch, first)):
         item = by_id[as_read.item_id]
-        assert change(as_read) == batch.changes(first)[number]
-        assert change(as_read).sequence == first + number
+        feed = (*(getattr(as_read, name) for name in ITEM_COLUMNS), *representation_of(as_read))
+        assert change(feed) == batch.changes(first)[number]
+        assert change(feed).sequence == first + number
         found = stored(as_read, Kind.CIPHER if item.cipher else Kind.VECTOR)
         assert (found.cipher, found.sealed) == (item.cipher, item.sealed)
         assert (found.summary.revision, found.summary.owner_tag) == (item.revision, item.owner_tag)
