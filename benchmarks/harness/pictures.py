@@ -24,12 +24,15 @@ def openclipart(size: PreparedSize) -> PreparedImages:
     return load_data(parse_data_spec(f"openclipart:{folder}"), size)
 
 
+def fashion_mnist_folder() -> Path:
+    """Return where the files of Fashion-MNIST lie."""
+    return Path(os.environ.get("FASHION_MNIST", FASHION_MNIST))
+
+
 def fashion_mnist(size: int) -> PreparedImages:
     """Return Fashion-MNIST, from FASHION_MNIST or where Debian puts it, as size x size pictures."""
-    folder = Path(os.environ.get("FASHION_MNIST", FASHION_MNIST))
-    return load_fashion_mnist(
-        folder, CipherParameters(height=size, width=size, substituted_blocks=0)
-    )
+    prepared = CipherParameters(height=size, width=size, substituted_blocks=0)
+    return load_fashion_mnist(fashion_mnist_folder(), prepared)
 
 
 def pictures(profile: str, size: PreparedSize) -> tuple[str, PreparedImages]:

@@ -40,6 +40,15 @@ def scan_cosine(
     return SearchResult(positions, scores)
 
 
+def candidate_count(k: int) -> int:
+    """Return how many rows to choose by a byte a number for `rank_chosen` to find the best k.
+
+    Of the pixels of 20,000 pictures at k = 20, the best 20 by a byte a number lose .05 of the hits,
+    25 lose .007 and 33, as here, .0005.
+    """
+    return k + k // 4 + 8
+
+
 def rank_chosen(
     rows: NDArray[np.float32], queries: NDArray[np.float32], chosen: NDArray[np.int64], k: int
 ) -> SearchResult:

@@ -15,7 +15,7 @@ from cipherlens.server.index.calibration import (
     sure_recall,
 )
 from cipherlens.server.index.errors import UnfitStateError
-from cipherlens.server.index.flat import rank_chosen, scan_cosine
+from cipherlens.server.index.flat import candidate_count, rank_chosen, scan_cosine
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import Snapshot, snapshot_of
 from cipherlens.server.index.state import IndexState
@@ -25,7 +25,6 @@ from cipherlens.server.index.untyped import faiss
 
 _NEIGHBOURS = 32  # of a node; twice as many on the ground level
 _EFS = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-_CANDIDATES = 2  # for each wanted row
 # Rows that join the candidates. To put them into a graph copies it first: it may be in use.
 _LONGEST_TAIL = 256
 _RANGE_ROWS = 65536
@@ -69,7 +68,7 @@ class Graph:
         parameters: SearchParameters,  # noqa: ARG002 nothing in it is about a graph
     ) -> SearchResult:
         """Return the best candidates that the graph leads to, by their true similarity."""
-        found = self._candidates(queries, _CANDIDATES * k)
+        found = self._candidates(queries, candidate_count(k))
         tail = np.arange(self.covered, self.reach(snapshot))
         if snapshot.alive is not None:
             found = np.where(snapshot.alive[found], found, -1)  # [-1] is not looked at below

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cipherlens.server.index.clustering import Clustering
-from cipherlens.server.index.flat import rank_chosen
+from cipherlens.server.index.flat import candidate_count, rank_chosen
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import Snapshot
 from cipherlens.server.index.segments import Segment, filled, with_newest
@@ -19,8 +19,6 @@ from cipherlens.server.index.state import IndexState
 from cipherlens.server.index.trained import Figures
 from cipherlens.server.index.untyped import faiss
 
-# Candidates for each wanted row. With 1.5 the order of a byte loses .001 of the hits on pictures.
-_CANDIDATES = 2
 _SHORT_TAIL = 64  # rows that join the candidates: some 5 us, 768 numbers a row
 _ID_BYTES = 8  # beside each row in a list
 
@@ -105,7 +103,7 @@ class VectorLists:
         if snapshot.selector is not None:
             how.sel = snapshot.selector
         found = [
-            _candidates(each.index, queries, _CANDIDATES * k, lists, similarities, how)
+            _candidates(each.index, queries, candidate_count(k), lists, similarities, how)
             for each in self.segments
         ]
         return rank_chosen(snapshot.rows, queries, self._chosen(found, snapshot, len(queries)), k)
