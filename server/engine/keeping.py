@@ -3,6 +3,8 @@
 The database is the truth. A file is only taken for what it says of itself: this collection, this
 generation, everything up to a sequence; what came later is followed from the database. One that
 does not fit, or is damaged, is removed and the index made from the rows.
+
+A row that was damaged since is then named when it is read, and no longer at the start.
 """
 
 import logging

@@ -21,6 +21,9 @@ from cipherlens.server.errors import (
 _FILE = "cipherlens.sqlite3"
 _BUSY_TIMEOUT_S = 10.0
 _BEGIN = "cipherlens_begin"
+# Of 4 KiB in the write-ahead log before they are copied back, four times SQLite's own number: a
+# page that many commits change is copied once for all of them.
+_LOG_PAGES = 4096
 
 
 class FolderLock:
@@ -108,6 +111,7 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
         ("journal_mode=WAL", "wal"),
         ("synchronous=FULL", 2),
         ("foreign_keys=ON", 1),
+        (f"wal_autocheckpoint={_LOG_PAGES}", _LOG_PAGES),
     ):
         connection.execute(f"PRAGMA {pragma}")
         found = connection.execute(f"PRAGMA {pragma.split('=')[0]}").fetchone()[0]
