@@ -1,6 +1,7 @@
 """A bounded queue in front of a network: images of many calls go through it in one batch."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -123,9 +124,12 @@ class EmbeddingQueue:
             if batch.passes != passes:
                 passes = batch.passes
                 self._share_cores(passes)
+            start = time.perf_counter()
             if wanted := [each for each in batch.images if each[0].is_wanted()]:
                 self._infer(wanted)
             with self._changed:
+                if wanted:
+                    self._schedule.learn(batch, time.perf_counter() - start)
                 self._schedule.end_pass(thread)
 
     def _next_batch(self, thread: int) -> Batch | None:

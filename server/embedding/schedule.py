@@ -1,5 +1,6 @@
 """Which images go through a network next, on which of its threads, and with how many cores."""
 
+import math
 from dataclasses import dataclass
 
 from cipherlens.server.embedding.lane import Image, Lane
@@ -8,6 +9,10 @@ from cipherlens.server.embedding.lane import Image, Lane
 _BULK_TURN = 4
 # Passes without company after which one has all cores: to change over costs as much as a pass.
 _LONE = 8
+# Passes with all cores that may take longer than those before them, one after another, until it is
+# given up for so many.
+_SLOW = 4
+_GIVEN_UP = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,8 @@ class Schedule:
     Queries go before bulk work, and no bulk work shares their batches, as a batch takes the longer
     the more it holds. Several passes with a core each get more done than one with all of them,
     whose threads wait for each other at every layer; but who comes alone is through sooner with
-    all cores, and has them on the first thread.
+    all cores, and has them on the first thread. Where other programs use the cores as well he is
+    not, so how long such passes take is compared.
     """
 
     def __init__(self, *, max_batch: int, max_waiting: int, passes: int) -> None:
@@ -36,7 +42,9 @@ class Schedule:
         self._passes = passes
         self._idle = set(range(passes))
         self._batches_before_bulk = 0
-        self._lone = 0  # passes in a row without company
+        self._lone = 0  # passes in a row without company; below zero where it is given up
+        self._share_s = math.inf  # the shortest of those that had their share of the cores
+        self._slow = 0  # passes in a row that had all cores and took longer
 
     @property
     def waiting(self) -> int:
@@ -46,6 +54,17 @@ class Schedule:
     def end_pass(self, thread: int) -> None:
         """Note that a thread is free again."""
         self._idle.add(thread)
+
+    def learn(self, batch: Batch, seconds: float) -> None:
+        """Take how long the pass of a batch took, and see whether all cores are worth it."""
+        if self._lone <= 0 or len(batch.images) > 1:
+            return
+        if batch.passes > 1:
+            self._share_s = seconds if self._lone == 1 else min(self._share_s, seconds)
+            return
+        self._slow = self._slow + 1 if seconds > self._share_s else 0
+        if self._slow == _SLOW:
+            self._slow, self._lone = 0, -_GIVEN_UP
 
     def begin_pass(self, thread: int) -> Batch | None:
         """Return the next batch of a free thread, None if there is none for it.
@@ -59,7 +78,7 @@ class Schedule:
         images = lane.take(min(share, self._max_batch))
         self._idle.remove(thread)
         is_alone = len(self._idle) == self._passes - 1 and not self.waiting
-        self._lone = self._lone + 1 if is_alone else 0
+        self._lone = self._lone + 1 if is_alone else min(self._lone, 0)
         has_all_cores = thread == 0 and self._lone > _LONE
         return Batch(images, 1 if has_all_cores else self._passes)
 

@@ -44,14 +44,35 @@ def test_a_thread_that_is_free_alone_takes_a_full_batch(schedule):
     assert values(schedule.begin_pass(1)) == list(range(8))
 
 
-def passes_alone(schedule, count):
-    """Let single queries come one after the other; return how many passes shared the cores."""
+def passes_alone(schedule, count, seconds=lambda passes: passes):
+    """Let single queries come one after the other; return how many passes shared the cores.
+
+    A pass takes the seconds that a function says of how many share them.
+    """
     shared = []
     for value in range(count):
-        schedule.urgent.enter(asked(value))
-        shared.append(schedule.begin_pass(0).passes)
+        schedule.urgent.enter(asked(value % 256))
+        batch = schedule.begin_pass(0)
+        shared.append(batch.passes)
+        schedule.learn(batch, seconds(batch.passes))
         schedule.end_pass(0)
     return shared
+
+
+def test_all_cores_are_given_up_for_a_while_where_passes_take_longer_with_them(schedule):
+    shared = passes_alone(schedule, 400, seconds=lambda passes: 3 - passes)
+    assert shared[:100].count(1) == 4
+    assert shared.count(1) == 8  # tried once more
+    assert passes_alone(schedule, 400)[-1] == 1  # and taken when they have become faster
+
+
+def test_a_slow_pass_now_and_then_is_no_reason(schedule):
+    def seconds(passes):
+        turns.append(passes)
+        return 9 if len(turns) % 3 == 0 else passes
+
+    turns = []
+    assert passes_alone(schedule, 100, seconds)[-1] == 1
 
 
 def test_all_cores_are_given_late_and_taken_back_at_once(schedule):
