@@ -19,6 +19,7 @@ Ask = Callable[[Call[list[Hits]], float], Awaitable[list[Hits]]]
 
 _AT_ONCE = 2  # requests of a question under way: one is answered while the other travels
 _MAX_JOINED = 64  # so that nobody waits for the ranking of hundreds
+_LANES_KEPT = 64  # of questions that are asked again and again
 
 
 class _Waiting:
@@ -145,7 +146,7 @@ class JoinedSearches:
 
     def _leave(self, question: Question, lane: _Lane) -> None:
         lane.under_way -= 1
-        if not lane.under_way:
+        if not lane.under_way and len(self._lanes) > _LANES_KEPT:
             del self._lanes[question]
 
     async def _fly(self, question: Question, lane: _Lane) -> None:

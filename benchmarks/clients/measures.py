@@ -26,7 +26,7 @@ Run = Callable[[Coroutine[Any, Any, float]], float]
 Measure = Callable[[float], Any]
 """Asks for so many seconds and returns what was measured."""
 
-_WARM_S = 0.1
+_WARM_S = 0.05
 
 
 def alone(ask: Ask) -> Measure:
@@ -102,13 +102,13 @@ def from_threads(asks: Sequence[Ask]) -> Measure:
 
 
 def measure_as_told(ways: Mapping[str, Measure], facts: object = None) -> None:
-    """Take each measure once, that all be warm, say what there is, and measure what is named.
+    """Say what there is to measure, and measure what is named, until standard input ends.
 
-    The first line out is `[names, facts]`. It ends when standard input does.
+    The first line out is `[names, facts]`. A measure is taken shortly before it counts, for the
+    process has stood still while others were measured.
     """
-    for each in ways.values():
-        each(_WARM_S)
     print(json.dumps([list(ways), facts]), flush=True)
     for line in sys.stdin:
         name, seconds = json.loads(line)
+        ways[name](_WARM_S)
         print(json.dumps(ways[name](seconds)), flush=True)

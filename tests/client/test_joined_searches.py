@@ -277,6 +277,15 @@ async def test_a_server_that_has_gone_is_not_asked_by_each(scripted: Any) -> Non
 
 
 @awaited
+async def test_questions_of_the_past_are_forgotten(scripted: Any) -> None:
+    scripted.will("Search", *[answer("x")] * 200)
+    async with AsyncClient(scripted.target) as client:
+        for k in range(1, 201):
+            await client.search_codes("c", code(0), k)
+        assert len(client._joined._lanes) <= 65
+
+
+@awaited
 async def test_together_they_find_what_each_finds_alone(target: str) -> None:
     codes = np.random.default_rng(0).integers(0, 256, (300, 3), dtype=np.uint8)
     vectors = np.random.default_rng(1).normal(size=(300, 8))

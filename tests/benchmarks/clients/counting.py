@@ -11,7 +11,7 @@ def main() -> None:
     """Measure as told."""
     ways = {
         "count": alone(asked.append),
-        "asked": lambda _: [asked[:3], len(asked)],
+        "asked": lambda _: [asked[:3], asked.count(0)],
         "exit": lambda seconds: sys.exit(3) if seconds > 1 else 0,
     }
     measure_as_told(ways, {"version": 1})
