@@ -75,11 +75,8 @@ class IvfSettings:
     def __post_init__(self) -> None:
         if self.minimum_rows < 100:
             raise ValueError(f"minimum_rows must be at least 100, got {self.minimum_rows}")
-        if self.minimum_codes < self.minimum_rows:
-            raise ValueError(
-                f"minimum_codes must be at least minimum_rows, {self.minimum_rows}, "
-                f"got {self.minimum_codes}"
-            )
+        if self.minimum_codes < 100:
+            raise ValueError(f"minimum_codes must be at least 100, got {self.minimum_codes}")
         if self.lists_per_root <= 0:
             raise ValueError(f"lists_per_root must be positive, got {self.lists_per_root}")
         if self.growth <= 1:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cipherlens.server.config import Limits, Role, ServerConfig
+from cipherlens.server.config import IvfSettings, Limits, Role, ServerConfig
 
 HERE = Path("data")
 
@@ -64,3 +64,25 @@ def test_a_limit_is_a_whole_number_that_travels(value):
 def test_a_sealed_original_fits_into_a_message():
     with pytest.raises(ValueError, match="max_sealed_bytes must fit"):
         Limits(max_message_bytes=100, max_sealed_bytes=101)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("minimum_rows", 99),
+        ("minimum_codes", 99),
+        ("lists_per_root", 0.0),
+        ("growth", 1.0),
+        ("target_recall", 1.1),
+        ("recall_at", 0),
+        ("calibration_queries", 0),
+    ],
+)
+def test_settings_of_lists_are_checked(field, value):
+    with pytest.raises(ValueError, match=rf"{field} must .* got {value}"):
+        IvfSettings(**{field: value})
+
+
+@pytest.mark.parametrize(("live", "nlist"), [(2, 1), (9, 4), (10_000, 200), (1_000_000, 2000)])
+def test_lists_grow_with_the_root_of_the_rows(live, nlist):
+    assert IvfSettings().nlist(live) == nlist
