@@ -1,6 +1,6 @@
 """Inverted lists of binary codes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from cipherlens.server.index.clustering import Clustering
 from cipherlens.server.index.merging import best_of
 from cipherlens.server.index.overfetch import keep_live
+from cipherlens.server.index.probing import Probing
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import Snapshot
 from cipherlens.server.index.segments import Segment, filled, with_newest
@@ -31,6 +32,7 @@ class CodeLists:
     segments: tuple[Segment, ...]
     nprobe: int
     recall: float
+    probing: Probing = field(default_factory=Probing)
     kind = "ivf"
 
     @property
@@ -63,8 +65,7 @@ class CodeLists:
         """Return the nearest live codes of the probed lists; their distances are exact."""
         probed = min(parameters.nprobe or self.nprobe, self.clustering.nlist)
         distances, lists = self.clustering.coarse.search(queries, probed)
-        how = faiss.SearchParametersIVF()
-        how.nprobe = probed
+        how = self.probing.of(probed)
         # FAISS takes no selector here. Where masked codes leave a query short, it is scanned for.
         fetched = k if snapshot.alive is None else 2 * k + _MASKED_BESIDE
         found = [

@@ -87,7 +87,7 @@ class CosineIndex(LoggedIndex):
         self._check_vectors(queries, "queries")
         found = self._ranked(np.ascontiguousarray(queries), k, parameters)
         # Rounding takes a unit vector's product with itself a little beyond 1.
-        np.clip(found.scores, -1, 1, out=found.scores)
+        np.maximum(np.minimum(found.scores, 1, out=found.scores), -1, out=found.scores)
         return found
 
     def _check_vectors(self, vectors: NDArray[Any], name: str) -> None:

@@ -4,7 +4,7 @@ A search of vectors is bound by the memory that it reads. The lists hold one byt
 difference to the centroid; the best candidates of a search are compared again as they are.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cipherlens.server.index.clustering import Clustering
 from cipherlens.server.index.flat import candidate_count, rank_chosen
+from cipherlens.server.index.probing import Probing
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import Snapshot
 from cipherlens.server.index.segments import Segment, filled, with_newest
@@ -61,6 +62,7 @@ class VectorLists:
     segments: tuple[Segment, ...]
     nprobe: int
     recall: float
+    probing: Probing = field(default_factory=Probing)
     kind = "ivf"
     longest_tail = _SHORT_TAIL
     pays = True  # read through a quarter of the memory, all lists are faster than a scan
@@ -98,10 +100,7 @@ class VectorLists:
             faiss.swig_ptr(similarities),
             faiss.swig_ptr(lists),
         )
-        how = faiss.SearchParametersIVF()
-        how.nprobe = probed
-        if snapshot.selector is not None:
-            how.sel = snapshot.selector
+        how = self.probing.of(probed, snapshot.selector)
         found = [
             _candidates(each.index, queries, candidate_count(k), lists, similarities, how)
             for each in self.segments
