@@ -19,9 +19,9 @@ class SharedAnswer(Generic[_Answer]):
         self._asking: asyncio.Task[_Answer] | None = None
 
     async def get(self) -> _Answer:
-        """Return the answer, or raise what the call raised; whoever is cancelled leaves alone.
+        """Return the answer, or raise what the call raised.
 
-        The call itself ends when nobody waits for it any more only by its own deadline.
+        Whoever is cancelled leaves alone; a call that all have left goes on to its own deadline.
         """
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask())

@@ -34,7 +34,10 @@ second. Our servers speak TCP over loopback, or a socket file where a row says s
 socket file. `gRPC's stub` is what grpcio makes of the protocol, without our library: the least that
 a client of it takes. The best of pgvector's clients at 32 in flight is sought among all of its
 rows, those with 8 in flight too: a pool of fewer connections serves 32 callers as well. Asked for
-were 1.0 and 1.3 times its rate, and at most 1.2 times psycopg's time for one call.
+were 1.0 and 1.3 times its rate, and at most 1.2 times psycopg's time for one call. Where `gRPC's
+stub` alone takes more than that, no client over grpcio can keep to it: a call passes between its
+threads and the interpreter's, where psycopg reads and writes its socket itself. What h2load needs
+for the same call stands under `load`.
 """
 
 ROWS = 10_000
