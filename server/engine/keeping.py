@@ -14,7 +14,7 @@ from typing import Any
 from cipherlens.server.engine.item_index import ItemIndex
 from cipherlens.server.engine.item_names import ItemNames
 from cipherlens.server.engine.live import LiveCollection
-from cipherlens.server.errors import DataDamaged
+from cipherlens.server.errors import DataDamaged, ServerError
 from cipherlens.server.index import IndexState, UnfitStateError, VectorIndex
 from cipherlens.server.storage import IndexFiles, Kept
 from cipherlens.server.storage.records import CollectionState, Generation
@@ -63,18 +63,25 @@ class IndexKeeper:
             named = live.collection.name
             _log.warning("collection %r: its index is made from the database: %s", named, error)
             # Else it might seem to fit later on, when the database has gone another way.
-            self._files.remove(name)
+            self._remove(name)
             return None
 
     def forget(self, live: LiveCollection) -> None:
         """Remove the file of a collection that is dropped."""
-        self._files.remove(live.collection.uuid)
+        self._remove(live.collection.uuid)
 
     def forget_all_but(self, served: Iterable[LiveCollection]) -> None:
         """Remove the files of all other collections."""
         known = {live.collection.uuid for live in served}
         for name in set(self._files.names()) - known:
+            self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        """Remove a file if that can be done: none is worth more than what it was made for."""
+        try:
             self._files.remove(name)
+        except ServerError as error:
+            _log.warning("the index file %s cannot be removed: %s", name, error)
 
 
 class _Misfit(Exception):

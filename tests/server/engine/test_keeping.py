@@ -151,6 +151,20 @@ def test_files_of_collections_that_are_gone_are_removed(kept):
     assert list(folder.iterdir()) == []
 
 
+def test_what_cannot_be_removed_does_not_stop_a_start(kept, caplog):
+    before = everything(kept)
+    kept.engine.close()
+    path = file_of(kept)
+    path.unlink()
+    path.mkdir()
+    path.with_name("of-nobody.index").mkdir()
+    kept.restart()
+    assert everything(kept)[0] == before[0]
+    assert caplog.text.count("cannot be removed") == 2
+    kept.engine.drop_collection("c")
+    assert caplog.text.count("cannot be removed") == 3
+
+
 def test_few_rows_are_not_worth_a_file(codes):
     codes.index(IDS)
     codes.restart()
