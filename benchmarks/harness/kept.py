@@ -27,17 +27,13 @@ def keep(document: Mapping[str, Any], folder: Path = RESULTS) -> Path:
 def kept(name: str, folder: Path = RESULTS) -> dict[str, Any] | None:
     """Return the latest figures of a benchmark: those of the full profile if there are any."""
     for profile in reversed(PROFILES):
-        if (document := _read(name, profile, folder)) is not None:
+        if (document := kept_at(name, profile, folder)) is not None:
             return document
     return None
 
 
-def kept_quick(name: str, folder: Path = RESULTS) -> dict[str, Any] | None:
-    """Return the latest figures of a benchmark's quick profile."""
-    return _read(name, "quick", folder)
-
-
-def _read(name: str, profile: str, folder: Path) -> dict[str, Any] | None:
+def kept_at(name: str, profile: str, folder: Path = RESULTS) -> dict[str, Any] | None:
+    """Return the latest figures of a benchmark's profile."""
     path = folder / f"{name}-{profile}.json"
     if not path.exists():
         return None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.harness.kept import kept_quick
+from benchmarks.harness.kept import kept_at
 from benchmarks.harness.places import RESULTS
 from benchmarks.harness.ratios import AT_MOST, Ratios
 
@@ -54,7 +54,7 @@ def confirmed_losses(kept: Ratios, measure: Callable[[], Ratios]) -> list[Loss]:
 def guarded(results: Path = RESULTS) -> Iterator[tuple[str, Ratios]]:
     """Yield the benchmarks whose ratios are guarded and the ratios kept of their quick profile."""
     for name in GUARDED:
-        document = kept_quick(name, results)
+        document = kept_at(name, "quick", results)
         if document is not None:
             yield name, document["ratios"]
 

@@ -19,16 +19,22 @@ from numpy.typing import NDArray
 from benchmarks.harness.errors import NotHereError
 
 SEARCH = "/cipherlens.v1.RetrievalService/Search"
-_HEADERS = ("-H", "content-type: application/grpc", "-H", "te: trailers")
+_GRPC = ("-H", "content-type: application/grpc", "-H", "te: trailers")
+_JSON = ("--h1", "-H", "content-type: application/json")
 _FRAME_BYTES = 5
 # A hit that others wrote meanwhile has a longer id: one of 20, by some bytes.
 _LENGTH_TOLERANCE = 0.03
+_FINE = re.compile(r"status codes: (\d+) 2xx")
 _COUNTED = re.compile(r"finished in .*?\nrequests: .*? (\d+) done.*?\((\d+)\) data", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Body:
-    """A framed request in a file, and how many bytes a right answer has without its frame."""
+    """A request in a file, framed if it is gRPC, and how many bytes a right answer has.
+
+    `answer_bytes` is without the frame; 0 where it is not known, as that of JSON: then every answer
+    with a status of success counts.
+    """
 
     path: Path
     answer_bytes: int
@@ -48,13 +54,24 @@ def framed(message: bytes) -> bytes:
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 
-def answered(url: str, processes: Sequence[Process], seconds: float) -> float:
+def answered(
+    url: str,
+    processes: Sequence[Process],
+    seconds: float,
+    *,
+    path: str = SEARCH,
+    is_grpc: bool = True,
+) -> float:
     """Return how many right answers came, all processes at once, each for so many seconds.
 
     Raises NotHereError, and RuntimeError if more than three answers in a hundred were not right.
     """
     running = [
-        subprocess.Popen(_command(url, each, seconds), stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            _command(url + path, each, seconds, _GRPC if is_grpc else _JSON),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         for each in processes
     ]
     outputs = [each.communicate()[0] for each in running]
@@ -69,6 +86,8 @@ def counted(output: str, answer_bytes: int) -> float:
     found = _COUNTED.search(output)
     if not found or found[1] == "0":
         raise RuntimeError(f"h2load counted no answer: {output[-400:]!r}")
+    if not answer_bytes:
+        return int(_FINE.findall(output)[0])
     done, data_bytes = int(found[1]), int(found[2])
     right = data_bytes / (_FRAME_BYTES + answer_bytes)
     # Of a call under way at the end the bytes may count and the call not, or the other way around.
@@ -81,17 +100,17 @@ def latencies_us(url: str, body: Body, seconds: float) -> NDArray[np.int64]:
     """Return how long each call took, one in flight, in microseconds. Raises NotHereError."""
     with tempfile.NamedTemporaryFile() as log:
         process = Process(body=body, connections=1, streams=1)
-        command = [*_command(url, process, seconds), f"--log-file={log.name}"]
+        command = [*_command(url + SEARCH, process, seconds, _GRPC), f"--log-file={log.name}"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         counted(done.stdout, body.answer_bytes)
         lines = np.loadtxt(log.name, np.int64, ndmin=2)
     return np.asarray(lines[:, 2], np.int64)
 
 
-def _command(url: str, process: Process, seconds: float) -> list[str]:
+def _command(url: str, process: Process, seconds: float, headers: Sequence[str]) -> list[str]:
     program = shutil.which("h2load")
     if program is None:
         raise NotHereError("h2load is not installed (Debian: nghttp2-client)")
     shape = ["-t1", f"-c{process.connections}", f"-m{process.streams}"]
     duration = ["-D", f"{round(seconds * 1000)}ms"]
-    return [program, *shape, *duration, "-d", str(process.body.path), *_HEADERS, url + SEARCH]
+    return [program, *shape, *duration, "-d", str(process.body.path), *headers, url]

@@ -3,10 +3,11 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,18 +41,20 @@ class Pgvector:
             folder=str(self.folder),
         )
         before_s = cpu_s(self.pid)
-        done = subprocess.run(
-            [load["program"], "-T", str(round(seconds)), *load["arguments"]],
-            env={**os.environ, **load["environment"]},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        spent_s = cpu_s(self.pid) - before_s
-        return Driven(
-            rate=float(_RATE.findall(done.stdout)[0]),
-            cpu_us=spent_s * 1e6 / int(_DONE.findall(done.stdout)[0]),
-        )
+        rate, done = transactions(load, seconds)
+        return Driven(rate=rate, cpu_us=(cpu_s(self.pid) - before_s) * 1e6 / done)
+
+
+def transactions(load: Mapping[str, Any], seconds: float) -> tuple[float, int]:
+    """Run pgbench as a peer's load says, for whole seconds; return its rate and its count."""
+    done = subprocess.run(
+        [load["program"], "-T", str(max(1, round(seconds))), *load["arguments"]],
+        env={**os.environ, **load["environment"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(_RATE.findall(done.stdout)[0]), int(_DONE.findall(done.stdout)[0])
 
 
 @contextmanager

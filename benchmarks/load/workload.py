@@ -55,13 +55,14 @@ class Workload:
     def recall(self, found: NDArray[np.int64]) -> float:
         """Return which part of the hits, (queries, K) row numbers, belongs to the exact ones.
 
-        A hit as near as the K-th exact one counts: codes have many at equal distance.
+        A hit as near as the K-th exact one counts: codes have many at equal distance. -1 is no hit.
         """
         right = 0
         for query, hits in zip(self.queries, found, strict=False):
             distances = self._distances(query)
             limit = np.partition(distances, K - 1)[K - 1]
-            right += int((distances[np.unique(hits)] <= limit + 1e-6).sum())
+            told = np.unique(hits[hits >= 0])
+            right += int((distances[told] <= limit + 1e-6).sum())
         return round(right / found.size, 4)
 
     def _distances(self, query: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float64]:

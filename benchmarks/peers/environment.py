@@ -16,8 +16,12 @@ _INSTALL_LIMIT_S = 900
 def interpreter(name: str, requirements: tuple[str, ...]) -> Path:
     """Return the Python that has a peer's packages; install them where they are not yet.
 
+    A peer that needs none runs with this one.
+
     Raises NotHereError with the last words of pip if they cannot be installed.
     """
+    if not requirements:
+        return Path(sys.executable)
     folder = PEERS / name
     python, stamp = folder / "bin" / "python", folder / "requirements.txt"
     wanted = "\n".join((*_BASE, *requirements)) + "\n"

@@ -43,10 +43,11 @@ class Peer(Protocol):
         """Return what a C load generator must do to ask these queries; None if there is none.
 
         {"program": path, "arguments": [...], "environment": {...}} for pgbench, to which the
-        duration is added; {"url": ..., "headers": [...], "bodies": [files]} for h2load.
+        duration is added; {"url": ..., "path": ..., "grpc": whether it is that or JSON, "bodies":
+        [[file, length of the right answer or 0 if unknown], ...]} for h2load.
         """
 
-    def pids(self) -> list[int]:
+    def pids(self) -> Sequence[int]:
         """Return the processes that serve, children aside; empty if it searches in process."""
 
     def close(self) -> None:

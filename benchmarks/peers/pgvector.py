@@ -96,11 +96,9 @@ class Pgvector:
 
     def batch(self, queries: Rows) -> Sequence[Sequence[int]]:
         """Return them for many queries by one statement, a lateral join over an array."""
-        query = f"q.row::{_COLUMN[self._kind]}"
-        statement = (
-            "select q.n, i.id from unnest(%s::text[]) with ordinality q(row, n)"
-            f" cross join lateral ({self._nearest(query)}) i"
-        )
+        asked = f"unnest(%s::text[]::{_COLUMN[self._kind]}[]) with ordinality q(row, n)"
+        nearest = self._nearest("q.row")
+        statement = f"select q.n, i.id from {asked} cross join lateral ({nearest}) i"
         found: list[list[int]] = [[] for _ in queries]
         for number, row in self._execute(statement, [[_text(each) for each in queries]]):
             found[number - 1].append(row)

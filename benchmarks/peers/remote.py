@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,8 +42,10 @@ class Remote:
 
 
 @contextmanager
-def peer_at_work(name: str) -> Iterator[Remote]:
+def peer_at_work(name: str, limit_s: float = 600) -> Iterator[Remote]:
     """Run the worker of the peer in `benchmarks/peers/NAME.py`; it stops its peer at the end.
+
+    After the limit it is stopped, and what is asked raises PeerError.
 
     Raises NotHereError if it cannot be installed or does not start.
     """
@@ -57,11 +60,19 @@ def peer_at_work(name: str) -> Iterator[Remote]:
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"},
     )
     remote = Remote(name, process)
+    limit = threading.Timer(limit_s, process.terminate)
+    limit.start()
     try:
         yield remote
         remote.ask("close")
     finally:
         process.communicate()
+        limit.cancel()
+
+
+def client_of(name: str) -> str:
+    """Return what a peer's file says of its client."""
+    return str(_said(name, "CLIENT"))
 
 
 def _said(name: str, constant: str) -> Any:

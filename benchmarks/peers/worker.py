@@ -6,6 +6,7 @@ answer {"value": ...} or {"error": words}. Rows come as .npy files, for they may
 
 import importlib
 import json
+import signal
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from benchmarks.peers.peer import Peer, Rows
+from benchmarks.peers.peer import K, Peer, Rows
 
 
 class Worker:
@@ -25,9 +26,11 @@ class Worker:
     def __init__(self, peer: Peer) -> None:
         """Take the peer; it is not set up yet."""
         self._peer = peer
+        self._is_set_up = False
 
     def setup(self, *, folder: str) -> dict[str, Any]:
         """Set the peer up and return what it says of itself."""
+        self._is_set_up = True
         return self._peer.setup(Path(folder))
 
     def fill(self, *, kind: str, rows: str) -> float:
@@ -46,8 +49,8 @@ class Worker:
         self._peer.tune(knob)
 
     def found(self, *, queries: str) -> list[list[int]]:
-        """Return the rows found for each query."""
-        return [[int(row) for row in self._peer.search(each)] for each in np.load(queries)]
+        """Return the rows found for each query, -1 where one is missing."""
+        return [_filled(self._peer.search(each)) for each in np.load(queries)]
 
     def load(self, *, queries: str, clients: int, folder: str) -> Any:
         """Return the work of a C load generator."""
@@ -55,7 +58,11 @@ class Worker:
 
     def pids(self) -> list[int]:
         """Return the processes that serve."""
-        return self._peer.pids()
+        return list(self._peer.pids())
+
+    def indexes(self, *, kind: str) -> dict[str, list[int]]:
+        """Return the indexes of a kind of rows, with the settings of their knobs."""
+        return {index: list(knobs) for index, knobs in self._peer.INDEXES.get(kind, {}).items()}
 
     def alone(self, *, queries: str, seconds: float) -> dict[str, float]:
         """Return medians and 99th percentiles of single searches, one after another."""
@@ -91,8 +98,14 @@ class Worker:
         return round(done * size / seconds, 1)
 
     def close(self) -> None:
-        """Stop the peer."""
-        self._peer.close()
+        """Stop the peer, if it was set up."""
+        if self._is_set_up:
+            self._is_set_up = False
+            self._peer.close()
+
+
+def _filled(found: Sequence[int]) -> list[int]:
+    return [int(row) for row in found] + [-1] * (K - len(found))
 
 
 def _times_us(
@@ -128,13 +141,17 @@ def answer(worker: Worker, question: Mapping[str, Any]) -> dict[str, Any]:
 def serve(peer: Peer, questions: TextIO, answers: TextIO) -> None:
     """Answer until the questions end."""
     worker = Worker(peer)
-    for line in questions:
-        print(json.dumps(answer(worker, json.loads(line))), file=answers, flush=True)
+    try:
+        for line in questions:
+            print(json.dumps(answer(worker, json.loads(line))), file=answers, flush=True)
+    finally:
+        worker.close()
 
 
 def main(arguments: Sequence[str]) -> None:
     """Load the peer and serve; what it prints itself goes to standard error."""
     answers, sys.stdout = sys.stdout, sys.stderr
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the peer is closed on the way out
     peer = getattr(importlib.import_module(arguments[0]), arguments[1])()
     serve(peer, sys.stdin, answers)
 

@@ -72,7 +72,7 @@ def _draw_lines(axes: Axes, lines: Mapping[str, tuple[list[float], list[float]]]
         marker = _MARKERS[number % len(_MARKERS)] if len(x) <= _MAX_TICKS else None
         axes.plot(x, y, label=name, marker=marker, markersize=4)
     ticks = sorted({each for x, _ in lines.values() for each in x})
-    if len(ticks) <= _MAX_TICKS:
+    if len(ticks) <= _MAX_TICKS and ticks[0] >= 1:  # parts of one lie too close
         axes.set_xticks(ticks)
 
 

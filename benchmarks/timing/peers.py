@@ -1,0 +1,166 @@
+"""Other vector stores beside ours: the same rows and queries, each with its own client.
+
+Every peer has an environment of its own, made under build/peers, and is measured at every setting
+of its indexes: recall over 256 queries, and single searches, one after another. Where an index
+reaches a recall of .99, or at its most thorough setting, it also meets 8 threads of its own client,
+batches of 64, and, where it has a door for one, a C load generator with 8 connections.
+"""
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmarks.harness.errors import NotHereError
+from benchmarks.harness.kept import kept_at
+from benchmarks.harness.progress import say
+from benchmarks.load import workload
+from benchmarks.load.peer_trial import Row, trial
+from benchmarks.load.workload import TITLES
+from benchmarks.peers.remote import client_of
+
+PLACE = 3.65
+
+NOTES = """
+`PEERS` names those to measure anew, as in `PEERS=ours,pgvector python -m benchmarks peers`; the
+figures of the others stay as they were kept, each with the time at which it was measured, so
+compare peers of the same hour. One that cannot be installed, or is not done in time, is named with
+the reason. Libraries that search in process have neither a network nor other processes to pay for;
+all others run in a process of their own on the same cores. Settings and versions of every row
+stand in the raw figures.
+"""
+
+NAMES = (
+    "ours",
+    "pgvector",
+    "raw_faiss",
+    "hnsw_lib",
+    "u_search",
+    "qdrant_edge_shard",
+    "lance",
+    "milvus_lite_file",
+    "milvus_standalone",
+    "cyborg",
+)
+SIZES = {"quick": (2000, 10_000), "full": (2000, 10_000, 100_000)}
+LIMIT_S = {"quick": 100, "full": 900}
+
+COLUMNS = {
+    "recall": "recall@20",
+    "p50_us": "p50 us",
+    "rate": "1 thread",
+    "threads": "8 threads",
+    "batches": "batches of 64",
+    "c_load": "C load, 8 connections",
+    "generator": "generator",
+}
+
+
+def run(profile: str) -> dict[str, Any]:
+    """Return every row of every peer, the tables of what serves best, and the plots."""
+    document = kept_at("peers", profile) or {}
+    peers = dict(document.get("peers", {}))
+    for name in _wanted():
+        peers[name] = _peer(name, SIZES[profile], LIMIT_S[profile])
+    ordered = {name: peers[name] for name in NAMES if name in peers}
+    return {
+        "unit": "searches or queries a second, but for recall and medians",
+        "data": workload.DATA,
+        "seed": workload.SEED,
+        "peers": ordered,
+        "notes": [
+            f"{name}, {each['measured_at']}: {reason}"
+            for name, each in ordered.items()
+            for reason in each["missing"]
+        ],
+        **tables(ordered),
+    }
+
+
+def tables(peers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return a table of what serves for each kind and size, and plots of recall against rate."""
+    by_case = {
+        (size, kind): [
+            (f"{name}, {row['index']}", row)
+            for name, each in peers.items()
+            for row in each["rows"]
+            if (row["size"], row["kind"]) == (size, kind)
+        ]
+        for size, kind in sorted({(row["size"], row["kind"]) for row in _rows(peers)})
+    }
+    return {
+        "results": {
+            name: {"client": client_of(name), "measured": each["measured_at"]}
+            for name, each in peers.items()
+        },
+        "tables": {
+            f"{TITLES[kind]}, {size:,} rows": {
+                title: {head: _cell(row, key) for key, head in COLUMNS.items()}
+                for title, row in rows
+                if row.get("serves")
+            }
+            for (size, kind), rows in by_case.items()
+        },
+        "plots": {
+            f"peers-{kind}-{size}": {
+                "title": f"{TITLES[kind]}, {size:,} rows",
+                "panels": [_panel(rows)],
+            }
+            for (size, kind), rows in by_case.items()
+        },
+    }
+
+
+def _wanted() -> list[str]:
+    """Return the names in PEERS, or all. Raises NotHereError for one that is unknown."""
+    wanted = [each for each in os.environ.get("PEERS", "").split(",") if each] or list(NAMES)
+    for each in wanted:
+        if each not in NAMES:
+            raise NotHereError(f"PEERS names {each!r}, which is none of {', '.join(NAMES)}")
+    return wanted
+
+
+def _peer(name: str, sizes: Iterable[int], limit_s: float) -> dict[str, Any]:
+    """Return all rows of a peer and the reasons for what is missing."""
+    rows: list[Row] = []
+    missing = []
+    for size in sizes:
+        for asked in (workload.codes(size), workload.vectors(size)):
+            try:
+                found, reason = trial(name, asked, limit_s)
+            except NotHereError as error:
+                found, reason = [], str(error)
+            rows += [{"kind": asked.kind, "size": size, **row} for row in found]
+            if reason:
+                say(reason)
+                missing.append(f"{TITLES[asked.kind]}, {size:,} rows: {reason}")
+    return {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rows": rows,
+        "missing": missing,
+    }
+
+
+def _rows(peers: dict[str, dict[str, Any]]) -> list[Row]:
+    return [row for each in peers.values() for row in each["rows"]]
+
+
+def _cell(row: Row, key: str) -> Any:
+    value = row.get(key)
+    return round(value) if isinstance(value, float) and key != "recall" else value
+
+
+def _panel(rows: list[tuple[str, Row]]) -> dict[str, Any]:
+    """Return the rate of single searches over recall, a line for each index."""
+    lines: dict[str, tuple[list[float], list[float]]] = {}
+    for title, row in rows:
+        recalls, rates = lines.setdefault(title, ([], []))
+        recalls.append(row["recall"])
+        rates.append(row["rate"])
+    return {
+        "title": "single searches, one after another",
+        "x": "recall@20",
+        "y": "searches a second",
+        "lines": {title: [list(x), list(y)] for title, (x, y) in lines.items()},
+        "log": True,
+    }
