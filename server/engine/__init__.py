@@ -13,8 +13,9 @@ from cipherlens.server.engine.batches import (
     VectorBatch,
 )
 from cipherlens.server.engine.description import CollectionDescription
-from cipherlens.server.engine.engine import Engine, LoadProgress
+from cipherlens.server.engine.engine import Engine
 from cipherlens.server.engine.item_index import Answer, ItemIndex
+from cipherlens.server.engine.loading import LoadProgress
 
 __all__ = [
     "Answer",

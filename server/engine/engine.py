@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
-from typing import NamedTuple
 
 from cipherlens.base import Kind
 from cipherlens.model.checkpoint import read_configuration
@@ -33,15 +32,16 @@ from cipherlens.server.engine.checks import (
     document_of,
 )
 from cipherlens.server.engine.description import CollectionDescription, describe
-from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows, unwatched
+from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows
 from cipherlens.server.engine.keeping import IndexKeeper
 from cipherlens.server.engine.live import LiveCollection
+from cipherlens.server.engine.loading import Loader, LoadProgress
 from cipherlens.server.engine.registry import Registry
 from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.engine.upkeep import Upkeep
 from cipherlens.server.engine.waiters import Waiters
 from cipherlens.server.engine.writing import Writer
-from cipherlens.server.errors import DataDamaged, NotFound, ServerError, Stopping
+from cipherlens.server.errors import NotFound, ServerError, Stopping
 from cipherlens.server.index import SearchParameters, new_index, resolve_device
 from cipherlens.server.storage import (
     IndexFiles,
@@ -65,15 +65,6 @@ from cipherlens.server.storage.records import (
 _log = logging.getLogger(__name__)
 
 _ANY_CALL = Call()  # without a deadline, and with a caller who waits
-
-
-class LoadProgress(NamedTuple):
-    """How far loading is: at the place-th collection of all, and so many changes into it."""
-
-    collection: str
-    place: int
-    collections: int
-    changes: int
 
 
 class Engine:
@@ -102,10 +93,11 @@ class Engine:
                 is_closing=lambda: self._background.closed,
             )
             self._keeper = IndexKeeper(IndexFiles(config.data_dir / "indexes"))
-            opened.callback(self._keep_all)
+            opened.callback(lambda: self._keeper.keep_all(self._registry.listed()))
             self._background = Background(Upkeep(self._database, takeover, self._keeper).step)
             opened.callback(self._background.close)
             self._writer = Writer(self._database, self._background.consider)
+            self._loader = Loader(self._database, self._keeper, self._new_live)
             self._opened = opened.pop_all()
 
     @property
@@ -119,21 +111,9 @@ class Engine:
         Once, before anything else is asked. `watch` is told how far it is, now and then; what it
         raises ends this.
         """
-        with self._database.read() as transaction:
-            rows = transaction.collections.listed()
-        for place, (number, name) in enumerate(rows, start=1):
-            told = partial(_tell, watch, LoadProgress(name, place, len(rows), 0))
-            told(0)
-            try:
-                with self._database.read() as transaction:
-                    state = transaction.collections.numbered(number, name)
-                    live = self._loaded(transaction, state, told)
-            except DataDamaged as error:
-                _log.error("collection %r is set aside: %s", name, error)
-                self._registry.set_aside(name, str(error))
-            else:
-                self._registry.add(live)
-                self._background.consider(live)
+        for live in self._loader.loaded(self._registry.set_aside, watch):
+            self._registry.add(live)
+            self._background.consider(live)
         self._keeper.forget_all_but(self._registry.listed())
 
     def close(self) -> None:
@@ -161,7 +141,7 @@ class Engine:
                     length=new.dimension or new.bits,
                 )
                 collections.set_generations(made, active=generation.id, shadow=None)
-            live = self._loaded(transaction, collections.state(made))
+            live = self._loader.load(transaction, collections.state(made))
             description = describe(transaction, live)
         self._registry.add(live)
         return description
@@ -363,46 +343,13 @@ class Engine:
         self._background.consider(live)
         self._release_models()
 
-    def _keep_all(self) -> None:
-        """Keep what a start would have to ask the database for; nothing depends on it."""
-        for live in self._registry.listed():
-            serving = live.serving
-            if serving is None or not serving.worth_keeping:
-                continue
-            try:
-                self._keeper.keep(live)
-            except ServerError as error:
-                _log.warning(
-                    "collection %r: its index was not kept: %s", live.collection.name, error
-                )
-
-    def _loaded(
-        self,
-        transaction: Transaction,
-        state: CollectionState,
-        watch: Callable[[int], None] = unwatched,
-    ) -> LiveCollection:
-        """Return a collection ready to serve. Raises DataDamaged."""
-        kind, choice = state.collection.kind, state.collection.index_choice
-        live = LiveCollection(
-            state.collection,
+    def _new_live(self, collection: Collection) -> LiveCollection:
+        kind, choice = collection.kind, collection.index_choice
+        return LiveCollection(
+            collection,
             lambda generation: new_index(kind, generation.length, self.device, self._ivf, choice),
             self._writer.write,
         )
-        if state.active_generation is not None:
-            generation = transaction.collections.generation(state.active_generation)
-            index = self._keeper.restored(live, state, generation)
-            if index is None:
-                index = ItemIndex(generation, live.empty(generation))
-            live.catch_up(transaction, index, watch=watch)
-            live.adopt(index)
-        if state.shadow_generation is not None:
-            try:
-                live.shadow = transaction.collections.generation(state.shadow_generation)
-            except DataDamaged as error:
-                name = state.collection.name
-                _log.error("collection %r: %s: push its new model again", name, error)
-        return live
 
     def _represent(
         self,
@@ -435,10 +382,6 @@ class Engine:
         in_use = [each.generation for each in serving if each is not None]
         in_use += [shadow for live in found if (shadow := live.shadow) is not None]
         self._models.release({each.model_digest for each in in_use if each.model_digest})
-
-
-def _tell(watch: Callable[[LoadProgress], None], progress: LoadProgress, changes: int) -> None:
-    watch(progress._replace(changes=changes))
 
 
 class _TakenOver(ServerError):

@@ -48,6 +48,18 @@ class IndexKeeper:
         self._files.write(live.collection.uuid, kept)
         serving.kept = standing
 
+    def keep_all(self, served: Iterable[LiveCollection]) -> None:
+        """Keep what a start would have to ask the database for; nothing depends on it."""
+        for live in served:
+            serving = live.serving
+            if serving is None or not serving.worth_keeping:
+                continue
+            try:
+                self.keep(live)
+            except ServerError as error:
+                named = live.collection.name
+                _log.warning("collection %r: its index was not kept: %s", named, error)
+
     def restored(
         self, live: LiveCollection, state: CollectionState, generation: Generation
     ) -> ItemIndex | None:
