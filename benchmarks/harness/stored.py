@@ -17,15 +17,26 @@ def store_codes(client: Client, name: str, codes: NDArray[np.uint8], bits: int) 
     client.index_codes(name, item_ids(codes), codes)
 
 
-def store_vectors(client: Client, name: str, vectors: NDArray[np.float32]) -> None:
-    """Make a collection of vectors."""
-    client.create_vector_collection(name, vectors.shape[1])
+def store_vectors(
+    client: Client, name: str, vectors: NDArray[np.float32], index: str = "auto"
+) -> None:
+    """Make a collection of vectors with an index of this choice."""
+    client.create_vector_collection(name, vectors.shape[1], index=index)
     client.index_vectors(name, item_ids(vectors), vectors)
 
 
 def item_ids(rows: NDArray[Any]) -> list[str]:
     """Return an id for each row."""
     return [f"item-{number:05}" for number in range(len(rows))]
+
+
+def wait_for_graph(client: Client, collection: str) -> None:
+    """Return once the server has built the graph of a vector collection."""
+    deadline = time.monotonic() + _TRAINING_LIMIT_S
+    while "hnsw" not in client.get_collection(collection).index.kind:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{collection} has no graph after {_TRAINING_LIMIT_S:.0f} s")
+        time.sleep(0.05)
 
 
 def wait_for_lists(client: Client, collection: str) -> int:

@@ -10,9 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness.server import Running
-from benchmarks.harness.stored import store_codes, store_vectors, wait_for_lists
+from benchmarks.harness.stored import store_codes, store_vectors, wait_for_graph, wait_for_lists
 from benchmarks.load.workload import BITS, CODES, Workload
 from cipherlens.client import Client
+
+
+def store_graph(address: str, workload: Workload) -> None:
+    """Make a collection of vectors in our server that is searched by a graph, and wait for it."""
+    with Client(address) as client:
+        rows = np.asarray(workload.rows, np.float32)
+        store_vectors(client, workload.kind, rows, index="hnsw")
+        wait_for_graph(client, workload.kind)
 
 
 def store(address: str, *workloads: Workload) -> None:

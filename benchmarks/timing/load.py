@@ -22,7 +22,7 @@ from benchmarks.load import workload
 from benchmarks.load.arrangement import ALONE, EIGHT, FOUR_BY_EIGHT
 from benchmarks.load.contender import Contender, Driven, Measured, grpc_contender, in_turn
 from benchmarks.load.pgbench import pgvector
-from benchmarks.load.served import bare, lists_of, store
+from benchmarks.load.served import bare, lists_of, store, store_graph
 from benchmarks.load.workload import CODES, VECTORS, Workload
 
 PLACE = 3.1
@@ -45,6 +45,7 @@ ROUNDS = {"quick": 3, "full": 9}
 SECONDS = 1.0
 
 NATIVE, GRPCIO = "CipherLens", "CipherLens, grpcio"
+GRAPH = "CipherLens, hnsw"
 EMPTY, BARE, BARE_GRPCIO = "empty call, native", "bare native", "bare grpcio"
 PGVECTOR = "pgvector, hnsw"
 EF_SEARCH = 40
@@ -87,6 +88,9 @@ def _contenders(
     }
     for each in servers.values():
         store(each.address, asked)
+    if asked.kind == VECTORS:
+        servers[GRAPH] = stack.enter_context(running(folder / "graph"))
+        store_graph(servers[GRAPH].address, asked)
     lists = lists_of(servers[NATIVE].address, asked.kind)
     probed = ["--nlist", str(lists[0]), "--nprobe", str(lists[1])] if asked.kind == VECTORS else []
     servers |= {
@@ -148,6 +152,13 @@ def _ratios(kind: str, measured: Measured) -> Ratios:
         )
         for each in ARRANGEMENTS
     }
+    if GRAPH in measured:
+        found |= {
+            f"{each.name}, hnsw / {PGVECTOR}": at_least(
+                _rate(measured[GRAPH][each.name]), _rate(peer[each.name]), least[each]
+            )
+            for each in ARRANGEMENTS
+        }
     found |= {
         f"{each.name} / {BARE}": {
             "reached": digits(_rate(ours[each.name]) / _rate(floor[each.name]))
