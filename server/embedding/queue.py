@@ -59,7 +59,7 @@ class EmbeddingQueue:
             max_batch: images that go through it in one pass.
             max_waiting: queries that may wait, and as many images of bulk work.
             passes: how many run at a time, on a thread each.
-            share_cores: called on a thread whenever another number of passes shares the cores.
+            share_cores: called on a thread before every pass with how many share the cores then.
         """
         self._embed = embed
         self._share_cores = share_cores
@@ -119,18 +119,20 @@ class EmbeddingQueue:
             thread.join()
 
     def _run(self, thread: int) -> None:
-        passes = 0
         while batch := self._next_batch(thread):
-            if batch.passes != passes:
-                passes = batch.passes
-                self._share_cores(passes)
+            # Every time, as a part of it, the threads of MKL, holds for all threads: one that has
+            # its share must not find what the first one had for a pass with all cores.
+            self._share_cores(batch.passes)
+            wanted = [each for each in batch.images if each[0].is_wanted()]
             start = time.perf_counter()
-            if wanted := [each for each in batch.images if each[0].is_wanted()]:
-                self._infer(wanted)
+            found = self._embedded(wanted) if wanted else None
             with self._changed:
                 if wanted:
                     self._schedule.learn(batch, time.perf_counter() - start)
+                # Before anybody is answered: who asks again at once finds this thread free.
                 self._schedule.end_pass(thread)
+            if found is not None:
+                _deliver(wanted, found)
 
     def _next_batch(self, thread: int) -> Batch | None:
         """Wait for images and take a batch; None when the queue is closed and drained."""
@@ -143,14 +145,22 @@ class EmbeddingQueue:
                 self._changed.notify_all()  # this may have been the last that threads waited for
             return batch
 
-    def _infer(self, batch: list[Image]) -> None:
+    def _embedded(self, images: list[Image]) -> NDArray[np.float32] | Exception:
+        """Return a row for each image, or the failure, which belongs to their callers."""
         try:
-            rows = self._embed(np.stack([asked.images[position] for asked, position in batch]))
-            if len(rows) != len(batch):
-                raise RuntimeError(f"the model gave {len(rows)} rows for {len(batch)} images")
-        except Exception as error:  # noqa: BLE001 - it belongs to the callers, not to this thread
-            for asked, _ in batch:
-                asked.fail(error)
-            return
-        for (asked, position), row in zip(batch, rows, strict=True):
-            asked.give(position, row)
+            rows = self._embed(np.stack([asked.images[position] for asked, position in images]))
+            if len(rows) != len(images):
+                raise RuntimeError(f"the model gave {len(rows)} rows for {len(images)} images")
+        except Exception as error:  # noqa: BLE001 - not this thread's
+            return error
+        return rows
+
+
+def _deliver(images: list[Image], found: NDArray[np.float32] | Exception) -> None:
+    """Give every caller the rows of his images, or the failure of all."""
+    if isinstance(found, Exception):
+        for asked, _ in images:
+            asked.fail(found)
+        return
+    for (asked, position), row in zip(images, found, strict=True):
+        asked.give(position, row)

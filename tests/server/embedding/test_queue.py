@@ -1,5 +1,6 @@
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.embedding import EmbeddingQueue
+from cipherlens.server.embedding import queue as queue_module
 from cipherlens.server.embedding.asked import Asked
 from cipherlens.server.errors import CallCancelled, DeadlineExpired, QueueFull, Stopping
 
@@ -395,13 +397,16 @@ def test_passes_run_side_by_side_on_threads_that_share_the_cores():
     assert {passes for _, passes in runs.shared} == {3}
 
 
-def test_queries_that_keep_coming_alone_get_all_the_cores(network):
+def test_queries_that_keep_coming_alone_get_all_the_cores(network, monkeypatch):
+    monkeypatch.setattr(queue_module, "time", SimpleNamespace(perf_counter=lambda: 0.0))
     runs = Runs(at_once=4, passes=2)
     queue = EmbeddingQueue.of(network, ServerConfig(data_dir=Path("data")), runs)
     try:
         for value in range(20):
             queue.embed(images(value), Call.within(20), urgent=True)
-        assert [passes for _, passes in runs.shared] == [2, 1]
+        shared = [passes for _, passes in runs.shared]
+        assert shared == sorted(shared, reverse=True)
+        assert (shared[0], shared[-1], len(shared)) == (2, 1, 20)
         assert len({thread for thread, _ in runs.shared}) == 1
         queue.embed(images(1, 2, 3, 4), Call.within(20), urgent=True)
         assert runs.shared[-1][1] == 2
