@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.errors import StartupError, Stopping
+from cipherlens.server.priority import switch_often
 from cipherlens.server.transport import (
     CODES,
     Admission,
@@ -212,6 +213,7 @@ def transport_of(config: ServerConfig) -> NewTransport:
 def run(config: ServerConfig) -> int:
     """Serve until SIGTERM or SIGINT, then stop in good order; return the exit code."""
     stopping = _stop_signals()
+    switch_often()
     server = CipherLensServer(config)
     port = server.listen()
     try:

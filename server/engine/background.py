@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.errors import NotFound, ServerError
+from cipherlens.server.priority import give_way
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Background:
         self._worker.join()
 
     def _run(self) -> None:
+        give_way()
         while (live := self._next()) is not None:
             self._attend(live)
 

@@ -20,6 +20,7 @@ from pygrpc_native import EVENT_CANCEL, NativeGrpcFront
 
 from cipherlens.server.call import Call
 from cipherlens.server.errors import CannotListen
+from cipherlens.server.priority import give_way
 from cipherlens.server.transport.grpcio import (
     CALLS_PER_THREAD,
     MESSAGE_MARGIN,
@@ -102,7 +103,7 @@ class NativeTransport:
         }
         threads = max_concurrent_calls + SPARE_THREADS
         self._max_open = CALLS_PER_THREAD * threads
-        self._pool = ThreadPoolExecutor(threads, "call")
+        self._pool = ThreadPoolExecutor(threads, "call", initializer=give_way)
         self._calls: dict[int, _Open] = {}
         self._stopping = False
         self._dispatching = threading.Lock()  # held while calls are answered or given to threads
