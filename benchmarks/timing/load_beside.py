@@ -30,11 +30,11 @@ from benchmarks.load.workload import TITLES
 PLACE = 3.6
 
 NOTES = """
-The process that disturbs has the kernel's idle policy: it takes what server and load generator leave of
-the cores, so that it stands for a client on another machine as well as it can. What it asks for is
-another matter: with two cores the server's own threads that write, train and scan meet those that
-answer. The codes that are written lie in no cluster, so that the hits
-of the searches stay the same, and right answers are known by their length here too.
+The process that disturbs has the kernel's idle policy: it takes what server and load generator
+leave of the cores, so that it stands for a client on another machine as well as it can. What it
+asks for is another matter: on two cores the server's own threads that write, train and scan meet
+those that answer. The codes that are written lie in no cluster, so that the hits of the searches
+stay the same, and right answers are known by their length here too.
 """
 
 QUIET = "quiet"
