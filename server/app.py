@@ -213,7 +213,8 @@ def transport_of(config: ServerConfig) -> NewTransport:
 def run(config: ServerConfig) -> int:
     """Serve until SIGTERM or SIGINT, then stop in good order; return the exit code."""
     stopping = _stop_signals()
-    switch_often()
+    if transport_of(config) is not GrpcioTransport:  # whose many threads it would only slow down
+        switch_often()
     server = CipherLensServer(config)
     port = server.listen()
     try:
