@@ -97,11 +97,18 @@ def grpc_contender(
     bodies, answers = checked_bodies(address, requests, folder, credentials)
     found = np.array([row for answer in answers for row in _rows(answer)])
     return GrpcContender(
-        url=f"{'https' if credentials else 'http'}://{address}",
+        url=_url(address, is_secure=credentials is not None),
         pid=pid,
         bodies=bodies,
         recall=None if empty else workload.recall(found),
     )
+
+
+def _url(address: str, *, is_secure: bool) -> str:
+    """Return what h2load takes: the address itself for a socket file."""
+    if address.startswith("unix:"):
+        return address
+    return f"{'https' if is_secure else 'http'}://{address}"
 
 
 def checked_bodies(

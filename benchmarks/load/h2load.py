@@ -113,4 +113,12 @@ def _command(url: str, process: Process, seconds: float, headers: Sequence[str])
         raise NotHereError("h2load is not installed (Debian: nghttp2-client)")
     shape = ["-t1", f"-c{process.connections}", f"-m{process.streams}"]
     duration = ["-D", f"{round(seconds * 1000)}ms"]
-    return [program, *shape, *duration, "-d", str(process.body.path), *headers, url]
+    return [program, *shape, *duration, "-d", str(process.body.path), *headers, *_place(url)]
+
+
+def _place(url: str) -> list[str]:
+    """Return how h2load is told a URL, which may be unix:FOLDER/socket/package.Service/Method."""
+    if not url.startswith("unix:"):
+        return [url]
+    socket, service, method = url.rsplit("/", 2)
+    return ["-B", socket, f"http://localhost/{service}/{method}"]

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from benchmarks.load.h2load import Body, Process, answered, counted, framed, latencies_us
+from benchmarks.load.h2load import Body, Process, _place, answered, counted, framed, latencies_us
 
 OUTPUT = """finished in 1.00s, 5090.00 req/s, 2.55MB/s
 requests: 5090 total, 5094 started, 5090 done, 5090 succeeded, 0 failed, 0 errored, 0 timeout
@@ -32,6 +32,15 @@ def test_no_answer_at_all_is_an_error(output):
 
 def test_a_frame_is_a_flag_and_four_bytes_of_length():
     assert framed(b"abc") == b"\x00\x00\x00\x00\x03abc"
+
+
+def test_a_socket_file_is_told_apart_from_the_method():
+    assert _place("http://127.0.0.1:1/a.B/C") == ["http://127.0.0.1:1/a.B/C"]
+    assert _place("unix:/tmp/x/socket/a.B/C") == [
+        "-B",
+        "unix:/tmp/x/socket",
+        "http://localhost/a.B/C",
+    ]
 
 
 @pytest.mark.skipif(shutil.which("h2load") is None, reason="h2load is not installed")
