@@ -80,7 +80,7 @@ EACH_SIDE = 8
 CLIENTS = (1, 4, 16)
 SIDE_BY_SIDE = "passes side by side"
 ALONE = "one client, p50"
-COLLECTION = "pictures"
+SEARCHED, WRITTEN = "searched", "written"  # what is written must not change what is found
 STORED = 64
 """Pictures in the collection at first, and in each batch that is indexed."""
 ROUNDS = {"quick": (3, 1.0), "full": (7, 3.0)}
@@ -168,7 +168,7 @@ class Served:
         with Client(self.address) as client:
             while time.perf_counter() < ends_at:
                 ids = [f"written-{next(names)}" for _ in self.pictures]
-                written += client.index_encrypted(COLLECTION, ids, self.pictures).written_count
+                written += client.index_encrypted(WRITTEN, ids, self.pictures).written_count
         return written
 
 
@@ -279,9 +279,10 @@ def _serving(folder: Path, checkpoint: Path) -> Iterator[Served]:
         running(folder, "--device", "cpu") as server,
         Client(server.address) as client,
     ):
-        client.create_cipher_collection(COLLECTION, key.profile)
-        client.push_model(checkpoint, collection=COLLECTION)
-        client.index_encrypted(COLLECTION, [f"stored-{i}" for i in range(STORED)], pictures)
+        for name in (SEARCHED, WRITTEN):
+            client.create_cipher_collection(name, key.profile)
+            client.push_model(checkpoint, collection=name)
+        client.index_encrypted(SEARCHED, [f"stored-{i}" for i in range(STORED)], pictures)
         yield Served(
             address=server.address,
             body=_body(folder, server.address, pictures[0]),
@@ -291,7 +292,7 @@ def _serving(folder: Path, checkpoint: Path) -> Iterator[Served]:
 
 def _body(folder: Path, address: str, query: EncryptedPicture) -> Body:
     """Write a search, framed, and return it with the length of its answer."""
-    request = pb.SearchRequest(collection=COLLECTION, k=K)
+    request = pb.SearchRequest(collection=SEARCHED, k=K)
     request.cipher_images.images.append(encrypted_message(query.cipher_image))
     answer = stub_at(address).Search(request)
     path = folder / "search.body"
