@@ -9,10 +9,11 @@ from cipherlens.server.embedding.lane import Image, Lane
 _BULK_TURN = 4
 # Passes without company after which one has all cores: to change over costs as much as a pass.
 _LONE = 8
-# Passes with all cores that may take longer than those before them, one after another, until it is
-# given up for so many.
-_SLOW = 4
+# Passes with all cores that may take longer than those with a share did, one after another, until it
+# is given up for so many. The first ones are slow in any case: their threads have to come first.
+_SLOW = 12
 _GIVEN_UP = 200
+_REMEMBERED = 8  # passes that a mean goes back, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Schedule:
         self._idle = set(range(passes))
         self._batches_before_bulk = 0
         self._lone = 0  # passes in a row without company; below zero where it is given up
-        self._share_s = math.inf  # the shortest of those that had their share of the cores
+        self._share_s = math.inf  # a moving mean of those that had their share of the cores
         self._slow = 0  # passes in a row that had all cores and took longer
 
     @property
@@ -60,7 +61,8 @@ class Schedule:
         if self._lone <= 0 or len(batch.images) > 1:
             return
         if batch.passes > 1:
-            self._share_s = seconds if self._lone == 1 else min(self._share_s, seconds)
+            known_s = seconds if self._lone == 1 else self._share_s
+            self._share_s = known_s + (seconds - known_s) / _REMEMBERED
             return
         self._slow = self._slow + 1 if seconds > self._share_s else 0
         if self._slow == _SLOW:
