@@ -9,8 +9,8 @@ from cipherlens.server.embedding.lane import Image, Lane
 _BULK_TURN = 4
 # Passes without company after which one has all cores: to change over costs as much as a pass.
 _LONE = 8
-# Passes with all cores that may take longer than those with a share did, one after another, until it
-# is given up for so many. The first ones are slow in any case: their threads have to come first.
+# Passes with all cores that may take longer than those with a share did, one after another, until
+# it is given up for so many. The first ones are slow in any case: their threads have to come first.
 _SLOW = 12
 _GIVEN_UP = 200
 _REMEMBERED = 8  # passes that a mean goes back, about
