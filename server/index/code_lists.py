@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cipherlens.server.index.clustering import Clustering
+from cipherlens.server.index.lists import Lists
 from cipherlens.server.index.merging import best_of
 from cipherlens.server.index.overfetch import keep_live
 from cipherlens.server.index.probing import Probing
@@ -14,36 +15,20 @@ from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import Snapshot
 from cipherlens.server.index.segments import Segment, filled, with_newest
 from cipherlens.server.index.state import IndexState
-from cipherlens.server.index.trained import Figures
 from cipherlens.server.index.untyped import faiss
 
 _LONGEST_TAIL = 4096  # scanned in 7 us
 _MASKED_BESIDE = 16  # hits that may turn out masked, and as many more as are wanted
-_ID_BYTES = 8  # beside each code in a list
 # A code in a list costs what a code in a scan does, and to rank the lists costs something too.
 _LARGEST_SHARE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodeLists:
+class CodeLists(Lists):
     """Lists over the first codes of a log; see Trained."""
 
-    clustering: Clustering
     segments: tuple[Segment, ...]
-    nprobe: int
-    recall: float
     probing: Probing = field(default_factory=Probing)
-    kind = "ivf"
-
-    @property
-    def covered(self) -> int:
-        """The number of codes that have a list."""
-        return self.clustering.covered
-
-    @property
-    def trained_on(self) -> int:
-        """The live codes when the centroids were trained."""
-        return self.clustering.trained_on
 
     @property
     def pays(self) -> bool:
@@ -82,32 +67,15 @@ class CodeLists:
         segments = with_newest(self.segments, newest, lambda: empty_lists(clustering))
         return replace(self, clustering=clustering, segments=segments)
 
-    def reads_bytes(self, parameters: SearchParameters) -> int:
-        """Return how many bytes the probed lists take, about."""
-        share = min(1.0, (parameters.nprobe or self.nprobe) / self.clustering.nlist)
-        return int(share * self._size_bytes)
-
     @property
-    def _size_bytes(self) -> int:
+    def row_bytes(self) -> int:
+        """What a code takes in a list."""
         width: int = self.clustering.centroids.shape[1]
-        return self.covered * (width + _ID_BYTES)
-
-    def figures(self) -> Figures:
-        """Return how many lists there are, and are probed by default."""
-        size = self._size_bytes + self.clustering.size_bytes
-        return Figures(self.clustering.nlist, self.nprobe, self.recall, size)
+        return width
 
     def state(self) -> IndexState:
         """Return everything but the codes, from which the lists are filled again."""
-        return IndexState(
-            facts={
-                "trained": "code lists",
-                "trained_on": self.trained_on,
-                "nprobe": self.nprobe,
-                "recall": self.recall,
-            },
-            arrays=self.clustering.arrays(),
-        )
+        return self._state("code lists")
 
 
 def empty_lists(clustering: Clustering) -> Any:

@@ -11,40 +11,25 @@ from cipherlens.server.index.calibration import recall_by_nprobe
 from cipherlens.server.index.clustering import Clustering, restored_clustering, vector_centroids
 from cipherlens.server.index.flat import scan_cosine
 from cipherlens.server.index.gpu import GpuLists, GpuSpace, lists_on_gpu
+from cipherlens.server.index.lists import Lists
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import Snapshot
 from cipherlens.server.index.segments import filled
 from cipherlens.server.index.state import IndexState
-from cipherlens.server.index.trained import Figures
 from cipherlens.server.index.training import train_clustering
 from cipherlens.server.index.untyped import faiss
 
 _SHORTEST_TAIL = 1024  # scanned sooner than all lists are sent to the GPU again
 _TAIL_SHARE = 0.125
-_ID_BYTES = 8  # beside each row in a list
 
 
 @dataclass(frozen=True, kw_only=True)
-class GpuVectorLists:
+class GpuVectorLists(Lists):
     """Lists over the first rows of a log; see Trained."""
 
-    clustering: Clustering
     lists: GpuLists
     space: GpuSpace
-    nprobe: int
-    recall: float
-    kind = "ivf"
     pays = True
-
-    @property
-    def covered(self) -> int:
-        """The number of rows that have a list."""
-        return self.clustering.covered
-
-    @property
-    def trained_on(self) -> int:
-        """The live rows when the centroids were trained."""
-        return self.clustering.trained_on
 
     @property
     def longest_tail(self) -> int:
@@ -70,28 +55,14 @@ class GpuVectorLists:
         clustering = self.clustering.extended(snapshot.rows)
         return replace(self, clustering=clustering, lists=_sent(snapshot, clustering, self.space))
 
-    def reads_bytes(self, parameters: SearchParameters) -> int:
-        """Return how many bytes the probed lists take, about."""
-        share = min(1.0, (parameters.nprobe or self.nprobe) / self.clustering.nlist)
-        return int(share * self.covered * 4 * self.clustering.coarse.d)
-
-    def figures(self) -> Figures:
-        """Return how many lists there are, and are probed by default."""
-        row = 4 * self.clustering.coarse.d + _ID_BYTES
-        size = self.covered * row + self.clustering.size_bytes
-        return Figures(self.clustering.nlist, self.nprobe, self.recall, size)
+    @property
+    def row_bytes(self) -> int:
+        """What a row takes in a list."""
+        return 4 * int(self.clustering.coarse.d)
 
     def state(self) -> IndexState:
         """Return everything but the rows, from which the lists are filled again."""
-        return IndexState(
-            facts={
-                "trained": "gpu lists",
-                "trained_on": self.trained_on,
-                "nprobe": self.nprobe,
-                "recall": self.recall,
-            },
-            arrays=self.clustering.arrays(),
-        )
+        return self._state("gpu lists")
 
 
 class GpuListsTrainer:

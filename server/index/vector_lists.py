@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 
 from cipherlens.server.index.clustering import Clustering
 from cipherlens.server.index.flat import candidate_count, rank_chosen
+from cipherlens.server.index.lists import Lists
 from cipherlens.server.index.probing import Probing
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import Snapshot
 from cipherlens.server.index.segments import Segment, filled, with_newest
 from cipherlens.server.index.state import IndexState
-from cipherlens.server.index.trained import Figures
 from cipherlens.server.index.untyped import faiss
 
 _SHORT_TAIL = 64  # rows that join the candidates: some 5 us, 768 numbers a row
-_ID_BYTES = 8  # beside each row in a list
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,28 +53,14 @@ class Coding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VectorLists:
+class VectorLists(Lists):
     """Lists over the first rows of a log; see Trained."""
 
-    clustering: Clustering
     coding: Coding
     segments: tuple[Segment, ...]
-    nprobe: int
-    recall: float
     probing: Probing = field(default_factory=Probing)
-    kind = "ivf"
     longest_tail = _SHORT_TAIL
     pays = True  # read through a quarter of the memory, all lists are faster than a scan
-
-    @property
-    def covered(self) -> int:
-        """The number of rows that have a list."""
-        return self.clustering.covered
-
-    @property
-    def trained_on(self) -> int:
-        """The live rows when the centroids were trained."""
-        return self.clustering.trained_on
 
     def reach(self, snapshot: Snapshot) -> int:
         """Return the rows that have a list, and a short tail behind them."""
@@ -129,34 +114,19 @@ class VectorLists:
         segments = with_newest(self.segments, newest, lambda: self.coding.lists(clustering))
         return replace(self, clustering=clustering, segments=segments)
 
-    def reads_bytes(self, parameters: SearchParameters) -> int:
-        """Return how many bytes the probed lists take, about."""
-        share = min(1.0, (parameters.nprobe or self.nprobe) / self.clustering.nlist)
-        return int(share * self._size_bytes)
-
     @property
-    def _size_bytes(self) -> int:
+    def row_bytes(self) -> int:
+        """What a row takes in a list."""
         width: int = self.clustering.centroids.shape[1]
-        return self.covered * (self.coding.size_bytes * width + _ID_BYTES)
-
-    def figures(self) -> Figures:
-        """Return how many lists there are, and are probed by default."""
-        size = self._size_bytes + self.clustering.size_bytes
-        return Figures(self.clustering.nlist, self.nprobe, self.recall, size)
+        return self.coding.size_bytes * width
 
     def state(self) -> IndexState:
         """Return everything but the rows, from which the lists are filled again."""
-        return IndexState(
-            facts={
-                "trained": "vector lists",
-                "trained_on": self.trained_on,
-                "nprobe": self.nprobe,
-                "recall": self.recall,
-                "number_bytes": self.coding.size_bytes,
-                "lowest": self.coding.lowest,
-                "width": self.coding.width,
-            },
-            arrays=self.clustering.arrays(),
+        return self._state(
+            "vector lists",
+            number_bytes=self.coding.size_bytes,
+            lowest=self.coding.lowest,
+            width=self.coding.width,
         )
 
 
