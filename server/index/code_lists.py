@@ -1,19 +1,17 @@
 """Inverted lists of binary codes."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cipherlens.server.index.clustering import Clustering
-from cipherlens.server.index.lists import Lists
+from cipherlens.server.index.lists import SegmentedLists
 from cipherlens.server.index.merging import best_of
 from cipherlens.server.index.overfetch import keep_live
-from cipherlens.server.index.probing import Probing
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import Snapshot
-from cipherlens.server.index.segments import Segment, filled, with_newest
 from cipherlens.server.index.state import IndexState
 from cipherlens.server.index.untyped import faiss
 
@@ -24,11 +22,8 @@ _LARGEST_SHARE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodeLists(Lists):
+class CodeLists(SegmentedLists):
     """Lists over the first codes of a log; see Trained."""
-
-    segments: tuple[Segment, ...]
-    probing: Probing = field(default_factory=Probing)
 
     @property
     def pays(self) -> bool:
@@ -59,13 +54,9 @@ class CodeLists(Lists):
         best = best_of(found, fetched)
         return best if snapshot.alive is None else keep_live(best, snapshot, k)[0]
 
-    def extended(self, snapshot: Snapshot) -> "CodeLists":
-        """Return lists that the new codes are in too, each in that of its nearest centroid."""
-        known = self.covered
-        clustering = self.clustering.extended(snapshot.rows)
-        newest = filled(empty_lists(clustering), snapshot, clustering.lists[known:], known)
-        segments = with_newest(self.segments, newest, lambda: empty_lists(clustering))
-        return replace(self, clustering=clustering, segments=segments)
+    def empty(self, clustering: Clustering) -> Any:
+        """Return an empty FAISS index over the centroids."""
+        return empty_lists(clustering)
 
     @property
     def row_bytes(self) -> int:

@@ -5,12 +5,14 @@ that it calls; they read straight from the memory of a snapshot.
 """
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cipherlens.server.index.protocol import SearchResult
+from cipherlens.server.index.rowlog import Snapshot
 from cipherlens.server.index.untyped import faiss
 
 
@@ -47,6 +49,20 @@ def candidate_count(k: int) -> int:
     25 lose .007 and 33, as here, .0005.
     """
     return k + k // 4 + 8
+
+
+def with_tail(
+    candidates: Sequence[NDArray[np.int64]], snapshot: Snapshot, first: int, stop: int
+) -> NDArray[np.int64]:
+    """Return candidates, and with them the live rows from first to stop, as `rank_chosen` takes.
+
+    candidates: (q, any) positions each, of the same queries; -1 is none.
+    """
+    tail = np.arange(first, stop)
+    if snapshot.alive is not None:
+        tail = tail[snapshot.alive[first:stop]]
+    behind = np.broadcast_to(tail, (len(candidates[0]), len(tail)))
+    return -np.sort(-np.concatenate([*candidates, behind], axis=1), axis=1)
 
 
 def rank_chosen(

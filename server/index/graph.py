@@ -15,7 +15,7 @@ from cipherlens.server.index.calibration import (
     sure_recall,
 )
 from cipherlens.server.index.errors import UnfitStateError
-from cipherlens.server.index.flat import candidate_count, rank_chosen, scan_cosine
+from cipherlens.server.index.flat import candidate_count, rank_chosen, scan_cosine, with_tail
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import Snapshot, snapshot_of
 from cipherlens.server.index.state import IndexState
@@ -69,12 +69,9 @@ class Graph:
     ) -> SearchResult:
         """Return the best candidates that the graph leads to, by their true similarity."""
         found = self._candidates(queries, candidate_count(k))
-        tail = np.arange(self.covered, self.reach(snapshot))
         if snapshot.alive is not None:
             found = np.where(snapshot.alive[found], found, -1)  # [-1] is not looked at below
-            tail = tail[snapshot.alive[tail]]
-        behind = np.broadcast_to(tail, (len(queries), len(tail)))
-        chosen = -np.sort(-np.concatenate([found, behind], axis=1), axis=1)
+        chosen = with_tail([found], snapshot, self.covered, self.reach(snapshot))
         return rank_chosen(snapshot.rows, queries, chosen, k)
 
     def _candidates(self, queries: NDArray[np.float32], count: int) -> NDArray[np.int64]:

@@ -1,10 +1,14 @@
 """What inverted lists have in common, whatever is in them and wherever they lie."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from cipherlens.server.index.clustering import Clustering
+from cipherlens.server.index.probing import Probing
 from cipherlens.server.index.protocol import SearchParameters
+from cipherlens.server.index.rowlog import Snapshot
+from cipherlens.server.index.segments import Segment, filled, with_newest
 from cipherlens.server.index.state import IndexState
 from cipherlens.server.index.trained import Figures
 
@@ -65,3 +69,23 @@ class Lists(ABC):
             },
             arrays=self.clustering.arrays(),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentedLists(Lists):
+    """Lists on the CPU, in segments, so that to add rows is work in proportion to them."""
+
+    segments: tuple[Segment, ...]
+    probing: Probing = field(default_factory=Probing)
+
+    @abstractmethod
+    def empty(self, clustering: Clustering) -> Any:
+        """Return an empty FAISS index over the centroids, as those in the segments are."""
+
+    def extended(self, snapshot: Snapshot) -> Self:
+        """Return lists that the new rows are in too, each in that of its nearest centroid."""
+        known = self.covered
+        clustering = self.clustering.extended(snapshot.rows)
+        newest = filled(self.empty(clustering), snapshot, clustering.lists[known:], known)
+        segments = with_newest(self.segments, newest, lambda: self.empty(clustering))
+        return replace(self, clustering=clustering, segments=segments)

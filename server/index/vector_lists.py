@@ -4,19 +4,17 @@ A search of vectors is bound by the memory that it reads. The lists hold one byt
 difference to the centroid; the best candidates of a search are compared again as they are.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cipherlens.server.index.clustering import Clustering
-from cipherlens.server.index.flat import candidate_count, rank_chosen
-from cipherlens.server.index.lists import Lists
-from cipherlens.server.index.probing import Probing
+from cipherlens.server.index.flat import candidate_count, rank_chosen, with_tail
+from cipherlens.server.index.lists import SegmentedLists
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import Snapshot
-from cipherlens.server.index.segments import Segment, filled, with_newest
 from cipherlens.server.index.state import IndexState
 from cipherlens.server.index.untyped import faiss
 
@@ -53,12 +51,10 @@ class Coding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VectorLists(Lists):
+class VectorLists(SegmentedLists):
     """Lists over the first rows of a log; see Trained."""
 
     coding: Coding
-    segments: tuple[Segment, ...]
-    probing: Probing = field(default_factory=Probing)
     longest_tail = _SHORT_TAIL
     pays = True  # read through a quarter of the memory, all lists are faster than a scan
 
@@ -90,29 +86,15 @@ class VectorLists(Lists):
             _candidates(each.index, queries, candidate_count(k), lists, similarities, how)
             for each in self.segments
         ]
-        return rank_chosen(snapshot.rows, queries, self._chosen(found, snapshot, len(queries)), k)
+        reach = self.reach(snapshot)
+        if len(found) == 1 and reach == self.covered:
+            return rank_chosen(snapshot.rows, queries, found[0], k)
+        chosen = with_tail(found, snapshot, self.covered, reach)
+        return rank_chosen(snapshot.rows, queries, chosen, k)
 
-    def _chosen(
-        self, found: list[NDArray[np.int64]], snapshot: Snapshot, queries: int
-    ) -> NDArray[np.int64]:
-        """Return all candidates of each query, those that are none last."""
-        tail = np.arange(self.covered, self.reach(snapshot))
-        if len(found) == 1 and not len(tail):
-            return found[0]
-        if snapshot.alive is not None:
-            tail = tail[snapshot.alive[self.covered : self.covered + len(tail)]]
-        behind = np.broadcast_to(tail, (queries, len(tail)))
-        chosen = np.concatenate([*found, behind], axis=1)
-        return -np.sort(-chosen, axis=1)
-
-    def extended(self, snapshot: Snapshot) -> "VectorLists":
-        """Return lists that the new rows are in too, each in that of its nearest centroid."""
-        known = self.covered
-        clustering = self.clustering.extended(snapshot.rows)
-        empty = self.coding.lists(clustering)
-        newest = filled(empty, snapshot, clustering.lists[known:], known)
-        segments = with_newest(self.segments, newest, lambda: self.coding.lists(clustering))
-        return replace(self, clustering=clustering, segments=segments)
+    def empty(self, clustering: Clustering) -> Any:
+        """Return an empty FAISS index over the centroids."""
+        return self.coding.lists(clustering)
 
     @property
     def row_bytes(self) -> int:

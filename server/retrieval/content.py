@@ -31,11 +31,7 @@ def batch_of(
         return _cipher_batch(request.cipher_images.images, limits)
     if which is None:
         raise InvalidField(field, "one of cipher_images, vectors and codes is required")
-    return row_batch(getattr(request, which), limits)
-
-
-def row_batch(rows: Rows, limits: Limits) -> VectorBatch | CodeBatch:
-    """Return vectors or codes, at least one."""
+    rows = getattr(request, which)
     return batches_like(rows, limits)(rows.data)
 
 
