@@ -39,7 +39,8 @@ def open_item(item: Item, key: KeyEntry) -> Original:
     if not item.sealed_original:
         raise ValueError(f"item {item.item_id!r} has no sealed original")
     context = sealed_context(item.place, item.companion_digest())
-    return open_sealed(item.sealed_original, key.seal_key(item.collection_uuid), context)
+    seal_key = key.seal_key(item.collection_uuid)
+    return open_sealed(item.sealed_original, seal_key, key.verify_key, context)
 
 
 def decrypt_item(item: Item, cipher: ImageCipher) -> Image.Image:

@@ -132,7 +132,7 @@ def seal_beside(original: Original | None, companion: bytes, key: KeyEntry, plac
     if original is None:
         return b""
     context = sealed_context(place, companion)
-    return seal(original, key.seal_key(place.collection_uuid), context)
+    return seal(original, key, context)
 
 
 def sealed_context(place: Place, companion: bytes) -> SealedContext:

@@ -19,6 +19,10 @@ class KeyringChanged(KeyringError):
     """A keyring file that another program changed since it was read; saving would lose its keys."""
 
 
+class KeyringOutdated(KeyringError):
+    """A keyring file of an earlier format, which must be upgraded before it is used."""
+
+
 class KeyringPassphraseError(KeyringError):
     """A passphrase that is missing, wrong, or given for a keyring that has none."""
 

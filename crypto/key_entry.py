@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import NoReturn
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from cipherlens.base import FINGERPRINT_BYTES, CipherProfile
 from cipherlens.crypto.hazmat.schedule import (
     ROOT_SIZE,
@@ -19,6 +17,7 @@ from cipherlens.crypto.hazmat.schedule import (
     fingerprint,
 )
 from cipherlens.crypto.parameters import CipherParameters
+from cipherlens.crypto.signing import SEED_SIZE, Signed, public_key, sign
 
 MAX_NAME_LENGTH = 64
 _FINGERPRINT_TEXT = re.compile(f"[0-9a-fA-F]{{{2 * FINGERPRINT_BYTES}}}")
@@ -26,42 +25,48 @@ _FINGERPRINT_TEXT = re.compile(f"[0-9a-fA-F]{{{2 * FINGERPRINT_BYTES}}}")
 
 @dataclass(frozen=True, kw_only=True)
 class KeyEntry:
-    """A named key with its immutable parameters.
+    """A named key with its immutable parameters, as its owner holds it.
 
-    The root is the secret from which everything follows. It never shows in `repr`, and the entry
-    refuses to be pickled; only a keyring file holds it.
+    The root is the secret from which everything that reads follows; the signing seed, which follows
+    from nothing, makes the owner's signatures. Neither shows in `repr`, and the entry refuses to be
+    pickled; only a keyring file holds them.
 
     Attributes:
         name: 1 to 64 printable characters, and not the text of a fingerprint.
         root: 32 random bytes.
+        signing_seed: 32 random bytes.
         parameters: what every image under this key has in common.
         created_at: when the key was made; aware of its time zone.
 
     Raises:
         ValueError: a field is out of its range; names the field and the limit.
-        TypeError: the root is not bytes.
+        TypeError: the root or the seed is not bytes.
     """
 
     name: str
     root: bytes = field(repr=False)
+    signing_seed: bytes = field(repr=False)
     parameters: CipherParameters
     created_at: datetime
 
     def __post_init__(self) -> None:
         """Check every field."""
         _check_name(self.name)
-        if not isinstance(self.root, bytes):
-            raise TypeError(f"root must be bytes, got {type(self.root).__name__}")
-        if len(self.root) != ROOT_SIZE:
-            raise ValueError(f"root must be {ROOT_SIZE} bytes, got {len(self.root)}")
+        _check_secret("root", self.root, ROOT_SIZE)
+        _check_secret("signing_seed", self.signing_seed, SEED_SIZE)
         if self.created_at.utcoffset() is None:
             raise ValueError(f"created_at must have a time zone, got {self.created_at}")
 
     @classmethod
     def generate(cls, name: str, parameters: CipherParameters) -> "KeyEntry":
-        """Return a new key with a root from the system's random source."""
-        now = datetime.now(UTC).replace(microsecond=0)
-        return cls(name=name, root=os.urandom(ROOT_SIZE), parameters=parameters, created_at=now)
+        """Return a new key with root and seed from the system's random source."""
+        return cls(
+            name=name,
+            root=os.urandom(ROOT_SIZE),
+            signing_seed=os.urandom(SEED_SIZE),
+            parameters=parameters,
+            created_at=datetime.now(UTC).replace(microsecond=0),
+        )
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -76,7 +81,7 @@ class KeyEntry:
     @cached_property
     def verify_key(self) -> bytes:
         """Return the 32-byte Ed25519 public key that checks this owner's signatures."""
-        return self._signing_key().public_key().public_bytes_raw()
+        return public_key(self.signing_seed)
 
     def seal_key(self, collection_uuid: uuid.UUID) -> bytes:
         """Return the 32-byte key that seals the originals of one collection."""
@@ -86,17 +91,21 @@ class KeyEntry:
         """Return the 32-byte key that seals hash networks."""
         return derive_subkey(self.root, Purpose.NETWORK)
 
-    def sign(self, message: bytes) -> bytes:
-        """Return the 64-byte Ed25519 signature of a message."""
-        return self._signing_key().sign(message)
+    def sign(self, what: Signed, message: bytes) -> bytes:
+        """Return the 64-byte Ed25519 signature of a message for one purpose."""
+        return sign(self.signing_seed, what, message)
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled or copied into a form that shows the root."""
+        """Refuse to be pickled or copied into a form that shows the secrets."""
         raise TypeError("a key entry holds a secret and is not pickled")
 
-    def _signing_key(self) -> Ed25519PrivateKey:
-        """Return the private key, whose seed is a subkey of its own."""
-        return Ed25519PrivateKey.from_private_bytes(derive_subkey(self.root, Purpose.SIGN))
+
+def _check_secret(field: str, value: bytes, size: int) -> None:
+    """Raise unless value is size bytes; its content is in no error."""
+    if not isinstance(value, bytes):
+        raise TypeError(f"{field} must be bytes, got {type(value).__name__}")
+    if len(value) != size:
+        raise ValueError(f"{field} must be {size} bytes, got {len(value)}")
 
 
 def _check_name(name: str) -> None:

@@ -87,19 +87,24 @@ class Keyring:
         return is_protected(Path(path))
 
     @classmethod
-    def load(cls, path: str | Path, passphrase: str | None = None) -> "Keyring":
+    def load(
+        cls, path: str | Path, passphrase: str | None = None, *, upgrade: bool = False
+    ) -> "Keyring":
         """Return the keyring of a file.
 
         Args:
             path: the file; not a symbolic link, owned by the user, mode 0600 or stricter.
             passphrase: its passphrase; None for a file without one.
+            upgrade: take a file of an earlier version too, and give its keys signing seeds; they
+                last once the keyring is saved.
 
         Raises:
+            KeyringOutdated: the file is of an earlier version.
             KeyringPermissionError: others could read or replace the file.
             KeyringPassphraseError: the passphrase is missing or wrong, or the file has none.
             KeyringError: the file is not there, is damaged, or is of another version.
         """
-        entries, grants, data = read_keyring(Path(path), passphrase)
+        entries, grants, data = read_keyring(Path(path), passphrase, upgrade=upgrade)
         try:
             keyring = cls(entries, grants)
         except ValueError as error:

@@ -2,7 +2,7 @@
 
     {
       "magic": "cipherlens-keyring",
-      "version": 1,
+      "version": 2,
       "protection": {"kind": "scrypt", "n": 131072, "r": 8, "p": 1, "salt": ..., "nonce": ...},
       "body": ...,
       "checksum": ...
@@ -14,6 +14,9 @@ the canonical JSON (sorted keys, no spaces) of the first three members. Without 
 protection is {"kind": "none"} and the body is the plain JSON text. The checksum is the BLAKE3 of
 the canonical header and the body as stored: it tells an accident from a wrong passphrase, and
 protects against nobody.
+
+Version 1 had no signing seeds: owners signed with a subkey of the root that readers hold. Such a
+file is read only to be upgraded.
 """
 
 import base64
@@ -31,10 +34,16 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from cipherlens.crypto.errors import KeyringError, KeyringNotProtected, KeyringPassphraseError
+from cipherlens.crypto.errors import (
+    KeyringError,
+    KeyringNotProtected,
+    KeyringOutdated,
+    KeyringPassphraseError,
+)
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.parameters import CipherParameters
 from cipherlens.crypto.private_file import read_private, replace_private
+from cipherlens.crypto.signing import SEED_SIZE
 
 Grants = Sequence[Mapping[str, object]]
 
@@ -42,7 +51,8 @@ MAX_FILE_SIZE = 16 * 2**20
 """Largest keyring file that is read, in bytes."""
 
 _MAGIC = "cipherlens-keyring"
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
+_OUTDATED_VERSION = 1
 _SALT_SIZE = 32
 _NONCE_SIZE = 12
 _KEY_SIZE = 32
@@ -91,11 +101,16 @@ DEFAULT_SCRYPT_COST = ScryptCost()
 
 
 def read_keyring(
-    path: Path, passphrase: str | None
+    path: Path, passphrase: str | None, *, upgrade: bool
 ) -> tuple[list[KeyEntry], list[Mapping[str, object]], bytes]:
     """Return entries, grants and the bytes of a keyring file; raises as `Keyring.load` says."""
     data = read_private(path, MAX_FILE_SIZE)
     header, body = _parse(data, path)
+    if header["version"] != _FORMAT_VERSION and not upgrade:
+        raise KeyringOutdated(
+            f"{path} is of version {header['version']}, whose readers could sign as the owner; "
+            f"upgrade it to version {_FORMAT_VERSION}"
+        )
     if header["protection"]["kind"] == "none":
         if passphrase is not None:
             # Whoever could swap the file would otherwise make the user encrypt under their own key.
@@ -105,7 +120,7 @@ def read_keyring(
         if passphrase is None:
             raise KeyringPassphraseError(f"{path} needs a passphrase")
         text = _decrypt(header, body, passphrase, path)
-    return *_decode_body(text, path), data
+    return *_decode_body(text, header["version"], path), data
 
 
 def write_keyring(
@@ -155,7 +170,7 @@ def _parse(data: bytes, path: Path) -> tuple[dict[str, Any], bytes]:
         header = {name: document[name] for name in ("magic", "version", "protection")}
         if header["magic"] != _MAGIC:
             raise KeyringError(f"{path} is not a keyring")
-        if header["version"] != _FORMAT_VERSION:
+        if header["version"] not in {_OUTDATED_VERSION, _FORMAT_VERSION}:
             raise KeyringError(
                 f"{path}: version must be {_FORMAT_VERSION}, got {header['version']!r}"
             )
@@ -201,6 +216,7 @@ def _encode_body(entries: Iterable[KeyEntry], grants: Grants) -> bytes:
             {
                 "name": entry.name,
                 "root": _to_base64(entry.root),
+                "signing_seed": _to_base64(entry.signing_seed),
                 "created_at": entry.created_at.isoformat(),
                 "parameters": asdict(entry.parameters),
             }
@@ -211,22 +227,33 @@ def _encode_body(entries: Iterable[KeyEntry], grants: Grants) -> bytes:
     return json.dumps(body).encode()
 
 
-def _decode_body(text: bytes, path: Path) -> tuple[list[KeyEntry], list[Mapping[str, object]]]:
+def _decode_body(
+    text: bytes, version: int, path: Path
+) -> tuple[list[KeyEntry], list[Mapping[str, object]]]:
     """Return the entries and grants of the JSON text of a body."""
+    decode = _decode_entry if version == _FORMAT_VERSION else _upgraded_entry
     try:
         body = json.loads(text)
-        entries = [_decode_entry(**member) for member in body["entries"]]
+        entries = [decode(**member) for member in body["entries"]]
         grants: list[Mapping[str, object]] = [dict(grant) for grant in body["grants"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise KeyringError(f"{path} holds an entry that this version does not read") from error
     return entries, grants
 
 
-def _decode_entry(*, name: str, root: str, created_at: str, parameters: dict[str, Any]) -> KeyEntry:
+def _upgraded_entry(**member: Any) -> KeyEntry:
+    """Return an entry of version 1 with a signing seed of its own."""
+    return _decode_entry(**member, signing_seed=_to_base64(os.urandom(SEED_SIZE)))
+
+
+def _decode_entry(
+    *, name: str, root: str, signing_seed: str, created_at: str, parameters: dict[str, Any]
+) -> KeyEntry:
     """Return one entry; a member too many or too few is a TypeError, as saving would lose it."""
     return KeyEntry(
         name=name,
         root=_from_base64(root),
+        signing_seed=_from_base64(signing_seed),
         parameters=CipherParameters(**parameters),
         created_at=datetime.fromisoformat(created_at),
     )

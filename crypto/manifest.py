@@ -11,7 +11,7 @@ was deleted. It is, little-endian:
         29     4  number of items
         33     -  the items, ordered by the bytes of their ids:
                   2 bytes length of the id, the id in UTF-8, 8 bytes revision, 32 bytes digest
-         -    64  Ed25519 signature of everything before
+         -    64  Ed25519 signature of everything before, as `signing` puts it in its context
 
 What a manifest cannot show: hits that a server leaves out, and a ranking that it makes up.
 """
@@ -22,11 +22,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from cipherlens.crypto.errors import FormatError, ManifestError, StaleItem
 from cipherlens.crypto.key_entry import KeyEntry
+from cipherlens.crypto.signing import SIGNATURE_SIZE, Signed, is_signed
 
 _MAGIC = b"CLMF"
 _FORMAT_VERSION = 1
@@ -34,7 +32,6 @@ _HEADER = struct.Struct("<4sB16sQI")
 _ID_LENGTH = struct.Struct("<H")
 _ENTRY = struct.Struct("<Q32s")
 _DIGEST_SIZE = 32
-_SIGNATURE_SIZE = 64
 _MAX_UINT64 = 2**64 - 1
 _MAX_ITEM_ID_SIZE = 4096
 
@@ -65,7 +62,7 @@ class Manifest:
     def sign(self, entry: KeyEntry) -> bytes:
         """Return this manifest with the signature of a key entry."""
         body = self._encode()
-        return body + entry.sign(body)
+        return body + entry.sign(Signed.MANIFEST, body)
 
     @classmethod
     def verify(cls, data: bytes, public_key: bytes, *, minimum_counter: int = 0) -> "Manifest":
@@ -82,11 +79,9 @@ class Manifest:
             FormatError: signed, but not a manifest that this version reads.
             StaleItem: the counter is below minimum_counter.
         """
-        body, signature = data[:-_SIGNATURE_SIZE], data[-_SIGNATURE_SIZE:]
-        try:
-            Ed25519PublicKey.from_public_bytes(public_key).verify(signature, body)
-        except InvalidSignature:
-            raise ManifestError("the manifest does not carry the owner's signature") from None
+        body, signature = data[:-SIGNATURE_SIZE], data[-SIGNATURE_SIZE:]
+        if not is_signed(public_key, Signed.MANIFEST, body, signature):
+            raise ManifestError("the manifest does not carry the owner's signature")
         try:
             manifest = cls._decode(body)
         except (ValueError, struct.error) as error:

@@ -1,27 +1,41 @@
-"""AES-256-GCM under a key and a nonce that a random salt chooses: what every seal is made with.
+"""What every seal is made with: AES-256-GCM under a key that a salt chooses, and a signature.
 
 Key (32 bytes) and nonce (12 bytes) are the first 44 bytes of the keyed BLAKE3 of the salt under
 a seal key. The salt is random and of 256 bits, so no pair of key and nonce is ever used for two
 seals. Every part that the seal binds has its length before it in the associated data, so no two
 lists of parts have the same encoding.
+
+Whoever reads holds the seal key, so ciphertext and tag alone vouch for nobody. After them stands
+the owner's signature of the BLAKE3 of all that is bound and of the ciphertext with its tag, each
+with its length before it: a reader can check it, and only the owner can make it.
 """
 
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from blake3 import blake3
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from cipherlens.crypto.signing import SIGNATURE_SIZE
 
 SALT_SIZE = 32
 """Bytes of a salt."""
 
-TAG_SIZE = 16
-"""Bytes by which a ciphertext is longer than what it hides."""
+OVERHEAD_SIZE = 16 + SIGNATURE_SIZE
+"""Bytes by which ciphertext, tag and signature are longer than what they hide."""
 
 _KEY_SIZE = 32
 _NONCE_SIZE = 12
 _LENGTH = struct.Struct("<Q")
+_DIGEST_CONTEXT = "cipherlens 2026-11-25 v1 sealed digest"
+
+Sign = Callable[[bytes], bytes]
+"""Makes the signature of a digest."""
+
+Check = Callable[[bytes, bytes], bool]
+"""Tells whether a digest has this signature."""
 
 
 def new_salt() -> bytes:
@@ -35,26 +49,43 @@ def check_seal_key(seal_key: bytes) -> None:
         raise ValueError(f"seal_key must be {_KEY_SIZE} bytes, got {len(seal_key)}")
 
 
-def encrypt_salted(seal_key: bytes, salt: bytes, data: bytes, bound: Sequence[bytes]) -> bytes:
-    """Return ciphertext and tag of the data, with parts that must be the same to open it."""
-    key, nonce = _key_and_nonce(seal_key, salt)
-    return AESGCM(key).encrypt(nonce, data, _associated_data(bound))
+def encrypt_salted(
+    seal_key: bytes, salt: bytes, data: bytes, bound: Sequence[bytes], sign: Sign
+) -> bytes:
+    """Return ciphertext, tag and signature of the data; the bound parts must be there to open it.
 
-
-def decrypt_salted(seal_key: bytes, salt: bytes, data: bytes, bound: Sequence[bytes]) -> bytes:
-    """Return the data of ciphertext and tag.
-
-    Raises:
-        InvalidTag: the key, the salt, the bytes or a bound part is another.
+    The salt is one of the parts, or stands in one.
     """
     key, nonce = _key_and_nonce(seal_key, salt)
-    return AESGCM(key).decrypt(nonce, data, _associated_data(bound))
+    body = AESGCM(key).encrypt(nonce, data, _associated_data(bound))
+    return body + sign(_digest(bound, body))
+
+
+def decrypt_salted(
+    seal_key: bytes, salt: bytes, data: bytes, bound: Sequence[bytes], check: Check
+) -> bytes:
+    """Return the data of ciphertext, tag and signature.
+
+    Raises:
+        InvalidTag, InvalidSignature: the key, the salt, the bytes or a bound part is another.
+    """
+    body, signature = data[:-SIGNATURE_SIZE], data[-SIGNATURE_SIZE:]
+    if not check(_digest(bound, body), signature):
+        raise InvalidSignature
+    key, nonce = _key_and_nonce(seal_key, salt)
+    return AESGCM(key).decrypt(nonce, body, _associated_data(bound))
 
 
 def _key_and_nonce(seal_key: bytes, salt: bytes) -> tuple[bytes, bytes]:
     """Return the AES key and the nonce of the one seal with this salt."""
     output = blake3(salt, key=seal_key).digest(length=_KEY_SIZE + _NONCE_SIZE)
     return output[:_KEY_SIZE], output[_KEY_SIZE:]
+
+
+def _digest(bound: Sequence[bytes], body: bytes) -> bytes:
+    """Return the 32 bytes that the owner signs."""
+    hasher = blake3(_associated_data(bound), derive_key_context=_DIGEST_CONTEXT)
+    return hasher.update(_LENGTH.pack(len(body))).update(body).digest()
 
 
 def _associated_data(bound: Sequence[bytes]) -> bytes:

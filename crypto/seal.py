@@ -1,35 +1,40 @@
-"""Sealed originals: authenticated encryption of what stands beside a cipher-image or a code.
+"""Sealed originals: encrypted and signed, what stands beside a cipher-image or a code.
 
 A sealed original is, little-endian:
 
     offset  size  field
          0     4  magic "CLSO"
-         4     1  format version, 1
+         4     1  format version, 2
          5     1  length t of the media type
          6     8  length of the plain data
         14    32  salt
         46     t  media type, ASCII
     46 + t     -  AES-256-GCM ciphertext and 16-byte tag
+         -    64  the owner's Ed25519 signature
 
-The key is the collection's seal key; the associated data binds the header and the place of the
-item. How salt, key and nonce go together is that of every seal: see `salted`.
+The key is the collection's seal key; header and place of the item are bound. How salt, key, nonce
+and signature go together is that of every seal: see `salted`. Format 1 had no signature: whoever
+could open such a seal could make one, so none of them opens.
 """
 
 import struct
 import uuid
 from dataclasses import dataclass, field
+from functools import partial
 
 from blake3 import blake3
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
 
 from cipherlens.crypto.errors import OpenError
+from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.salted import (
-    TAG_SIZE,
+    OVERHEAD_SIZE,
     check_seal_key,
     decrypt_salted,
     encrypt_salted,
     new_salt,
 )
+from cipherlens.crypto.signing import Signed, is_signed
 
 MAX_MEDIA_TYPE_LENGTH = 255
 """Longest media type in characters: RFC 6838 allows 127 on each side of the slash."""
@@ -38,7 +43,7 @@ MAX_REVISION = 2**64 - 1
 _MAX_ITEM_ID_SIZE = 4096
 _DIGEST_SIZE = 32
 _MAGIC = b"CLSO"
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _HEADER = struct.Struct("<4sBBQ32s")
 _COMPANION_CONTEXT = "cipherlens 2026-11-21 v1 companion digest"
 
@@ -106,56 +111,58 @@ def companion_digest(data: bytes) -> bytes:
     return blake3(data, derive_key_context=_COMPANION_CONTEXT).digest()
 
 
-def seal(original: Original, seal_key: bytes, context: SealedContext) -> bytes:
-    """Return the sealed original, bound to its context.
+def seal(original: Original, key: KeyEntry, context: SealedContext) -> bytes:
+    """Return the sealed original, bound to its context and signed by the key's owner.
 
     Args:
         original: the file and its media type.
-        seal_key: 32 bytes, `KeyEntry.seal_key` of the collection.
+        key: the owner's.
         context: where the sealed original will stand.
-
-    Raises:
-        ValueError: the seal key is not 32 bytes.
     """
-    check_seal_key(seal_key)
     media_type = original.media_type.encode("ascii")
     salt = new_salt()
     header = _HEADER.pack(_MAGIC, _FORMAT_VERSION, len(media_type), len(original.data), salt)
     header += media_type
-    return header + encrypt_salted(seal_key, salt, original.data, _bound(header, context))
+    seal_key = key.seal_key(context.collection_uuid)
+    sign = partial(key.sign, Signed.ORIGINAL)
+    return header + encrypt_salted(seal_key, salt, original.data, _bound(header, context), sign)
 
 
-def open_sealed(sealed: bytes, seal_key: bytes, context: SealedContext) -> Original:
+def open_sealed(
+    sealed: bytes, seal_key: bytes, verify_key: bytes, context: SealedContext
+) -> Original:
     """Return the original of sealed bytes.
 
     Args:
         sealed: what `seal` returned.
         seal_key: 32 bytes, `KeyEntry.seal_key` of the collection.
+        verify_key: 32 bytes, `KeyEntry.verify_key` of the owner.
         context: where the sealed original stood.
 
     Raises:
-        OpenError: the bytes, the key or the context is not the one it was sealed with; the same
+        OpenError: the bytes, a key or the context is not the one it was sealed with; the same
             error for all of them.
         ValueError: the seal key is not 32 bytes.
     """
     check_seal_key(seal_key)
     try:
-        return _open(sealed, seal_key, context)
-    except (InvalidTag, ValueError, struct.error):
+        return _open(sealed, seal_key, verify_key, context)
+    except (InvalidTag, InvalidSignature, ValueError, struct.error):
         pass
     raise OpenError  # outside of the handler, so that it carries no cause
 
 
-def _open(sealed: bytes, seal_key: bytes, context: SealedContext) -> Original:
+def _open(sealed: bytes, seal_key: bytes, verify_key: bytes, context: SealedContext) -> Original:
     """Return the original, or raise one of several errors that nobody should see."""
     magic, version, type_size, plain_size, salt = _HEADER.unpack_from(sealed)
     header_size = _HEADER.size + type_size
     if (magic, version) != (_MAGIC, _FORMAT_VERSION):
         raise ValueError("not a sealed original of this version")
-    if len(sealed) != header_size + plain_size + TAG_SIZE:
+    if len(sealed) != header_size + plain_size + OVERHEAD_SIZE:
         raise ValueError("the length is wrong")
-    header = sealed[:header_size]
-    data = decrypt_salted(seal_key, salt, sealed[header_size:], _bound(header, context))
+    header, body = sealed[:header_size], sealed[header_size:]
+    check = partial(is_signed, verify_key, Signed.ORIGINAL)
+    data = decrypt_salted(seal_key, salt, body, _bound(header, context), check)
     return Original(media_type=header[_HEADER.size :].decode("ascii"), data=data)
 
 

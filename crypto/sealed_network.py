@@ -6,25 +6,29 @@ little-endian:
 
     offset  size  field
          0     4  magic "CLSN"
-         4     1  format version, 1
+         4     1  format version, 2
          5    16  fingerprint of the key
         21     8  length of the checkpoint
         29    32  salt
         61     -  AES-256-GCM ciphertext of the checkpoint, and 16-byte tag
+         -    64  the owner's Ed25519 signature
 
-The key is a subkey of the key entry's root with a context of its own, the header is bound as
-associated data, and salt, key and nonce are those of every seal: see `salted`. No checkpoint
-begins with these four bytes, so that a reader can tell the two apart.
+The key is a subkey of the key entry's root with a context of its own, the header is bound, and
+salt, key, nonce and signature are those of every seal: see `salted`. No checkpoint begins with
+these four bytes, so that a reader can tell the two apart. Format 1 had no signature, and does not
+open.
 """
 
 import struct
+from functools import partial
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
 
 from cipherlens.crypto.errors import OpenError
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.keyring import Keyring
-from cipherlens.crypto.salted import TAG_SIZE, decrypt_salted, encrypt_salted, new_salt
+from cipherlens.crypto.salted import OVERHEAD_SIZE, decrypt_salted, encrypt_salted, new_salt
+from cipherlens.crypto.signing import Signed, is_signed
 
 MAGIC = b"CLSN"
 """What a sealed network begins with."""
@@ -32,7 +36,7 @@ MAGIC = b"CLSN"
 MAX_CHECKPOINT_SIZE = 2**31 - 2**20
 """The largest checkpoint in bytes: the cipher takes less than 2 GiB at once."""
 
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _HEADER = struct.Struct("<4sB16sQ32s")
 
 
@@ -50,7 +54,8 @@ def seal_network(checkpoint: bytes, key: KeyEntry) -> bytes:
         raise ValueError("checkpoint must be a plain one, this is a sealed network")
     salt = new_salt()
     header = _HEADER.pack(MAGIC, _FORMAT_VERSION, key.fingerprint, len(checkpoint), salt)
-    return header + encrypt_salted(key.network_key(), salt, checkpoint, [header])
+    sign = partial(key.sign, Signed.NETWORK)
+    return header + encrypt_salted(key.network_key(), salt, checkpoint, [header], sign)
 
 
 def open_network(sealed: bytes, key: KeyEntry) -> bytes:
@@ -62,7 +67,7 @@ def open_network(sealed: bytes, key: KeyEntry) -> bytes:
     """
     try:
         return _open(sealed, key)
-    except (InvalidTag, ValueError, struct.error):
+    except (InvalidTag, InvalidSignature, ValueError, struct.error):
         pass
     raise OpenError  # outside of the handler, so that it carries no cause
 
@@ -99,7 +104,8 @@ def _open(sealed: bytes, key: KeyEntry) -> bytes:
     magic, version, fingerprint, size, salt = _HEADER.unpack_from(sealed)
     if (magic, version, fingerprint) != (MAGIC, _FORMAT_VERSION, key.fingerprint):
         raise ValueError("not a sealed network of this version and key")
-    if len(sealed) != _HEADER.size + size + TAG_SIZE:
+    if len(sealed) != _HEADER.size + size + OVERHEAD_SIZE:
         raise ValueError("the length is wrong")
     header, body = sealed[: _HEADER.size], sealed[_HEADER.size :]
-    return decrypt_salted(key.network_key(), salt, body, [header])
+    check = partial(is_signed, key.verify_key, Signed.NETWORK)
+    return decrypt_salted(key.network_key(), salt, body, [header], check)

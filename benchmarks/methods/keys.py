@@ -12,8 +12,14 @@ from cipherlens.model.data.encryption import KeyEncryptor, Pixels
 
 def measured_key(parameters: CipherParameters, seed: int | Sequence[int]) -> KeyEntry:
     """Return the key of a seed. It is nobody's: whoever knows the seed can make it again."""
-    root = np.random.default_rng(seed).bytes(32)
-    return KeyEntry(name="measured", root=root, parameters=parameters, created_at=datetime.now(UTC))
+    drawn = np.random.default_rng(seed)
+    return KeyEntry(
+        name="measured",
+        root=drawn.bytes(32),
+        signing_seed=drawn.bytes(32),
+        parameters=parameters,
+        created_at=datetime.now(UTC),
+    )
 
 
 class MeasuredKeyEncryptor:

@@ -1,4 +1,4 @@
-"""`cipherlens keys`: make keys and show them."""
+"""`cipherlens keys`: make keys, show them, upgrade their file."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ KeyringArgument = Annotated[
     Path, typer.Argument(metavar="KEYRING", help="The keyring file.", dir_okay=False)
 ]
 
-app = group("Make keys and show them.")
+app = group("Make keys, show them, upgrade their file.")
 
 
 @app.command()
@@ -99,6 +99,28 @@ def show(
         return
     columns = ("NAME", "FINGERPRINT", "SCOPE", "SIZE", "P#", "M#", "MADE")
     print_table(columns, [_row(entry) for entry in entries])
+
+
+@app.command()
+def upgrade(
+    keyring: KeyringArgument,
+    passphrase_file: options.PassphraseFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Bring a keyring of an earlier version to today's.
+
+    Its keys get signing seeds of their own, which no reader holds. What was sealed or signed before
+    does not count as the owner's any more: index the pictures again, seal hash networks again.
+
+    \b
+    Example:
+      cipherlens keys upgrade my.keys
+    """
+    passphrase = keyring_passphrase(keyring, passphrase_file)
+    ring = Keyring.load(keyring, passphrase, upgrade=True)
+    ring.save(keyring, passphrase, unprotected=passphrase is None)
+    document = {"keyring": str(keyring), "keys": [key_document(entry) for entry in ring.entries]}
+    print_outcome(document, f"{keyring} is of today's version", as_json=as_json)
 
 
 def _parameters(

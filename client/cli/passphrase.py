@@ -11,6 +11,7 @@ from cipherlens.crypto import (
     KeyEntry,
     Keyring,
     KeyringNotProtected,
+    KeyringOutdated,
     KeyringPassphraseError,
     KeyringPermissionError,
     UnknownKey,
@@ -25,6 +26,7 @@ ADVICE |= {
         f"give it at the prompt, with --passphrase-file or in {VARIABLE}",
     ),
     KeyringNotProtected: (FAILURE, "leave --passphrase-file out"),
+    KeyringOutdated: (FAILURE, "'cipherlens keys upgrade KEYRING' does that"),
     KeyringPermissionError: (FAILURE, "only its owner may read a keyring: chmod 600 KEYRING"),
 }
 

@@ -45,7 +45,8 @@ _FINGERPRINT_CONTEXT = "cipherlens 2026-11-21 v1 key fingerprint"
 class Purpose(Enum):
     """What a subkey is for; the value is its BLAKE3 context string.
 
-    Nothing uses MASK: it is reserved, so that no other purpose ever takes its context string.
+    Nothing uses MASK: it is reserved, so that no other purpose ever takes its context string. So is
+    "cipherlens 2026-11-21 v1 subkey sign", under which owners once signed.
     """
 
     PERMUTATION = "cipherlens 2026-11-21 v1 subkey block permutation"
@@ -55,7 +56,6 @@ class Purpose(Enum):
     SUBSTITUTION_B = "cipherlens 2026-11-21 v1 subkey substitution B"
     SEAL = "cipherlens 2026-11-21 v1 subkey seal"
     MASK = "cipherlens 2026-11-21 v1 subkey mask"
-    SIGN = "cipherlens 2026-11-21 v1 subkey sign"
     NETWORK = "cipherlens 2026-11-21 v1 subkey network"
 
 

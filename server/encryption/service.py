@@ -172,7 +172,7 @@ class EncryptionService:
         if plain.HasField("seal"):
             context = self._sealed_context(f"{field}.seal", plain.seal, image.digest())
             original = Original(media_type=media_type, data=plain.data)
-            sealed = seal(original, entry.seal_key(context.collection_uuid), context)
+            sealed = seal(original, entry, context)
             check_size(f"{field}.data", len(sealed), self._limits.max_sealed_bytes)
         return pb.EncryptedImage(cipher_image=encrypted_message(image), sealed_original=sealed)
 
@@ -199,7 +199,7 @@ class EncryptionService:
             companion = image.digest() if image else companion_digest(item.companion)
             context = self._sealed_context(f"{field}.seal", item.seal, companion)
             seal_key = entry.seal_key(context.collection_uuid)
-            original = open_sealed(item.sealed_original, seal_key, context)
+            original = open_sealed(item.sealed_original, seal_key, entry.verify_key, context)
             return pb.DecryptedImage(media_type=original.media_type, data=original.data)
         if image is None:
             raise InvalidField(field, "needs a cipher_image or a sealed_original")

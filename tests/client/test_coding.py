@@ -89,7 +89,10 @@ def test_an_original_is_sealed_beside_its_code(key: KeyEntry, noise: Noise) -> N
     def opened(code: npt.NDArray[np.uint8]) -> Original:
         context = sealed_context(LOCAL_PLACE, companion_digest(code.tobytes()))
         return open_sealed(
-            first.sealed_original, key.seal_key(LOCAL_PLACE.collection_uuid), context
+            first.sealed_original,
+            key.seal_key(LOCAL_PLACE.collection_uuid),
+            key.verify_key,
+            context,
         )
 
     assert opened(first.code) == prepared[0].original

@@ -45,10 +45,16 @@ def reference() -> ModuleType:
 def make_entry() -> Callable[..., KeyEntry]:
     """Return a function that makes a key entry with a known root."""
 
-    def make(name: str = "test", root: bytes = bytes(range(32)), **parameters: Any) -> KeyEntry:
+    def make(
+        name: str = "test",
+        root: bytes = bytes(range(32)),
+        signing_seed: bytes = bytes(range(96, 128)),
+        **parameters: Any,
+    ) -> KeyEntry:
         return KeyEntry(
             name=name,
             root=root,
+            signing_seed=signing_seed,
             parameters=CipherParameters(**parameters),
             created_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         )

@@ -136,11 +136,34 @@ def seal_key(root, collection):
     return blake3(collection, key=subkey(root, "subkey seal")).digest()
 
 
+def sign(context, message, seed=None):
+    """Return the owner's signature of a message in a context."""
+    whole = b"cipherlens 2026-11-25 v1 signature of a " + context + b"\0" + message
+    return Ed25519PrivateKey.from_private_bytes(SIGNING_SEED if seed is None else seed).sign(whole)
+
+
+def sealed_digest(parts, body):
+    """Return what the owner signs of a seal."""
+    joined = b"".join(number(len(part), 8) + part for part in [*parts, body])
+    return blake3(joined, derive_key_context=SEALED_DIGEST).digest()
+
+
 def seal(plain, media_type, key, salt, collection, item_id, revision, digest, *, plain_size=None):
     """Return a sealed original with a given salt; plain_size lies about the length."""
     label = media_type.encode()
     size = len(plain) if plain_size is None else plain_size
-    header = b"CLSO" + number(1, 1) + number(len(label), 1) + number(size, 8) + salt + label
+    header = b"CLSO" + number(2, 1) + number(len(label), 1) + number(size, 8) + salt + label
+    parts = [header, collection, item_id.encode(), number(revision, 8), digest]
+    associated = b"".join(number(len(part), 8) + part for part in parts)
+    secret = blake3(salt, key=key).digest(length=44)
+    body = AESGCM(secret[:32]).encrypt(secret[32:], plain, associated)
+    return header + body + sign(b"sealed original", sealed_digest(parts, body))
+
+
+def unsigned_seal(plain, media_type, key, salt, collection, item_id, revision, digest):
+    """Return a sealed original of format 1, which nobody signed."""
+    label = media_type.encode()
+    header = b"CLSO" + number(1, 1) + number(len(label), 1) + number(len(plain), 8) + salt + label
     parts = [header, collection, item_id.encode(), number(revision, 8), digest]
     associated = b"".join(number(len(part), 8) + part for part in parts)
     secret = blake3(salt, key=key).digest(length=44)
@@ -150,27 +173,28 @@ def seal(plain, media_type, key, salt, collection, item_id, revision, digest, *,
 def seal_network(checkpoint, root, salt, *, size=None):
     """Return a sealed network with a given salt; size lies about the length."""
     length = len(checkpoint) if size is None else size
-    header = b"CLSN" + number(1, 1) + fingerprint(root) + number(length, 8) + salt
+    header = b"CLSN" + number(2, 1) + fingerprint(root) + number(length, 8) + salt
     secret = blake3(salt, key=subkey(root, "subkey network")).digest(length=44)
     associated = number(len(header), 8) + header
-    return header + AESGCM(secret[:32]).encrypt(secret[32:], checkpoint, associated)
+    body = AESGCM(secret[:32]).encrypt(secret[32:], checkpoint, associated)
+    return header + body + sign(b"sealed network", sealed_digest([header], body))
 
 
-def manifest(root, collection, counter, items):
+def manifest(collection, counter, items):
     """Return a signed manifest of {item id: (revision, digest)}."""
     body = b"CLMF" + number(1, 1) + collection + number(counter, 8) + number(len(items), 4)
     for item_id in sorted(items, key=str.encode):
         revision, digest = items[item_id]
         name = item_id.encode()
         body += number(len(name), 2) + name + number(revision, 8) + digest
-    return body + Ed25519PrivateKey.from_private_bytes(subkey(root, "subkey sign")).sign(body)
+    return body + sign(b"manifest", body)
 
 
-def keyring(entries, grants, passphrase, salt, nonce, n):
+def keyring(entries, grants, passphrase, salt, nonce, n, version=2):
     """Return the text of a protected keyring file."""
     header = {
         "magic": "cipherlens-keyring",
-        "version": 1,
+        "version": version,
         "protection": {
             "kind": "scrypt",
             "n": n,
@@ -190,6 +214,8 @@ def keyring(entries, grants, passphrase, salt, nonce, n):
 
 
 ROOT = bytes(range(32))
+SIGNING_SEED = bytes(range(96, 128))
+SEALED_DIGEST = "cipherlens 2026-11-25 v1 sealed digest"
 NONCES = {"collection": bytes(16), "image": bytes(range(100, 116))}
 SHAPES = [(16, 24, 8, 3), (128, 192, 8, 96), (128, 192, 16, 72)]
 COLLECTION = bytes.fromhex("00112233445566778899aabbccddeeff")
@@ -234,7 +260,7 @@ def image_cipher_case(parameters):
 def subkeys_case():
     """Return every subkey of the root, and the keys of one collection."""
     purposes = [purpose for purpose, _, _ in STREAMS.values()]
-    purposes += ["subkey seal", "subkey mask", "subkey sign", "subkey network"]
+    purposes += ["subkey seal", "subkey mask", "subkey network"]
     return {
         "root": ROOT.hex(),
         "fingerprint": fingerprint(ROOT).hex(),
@@ -244,6 +270,11 @@ def subkeys_case():
     }
 
 
+def verify_key():
+    """Return the owner's public key."""
+    return Ed25519PrivateKey.from_private_bytes(SIGNING_SEED).public_key().public_bytes_raw()
+
+
 def sealed_case():
     """Return a sealed original with all that opens it."""
     salt, digest = bytes(range(32, 64)), companion_digest(bytes.fromhex("a5c3f00d0042"))
@@ -251,6 +282,7 @@ def sealed_case():
     sealed = seal(b"an original", "image/png", key, salt, COLLECTION, "katze-\u00e4", 7, digest)
     return {
         "seal_key": key.hex(),
+        "verify_key": verify_key().hex(),
         "collection_uuid": COLLECTION.hex(),
         "item_id": "katze-\u00e4",
         "revision": 7,
@@ -273,15 +305,15 @@ def manifest_case():
     """Return a signed manifest."""
     items = {"b": (2, bytes(range(32))), "a": (1, bytes(32)), "\u00e4": (2**64 - 1, b"\xff" * 32)}
     return {
-        "root": ROOT.hex(),
+        "verify_key": verify_key().hex(),
         "collection_uuid": COLLECTION.hex(),
         "counter": 5,
         "items": {name: [revision, digest.hex()] for name, (revision, digest) in items.items()},
-        "signed": manifest(ROOT, COLLECTION, 5, items).hex(),
+        "signed": manifest(COLLECTION, 5, items).hex(),
     }
 
 
-def keyring_text():
+def keyring_text(version=2):
     """Return a keyring file with one entry and one grant."""
     entry = {
         "name": "reference",
@@ -289,8 +321,11 @@ def keyring_text():
         "created_at": "2026-01-02T03:04:05+00:00",
         "parameters": {"scheme_version": 1, "preparation_version": 1, **parameter_sets()[0]},
     }
+    if version == 2:
+        entry["signing_seed"] = base64.b64encode(SIGNING_SEED).decode()
     grants = [{"kind": "not known to this version", "kept": [1, 2, 3]}]
-    return keyring([entry], grants, PASSPHRASE, bytes(range(32)), bytes(range(12)), 2**14)
+    salt, nonce = bytes(range(32)), bytes(range(12))
+    return keyring([entry], grants, PASSPHRASE, salt, nonce, 2**14, version)
 
 
 def cipher_image_file():
@@ -315,6 +350,7 @@ def main():
     write_json("sealed_network.json", sealed_network_case())
     write_json("manifest.json", manifest_case())
     (VECTORS / "keyring.json").write_text(keyring_text())
+    (VECTORS / "keyring_v1.json").write_text(keyring_text(version=1))
     (VECTORS / "cipher_image.bin").write_bytes(cipher_image_file())
 
 

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cipherlens.crypto import CipherParameters, KeyEntry
+from cipherlens.crypto.hazmat.schedule import Purpose, derive_subkey
+from cipherlens.crypto.signing import Signed, is_signed
 
 
 def test_ed25519_agrees_with_rfc_8032(vectors):
@@ -24,7 +26,7 @@ def test_ed25519_agrees_with_rfc_8032(vectors):
 
 def test_generated_keys_differ():
     first, second = (KeyEntry.generate("k", CipherParameters()) for _ in range(2))
-    assert first.root != second.root
+    assert len({first.root, second.root, first.signing_seed, second.signing_seed}) == 4
     assert first.fingerprint != second.fingerprint
     assert len(first.fingerprint) == 16
     assert first.created_at.tzinfo is UTC
@@ -33,17 +35,21 @@ def test_generated_keys_differ():
 def test_equality_follows_all_fields(make_entry):
     assert make_entry() == make_entry()
     assert make_entry() != make_entry(root=bytes(32))
+    assert make_entry() != make_entry(signing_seed=bytes(32))
     assert make_entry() != make_entry(name="other")
     assert hash(make_entry()) == hash(make_entry())
 
 
 @pytest.mark.parametrize("text", [repr, str, "{}".format, "{!r:>10}".format, ascii])
 def test_no_text_shows_the_root(make_entry, text):
-    entry = make_entry(root=b"SECRET-ROOT-SECRET-ROOT-SECRET-R")
+    entry = make_entry(
+        root=b"SECRET-ROOT-SECRET-ROOT-SECRET-R", signing_seed=b"SECRET-SEED-SECRET-SEED-SECRET-S"
+    )
     shown = text(entry)
     assert "test" in shown
     assert "SECRET" not in shown
     assert entry.root.hex() not in shown
+    assert entry.signing_seed.hex() not in shown
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -67,8 +73,19 @@ def test_seal_keys_differ_by_collection(make_entry):
 
 def test_signatures_verify_under_the_public_key(make_entry):
     entry = make_entry()
-    Ed25519PublicKey.from_public_bytes(entry.verify_key).verify(entry.sign(b"text"), b"text")
-    assert entry.verify_key != make_entry(root=bytes(32)).verify_key
+    signature = entry.sign(Signed.MANIFEST, b"text")
+    assert is_signed(entry.verify_key, Signed.MANIFEST, b"text", signature)
+    assert not is_signed(entry.verify_key, Signed.MANIFEST, b"texts", signature)
+    assert entry.verify_key != make_entry(signing_seed=bytes(32)).verify_key
+
+
+def test_the_signing_key_does_not_follow_from_the_root(make_entry):
+    """Who may read holds what follows from the root; none of it may sign."""
+    entry = make_entry()
+    reading = {derive_subkey(entry.root, purpose) for purpose in Purpose}
+    reading |= {entry.root, entry.seal_key(uuid.UUID(int=0))}
+    assert entry.signing_seed not in reading
+    assert entry.verify_key == make_entry(root=bytes(32)).verify_key
 
 
 @pytest.mark.parametrize(
@@ -81,6 +98,8 @@ def test_signatures_verify_under_the_public_key(make_entry):
         ({"name": "0123456789abcdef" * 2}, ValueError, "text of a fingerprint"),
         ({"root": bytes(31)}, ValueError, "root must be 32 bytes, got 31"),
         ({"root": "0" * 32}, TypeError, "root must be bytes, got str"),
+        ({"signing_seed": bytes(33)}, ValueError, "signing_seed must be 32 bytes, got 33"),
+        ({"signing_seed": "0" * 32}, TypeError, "signing_seed must be bytes, got str"),
         ({"created_at": datetime(2026, 1, 1)}, ValueError, "created_at must have a time zone"),
     ],
 )
@@ -88,6 +107,7 @@ def test_fields_out_of_range_are_refused(fields, error, message):
     good = {
         "name": "k",
         "root": bytes(32),
+        "signing_seed": bytes(32),
         "parameters": CipherParameters(),
         "created_at": datetime(2026, 1, 1, tzinfo=UTC),
     }

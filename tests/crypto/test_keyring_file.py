@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from blake3 import blake3
@@ -10,7 +11,13 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cipherlens.crypto import Keyring, KeyringError, KeyringPassphraseError, ScryptCost
+from cipherlens.crypto import (
+    Keyring,
+    KeyringError,
+    KeyringOutdated,
+    KeyringPassphraseError,
+    ScryptCost,
+)
 
 FAST = ScryptCost(n=2**14)
 
@@ -56,6 +63,22 @@ def test_file_agrees_with_its_vector(tmp_path, vector_text, reference, make_entr
     keyring = Keyring.load(put(tmp_path / "keyring", vector_text), reference.PASSPHRASE)
     assert keyring.entries == (make_entry("reference", height=16, width=24, substituted_blocks=3),)
     assert keyring.grants == ({"kind": "not known to this version", "kept": [1, 2, 3]},)
+
+
+def test_a_file_of_version_1_is_read_only_to_be_upgraded(
+    tmp_path, vector_path, reference, make_entry
+):
+    path = put(tmp_path / "keyring", (vector_path / "keyring_v1.json").read_text())
+    with pytest.raises(KeyringOutdated, match="of version 1, whose readers could sign"):
+        Keyring.load(path, reference.PASSPHRASE)
+    keyring = Keyring.load(path, reference.PASSPHRASE, upgrade=True)
+    keyring.save(path, reference.PASSPHRASE, scrypt_cost=FAST)
+    (upgraded,) = Keyring.load(path, reference.PASSPHRASE).entries
+    assert upgraded == keyring.get()
+    expected = make_entry("reference", height=16, width=24, substituted_blocks=3)
+    assert replace(upgraded, signing_seed=expected.signing_seed) == expected
+    assert upgraded.signing_seed not in {reference.SIGNING_SEED, bytes(32)}
+    assert Keyring.load(path, reference.PASSPHRASE).grants == keyring.grants
 
 
 def test_default_cost_is_the_strong_one(tmp_path, make_entry):
@@ -148,7 +171,7 @@ def test_costs_out_of_bounds_are_refused_before_they_are_paid(
     ("changes", "message"),
     [
         ({"magic": "other"}, "is not a keyring"),
-        ({"version": 2}, "version must be 1, got 2"),
+        ({"version": 3}, "version must be 2, got 3"),
         ({"protection": {"kind": "rot13"}}, "is not a keyring, or is damaged"),
         ({"protection": {"kind": "none", "n": 1}}, "members of its protection"),
         ({"protection": []}, "is not a keyring, or is damaged"),
@@ -164,6 +187,7 @@ def test_other_headers_are_refused(tmp_path, plain_text, changes, message):
     "change",
     [
         lambda entry: entry.pop("root"),
+        lambda entry: entry.pop("signing_seed"),
         lambda entry: entry.update(root="AAAA"),
         lambda entry: entry.update(unknown=1),
         lambda entry: entry.update(created_at="yesterday"),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cipherlens.crypto import FormatError, Manifest, ManifestError, StaleItem
+from cipherlens.crypto.signing import Signed
 
 COLLECTION = uuid.UUID(int=5)
 ITEMS = {"a": (1, bytes(32)), "b": (7, b"\1" * 32)}
@@ -17,7 +18,8 @@ def test_manifest_agrees_with_its_vector(vectors, reference, make_entry):
     case = vectors("manifest.json")
     assert reference.manifest_case() == case
     signed = bytes.fromhex(case["signed"])
-    entry = make_entry(root=bytes.fromhex(case["root"]))
+    entry = make_entry()
+    assert entry.verify_key.hex() == case["verify_key"]
     manifest = Manifest.verify(signed, entry.verify_key)
     assert manifest.sign(entry) == signed
     assert manifest.collection_uuid == uuid.UUID(case["collection_uuid"])
@@ -61,7 +63,7 @@ def test_no_truncation_is_accepted(make_entry):
 
 def test_another_owner_is_refused(make_entry):
     with pytest.raises(ManifestError):
-        Manifest.verify(MANIFEST.sign(make_entry()), make_entry(root=bytes(32)).verify_key)
+        Manifest.verify(MANIFEST.sign(make_entry()), make_entry(signing_seed=bytes(32)).verify_key)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,15 @@ def test_signed_nonsense_is_a_format_error(make_entry, bend):
     entry = make_entry()
     body = bend(MANIFEST.sign(entry)[:-64])
     with pytest.raises(FormatError, match="not a manifest that this version reads"):
-        Manifest.verify(body + entry.sign(body), entry.verify_key)
+        Manifest.verify(body + entry.sign(Signed.MANIFEST, body), entry.verify_key)
+
+
+def test_a_signature_of_another_purpose_is_none(make_entry):
+    entry = make_entry()
+    body = MANIFEST.sign(entry)[:-64]
+    for what in set(Signed) - {Signed.MANIFEST}:
+        with pytest.raises(ManifestError):
+            Manifest.verify(body + entry.sign(what, body), entry.verify_key)
 
 
 def test_an_older_manifest_is_refused(make_entry):

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from cryptography.exceptions import InvalidTag
@@ -10,25 +11,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cipherlens.crypto import (
+    CipherParameters,
+    KeyEntry,
     OpenError,
     Original,
     SealedContext,
     companion_digest,
     open_sealed,
     seal,
+    signing,
 )
+from cipherlens.crypto.signing import Signed
 
-KEY = bytes(range(32))
+KEY = KeyEntry(
+    name="owner",
+    root=bytes(range(32)),
+    signing_seed=bytes(range(96, 128)),
+    parameters=CipherParameters(),
+    created_at=datetime(2026, 1, 2, tzinfo=UTC),
+)
 CONTEXT = SealedContext(
     collection_uuid=uuid.UUID(int=1), item_id="item", revision=3, companion_digest=b"\7" * 32
 )
 ORIGINAL = Original(media_type="image/png", data=b"some bytes of a picture")
 
 
+def opened(sealed, key=KEY, context=CONTEXT):
+    """Return what a reader gets who holds a key's seal key and the owner's public key."""
+    return open_sealed(sealed, key.seal_key(context.collection_uuid), key.verify_key, context)
+
+
 def assert_does_not_open(sealed, key=KEY, context=CONTEXT):
     """Check that opening fails with the one error that tells nothing."""
     with pytest.raises(OpenError) as caught:
-        open_sealed(sealed, key, context)
+        opened(sealed, key, context)
     assert str(caught.value) == "the sealed data does not open"
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
@@ -60,7 +76,10 @@ def test_sealed_original_agrees_with_its_vector(vectors, reference):
         revision=case["revision"],
         companion_digest=bytes.fromhex(case["companion_digest"]),
     )
-    original = open_sealed(bytes.fromhex(case["sealed"]), bytes.fromhex(case["seal_key"]), context)
+    sealed, seal_key, verify_key = (
+        bytes.fromhex(case[name]) for name in ("sealed", "seal_key", "verify_key")
+    )
+    original = open_sealed(sealed, seal_key, verify_key, context)
     assert original == Original(media_type=case["media_type"], data=bytes.fromhex(case["plain"]))
 
 
@@ -69,12 +88,14 @@ def test_sealed_original_agrees_with_its_vector(vectors, reference):
     media_type=st.text(
         st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=255
     ),
-    key=st.binary(min_size=32, max_size=32),
+    root=st.binary(min_size=32, max_size=32),
+    signing_seed=st.binary(min_size=32, max_size=32),
     item_id=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80),
     revision=st.integers(0, 2**64 - 1),
     collection=st.uuids(),
 )
-def test_round_trip(data, media_type, key, item_id, revision, collection):
+def test_round_trip(data, media_type, root, signing_seed, item_id, revision, collection):
+    key = replace(KEY, root=root, signing_seed=signing_seed)
     original = Original(media_type=media_type, data=data)
     context = SealedContext(
         collection_uuid=collection,
@@ -82,7 +103,7 @@ def test_round_trip(data, media_type, key, item_id, revision, collection):
         revision=revision,
         companion_digest=companion_digest(data),
     )
-    assert open_sealed(seal(original, key, context), key, context) == original
+    assert opened(seal(original, key, context), key, context) == original
 
 
 def test_two_seals_of_one_original_share_nothing():
@@ -106,7 +127,35 @@ def test_no_truncation_or_extension_opens():
 
 
 def test_another_key_does_not_open():
-    assert_does_not_open(seal(ORIGINAL, KEY, CONTEXT), key=bytes(32))
+    assert_does_not_open(seal(ORIGINAL, KEY, CONTEXT), key=replace(KEY, root=bytes(32)))
+
+
+def test_who_may_read_cannot_seal_as_the_owner():
+    """Even a reader who has the root, and so every key that encrypts, signs with another seed."""
+    reader = replace(KEY, signing_seed=bytes(32))
+    forged = seal(ORIGINAL, reader, CONTEXT)
+    assert opened(forged, reader) == ORIGINAL
+    assert_does_not_open(forged)
+    assert_does_not_open(forged[:-64] + seal(ORIGINAL, KEY, CONTEXT)[-64:])
+
+
+def test_a_signature_of_another_purpose_does_not_count(monkeypatch):
+    for what in set(Signed) - {Signed.ORIGINAL}:
+        monkeypatch.setattr(
+            KeyEntry,
+            "sign",
+            lambda key, _, text, what=what: signing.sign(key.signing_seed, what, text),
+        )
+        assert_does_not_open(seal(ORIGINAL, KEY, CONTEXT))
+
+
+def test_a_seal_of_format_1_does_not_open(reference):
+    """It carries no signature: whoever could open it could have made it."""
+    key = KEY.seal_key(CONTEXT.collection_uuid)
+    context = (CONTEXT.collection_uuid.bytes, CONTEXT.item_id, 3, CONTEXT.companion_digest)
+    unsigned = reference.unsigned_seal(b"12345", "x/y", key, bytes(32), *context)
+    assert_does_not_open(unsigned)
+    assert_does_not_open(unsigned[:4] + b"\2" + unsigned[5:])
 
 
 @pytest.mark.parametrize(
@@ -135,9 +184,10 @@ def test_bytes_cannot_move_between_media_type_and_data():
 def test_a_header_that_lies_about_the_length_does_not_open(reference):
     """Even if who made it holds the key."""
     context = (CONTEXT.collection_uuid.bytes, CONTEXT.item_id, 3, CONTEXT.companion_digest)
-    honest = reference.seal(b"12345", "x/y", KEY, bytes(32), *context)
-    lying = reference.seal(b"12345", "x/y", KEY, bytes(32), *context, plain_size=4)
-    assert open_sealed(honest, KEY, CONTEXT).data == b"12345"
+    key = KEY.seal_key(CONTEXT.collection_uuid)
+    honest = reference.seal(b"12345", "x/y", key, bytes(32), *context)
+    lying = reference.seal(b"12345", "x/y", key, bytes(32), *context, plain_size=4)
+    assert opened(honest).data == b"12345"
     assert_does_not_open(lying)
 
 
@@ -171,9 +221,7 @@ def test_media_types_out_of_range_are_refused(media_type):
 @pytest.mark.parametrize("size", [0, 16, 31, 33])
 def test_a_seal_key_of_another_size_is_refused(size):
     with pytest.raises(ValueError, match=f"seal_key must be 32 bytes, got {size}"):
-        seal(ORIGINAL, bytes(size), CONTEXT)
-    with pytest.raises(ValueError, match=f"seal_key must be 32 bytes, got {size}"):
-        open_sealed(b"", bytes(size), CONTEXT)
+        open_sealed(b"", bytes(size), KEY.verify_key, CONTEXT)
 
 
 def test_text_leaves_the_data_out():

@@ -1,5 +1,6 @@
 """Sealed networks: the vector that opens, and everything that must not."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -22,7 +23,13 @@ from cipherlens.crypto import sealed_network as module
 
 def entry_of(root, name="owner"):
     made = datetime(2026, 1, 2, tzinfo=UTC)
-    return KeyEntry(name=name, root=root, parameters=CipherParameters(), created_at=made)
+    return KeyEntry(
+        name=name,
+        root=root,
+        signing_seed=bytes(range(96, 128)),
+        parameters=CipherParameters(),
+        created_at=made,
+    )
 
 
 KEY = entry_of(bytes(range(32)))
@@ -81,6 +88,13 @@ def test_another_key_does_not_open_even_under_its_own_name():
     sealed = seal_network(CHECKPOINT, KEY)
     assert_does_not_open(sealed, OTHER)
     assert_does_not_open(sealed[:5] + OTHER.fingerprint + sealed[21:], OTHER)
+
+
+def test_who_may_open_cannot_seal_as_the_owner():
+    reader = replace(KEY, signing_seed=bytes(32))
+    forged = seal_network(CHECKPOINT, reader)
+    assert open_network(forged, reader) == CHECKPOINT
+    assert_does_not_open(forged)
 
 
 def test_a_header_that_lies_about_the_length_does_not_open(reference):

@@ -32,7 +32,13 @@ def parameters() -> CipherParameters:
 @pytest.fixture(scope="session")
 def entry(parameters: CipherParameters) -> KeyEntry:
     root = bytes(range(32))
-    return KeyEntry(name="test", root=root, parameters=parameters, created_at=datetime.now(UTC))
+    return KeyEntry(
+        name="test",
+        root=root,
+        signing_seed=bytes(32),
+        parameters=parameters,
+        created_at=datetime.now(UTC),
+    )
 
 
 @pytest.fixture(scope="session")

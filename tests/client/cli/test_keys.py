@@ -5,6 +5,8 @@ import pytest
 
 from cipherlens.crypto import Keyring, Scope
 
+VECTORS = Path(__file__).parents[2] / "vectors"
+
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
@@ -118,3 +120,18 @@ def test_a_passphrase_that_is_not_needed(run, keyring: Path, secret: Path) -> No
     outcome = run("keys", "show", keyring, "--passphrase-file", secret, "--json")
     assert outcome.code == 1
     assert outcome.error["hint"] == "leave --passphrase-file out"
+
+
+def test_a_keyring_of_version_1_is_refused_until_it_is_upgraded(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIPHERLENS_PASSPHRASE", "correct horse battery staple")
+    path = tmp_path / "k"
+    path.write_bytes((VECTORS / "keyring_v1.json").read_bytes())
+    path.chmod(0o600)
+    refused = run("keys", "show", path)
+    assert refused.code == 1
+    assert "of version 1, whose readers could sign as the owner" in refused.err
+    assert "'cipherlens keys upgrade KEYRING'" in refused.err
+    assert run("keys", "upgrade", path).code == 0
+    assert run("keys", "show", path).code == 0

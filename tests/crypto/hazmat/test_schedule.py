@@ -72,7 +72,7 @@ def test_stream_message_differs_with_everything_that_it_names():
     assert {len(each) for each in messages} == {32}
 
 
-@pytest.mark.parametrize("purpose", [Purpose.SEAL, Purpose.MASK, Purpose.SIGN])
+@pytest.mark.parametrize("purpose", [Purpose.SEAL, Purpose.MASK, Purpose.NETWORK])
 def test_a_subkey_without_a_stream_has_none(purpose):
     with pytest.raises(KeyError):
         stream_message(CipherParameters(), purpose, bytes(16))

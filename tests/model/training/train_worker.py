@@ -37,7 +37,11 @@ def run(task: dict[str, Any], processes: Processes) -> None:
     if scope is Scope.COLLECTION:
         root = bytes(range(32))
         entry = KeyEntry(
-            name="test", root=root, parameters=parameters, created_at=datetime.now(UTC)
+            name="test",
+            root=root,
+            signing_seed=bytes(32),
+            parameters=parameters,
+            created_at=datetime.now(UTC),
         )
         encryptor = KeyEncryptor(entry)
     elif scope is Scope.IMAGE:
