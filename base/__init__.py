@@ -13,7 +13,13 @@ from cipherlens.base.codes import (
     pack_bits,
 )
 from cipherlens.base.errors import DomainError, ProfileMismatch
-from cipherlens.base.files import replace_file, sync_folder
+from cipherlens.base.files import (
+    open_regular,
+    read_regular,
+    replace_file,
+    sync_folder,
+    sync_replaced,
+)
 from cipherlens.base.index_choice import IndexChoice
 from cipherlens.base.kind import Kind
 from cipherlens.base.profile import (
@@ -39,7 +45,10 @@ __all__ = [
     "check_codes",
     "code_bits",
     "code_size_bytes",
+    "open_regular",
     "pack_bits",
+    "read_regular",
     "replace_file",
     "sync_folder",
+    "sync_replaced",
 ]

@@ -1,16 +1,28 @@
-"""Writing files so that a crash leaves the old bytes or the new."""
+"""Files, written so that a crash leaves the old bytes or the new, and read within bounds."""
 
+import errno
 import os
 import secrets
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 
 def replace_file(path: Path, *pieces: bytes | memoryview) -> None:
-    """Put pieces at path, joined, so that a crash leaves the old bytes or the new, never a mix."""
+    """Put pieces at path, joined, so that a crash leaves the old bytes or the new, never a mix.
+
+    A file that is there keeps its mode.
+
+    Raises:
+        OSError: it cannot be written, and what was there still is; or it was written, and its
+            folder cannot be brought to disk, which the error says.
+    """
     # A name of its own, opened only if new: nothing that is there is written over or followed.
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as file:
+            if path.is_file():
+                part.chmod(stat.S_IMODE(path.stat().st_mode))
             for piece in pieces:
                 file.write(piece)
             file.flush()
@@ -19,7 +31,20 @@ def replace_file(path: Path, *pieces: bytes | memoryview) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    sync_replaced(path)
+
+
+def sync_replaced(path: Path) -> None:
+    """Put the entry of a file that was just replaced on disk.
+
+    Raises:
+        OSError: it cannot be; says that the new file is there all the same.
+    """
+    try:
+        sync_folder(path.parent)
+    except OSError as error:
+        reason = f"was written, but a crash may undo it: its folder does not sync: {error.strerror}"
+        raise OSError(error.errno, reason, str(path)) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -29,3 +54,32 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Return a regular file, open to be read; links to one are followed.
+
+    Raises:
+        OSError: it cannot be opened, or is a pipe, a device, a socket or a folder, which might
+            never end, or never begin.
+    """
+    # Not blocking: a pipe that nobody writes to would else hold us before we can look at it.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
+    return file
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """Return the bytes of a regular file.
+
+    Raises:
+        OSError: it cannot be read, is none, or has more than max_bytes, of which no more are read.
+    """
+    with open_regular(path) as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise OSError(errno.EFBIG, f"has more than the limit of {max_bytes:,} bytes", str(path))
+    return data

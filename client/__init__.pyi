@@ -48,6 +48,7 @@ from cipherlens.client.folder.indexer import FolderIndexer as FolderIndexer
 from cipherlens.client.folder.indexer import index_folder as index_folder
 from cipherlens.client.folder.tally import FolderReport as FolderReport
 from cipherlens.client.folder.tally import Progress as Progress
+from cipherlens.client.folder.tally import Vanished as Vanished
 from cipherlens.client.folder.tally import Waiting as Waiting
 from cipherlens.client.folder.walk import Skipped as Skipped
 from cipherlens.client.picture import Picture as Picture

@@ -44,7 +44,7 @@ class AsyncKeylessClient(AsyncShell):
     ) -> None:
         """Take where to connect, with the first call; see `AsyncClient`."""
         super().__init__(RetrievalServiceStub, target, deadlines, max_message_bytes)
-        self._limits = KnownLimits()
+        self._limits = KnownLimits(max_message_bytes)
         self._asked_limits = SharedAnswer(lambda: self._transport.run(iter(self._limits)))
         self._questions = Questions()
         self._joins_searches = join_searches

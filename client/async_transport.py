@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from cipherlens.client.channel import Tries, from_rpc_error
-from cipherlens.client.core.call import Call, Done, Operation, Steps, advance
+from cipherlens.client.channel import Tries, from_rpc_error, is_broken
+from cipherlens.client.core.call import Call, Done, Operation, Request, Steps, advance
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.item import Fetched
 from cipherlens.client.core.items import ItemStream
@@ -62,21 +62,31 @@ class AsyncTransport:
     async def stream(
         self, stream: ItemStream, timeout_s: float | None = None
     ) -> AsyncIterator[Fetched]:
-        """Yield what a stream says of every id, as it comes; raises as `run` does."""
+        """Yield what a stream says of every id, as it comes; resumed as that of `Transport` is."""
         send = getattr(self._stub, stream.method.name)
         seconds = self.deadlines.of(stream.method.work, timeout_s)
-        count = 0
-        try:
-            answers = send(stream.request, timeout=seconds)
+        tries = Tries(seconds)
+        while True:
+            count = 0
             try:
-                async for answer in answers:
-                    yield stream.read(count, answer)
-                    count += 1
-            finally:
-                answers.cancel()  # whoever stops early wants no more; a call that has ended stays
-        except _NOT_OURS as error:
-            raise _ours(error)  # noqa: B904
-        stream.check_end(count)
+                answers = send(stream.request, timeout=tries.left_s())
+                try:
+                    async for answer in answers:
+                        yield stream.read(count, answer)
+                        count += 1
+                finally:
+                    answers.cancel()  # whoever stops early wants no more; one that ended stays
+            except grpc.RpcError as error:
+                if count and is_broken(error):
+                    tries = Tries(seconds)
+                else:
+                    await asyncio.sleep(tries.pause_after(error))
+            except _NOT_OURS as error:
+                raise _ours(error)  # noqa: B904
+            else:
+                stream.check_end(count)
+                return
+            stream = stream.after(count)
 
     async def ask(self, call: Call[_Result], seconds: float) -> _Result:
         """Return the result of one call within so many seconds; raises as `run` does."""
@@ -84,7 +94,7 @@ class AsyncTransport:
         tries, left_s = Tries(seconds), seconds
         while True:
             try:
-                return call.read(await send(call.request, timeout=left_s))
+                return call.read(await send(_sent(call.request), timeout=left_s))
             except grpc.RpcError as error:
                 pause = tries.pause_after(error)
             except _NOT_OURS as error:
@@ -96,17 +106,7 @@ class AsyncTransport:
         if isinstance(step, ItemStream):
             return [each async for each in self.stream(step, timeout_s)]
         seconds = self.deadlines.of(step.method.work, timeout_s)
-        send = self.ask if isinstance(step.request, Message) else self._upload
-        return await send(step, seconds)
-
-    async def _upload(self, call: Call[Any], seconds: float) -> Any:
-        """Return the result of a call that sends a stream: the first try uses it up."""
-        assert not isinstance(call.request, Message)
-        send = getattr(self._stub, call.method.name)
-        try:
-            return call.read(await send(_from_thread(call.request), timeout=seconds))
-        except _NOT_OURS as error:
-            raise _ours(error)  # noqa: B904
+        return await self.ask(step, seconds)
 
 
 _NOT_OURS = (grpc.RpcError, grpc.aio.UsageError, asyncio.CancelledError)
@@ -129,6 +129,11 @@ def _ours(error: BaseException) -> BaseException:
         return Cancelled("the call was given up in this process", code=code)
     ours.__cause__ = error
     return ours
+
+
+def _sent(request: Request) -> Message | AsyncIterator[Message]:
+    """Return what gRPC is given for one try."""
+    return request if isinstance(request, Message) else _from_thread(request())
 
 
 async def _from_thread(requests: Iterator[Message]) -> AsyncIterator[Message]:

@@ -11,7 +11,7 @@ from grpc_status import rpc_status
 
 from cipherlens.client.core.methods import METHODS
 from cipherlens.client.core.retry import MAX_TRIES, pause_s
-from cipherlens.client.errors import CipherLensError, Unavailable, error_of
+from cipherlens.client.errors import CipherLensError, DeadlineExceeded, Unavailable, error_of
 from cipherlens.wire import details_from
 
 DEFAULT_TARGET = "127.0.0.1:50051"
@@ -88,6 +88,12 @@ def invoke(
         except grpc.RpcError as error:
             pause = tries.pause_after(error)
         wait(pause)
+
+
+def is_broken(error: grpc.RpcError) -> bool:
+    """Return whether a stream ended where another one may go on: by the network, or by time."""
+    failure = from_rpc_error(error)
+    return isinstance(failure, Unavailable | DeadlineExceeded)
 
 
 def from_rpc_error(error: grpc.RpcError) -> CipherLensError:

@@ -35,6 +35,7 @@ class EncryptionClient(Shell):
     ) -> None:
         """Make the channel, as `Client` does; it connects with the first call."""
         super().__init__(EncryptionServiceStub, target, deadlines, max_message_bytes)
+        self._max_message_bytes = max_message_bytes
 
     def create_key(
         self, name: str, parameters: CipherParameters, *, timeout_s: float | None = None
@@ -71,7 +72,10 @@ class EncryptionClient(Shell):
         """
         if places is not None:
             check_count("places", places, len(pictures), of="pictures")
-        return self._run(encryption.encrypt(map(file_bytes, pictures), key, places), timeout_s)
+        encrypted = encryption.encrypt(
+            map(file_bytes, pictures), key, places, self._max_message_bytes
+        )
+        return self._run(encrypted, timeout_s)
 
     def decrypt(
         self, items: Sequence[Item], *, key: str = "", timeout_s: float | None = None
@@ -81,7 +85,7 @@ class EncryptionClient(Shell):
         Raises:
             FailedPrecondition: an item does not open; without detail.
         """
-        return self._run(encryption.decrypt(items, key), timeout_s)
+        return self._run(encryption.decrypt(items, key, self._max_message_bytes), timeout_s)
 
     def trapdoor(
         self, picture: bytes | Path, *, key: str = "", timeout_s: float | None = None
@@ -96,7 +100,8 @@ class EncryptionClient(Shell):
 
         `timeout_s` is for each batch.
         """
-        return self._run(encryption.trapdoors(map(file_bytes, pictures), key), timeout_s)
+        made = encryption.trapdoors(map(file_bytes, pictures), key, self._max_message_bytes)
+        return self._run(made, timeout_s)
 
     def trapdoor_codes(
         self, pictures: Sequence[bytes | Path], *, timeout_s: float | None = None
@@ -115,4 +120,5 @@ class EncryptionClient(Shell):
         Raises:
             FailedPrecondition: the service has no hash network.
         """
-        return self._run(encryption.trapdoor_codes(map(file_bytes, pictures)), timeout_s)
+        made = encryption.trapdoor_codes(map(file_bytes, pictures), self._max_message_bytes)
+        return self._run(made, timeout_s)

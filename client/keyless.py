@@ -36,12 +36,12 @@ class KeylessClient(Shell):
     ) -> None:
         """Make the channel; it connects with the first call. The arguments are `Client`'s."""
         super().__init__(RetrievalServiceStub, target, deadlines, max_message_bytes)
-        self._limits = KnownLimits()
+        self._limits = KnownLimits(max_message_bytes)
         self._questions = Questions()
 
     @property
     def limits(self) -> Limits:
-        """Return what the server accepts; asked for once."""
+        """Return what the server and this channel accept; the server is asked once."""
         return self._run(iter(self._limits))
 
     def server_info(self, *, timeout_s: float | None = None) -> ServerInfo:

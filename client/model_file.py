@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from cipherlens.client.core import catalog
@@ -24,7 +25,7 @@ def upload(
     header = ModelHeader(
         collection=collection, size_bytes=size, digest=digest, name=name or path.stem
     )
-    return catalog.push_model(header, _chunks(path), on_progress)
+    return catalog.push_model(header, partial(_chunks, path), on_progress)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

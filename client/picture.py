@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from cipherlens.base import read_regular
 from cipherlens.client.core.item import Place
 from cipherlens.client.core.pictures import EncryptedPicture
 from cipherlens.crypto import (
@@ -22,6 +23,9 @@ from cipherlens.crypto import (
     prepare,
     seal,
 )
+
+MAX_PICTURE_BYTES = 256 * 2**20
+"""The largest picture file that is read."""
 
 _UNKNOWN_MEDIA_TYPE = "application/octet-stream"
 
@@ -141,8 +145,14 @@ def sealed_context(place: Place, companion: bytes) -> SealedContext:
 
 
 def file_bytes(picture: Path | str | bytes) -> bytes:
-    """Return the bytes of a picture file."""
-    return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+    """Return the bytes of a picture file, of which there may be `MAX_PICTURE_BYTES`.
+
+    Raises:
+        OSError: it cannot be read, is larger, or is no regular file.
+    """
+    if isinstance(picture, bytes):
+        return picture
+    return read_regular(Path(picture), MAX_PICTURE_BYTES)
 
 
 def reason_of(error: Exception) -> str:

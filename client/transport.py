@@ -1,12 +1,13 @@
 """How this library sends: calls that block, over the stub of a service."""
 
+import time
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
-from cipherlens.client.channel import from_rpc_error, invoke
+from cipherlens.client.channel import Tries, invoke, is_broken
 from cipherlens.client.core.call import Call, Done, Operation, Steps, advance
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.item import Fetched
@@ -49,24 +50,32 @@ class Transport:
         return result
 
     def stream(self, stream: ItemStream, timeout_s: float | None = None) -> Iterator[Fetched]:
-        """Yield what a stream says of every id, as it comes; raises as `run` does."""
+        """Yield what a stream says of every id, as it comes; raises as `run` does.
+
+        One that breaks, or whose time the caller has used up, goes on with the ids that are left,
+        as long as it has brought any.
+        """
         send = getattr(self._stub, stream.method.name)
         seconds = self.deadlines.of(stream.method.work, timeout_s)
-        count = 0
-        try:
-            for answer in send(stream.request, timeout=seconds):
-                yield stream.read(count, answer)
-                count += 1
-        except grpc.RpcError as error:
-            raise from_rpc_error(error) from error
-        stream.check_end(count)
+        tries = Tries(seconds)
+        while True:
+            count = 0
+            try:
+                for answer in send(stream.request, timeout=tries.left_s()):
+                    yield stream.read(count, answer)
+                    count += 1
+            except grpc.RpcError as error:
+                if count and is_broken(error):
+                    tries = Tries(seconds)
+                else:
+                    time.sleep(tries.pause_after(error))
+            else:
+                return stream.check_end(count)
+            stream = stream.after(count)
 
     def _answer(self, call: Call[Any], timeout_s: float | None) -> Any:
         send = getattr(self._stub, call.method.name)
         seconds = self.deadlines.of(call.method.work, timeout_s)
         if isinstance(call.request, Message):
             return invoke(send, call.request, seconds)
-        try:  # once: a stream of requests is used up by the first try
-            return send(call.request, timeout=seconds)
-        except grpc.RpcError as error:
-            raise from_rpc_error(error) from error
+        return invoke(lambda begin, timeout: send(begin(), timeout=timeout), call.request, seconds)

@@ -16,12 +16,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
+from cipherlens.base import open_regular
 from cipherlens.crypto.errors import ImageError
 
 DEFAULT_MAX_PIXELS = 100_000_000
@@ -97,11 +98,11 @@ def open_image(source: str | Path | bytes, max_pixels: int = DEFAULT_MAX_PIXELS)
     with _reasons("cannot be read"):
         if isinstance(source, bytes):
             return _decode(io.BytesIO(source), max_pixels)
-        with Path(source).open("rb") as file:
+        with open_regular(Path(source)) as file:
             return _decode(file, max_pixels)
 
 
-def _decode(file: io.BufferedReader | io.BytesIO, max_pixels: int) -> Image.Image:
+def _decode(file: BinaryIO, max_pixels: int) -> Image.Image:
     """Return the picture of an open file, after a look at its declared size."""
     with _without_warnings():
         image = Image.open(file)

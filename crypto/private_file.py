@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cipherlens.base import sync_folder
+from cipherlens.base import sync_replaced
 from cipherlens.crypto.errors import KeyringChanged, KeyringError, KeyringPermissionError
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -60,11 +60,14 @@ def replace_private(path: Path, data: bytes, *, known: bytes | None = None) -> N
             if known is not None:
                 _check_known(path, known)
             part.replace(path)  # the commit point
-            sync_folder(path.parent)
     except OSError as error:
         raise KeyringError(f"{path} cannot be written: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
+    try:
+        sync_replaced(path)
+    except OSError as error:
+        raise KeyringError(f"{path} {error.strerror}") from error
 
 
 def _check_private(path: Path, status: os.stat_result) -> None:

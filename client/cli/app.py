@@ -1,5 +1,6 @@
 """The program: its commands, and the one place where failures become messages and exit codes."""
 
+import io
 import os
 import sys
 import warnings
@@ -141,6 +142,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _quieten() -> None:
-    """Keep libraries' warnings away from people, unless they asked for them."""
+    """Keep libraries' warnings away from people, unless they asked for them.
+
+    Names that are no text, as paths may be, are printed with backslashes, as on standard error.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")

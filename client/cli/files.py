@@ -7,29 +7,34 @@ from typing import Annotated, Any
 
 import typer
 
-from cipherlens.base import replace_file
+from cipherlens.base import read_regular, replace_file
 from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, progress_bar, remark
-from cipherlens.client.cli.failure import FAILURE, CommandError
+from cipherlens.client.cli.failure import FAILURE, USAGE, CommandError
 from cipherlens.client.cli.passphrase import open_key, open_keyring
 from cipherlens.client.core.item import Item
+from cipherlens.client.core.pictures import EncryptedPicture
 from cipherlens.client.originals import restore_item
 from cipherlens.client.picture import (
     LOCAL_PLACE,
+    MAX_PICTURE_BYTES,
     encrypt_pictures,
     png_bytes,
     prepare_picture,
     reason_of,
 )
+from cipherlens.client.sealed_file import read_sealed_file, sealed_file
 from cipherlens.crypto import CipherImage, CryptoError, ImageCipher, Keyring
 
 CIPHER_SUFFIX = ".cimg"
 """Of a cipher-image's file."""
 
 SEALED_SUFFIX = ".sealed"
-"""Of a sealed original's file, beside the cipher-image's."""
+"""Of a sealed original's file, which holds what it stands beside too."""
 
 VIEW_SUFFIX = ".view.png"
+
+_MAX_FILE_BYTES = 2 * MAX_PICTURE_BYTES
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
@@ -54,14 +59,15 @@ def encrypt(
 
     Writes NAME.cimg, and with --seal NAME.sealed. A cipher-image carries features for a search
     and hides no more than the outlines of a picture that is attacked: the original is safe only
-    in the sealed file. A sealed file opens beside its own cipher-image alone, wherever the two
-    lie together.
+    in the sealed file, which opens wherever it lies.
 
     \b
     Examples:
       cipherlens encrypt beach.jpg --keyring my.keys --out secret/
       cipherlens encrypt *.jpg --keyring my.keys --seal --view --out secret/
     """
+    suffixes = [CIPHER_SUFFIX] + [SEALED_SUFFIX] * seal + [VIEW_SUFFIX] * view
+    _check_distinct(files, lambda path: [path.name + suffix for suffix in suffixes])
     entry = open_key(keyring, key, passphrase_file)
     cipher = ImageCipher(entry)
 
@@ -69,9 +75,10 @@ def encrypt(
         picture = prepare_picture(path, entry.parameters)
         places = [LOCAL_PLACE] if seal else None
         (result,) = encrypt_pictures([picture], entry, cipher, places)
-        named = {path.name + CIPHER_SUFFIX: result.cipher_image.to_bytes()}
-        if seal:
-            named[path.name + SEALED_SUFFIX] = result.sealed_original
+        named = {}
+        if seal:  # first, for it holds both: a crash in between leaves the new original, whole
+            named[path.name + SEALED_SUFFIX] = sealed_file(_local_item(result))
+        named[path.name + CIPHER_SUFFIX] = result.cipher_image.to_bytes()
         if view:
             named[path.name + VIEW_SUFFIX] = png_bytes(result.cipher_image.view())
         return named
@@ -81,7 +88,8 @@ def encrypt(
 
 def decrypt(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILES...", help="What 'encrypt' wrote: NAME.cimg.")
+        list[Path],
+        typer.Argument(metavar="FILES...", help="What 'encrypt' wrote: NAME.cimg, NAME.sealed."),
     ],
     keyring: options.KeyringPath,
     out: Out,
@@ -90,39 +98,105 @@ def decrypt(
     passphrase_file: options.PassphraseFile = None,
     as_json: options.Json = False,
 ) -> None:
-    """Decrypt what 'encrypt' wrote.
+    """Decrypt what 'encrypt' wrote, or 'item fetch' without a keyring.
 
-    A cipher-image with its sealed original beside it gives that back. Without it a PNG of the
-    prepared picture is written, exact to the pixel.
+    NAME.sealed gives back the original. NAME.cimg does where NAME.sealed lies beside it; without,
+    a PNG of the prepared picture is written, exact to the pixel, which nothing vouches for.
 
     \b
     Examples:
       cipherlens decrypt secret/beach.jpg.cimg --keyring my.keys --out plain/
-      cipherlens decrypt secret/*.cimg --keyring my.keys --out plain/
+      cipherlens decrypt secret/*.sealed --keyring my.keys --out plain/
     """
+    # A pair that is named whole is one original.
+    files = [path for path in files if path.suffix != CIPHER_SUFFIX or _sealed(path) not in files]
+    _check_distinct(files, lambda path: [_plain_name(path)])
     ring = open_keyring(keyring, passphrase_file)
     _convert(files, lambda path: _decrypted(path, ring, key), out, force=force, as_json=as_json)
 
 
-def _decrypted(path: Path, ring: Keyring, key: str | None) -> dict[str, bytes]:
-    """Return the plain file of a cipher-image's file, by its name.
+def _check_distinct(files: Sequence[Path], names: Callable[[Path], list[str]]) -> None:
+    """Return if no two files would be written under one name.
 
     Raises:
-        CommandError: it is not named like a cipher-image's file.
+        CommandError: two would be; names both.
     """
-    if path.suffix not in {CIPHER_SUFFIX, SEALED_SUFFIX}:
-        raise CommandError(f"its name does not end in {CIPHER_SUFFIX}, as what 'encrypt' wrote")
-    base = path.with_name(path.name.removesuffix(SEALED_SUFFIX).removesuffix(CIPHER_SUFFIX))
-    cipher_path = base.with_name(base.name + CIPHER_SUFFIX)
-    sealed_path = base.with_name(base.name + SEALED_SUFFIX)
-    image = CipherImage.from_bytes(cipher_path.read_bytes())
-    entry = ring.by_fingerprint(image.key_fingerprint) if key is None else ring.get(key)
-    sealed = sealed_path.read_bytes() if sealed_path.exists() else b""
-    item = Item(
-        **asdict(LOCAL_PLACE), sequence=0, owner_tag=b"", cipher_image=image, sealed_original=sealed
+    sources: dict[str, Path] = {}
+    for path in files:
+        for name in names(path):
+            if name in sources:
+                raise CommandError(
+                    f"{sources[name]} and {path} would both be written as {name}",
+                    hint="give each run files of different names",
+                    exit_code=USAGE,
+                )
+            sources[name] = path
+
+
+def _base(path: Path) -> Path:
+    """Return the path of a cipher-image's or sealed original's file without its suffix.
+
+    Raises:
+        CommandError: it is not named like one.
+    """
+    for suffix in (CIPHER_SUFFIX, SEALED_SUFFIX):
+        if path.name.endswith(suffix) and path.name != suffix:
+            return path.with_name(path.name.removesuffix(suffix))
+    raise CommandError(f"its name does not end in {CIPHER_SUFFIX}, as what 'encrypt' wrote")
+
+
+def _sealed(path: Path) -> Path:
+    base = _base(path)
+    return base.with_name(base.name + SEALED_SUFFIX)
+
+
+def _plain_name(path: Path) -> str:
+    """Return the name under which a file is written decrypted."""
+    try:
+        base = _base(path)
+    except CommandError:  # told when its turn comes, as other files that cannot be decrypted
+        return path.name
+    return base.name if _sealed(path).exists() else base.stem + ".png"
+
+
+def _decrypted(path: Path, ring: Keyring, key: str | None) -> dict[str, bytes]:
+    """Return the plain file of a cipher-image's or sealed original's file, by its name."""
+    item = _stored(path)
+    if item.cipher_image is not None and key is None:
+        entry = ring.by_fingerprint(item.cipher_image.key_fingerprint)
+    else:
+        entry = ring.get(key)
+    return {_plain_name(path): restore_item(item, entry, ImageCipher(entry)).data}
+
+
+def _stored(path: Path) -> Item:
+    """Return what the file of a cipher-image, or of a sealed original, holds.
+
+    Raises:
+        CommandError: it is named like neither, or is a cipher-image's that is not the one which
+            the sealed original beside it has.
+    """
+    sealed_path = _sealed(path)
+    image: CipherImage | None = None
+    if path != sealed_path:
+        image = CipherImage.from_bytes(read_regular(path, _MAX_FILE_BYTES))
+    if image is not None and not sealed_path.exists():
+        return _local_item(EncryptedPicture(cipher_image=image))
+    item = read_sealed_file(read_regular(sealed_path, _MAX_FILE_BYTES))
+    if image is not None and image != item.cipher_image:
+        raise CommandError(f"{sealed_path} is of another cipher-image; decrypt it by its own name")
+    return item
+
+
+def _local_item(picture: EncryptedPicture) -> Item:
+    """Return an item that stands nowhere but in files."""
+    return Item(
+        **asdict(LOCAL_PLACE),
+        sequence=0,
+        owner_tag=b"",
+        cipher_image=picture.cipher_image,
+        sealed_original=picture.sealed_original,
     )
-    original = restore_item(item, entry, ImageCipher(entry))
-    return {base.name if sealed else base.stem + ".png": original.data}
 
 
 def _convert(
@@ -156,18 +230,18 @@ def _convert(
 
 
 def _write_all(out: Path, named: dict[str, bytes], *, force: bool) -> list[str]:
-    """Write files into a folder and return their paths.
+    """Write files into a folder, in their order, and return their paths.
 
     Raises:
-        CommandError: one is there already and force was not given, or a sealed original would
-            lose the cipher-image that it opens beside; then none is written.
+        CommandError: one is there already and force was not given, or the sealed original of
+            another cipher-image would stay; then none is written.
     """
     for name in named:
         if (out / name).exists() and not force:
             raise CommandError(f"{out / name} is there already; --force writes over it")
         sealed = name.removesuffix(CIPHER_SUFFIX) + SEALED_SUFFIX
         if name.endswith(CIPHER_SUFFIX) and sealed not in named and (out / sealed).exists():
-            raise CommandError(f"{out / sealed} opens beside the old {name} alone; add --seal")
+            raise CommandError(f"{out / sealed} is of the old {name}; add --seal, or remove it")
     for name, data in named.items():
         replace_file(out / name, data)
-    return [str(out / name) for name in named]
+    return [str(out / name) for name in sorted(named)]

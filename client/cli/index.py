@@ -1,5 +1,6 @@
 """`cipherlens index`: put a folder of pictures into a collection, encrypted or as codes."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +15,14 @@ from cipherlens.client import (
     Progress,
     Skipped,
     Unavailable,
+    Vanished,
     Waiting,
 )
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, progress_bar, remark
 from cipherlens.client.cli.documents import report_document
-from cipherlens.client.cli.failure import INTERRUPTED, NO_SERVER, CommandError
+from cipherlens.client.cli.failure import INTERRUPTED, NO_SERVER, USAGE, CommandError
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
 from cipherlens.client.cli.passphrase import open_keyring
 from cipherlens.client.errors import CipherLensError, DeadlineExceeded
@@ -39,7 +41,12 @@ def index(
         bool, typer.Option("--seal/--no-seal", help="Store the original files too, sealed.")
     ] = True,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Delete items that have no file in the folder.")
+        bool,
+        typer.Option("--prune", help="Delete items that have no file in the folder; asks first."),
+    ] = False,
+    yes: options.Yes = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent and deleted, and do neither.")
     ] = False,
     device: options.Device = "auto",
     passphrase_file: options.PassphraseFile = None,
@@ -56,10 +63,13 @@ def index(
     interrupted run goes on where it stopped. Files that cannot be read, are too large or no
     pictures are skipped, with a line for each.
 
+    --prune names the items that have no file any more, and asks before it deletes them. More than
+    half of a collection, which a wrong folder would cost, it deletes with --yes only.
+
     \b
     Examples:
       cipherlens index photos ~/photos --keyring my.keys
-      cipherlens index photos ~/photos --keyring my.keys --prune
+      cipherlens index photos ~/photos --keyring my.keys --prune --dry-run
       cipherlens index photos ~/photos --keyring my.keys --no-seal --json
       cipherlens index codes ~/photos --keyring my.keys --model hash.sealed
     """
@@ -73,19 +83,20 @@ def index(
             folder,
             encoder=encoder_for(where, model, keys, device),
             seal=seal,
-            prune=prune,
+            prune=prune and shown.agreed_to(yes=yes),
+            dry_run=dry_run,
             on_event=shown.show,
         )
         try:
             report = indexer.run()
         except (KeyboardInterrupt, Unavailable, DeadlineExceeded) as error:
             bar.stop()
-            _print(indexer.report, complete=False, as_json=as_json)
+            _print(indexer.report, complete=False, dry_run=dry_run, as_json=as_json)
             if isinstance(error, CipherLensError):
                 raise CommandError(error.message, hint=RESUME, exit_code=NO_SERVER) from error
             remark(f"interrupted: {RESUME}")
             raise typer.Exit(INTERRUPTED) from None
-    _print(report, complete=True, as_json=as_json)
+    _print(report, complete=True, dry_run=dry_run, as_json=as_json)
 
 
 class _Shown:
@@ -105,6 +116,27 @@ class _Shown:
             self._line(f"waiting for the server: {event.reason}")
         elif isinstance(event, Skipped) and not self._quiet:
             self._line(f"skipped {event.item_id}: {event.reason}")
+        elif isinstance(event, Vanished):
+            for name in event.names:
+                self._line(f"no file any more: {name}")
+
+    def agreed_to(self, *, yes: bool) -> Callable[[Vanished], bool]:
+        """Return what asks whether items may be deleted; `yes` is the answer to all questions."""
+
+        def agreed(vanished: Vanished) -> bool:
+            count = f"{len(vanished.names)} of {vanished.stored_count} items"
+            if vanished.are_most and not yes:
+                raise CommandError(
+                    f"--prune would delete {count}",
+                    hint="if it is the right folder, --yes deletes more than half of a collection",
+                    exit_code=USAGE,
+                )
+            self._bar.stop()
+            options.confirm(f"delete {count}, which have no file any more?", yes=yes)
+            self._bar.start()
+            return True
+
+        return agreed
 
     def _line(self, text: str) -> None:
         """Print a line above the bar, or plainly where there is none."""
@@ -114,16 +146,17 @@ class _Shown:
             self._bar.console.print(text, soft_wrap=True)
 
 
-def _print(report: FolderReport, *, complete: bool, as_json: bool) -> None:
+def _print(report: FolderReport, *, complete: bool, dry_run: bool, as_json: bool) -> None:
     if as_json:
-        print_json(report_document(report, complete=complete))
+        print_json({**report_document(report, complete=complete), "dry_run": dry_run})
         return
+    to_be = "to be " if dry_run else ""
     parts = [
-        f"{report.indexed} indexed",
+        f"{report.indexed} {to_be}indexed",
         f"{report.unchanged} unchanged",
         f"{len(report.skipped) - report.other_files} skipped",
     ]
     if report.pruned:
-        parts.append(f"{report.pruned} deleted")
+        parts.append(f"{report.pruned} {to_be}deleted")
     others = f"; {report.other_files} other files passed over" if report.other_files else ""
     typer.echo(f"{report.found} pictures found: {', '.join(parts)}{others}")

@@ -14,11 +14,13 @@ from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
 from cipherlens.client.cli.documents import summary_document
-from cipherlens.client.cli.failure import FAILURE, NOT_FOUND
-from cipherlens.client.cli.files import CIPHER_SUFFIX, SEALED_SUFFIX
+from cipherlens.client.cli.failure import FAILURE, NOT_FOUND, CommandError
+from cipherlens.client.cli.files import CIPHER_SUFFIX, SEALED_SUFFIX, Force
 from cipherlens.client.cli.group import group
 from cipherlens.client.cli.passphrase import open_key
-from cipherlens.crypto import CryptoError, Original
+from cipherlens.client.picture import reason_of
+from cipherlens.client.sealed_file import read_sealed_file, sealed_file
+from cipherlens.crypto import CryptoError, FormatError, Original
 
 CollectionName = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")]
 ItemIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of items.")]
@@ -58,14 +60,17 @@ def fetch(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")],
     keyring: options.MaybeKeyringPath = None,
     key: options.KeyName = None,
+    force: Force = False,
     passphrase_file: options.PassphraseFile = None,
     server: options.Server = DEFAULT_TARGET,
     as_json: options.Json = False,
 ) -> None:
     """Fetch items and write them decrypted: the original, or a PNG of the cipher-image.
 
-    Without a keyring the ciphertext is written as it is stored. An id becomes a path below the
-    folder of --out; one that would lead out of it is percent-encoded.
+    Without a keyring the ciphertext is written as it is stored, for 'decrypt'. An id becomes a path
+    below the folder of --out; one that would lead out of it is percent-encoded. Nothing is written
+    over without --force, and ciphertext of a later revision not even then. An item that cannot be
+    written does not stop the others.
 
     \b
     Examples:
@@ -76,7 +81,7 @@ def fetch(
     results: list[dict[str, Any]] = []
     with Client(server, key=entry) as client:
         for fetched in client.fetch(collection, item_ids):
-            results.append(_write(client, fetched, out))
+            results.append(_write(client, fetched, out, force=force))
             if not as_json:
                 _tell(results[-1])
     if as_json:
@@ -108,39 +113,76 @@ def delete(
     print_outcome({"collection": collection, "deleted": count}, told, as_json=as_json)
 
 
-def _write(client: Client, fetched: Fetched, out: Path) -> dict[str, Any]:
+def _write(client: Client, fetched: Fetched, out: Path, *, force: bool) -> dict[str, Any]:
     """Write one item below out and return what became of it."""
+    written: list[str] = []
     error = "" if fetched.item else f"the item is {fetched.state}"
-    files: Iterable[tuple[str, bytes]] = ()
     if fetched.item is not None:
         try:
-            files = _files_of(client, fetched.item)
-        except (CryptoError, ValueError) as failure:
-            error = str(failure)
-    written = []
-    for suffix, data in files:
-        path = out / (_relative_path(fetched.item_id) + suffix)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, data)
-        written.append(str(path))
+            for name, data in _files_of(client, fetched.item):
+                _put(out / name, data, force=force)
+                written.append(str(out / name))
+        except (CryptoError, CommandError, OSError, ValueError) as failure:
+            error = reason_of(failure)
     return {
         "item_id": fetched.item_id,
         "state": str(fetched.state),
-        "files": written,
+        "files": sorted(written),
         "error": error,
     }
 
 
+def _put(path: Path, data: bytes, *, force: bool) -> None:
+    """Write a file, not over another one unless that is forced, nor ever over a newer item.
+
+    Raises:
+        CommandError: there is one.
+    """
+    if path.exists():
+        if not force:
+            raise CommandError(f"{path} is there already; --force writes over it")
+        _check_age(path, data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, data)
+
+
+def _check_age(path: Path, data: bytes) -> None:
+    """Return unless the file at path is of the same item as data, sealed, and of a later revision.
+
+    Raises:
+        CommandError: it is: a server may hand out what the owner has replaced.
+    """
+    if not path.name.endswith(SEALED_SUFFIX):
+        return
+    try:
+        there = read_sealed_file(path.read_bytes())
+    except FormatError:
+        return
+    new = read_sealed_file(data)
+    same = (there.collection_uuid, there.item_id) == (new.collection_uuid, new.item_id)
+    if same and there.revision > new.revision:
+        raise CommandError(
+            f"the server has revision {new.revision}, {path} the later one {there.revision}"
+        )
+
+
 def _files_of(client: Client, item: Item) -> Iterable[tuple[str, bytes]]:
-    """Return suffixes and bytes: of the decrypted file, or without a key of what is stored."""
+    """Return names and bytes: of the decrypted file, or without a key of what is stored.
+
+    Raises:
+        ValueError: there is neither a cipher-image nor a sealed original.
+    """
+    base = _relative_path(item.item_id)
     if client.key is not None:
         original = client.restore(item)
-        return [(_suffix(item.item_id, original), original.data)]
+        return [(base + _suffix(item.item_id, original), original.data)]
     files = []
-    if item.cipher_image is not None:
-        files.append((CIPHER_SUFFIX, item.cipher_image.to_bytes()))
     if item.sealed_original:
-        files.append((SEALED_SUFFIX, item.sealed_original))
+        files.append((base + SEALED_SUFFIX, sealed_file(item)))
+    if item.cipher_image is not None:
+        files.append((base + CIPHER_SUFFIX, item.cipher_image.to_bytes()))
+    if not files:
+        raise ValueError("it has no sealed original: there is nothing to decrypt")
     return files
 
 

@@ -70,10 +70,11 @@ def confirm(question: str, *, yes: bool) -> None:
     """Return once the user agrees, who may have done so with --yes.
 
     Raises:
-        CommandError: there is no terminal to ask at.
+        CommandError: the user does not agree, or there is no terminal to ask at.
     """
     if yes:
         return
     if not sys.stdin.isatty():
         raise CommandError("this cannot be undone", hint="say --yes", exit_code=USAGE)
-    typer.confirm(question, abort=True, err=True)
+    if not typer.confirm(question, err=True):
+        raise CommandError("nothing was done", hint="you said no")

@@ -154,19 +154,27 @@ def fetched_from(
 
 
 def hits_from(
-    response: retrieval_service_pb2.SearchResponse, items: Iterable[Item] = (), *, queries: int
+    response: retrieval_service_pb2.SearchResponse,
+    items: Iterable[Item] = (),
+    *,
+    queries: int,
+    k: int,
 ) -> list[Hits]:
-    """Return the hits of so many queries; items may be found by all of them.
+    """Return the at most k hits of so many queries; items may be found by all of them.
 
     Raises:
-        UnreadableAnswer: they are of more or fewer queries, or their arrays are not parallel.
+        UnreadableAnswer: they are of more or fewer queries, more than k, or their arrays are not
+            parallel.
     """
     if len(response.results) != queries:
         raise UnreadableAnswer(
             f"the server answered {len(response.results)} queries where {queries} were asked"
         )
     by_id = {item.item_id: item for item in items}
-    return [_hits_of(result, by_id, response) for result in response.results]
+    hits = [_hits_of(result, by_id, response) for result in response.results]
+    if any(len(each) > k for each in hits):
+        raise UnreadableAnswer(f"the server sent more than the {k} hits that were asked for")
+    return hits
 
 
 def _hits_of(

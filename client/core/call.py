@@ -11,6 +11,9 @@ from cipherlens.client.core.deadlines import Work
 Answer = TypeVar("Answer", bound=Message)
 Result = TypeVar("Result")
 
+Request = Message | Callable[[], Iterator[Message]]
+"""What a method is sent: a message, or what makes a stream of them for each try."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Method(Generic[Answer]):
@@ -30,9 +33,7 @@ class Method(Generic[Answer]):
     work: Work
     repeatable: bool
 
-    def call(
-        self, request: Message | Iterator[Message], read: Callable[[Answer], Result]
-    ) -> "Call[Result]":
+    def call(self, request: Request, read: Callable[[Answer], Result]) -> "Call[Result]":
         """Return a call of it, whose result is what `read` makes of the answer."""
         return Call(method=self, request=request, read=read)
 
@@ -43,13 +44,13 @@ class Method(Generic[Answer]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call(Generic[Result]):
-    """One request, or a stream of them, and one answer.
+    """One request, or a stream of them that can be begun anew, and one answer.
 
     `yield from call`, in a generator of steps, is the result once a shell has sent it.
     """
 
     method: Method[Any]
-    request: Message | Iterator[Message]
+    request: Request
     read: Callable[[Any], Result]
 
     def __iter__(self) -> Generator["Call[Result]", Any, Result]:

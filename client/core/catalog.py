@@ -1,6 +1,8 @@
 """Collections and models: make them, describe them, drop them."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 
 from cipherlens.base import CipherProfile, IndexChoice, Kind
 from cipherlens.client.core.answers import collection_from, model_from, server_info_from
@@ -28,17 +30,22 @@ def get_server_info() -> Call[ServerInfo]:
 
 
 class KnownLimits:
-    """What a server accepts: `yield from` it asks the first time, and is the answer ever after."""
+    """What a server accepts: `yield from` it asks the first time, and is the answer ever after.
 
-    def __init__(self) -> None:
-        """Know nothing yet."""
+    A message may be no larger than the channel takes, whatever the server does.
+    """
+
+    def __init__(self, max_message_bytes: int) -> None:
+        """Know only the largest message of the channel."""
+        self._max_message_bytes = max_message_bytes
         self._known: Limits | None = None
 
     def __iter__(self) -> Steps[Limits]:
         """Return the limits, asked for unless they are known."""
         if self._known is None:
             info = yield from get_server_info()
-            self._known = info.limits
+            largest = min(info.limits.max_message_bytes, self._max_message_bytes)
+            self._known = replace(info.limits, max_message_bytes=largest)
         return self._known
 
 
@@ -101,11 +108,13 @@ def delete_collection(name: str) -> Call[None]:
 
 
 def push_model(
-    header: messages.ModelHeader, chunks: Iterable[bytes], on_progress: UploadProgress | None
+    header: messages.ModelHeader,
+    chunks: Callable[[], Iterable[bytes]],
+    on_progress: UploadProgress | None,
 ) -> Call[Model]:
-    """Upload a checkpoint in chunks, which are taken as they leave."""
+    """Upload a checkpoint in chunks, which are taken as they leave, anew for every try."""
     return PUSH_MODEL.call(
-        _parts(header, chunks, on_progress), lambda answer: model_from(answer.model)
+        partial(_parts, header, chunks, on_progress), lambda answer: model_from(answer.model)
     )
 
 
@@ -118,12 +127,14 @@ def list_models() -> Call[list[Model]]:
 
 
 def _parts(
-    header: messages.ModelHeader, chunks: Iterable[bytes], on_progress: UploadProgress | None
+    header: messages.ModelHeader,
+    chunks: Callable[[], Iterable[bytes]],
+    on_progress: UploadProgress | None,
 ) -> Iterator[messages.PushModelRequest]:
     """Yield the header and the chunks as the protocol takes them."""
     yield messages.PushModelRequest(header=header)
     sent = 0
-    for chunk in chunks:
+    for chunk in chunks():
         yield messages.PushModelRequest(chunk=chunk)
         sent += len(chunk)
         if on_progress is not None:

@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from cipherlens.base import CipherProfile
 from cipherlens.client.core.answers import cipher_image_from, code_rows_from, profile_of
-from cipherlens.client.core.batches import batched
+from cipherlens.client.core.batches import MAX_BATCH_BYTES, MESSAGE_MARGIN_BYTES, batched
 from cipherlens.client.core.call import Call, Steps
 from cipherlens.client.core.item import Item, Place
 from cipherlens.client.core.methods import CREATE_KEY, DECRYPT, ENCRYPT, LIST_KEYS, TRAPDOOR
 from cipherlens.client.core.pictures import EncryptedPicture
+from cipherlens.client.errors import UnreadableAnswer
 from cipherlens.crypto import CipherImage, CipherParameters, Original
 from cipherlens.v1 import encryption_service_pb2 as messages
 from cipherlens.wire import datetime_from, profile_message
@@ -50,7 +51,7 @@ def list_keys() -> Call[list[KeyInfo]]:
 
 
 def encrypt(
-    pictures: Iterable[bytes], key: str, places: Iterable[Place] | None
+    pictures: Iterable[bytes], key: str, places: Iterable[Place] | None, max_bytes: int
 ) -> Steps[list[EncryptedPicture]]:
     """Have picture files encrypted, and sealed for their places where there are any."""
     plain = (messages.PlainImage(data=picture) for picture in pictures)
@@ -60,55 +61,83 @@ def encrypt(
             for each, place in zip(plain, places, strict=True)
         )
     encrypted: list[EncryptedPicture] = []
-    for images in _batches(plain, lambda image: len(image.data)):
+    for images in _batches(plain, lambda image: len(image.data), max_bytes):
         answer = yield from ENCRYPT.answered(messages.EncryptRequest(key=key, images=images))
+        _check_answered(len(answer.images), len(images))
         encrypted += map(_encrypted_picture, answer.images)
     return encrypted
 
 
-def decrypt(items: Iterable[Item], key: str) -> Steps[list[Original]]:
+def decrypt(items: Iterable[Item], key: str, max_bytes: int) -> Steps[list[Original]]:
     """Have items decrypted: originals where sealed, else PNGs."""
     originals: list[Original] = []
     for batch in _batches(
         map(_decrypt_item, items),
         lambda item: len(item.sealed_original) + len(item.cipher_image.pixels),
+        max_bytes,
     ):
         answer = yield from DECRYPT.answered(messages.DecryptRequest(key=key, items=batch))
+        _check_answered(len(answer.images), len(batch))
         originals += (
             Original(media_type=each.media_type, data=each.data) for each in answer.images
         )
     return originals
 
 
-def trapdoors(pictures: Iterable[bytes], key: str) -> Steps[list[CipherImage]]:
+def trapdoors(pictures: Iterable[bytes], key: str, max_bytes: int) -> Steps[list[CipherImage]]:
     """Have picture files made into encrypted queries."""
-    answers = yield from _trapdoors(pictures, messages.TRAPDOOR_KIND_CIPHER_IMAGE, key)
-    return [cipher_image_from(image) for each in answers for image in each.cipher_images.images]
+    kind = messages.TRAPDOOR_KIND_CIPHER_IMAGE
+    return (
+        yield from _trapdoors(
+            pictures,
+            messages.TrapdoorRequest(key=key, kind=kind),
+            lambda answer: [cipher_image_from(image) for image in answer.cipher_images.images],
+            max_bytes,
+        )
+    )
 
 
-def trapdoor_codes(pictures: Iterable[bytes]) -> Steps[npt.NDArray[np.uint8]]:
+def trapdoor_codes(pictures: Iterable[bytes], max_bytes: int) -> Steps[npt.NDArray[np.uint8]]:
     """Have picture files made into codes, (n, ceil(bits / 8)) uint8."""
-    answers = yield from _trapdoors(pictures, messages.TRAPDOOR_KIND_CODE, "")
-    return np.concatenate([code_rows_from(each.codes) for each in answers])
+    rows = yield from _trapdoors(
+        pictures,
+        messages.TrapdoorRequest(kind=messages.TRAPDOOR_KIND_CODE),
+        lambda answer: list(code_rows_from(answer.codes)),
+        max_bytes,
+    )
+    return np.stack(rows)
 
 
 def _trapdoors(
-    pictures: Iterable[bytes], kind: messages.TrapdoorKind.ValueType, key: str
-) -> Steps[list[messages.TrapdoorResponse]]:
-    """Return the answers to pictures sent in batches; ValueError if there are none."""
-    answers = []
-    for batch in _batches(pictures, len):
-        request = messages.TrapdoorRequest(key=key, pictures=batch, kind=kind)
-        answers.append((yield from TRAPDOOR.answered(request)))
-    if not answers:
+    pictures: Iterable[bytes],
+    asked: messages.TrapdoorRequest,
+    read: Callable[[messages.TrapdoorResponse], list[_Entry]],
+    max_bytes: int,
+) -> Steps[list[_Entry]]:
+    """Return what is read of the answers to pictures, sent in batches; ValueError without any."""
+    made: list[_Entry] = []
+    for batch in _batches(pictures, len, max_bytes):
+        request = messages.TrapdoorRequest(key=asked.key, kind=asked.kind, pictures=batch)
+        answered = read((yield from TRAPDOOR.answered(request)))
+        _check_answered(len(answered), len(batch))
+        made += answered
+    if not made:
         raise ValueError("pictures must not be empty")
-    return answers
+    return made
+
+
+def _check_answered(count: int, asked: int) -> None:
+    """Raise UnreadableAnswer unless there is an answer for each picture."""
+    if count != asked:
+        raise UnreadableAnswer(f"the service answered {count} pictures where {asked} were sent")
 
 
 def _batches(
-    entries: Iterable[_Entry], size_bytes: Callable[[_Entry], int]
+    entries: Iterable[_Entry], size_bytes: Callable[[_Entry], int], max_bytes: int
 ) -> Iterator[list[_Entry]]:
-    return batched(entries, size_bytes, max_items=_MAX_BATCH_PICTURES)
+    """Yield entries in batches that fit into a message of max_bytes."""
+    fitting = min(MAX_BATCH_BYTES, max_bytes - MESSAGE_MARGIN_BYTES)
+    return batched(entries, size_bytes, max_bytes=fitting, max_items=_MAX_BATCH_PICTURES)
 
 
 def _encrypted_picture(message: messages.EncryptedImage) -> EncryptedPicture:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cipherlens.client.core.answers import fetched_from, summary_from
 from cipherlens.client.core.batches import batched
@@ -41,6 +41,12 @@ class ItemStream:
         """
         wanted = self.item_ids[number] if number < len(self.item_ids) else None
         return fetched_from(answer, wanted, self.collection_uuid)
+
+    def after(self, count: int) -> "ItemStream":
+        """Return the stream of the ids that are left once so many answers have come."""
+        left = self.item_ids[count:]
+        request = messages.FetchRequest(collection=self.request.collection, item_ids=left)
+        return replace(self, request=request, item_ids=left)
 
     def check_end(self, count: int) -> None:
         """Raise UnreadableAnswer unless as many answers came as there were ids."""

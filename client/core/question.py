@@ -63,7 +63,7 @@ class Question:
 
     def call(self, data: bytes, queries: int = 1) -> Call[list[Hits]]:
         """Return the search by so many rows, which finds the hits of each."""
-        return SEARCH.call(self.request(data), partial(hits_from, queries=queries))
+        return SEARCH.call(self.request(data), partial(hits_from, queries=queries, k=self._k))
 
     def max_queries(self, limits: Limits) -> int:
         """Return how many queries one call takes, so that neither way a message is too large."""

@@ -95,7 +95,7 @@ def _search(
             request.item_budget_bytes = limits.max_message_bytes // _ITEMS_SHARE
         answer = yield from SEARCH.answered(request)
         items = () if where is None else (yield from _items_of(answer, where, limits))
-        hits += hits_from(answer, items, queries=queries)
+        hits += hits_from(answer, items, queries=queries, k=request.k)
     return hits
 
 

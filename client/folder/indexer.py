@@ -9,6 +9,7 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from cipherlens.base import read_regular
 from cipherlens.client.client import Client
 from cipherlens.client.coding import CodeMaker
 from cipherlens.client.core.collection import Collection
@@ -17,13 +18,12 @@ from cipherlens.client.folder.ahead import ahead
 from cipherlens.client.folder.making import Making
 from cipherlens.client.folder.owner_tag import OwnerTags
 from cipherlens.client.folder.sender import Candidate, Sender
-from cipherlens.client.folder.tally import FolderEvent, FolderReport, Tally
+from cipherlens.client.folder.tally import FolderEvent, FolderReport, Tally, Vanished
 from cipherlens.client.folder.walk import PictureFile, Skipped, Walk
-from cipherlens.client.picture import prepare_picture, reason_of
+from cipherlens.client.picture import MAX_PICTURE_BYTES, prepare_picture, reason_of
 from cipherlens.crypto import ImageError, PreparedSize
 
 _SEAL_OVERHEAD_BYTES = 512
-_MAX_UNSEALED_BYTES = 256 * 2**20
 
 MAX_READERS = 4
 """Threads that read and decode: a picture of 100 million pixels takes 300 MB and more in each."""
@@ -45,7 +45,8 @@ class FolderIndexer:
         *,
         encoder: CodeMaker | None = None,
         seal: bool = True,
-        prune: bool = False,
+        prune: bool | Callable[[Vanished], bool] = False,
+        dry_run: bool = False,
         on_event: Callable[[FolderEvent], None] = lambda _event: None,
     ) -> None:
         """Take the arguments of a run, as `run` and `index_folder` explain it.
@@ -56,7 +57,10 @@ class FolderIndexer:
             folder: hidden files in it, and links to folders, are passed over.
             encoder: the hash network that makes codes of the pictures, for a code collection.
             seal: store the original files too, sealed.
-            prune: delete items of the collection that have no file in the folder.
+            prune: delete items of the collection that have no file in the folder: True as long as
+                they are no more than half of it; a function is asked before anything is sent, and
+                may refuse by False or by an error of its own.
+            dry_run: send nothing, and count what would be sent and deleted.
             on_event: called with every step forward, file passed over and wait, by one thread at
                 a time; it may ask for the `report`.
         """
@@ -65,7 +69,8 @@ class FolderIndexer:
         self._folder = Path(folder)
         self._encoder = encoder
         self._seal = seal
-        self._prune = prune
+        self._prune = at_most_half if prune is True else prune
+        self._dry_run = dry_run
         self._tally = Tally(on_event)
 
     @property
@@ -83,7 +88,7 @@ class FolderIndexer:
         Raises:
             NotADirectoryError: the folder is none.
             ValueError: the collection holds neither cipher-images of the client's key nor codes of
-                the encoder, or prune was asked for with a folder that holds no picture.
+                the encoder, or pruning would delete all or, by prune=True, most of its items.
             Unavailable, DeadlineExceeded: the server stopped answering; run it again to go on.
             CipherLensError: the server refuses all.
         """
@@ -100,11 +105,14 @@ class FolderIndexer:
             making.key, where.uuid, sealed=self._seal, encoder_digest=making.encoder_digest
         )
         read = partial(self._candidate, where, stored, tags, making.size, time.time_ns())
+        vanished = self._vanished(walk, stored)
         sender = Sender(client=self._client, where=where, making=making, tally=self._tally)
+        send = self._only_count if self._dry_run else sender.send_all
         with closing(read_ahead(read, walk.files)) as found:
-            sender.send_all(self._counted(found))
-        if self._prune:
-            self._delete_vanished(where, walk, stored)
+            send(self._counted(found))
+        if vanished:
+            deleted = len(vanished) if self._dry_run else self._client.delete(where, vanished)
+            self._tally.prune(deleted)
         return self.report
 
     def _candidate(
@@ -151,25 +159,47 @@ class FolderIndexer:
             ImageError: there are more.
             OSError: it cannot be read.
         """
-        limit = _MAX_UNSEALED_BYTES
+        limit = MAX_PICTURE_BYTES
         if self._seal:
             limit = self._client.limits.max_sealed_bytes - _SEAL_OVERHEAD_BYTES
         if file.size_bytes > limit:
             raise ImageError(f"the file has {file.size_bytes:,} bytes, the limit is {limit:,}")
-        return file.path.read_bytes()
+        return read_regular(file.path, limit)  # it may have grown, or become a pipe, since
 
-    def _delete_vanished(
-        self, where: Collection, walk: Walk, stored: Mapping[str, ItemSummary]
-    ) -> None:
-        """Delete the items whose files are gone; none if a part of the folder is not known."""
+    def _only_count(self, candidates: Iterable[Candidate]) -> None:
+        """Count what would be sent."""
+        for _ in candidates:
+            self._tally.count(indexed=1)
+
+    def _vanished(self, walk: Walk, stored: Mapping[str, ItemSummary]) -> list[str]:
+        """Return the ids of the items to delete: none if a part of the folder is not known."""
+        if not self._prune:
+            return []
         if not walk.complete:
             self._tally.skip(
                 Skipped(item_id=".", reason="not pruned: a folder could not be read"), found=False
             )
-            return
-        here = {file.item_id for file in walk.files} | {each.item_id for each in walk.skipped}
-        vanished = [item_id for item_id in stored if item_id not in here]
-        self._tally.prune(self._client.delete(where, vanished))
+            return []
+        vanished = [item_id for item_id in stored if not walk.covers(item_id)]
+        if not vanished:
+            return []
+        told = Vanished(names=tuple(vanished), stored_count=len(stored))
+        self._tally.tell(told)
+        return vanished if self._dry_run or self._prune(told) else []
+
+
+def at_most_half(vanished: Vanished) -> bool:
+    """Return True: items may be deleted, as long as they are no more than half of a collection.
+
+    Raises:
+        ValueError: they are more; names both numbers.
+    """
+    if vanished.are_most:
+        raise ValueError(
+            f"pruning would delete {len(vanished.names)} of {vanished.stored_count} items: more "
+            "than half, as with a wrong folder"
+        )
+    return True
 
 
 def read_ahead(

@@ -43,8 +43,26 @@ class Waiting:
     reason: str
 
 
-FolderEvent = Progress | Skipped | Waiting
-"""What a caller is told of: a step forward, a file passed over, or a wait."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vanished:
+    """Items of the collection that have no file in the folder: pruning deletes them.
+
+    Attributes:
+        names: the names that their files had, at least one.
+        stored_count: items that the collection holds, these among them.
+    """
+
+    names: tuple[str, ...]
+    stored_count: int
+
+    @property
+    def are_most(self) -> bool:
+        """Return whether they are more than half of the collection, as in a wrong folder."""
+        return 2 * len(self.names) > self.stored_count
+
+
+FolderEvent = Progress | Skipped | Waiting | Vanished
+"""What a caller is told of: a step forward, a file passed over, a wait, or what pruning deletes."""
 
 
 class Tally:

@@ -1,10 +1,11 @@
-"""The picture files below a folder, each with the item id that its path makes."""
+"""The picture files below a folder, each with the name that its path makes."""
 
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 PICTURE_SUFFIXES = frozenset(
     {
@@ -22,9 +23,18 @@ class Skipped:
     reason: str
 
 
+# What no text has: control characters, halves of letters, ends of lines and paragraphs. All else is
+# somebody's name: macOS writes narrow spaces into those of screenshots, and emoji are joined.
+_NO_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PictureFile:
-    """A file to index. `item_id` is its path within the folder, with forward slashes."""
+    """A file to index.
+
+    `item_id` is its path within the folder, with forward slashes, in Unicode's form NFC: the same
+    name is written in several ways, by macOS in another than by all else.
+    """
 
     path: Path
     item_id: str
@@ -50,11 +60,20 @@ class Walk:
             raise NotADirectoryError(f"{folder} is not a folder")
         self._folder = folder
         self._max_item_id_bytes = max_item_id_bytes
+        self._names: set[str] = set()  # of all files and of what is passed over
         self.files: list[PictureFile] = []
         self.skipped: list[Skipped] = []
         self.complete = True
         for path in self._paths():
             self._sort_in(path)
+
+    def covers(self, name: str) -> bool:
+        """Return whether a name is that of something here, or might be inside of what is not known.
+
+        A folder that is a link now is passed over; what it held before has not vanished for that.
+        """
+        parents = (str(parent) for parent in PurePosixPath(name).parents)
+        return name in self._names or any(parent in self._names for parent in parents)
 
     def _paths(self) -> Iterator[Path]:
         """Yield everything in the folder but folders."""
@@ -88,21 +107,30 @@ class Walk:
 
     def _take(self, path: Path, size_bytes: int) -> None:
         """Keep a picture file, if the server takes its path as an id."""
-        item_id = path.relative_to(self._folder).as_posix()
-        try:
-            size = len(item_id.encode())
-        except UnicodeEncodeError:
-            self._skip(path, "has a name that is not UTF-8")
-            return
-        if size > self._max_item_id_bytes:
+        item_id = self._name(path)
+        size = len(item_id.encode(errors="surrogateescape"))
+        if not _is_text(item_id):
+            self._skip(path, "has a name that is not UTF-8, or holds control characters")
+        elif size > self._max_item_id_bytes:
             self._skip(path, f"has a path of {size} bytes, the limit is {self._max_item_id_bytes}")
-        elif not item_id.isprintable():
-            self._skip(path, "has a name that cannot be printed")
+        elif item_id in self._names:
+            self._skip(path, "has the name of another file, written in other letters of Unicode")
         else:
+            self._names.add(item_id)
             self.files.append(PictureFile(path=path, item_id=item_id, size_bytes=size_bytes))
 
     def _skip(self, path: Path, reason: str) -> None:
         """Keep a path that is passed over, under a name that can be printed."""
-        name = path.relative_to(self._folder).as_posix()
-        shown = name if name.isprintable() else ascii(name)
+        name = self._name(path)
+        self._names.add(name)
+        shown = name if _is_text(name) else ascii(name)
         self.skipped.append(Skipped(item_id=shown, reason=reason))
+
+    def _name(self, path: Path) -> str:
+        """Return the path of something within the folder, in form NFC."""
+        return unicodedata.normalize("NFC", path.relative_to(self._folder).as_posix())
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name is made of letters that a text may have."""
+    return name.isprintable() or _NO_TEXT.isdisjoint(map(unicodedata.category, name))

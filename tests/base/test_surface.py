@@ -22,9 +22,12 @@ def test_all_lists_exactly_these_names() -> None:
         "check_codes",
         "code_bits",
         "code_size_bytes",
+        "open_regular",
         "pack_bits",
+        "read_regular",
         "replace_file",
         "sync_folder",
+        "sync_replaced",
     ]
     assert all(hasattr(base, name) for name in base.__all__)
 

@@ -113,12 +113,17 @@ class ScriptedServer:
     def __init__(self) -> None:
         """Begin with empty queues."""
         self.answers: dict[str, deque[Any]] = {}
+        self.handlers: dict[str, Callable[[Any, grpc.ServicerContext], Any]] = {}
         self.requests: list[tuple[str, Any]] = []
         self.target = ""
 
     def will(self, method: str, *answers: Any) -> None:
         """Queue answers: messages, or functions that take the context and abort."""
         self.answers.setdefault(method, deque()).extend(answers)
+
+    def will_take(self, method: str, handler: Callable[[Any, grpc.ServicerContext], Any]) -> None:
+        """Let a function handle a method, which is given the requests themselves."""
+        self.handlers[method] = handler
 
     def calls(self, method: str) -> list[Any]:
         """Return the requests that a method got."""
@@ -128,6 +133,8 @@ class ScriptedServer:
         """Return the handler of a method."""
 
         def handle(request: Any, context: grpc.ServicerContext) -> Any:
+            if method in self.handlers:
+                return self.handlers[method](request, context)
             self.requests.append((method, request))
             answer = self.answers[method].popleft()
             return answer(context) if callable(answer) else answer

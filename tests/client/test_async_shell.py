@@ -73,7 +73,7 @@ async def session(target: str, rows: np.ndarray, ids: list[str]) -> dict[str, An
     made: Collection = await client.run(
         catalog.create_collection("awaited", Kind.VECTOR, dimension=rows.shape[1])
     )
-    limits = catalog.KnownLimits()
+    limits = catalog.KnownLimits(2**25)
     heads = indexing.ItemHeads.of(ids, None, None)
     written: IndexResult = await client.run(
         indexing.index_rows("awaited", heads, rows, [b""] * len(ids), limits)

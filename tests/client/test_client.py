@@ -366,3 +366,14 @@ def test_a_server_that_gives_another_item_than_was_asked_for_is_found_out(
             scripted.will("Fetch", iter(answers))
             with pytest.raises(UnreadableAnswer):
                 list(client.fetch("c", ["a"]))
+
+
+def test_batches_fit_into_the_messages_of_the_channel(target: str) -> None:
+    rows = np.random.default_rng(4).normal(size=(2000, 128))  # 1 MB, in messages of 384 KiB
+    ids = [f"v{number}" for number in range(len(rows))]
+    with Client(target, max_message_bytes=3 * 2**17) as narrow:
+        assert narrow.limits.max_message_bytes == 3 * 2**17
+        narrow.create_vector_collection("narrow", 128)
+        assert narrow.index_vectors("narrow", ids, rows).written_count == 2000
+        hits = narrow.search_vectors("narrow", rows[:400], 100)
+    assert [each.item_ids[0] for each in hits] == ids[:400]

@@ -13,7 +13,9 @@ from cipherlens.client import (
     NotFound,
     Place,
     Unimplemented,
+    UnreadableAnswer,
 )
+from cipherlens.client.picture import png_bytes
 from cipherlens.crypto import CipherParameters, ImageCipher, KeyEntry, Keyring, open_image, prepare
 
 
@@ -114,3 +116,27 @@ def test_pictures_and_places_of_different_number_send_nothing(owner: str, folder
 def test_a_cloud_server_does_not_encrypt(target: str) -> None:
     with EncryptionClient(target) as encryption, pytest.raises(Unimplemented):
         encryption.list_keys()
+
+
+def test_batches_fit_into_the_messages_of_the_channel(owner: str, key: KeyEntry, noise) -> None:
+    pictures = [png_bytes(noise(number, (160, 160))) for number in range(6)]
+    assert sum(map(len, pictures)) > 2**18 + 2**17
+    with EncryptionClient(owner, max_message_bytes=2**18 + 2**17) as narrow:
+        encrypted = narrow.encrypt(pictures, key=key.name)
+        assert len(narrow.trapdoors(pictures, key=key.name)) == 6
+    assert [each.cipher_image for each in encrypted] == ImageCipher(key).encrypt_images(
+        [prepare(open_image(picture), key.parameters) for picture in pictures]
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_answers_of_another_number_are_unreadable(count: int, noise) -> None:
+    """The service says too little or too much, as no scripted answer of another service does."""
+    from cipherlens.client.core import encryption
+    from cipherlens.v1 import encryption_service_pb2 as messages
+
+    picture = png_bytes(noise(1))
+    steps = encryption.encrypt([picture, picture], "", None, 2**25)
+    next(steps)
+    with pytest.raises(UnreadableAnswer, match=f"answered {count} pictures where 2 were sent"):
+        steps.send(messages.EncryptResponse(images=[messages.EncryptedImage()] * count))

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +51,77 @@ def test_a_pair_may_be_renamed_but_not_mixed(run, keyring: Path, tmp_path: Path,
     (secret / "2.png.sealed").replace(secret / "renamed.png.sealed")
     mixed = run("decrypt", renamed, "--keyring", keyring, "--out", tmp_path / "mixed")
     assert mixed.code == 1
-    assert "does not open" in mixed.err
+    assert "is of another cipher-image" in mixed.err
     assert list((tmp_path / "mixed").iterdir()) == []
+
+
+def test_a_crash_between_the_two_files_leaves_an_original_that_opens(
+    run, keyring: Path, picture: Path, tmp_path: Path, noise, monkeypatch
+) -> None:
+    from cipherlens.client.cli import files
+
+    secret, plain = tmp_path / "secret", tmp_path / "plain"
+    words = ("encrypt", picture, "--keyring", keyring, "--seal", "--out", secret, "--force")
+    assert run(*words).code == 0
+    noise(6).save(picture)
+    write, count = files.replace_file, iter((0, 1))
+
+    def stop_before_the_second(path: Path, data: bytes) -> None:
+        if next(count):
+            raise KeyboardInterrupt
+        write(path, data)
+
+    with monkeypatch.context() as crash:
+        crash.setattr(files, "replace_file", stop_before_the_second)
+        assert run(*words).code == 130
+    sealed = secret / "beach.jpg.sealed"
+    assert run("decrypt", sealed, "--keyring", keyring, "--out", plain).code == 0
+    assert (plain / "beach.jpg").read_bytes() == picture.read_bytes()
+
+
+@pytest.mark.parametrize("command", ["encrypt", "decrypt"])
+def test_files_that_would_be_written_as_one_are_refused_before_work(
+    run, keyring: Path, tmp_path: Path, noise, command: str
+) -> None:
+    if command == "encrypt":
+        paths = [tmp_path / "a/i.png", tmp_path / "b/i.png"]
+    else:
+        paths = [tmp_path / "x.jpg.cimg", tmp_path / "x.png.cimg"]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        noise(1).save(path, "png")
+    out = tmp_path / "out"
+    outcome = run(command, *paths, "--keyring", keyring, "--out", out, "--force")
+    assert outcome.code == 2
+    assert f"{paths[0]} and {paths[1]} would both be written" in outcome.err
+    assert not out.exists()
+
+
+def test_a_pair_named_whole_is_one_original(run, keyring, picture: Path, tmp_path: Path) -> None:
+    secret, plain = tmp_path / "secret", tmp_path / "plain"
+    run("encrypt", picture, "--keyring", keyring, "--seal", "--out", secret)
+    outcome = run("decrypt", *secret.iterdir(), "--keyring", keyring, "--out", plain)
+    assert (outcome.code, outcome.out) == (0, f"{plain / 'beach.jpg'}\n")
+
+
+def test_what_never_ends_is_no_picture(run, keyring: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    paths = [tmp_path / "pipe.png", tmp_path / "zero.png"]
+    outcome = run("encrypt", *paths, "--keyring", keyring, "--out", tmp_path / "o", "--json")
+    assert [each["error"] for each in outcome.document["failed"]] == ["is not a regular file"] * 2
+
+
+def test_a_path_that_is_not_utf8_can_be_told(run, keyring, picture: Path, tmp_path: Path) -> None:
+    odd = picture.rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg"))
+    outcome = run("encrypt", odd, "--keyring", keyring, "--out", tmp_path / "o")
+    assert outcome.code == 0
+    assert outcome.out.endswith("\\udcff.jpg.cimg\n")
+    outcome = run(
+        "encrypt", odd, "--keyring", keyring, "--out", tmp_path / "o", "--json", "--force"
+    )
+    (written,) = outcome.document["done"][0]["written"]
+    assert Path(written).exists()
 
 
 def test_nothing_is_written_over_without_force(run, keyring: Path, picture: Path) -> None:

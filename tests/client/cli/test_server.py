@@ -1,19 +1,31 @@
 """The commands against a real server."""
 
+import io
 import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from cipherlens.client import Client
+from cipherlens.client.sealed_file import read_sealed_file, sealed_file
 from cipherlens.crypto import Keyring
 
 
 @pytest.fixture
 def to(target: str) -> tuple[str, str]:
     return ("--server", target)
+
+
+@pytest.fixture
+def picture(tmp_path: Path, noise) -> Path:
+    path = tmp_path / "picture.png"
+    noise(21).save(path)
+    return path
 
 
 def test_from_collection_to_gallery(
@@ -74,6 +86,117 @@ def test_from_collection_to_gallery(
     assert run("collection", "drop", "photos", *to).code == 2
     assert run("collection", "drop", "photos", "--yes", *to).code == 0
     assert run("collection", "show", "photos", *to).code == 3
+
+
+def test_what_was_fetched_without_a_key_is_decrypted_later(
+    run, to, target, keyring: Path, key, tmp_path: Path, picture: Path
+) -> None:
+    run("collection", "create", "bare", "--kind", "code", "--bits", 24, *to)
+    with Client(target, key=key) as client:
+        codes = np.zeros((2, 3), np.uint8)
+        client.index_codes("bare", ["with.png"], codes[:1], originals=[picture])
+        client.index_codes("bare", ["without"], codes[1:])
+    out = tmp_path / "out"
+    fetched = run("item", "fetch", "bare", "with.png", "without", *to, "--out", out, "--json")
+    assert fetched.code == 1
+    sealed, nothing = fetched.document["items"]
+    assert (sealed["files"], sealed["error"]) == ([str(out / "with.png.sealed")], "")
+    assert nothing["files"] == []
+    assert "no sealed original" in nothing["error"]
+    plain = tmp_path / "plain"
+    done = run("decrypt", out / "with.png.sealed", "--keyring", keyring, "--out", plain)
+    assert done.code == 0
+    assert (plain / "with.png").read_bytes() == picture.read_bytes()
+
+
+def test_fetching_writes_over_nothing_that_was_not_named(
+    run, to, target, keyring: Path, key, tmp_path: Path, picture: Path
+) -> None:
+    run("collection", "create", "aged", "--kind", "code", "--bits", 24, *to)
+    out, code = tmp_path / "out", np.zeros((1, 3), np.uint8)
+    words = ("item", "fetch", "aged", "a.png", "b.png", *to, "--out", out, "--json")
+    with Client(target, key=key) as client:
+        for name in ("a.png", "b.png"):
+            client.index_codes("aged", [name], code, originals=[picture], revisions=[2])
+        assert run(*words).code == 0
+        refused = run(*words)
+        assert refused.code == 1
+        assert [each["files"] for each in refused.document["items"]] == [[], []]
+        assert "--force" in refused.document["items"][0]["error"]
+        assert run(*words, "--force").code == 0
+    # What was fetched of a server that knew revision 9, which this one has forgotten.
+    newer = replace(read_sealed_file((out / "a.png.sealed").read_bytes()), revision=9)
+    later = sealed_file(newer)
+    (out / "a.png.sealed").write_bytes(later)
+    (out / "b.png.sealed").unlink()
+    older = run(*words, "--force")
+    first, second = older.document["items"]
+    assert older.code == 1
+    assert "the server has revision 2" in first["error"]
+    assert "the later one 9" in first["error"]
+    assert (out / "a.png.sealed").read_bytes() == later
+    assert second["files"] == [str(out / "b.png.sealed")]
+
+
+def test_an_item_that_cannot_be_written_does_not_stop_the_others(
+    run, to, target, keyring: Path, key, tmp_path: Path, picture: Path
+) -> None:
+    run("collection", "create", "blocked", "--kind", "code", "--bits", 24, *to)
+    with Client(target, key=key) as client:
+        names, codes = ["dir/a.png", "b.png"], np.zeros((2, 3), np.uint8)
+        client.index_codes("blocked", names, codes, originals=[picture] * 2)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "dir").write_text("a file where a folder must be")
+    fetched = run(
+        "item", "fetch", "blocked", *names, *to, "--keyring", keyring, "--out", out, "--json"
+    )
+    assert fetched.code == 1
+    first, second = fetched.document["items"]
+    assert (first["files"], first["error"]) == ([], "File exists")
+    assert second["files"] == [str(out / "b.png")]
+
+
+def test_pruning_shows_what_it_deletes_and_asks(
+    run, to, keyring: Path, checkpoint, folder: Path, tmp_path: Path, monkeypatch
+) -> None:
+    mine = ("--keyring", keyring)
+    run("collection", "create", "pruned", "--kind", "cipher", *mine, *to)
+    run("model", "push", checkpoint, "--collection", "pruned", *to)
+    run("index", "pruned", folder, *mine, *to)
+    (folder / "a.png").unlink()
+    words = ("index", "pruned", folder, *mine, "--prune", *to)
+
+    def left() -> int:
+        return run("collection", "show", "pruned", *to, "--json").document["item_count"]
+
+    dry = run(*words, "--dry-run")
+    assert (dry.code, left()) == (0, 5)
+    assert "no file any more: a.png" in dry.err
+    assert "1 to be deleted" in dry.out
+    assert run(*words).code == 2  # nobody there to be asked
+    for answer, code, count in (("n", 1, 5), ("y", 0, 4)):
+        monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
+        asked = run(*words)
+        assert (asked.code, left()) == (code, count)
+        assert "delete 1 of 5 items" in asked.err
+        assert "interrupted" not in asked.err
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    (folder / "b.png").rename(wrong / "z.png")
+    words = ("index", "pruned", wrong, *mine, "--prune", *to)
+    refused = run(*words)
+    assert (refused.code, left()) == (2, 4)
+    assert "--yes" in refused.err
+    assert run(*words, "--yes").code == 0
+    assert left() == 1
+
+
+class Terminal(io.StringIO):
+    """What a person typed."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def test_ready_vectors_and_codes(run, to) -> None:

@@ -73,15 +73,23 @@ def test_broken_vectors_and_hits_are_unreadable() -> None:
         hits = {"item_ids": ["a", "b"], "revisions": [1, 2], **changes}
         response = SearchResponse(results=[Hits(**hits)])
         with pytest.raises(UnreadableAnswer, match="differ"):
-            answers.hits_from(response, queries=1)
+            answers.hits_from(response, queries=1, k=9)
 
 
 @pytest.mark.parametrize("queries", [0, 1, 3])
 def test_answers_to_another_number_of_queries_are_unreadable(queries: int) -> None:
     response = SearchResponse(results=[Hits(), Hits()])
-    assert len(answers.hits_from(response, queries=2)) == 2
+    assert len(answers.hits_from(response, queries=2, k=9)) == 2
     with pytest.raises(UnreadableAnswer, match=f"2 queries where {queries} were asked"):
-        answers.hits_from(response, queries=queries)
+        answers.hits_from(response, queries=queries, k=9)
+
+
+def test_more_hits_than_were_asked_for_are_unreadable() -> None:
+    hits = Hits(item_ids=["a", "b"], revisions=[1, 2], distances=[0, 1])
+    response = SearchResponse(results=[hits])
+    assert len(answers.hits_from(response, queries=1, k=2)[0]) == 2
+    with pytest.raises(UnreadableAnswer, match="more than the 1 hits"):
+        answers.hits_from(response, queries=1, k=1)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from cipherlens.client import (
     Progress,
     Skipped,
     Unavailable,
+    Vanished,
     Waiting,
     index_folder,
 )
@@ -96,6 +97,48 @@ def test_pruning_with_an_empty_folder_is_refused(
     with pytest.raises(ValueError, match="holds no picture"):
         index_folder(client, photos, empty, prune=True)
     assert client.get_collection(photos).item_count == 5
+
+
+def test_a_folder_that_became_a_link_has_not_vanished(
+    client: Client, photos: str, folder: Path, tmp_path: Path
+) -> None:
+    index_folder(client, photos, folder)
+    (folder / "deep").rename(tmp_path / "elsewhere")
+    (folder / "deep").symlink_to(tmp_path / "elsewhere")
+    assert index_folder(client, photos, folder, prune=True).pruned == 0
+    assert client.get_collection(photos).item_count == 5
+
+
+def test_most_of_a_collection_is_deleted_only_if_a_caller_agrees(
+    client: Client, photos: str, folder: Path, tmp_path: Path, noise: Noise
+) -> None:
+    index_folder(client, photos, folder)
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    noise(50).save(wrong / "other.png")
+    with pytest.raises(ValueError, match="would delete 5 of 5 items"):
+        index_folder(client, photos, wrong, prune=True)
+    assert client.get_collection(photos).item_count == 5  # asked before anything is sent
+    asked: list[Vanished] = []
+    assert (
+        index_folder(client, photos, wrong, prune=lambda told: bool(asked.append(told))).pruned == 0
+    )
+    assert (asked[0].stored_count, asked[0].are_most) == (5, True)
+    assert set(asked[0].names) == {"a.png", "b.png", "c.jpg", "deep/d.png", "deep/er/e.webp"}
+    assert index_folder(client, photos, wrong, prune=lambda _: True).pruned == 5
+    assert client.get_collection(photos).item_count == 1
+
+
+def test_a_dry_run_sends_nothing(client: Client, photos: str, folder: Path, noise: Noise) -> None:
+    index_folder(client, photos, folder)
+    sequence = client.get_collection(photos).sequence
+    (folder / "a.png").unlink()
+    noise(60).save(folder / "b.png")
+    events: list[object] = []
+    report = index_folder(client, photos, folder, prune=True, dry_run=True, on_event=events.append)
+    assert (report.indexed, report.unchanged, report.pruned) == (1, 3, 1)
+    assert Vanished(names=("a.png",), stored_count=5) in events
+    assert client.get_collection(photos).sequence == sequence
 
 
 def test_odd_and_broken_pictures_do_not_stop_the_others(

@@ -59,9 +59,46 @@ def test_names_that_cannot_travel(tmp_path: Path) -> None:
     walk = Walk(tmp_path, 512)
     assert walk.files == []
     assert reasons(walk) == {
-        "'line\\nbreak.png'": "has a name that cannot be printed",
-        "'\\udcff.png'": "has a name that is not UTF-8",
+        "'line\\nbreak.png'": "has a name that is not UTF-8, or holds control characters",
+        "'\\udcff.png'": "has a name that is not UTF-8, or holds control characters",
     }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Screenshot 9.41.00\u202fAM.png",  # as macOS names them
+        "a\u00a0b.png",
+        "\N{WOMAN}\u200d\N{MICROSCOPE}.png",
+        "flag \N{WAVING BLACK FLAG}\U000e0067\U000e0062\U000e007f.png",
+    ],
+)
+def test_names_that_people_have(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, name)
+    walk = Walk(tmp_path, 512)
+    assert [file.item_id for file in walk.files] == [name]
+    assert walk.skipped == []
+
+
+def test_names_are_in_one_form_of_unicode(tmp_path: Path) -> None:
+    touch(tmp_path, "u\u0308.png")
+    walk = Walk(tmp_path, 512)
+    assert [file.item_id for file in walk.files] == ["\u00fc.png"]
+    assert walk.files[0].path.read_bytes() == b"x"
+    touch(tmp_path, "\u00fc.png")
+    both = Walk(tmp_path, 512)
+    assert [file.item_id for file in both.files] == ["\u00fc.png"]
+    assert "name of another file" in both.skipped[0].reason
+
+
+def test_what_is_passed_over_covers_what_may_be_inside(tmp_path: Path) -> None:
+    touch(tmp_path, "here.png", "elsewhere/x.png", "notes.txt")
+    (tmp_path / "moved").symlink_to(tmp_path / "elsewhere")
+    walk = Walk(tmp_path, 512)
+    for name in ("here.png", "notes.txt", "moved", "moved/a.png", "moved/deep/b.png"):
+        assert walk.covers(name), name
+    for name in ("gone.png", "elsewhere/y.png", "moved.png", "move"):
+        assert not walk.covers(name), name
 
 
 def test_a_link_to_a_picture_is_a_picture(tmp_path: Path) -> None:
