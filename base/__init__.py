@@ -1,9 +1,11 @@
-"""What every other part stands on: claims of cipher-images, kinds, roles, codes, durable files.
+"""What every other part stands on: claims of cipher-images, kinds, roles, codes, addresses,
+durable files.
 
 The standard library and NumPy only: nothing here knows keys, networks, messages or databases, so
 that the cloud's side and the owner's may both use it.
 """
 
+from cipherlens.base.addresses import stays_here
 from cipherlens.base.codes import (
     BITS,
     check_bits,
@@ -49,6 +51,7 @@ __all__ = [
     "pack_bits",
     "read_regular",
     "replace_file",
+    "stays_here",
     "sync_folder",
     "sync_replaced",
 ]

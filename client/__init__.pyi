@@ -5,6 +5,7 @@ from cipherlens.base import CipherProfile as CipherProfile
 from cipherlens.base import IndexChoice as IndexChoice
 from cipherlens.base import Kind as Kind
 from cipherlens.base import pack_bits as pack_bits
+from cipherlens.client.access import Access as Access
 from cipherlens.client.async_client import AsyncClient as AsyncClient
 from cipherlens.client.client import Client as Client
 from cipherlens.client.coding import CodeMaker as CodeMaker

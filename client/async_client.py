@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 
+import grpc
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from cipherlens.base import CipherProfile, IndexChoice
 from cipherlens.client import keyed
+from cipherlens.client.access import OPEN, Access
 from cipherlens.client.async_keyless import AsyncKeylessClient
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
 from cipherlens.client.core.collection import Collection
@@ -42,6 +44,8 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         target: str = DEFAULT_TARGET,
         *,
         key: KeyEntry | None = None,
+        access: Access = OPEN,
+        channel: grpc.aio.Channel | None = None,
         deadlines: Deadlines | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         join_searches: bool = True,
@@ -51,6 +55,8 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         Args:
             target: as all before `join_searches`, what `Client` takes.
             key: the same.
+            access: the same; its files are read with the first call.
+            channel: one of `grpc.aio`, of the loop that the calls are made in.
             deadlines: the same.
             max_message_bytes: the same.
             join_searches: whether searches by one vector or code that wait at the same time, and
@@ -58,6 +64,8 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         """
         super().__init__(
             target,
+            access=access,
+            channel=channel,
             deadlines=deadlines,
             max_message_bytes=max_message_bytes,
             join_searches=join_searches,

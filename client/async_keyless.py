@@ -6,10 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import numpy.typing as npt
 
 from cipherlens.base import IndexChoice, Kind
+from cipherlens.client.access import OPEN, Access
 from cipherlens.client.async_shell import AsyncShell
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
 from cipherlens.client.core import catalog, indexing, items, searching
@@ -38,12 +40,16 @@ class AsyncKeylessClient(AsyncShell):
         self,
         target: str = DEFAULT_TARGET,
         *,
+        access: Access = OPEN,
+        channel: grpc.aio.Channel | None = None,
         deadlines: Deadlines | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         join_searches: bool = True,
     ) -> None:
         """Take where to connect, with the first call; see `AsyncClient`."""
-        super().__init__(RetrievalServiceStub, target, deadlines, max_message_bytes)
+        super().__init__(
+            RetrievalServiceStub, target, deadlines, max_message_bytes, access, channel
+        )
         self._limits = KnownLimits(max_message_bytes)
         self._asked_limits = SharedAnswer(lambda: self._transport.run(iter(self._limits)))
         self._questions = Questions()

@@ -7,8 +7,9 @@ from typing import Self
 
 import grpc
 
+from cipherlens.client.access import Access
 from cipherlens.client.async_transport import AsyncTransport
-from cipherlens.client.channel import channel_options, unreachable
+from cipherlens.client.channel import new_async_channel, unreachable
 from cipherlens.client.core.deadlines import Deadlines
 
 
@@ -25,21 +26,30 @@ class AsyncShell:
         target: str,
         deadlines: Deadlines | None,
         max_message_bytes: int,
+        access: Access,
+        channel: grpc.aio.Channel | None = None,
     ) -> None:
-        """Take what the channel is made of. `stub` is of the service called."""
+        """Take what the channel is made of, or the caller's own; see `Shell`."""
+        if channel is None:
+            access.check(target)
         self.target = target
         self._deadlines = deadlines or Deadlines()
         self._stub = stub
-        self._options = channel_options(max_message_bytes)
+        self._max_message_bytes = max_message_bytes
+        self._access = access
+        self._given = channel
 
     @cached_property
     def _channel(self) -> grpc.aio.Channel:
         """Return the channel, made with the first call: it belongs to the loop it is made in."""
-        return grpc.aio.insecure_channel(self.target, options=self._options)
+        if self._given is not None:
+            return self._given
+        return new_async_channel(self.target, self._access, self._max_message_bytes)
 
     @cached_property
     def _transport(self) -> AsyncTransport:
-        return AsyncTransport(self._stub(self._channel), self._deadlines)
+        metadata = self._access.call_metadata()
+        return AsyncTransport(self._stub(self._channel), self._deadlines, metadata)
 
     @property
     def deadlines(self) -> Deadlines:
@@ -54,8 +64,9 @@ class AsyncShell:
             raise unreachable(self.target, timeout_s) from None
 
     async def close(self) -> None:
-        """Close the channel; calls under way end as `Cancelled`."""
-        await self._channel.close()
+        """Close the channel, if it was made here; calls under way end as `Cancelled`."""
+        if self._given is None:
+            await self._channel.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,12 +1,14 @@
 """How this library sends without blocking: calls that are awaited, over the stub of a service."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
+from cipherlens.client.access import Metadata
 from cipherlens.client.channel import Tries, from_rpc_error, is_broken
 from cipherlens.client.core.call import Call, Done, Operation, Request, Steps, advance
 from cipherlens.client.core.deadlines import Deadlines
@@ -24,9 +26,12 @@ class AsyncTransport:
         deadlines: how long each kind of call may take where the call does not say.
     """
 
-    def __init__(self, stub: object, deadlines: Deadlines) -> None:
-        """Take what gRPC generated for a service, on a channel of `grpc.aio`."""
+    def __init__(
+        self, stub: object, deadlines: Deadlines, metadata: Metadata | None = None
+    ) -> None:
+        """Take what gRPC generated, on a channel of `grpc.aio`, and what goes with every call."""
         self._stub = stub
+        self._metadata = metadata
         self.deadlines = deadlines
 
     async def run(
@@ -63,7 +68,7 @@ class AsyncTransport:
         self, stream: ItemStream, timeout_s: float | None = None
     ) -> AsyncIterator[Fetched]:
         """Yield what a stream says of every id, as it comes; resumed as that of `Transport` is."""
-        send = getattr(self._stub, stream.method.name)
+        send = self._method(stream.method.name)
         seconds = self.deadlines.of(stream.method.work, timeout_s)
         tries = Tries(seconds)
         while True:
@@ -90,7 +95,7 @@ class AsyncTransport:
 
     async def ask(self, call: Call[_Result], seconds: float) -> _Result:
         """Return the result of one call within so many seconds; raises as `run` does."""
-        send = getattr(self._stub, call.method.name)
+        send = self._method(call.method.name)
         tries, left_s = Tries(seconds), seconds
         while True:
             try:
@@ -107,6 +112,9 @@ class AsyncTransport:
             return [each async for each in self.stream(step, timeout_s)]
         seconds = self.deadlines.of(step.method.work, timeout_s)
         return await self.ask(step, seconds)
+
+    def _method(self, name: str) -> Callable[..., Any]:
+        return partial(getattr(self._stub, name), metadata=self._metadata)
 
 
 _NOT_OURS = (grpc.RpcError, grpc.aio.UsageError, asyncio.CancelledError)

@@ -9,6 +9,8 @@ from typing import TypeVar, cast
 import grpc
 from grpc_status import rpc_status
 
+from cipherlens.base import stays_here
+from cipherlens.client.access import Access
 from cipherlens.client.core.methods import METHODS
 from cipherlens.client.core.retry import MAX_TRIES, pause_s
 from cipherlens.client.errors import CipherLensError, DeadlineExceeded, Unavailable, error_of
@@ -39,6 +41,30 @@ def channel_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> list[tuple[st
         ("grpc.keepalive_time_ms", 330_000),
         ("grpc.keepalive_timeout_ms", 20_000),
     ]
+
+
+def new_channel(target: str, access: Access, max_message_bytes: int) -> grpc.Channel:
+    """Return a channel that connects with the first call. Raises OSError as `Access` does."""
+    options, credentials = _options_to(target, max_message_bytes), access.credentials()
+    if credentials is None:
+        return grpc.insecure_channel(target, options=options)
+    return grpc.secure_channel(target, credentials, options=options)
+
+
+def new_async_channel(target: str, access: Access, max_message_bytes: int) -> grpc.aio.Channel:
+    """Return the same for an event loop."""
+    options, credentials = _options_to(target, max_message_bytes), access.credentials()
+    if credentials is None:
+        return grpc.aio.insecure_channel(target, options=options)
+    return grpc.aio.secure_channel(target, credentials, options=options)
+
+
+def _options_to(target: str, max_message_bytes: int) -> list[tuple[str, int | str]]:
+    options = channel_options(max_message_bytes)
+    if stays_here(target):
+        # Not by way of a proxy that the environment names: what stays here must not leave.
+        options.append(("grpc.enable_http_proxy", 0))
+    return options
 
 
 class Tries:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
+import grpc
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from cipherlens.base import CipherProfile, IndexChoice
 from cipherlens.client import keyed
+from cipherlens.client.access import OPEN, Access
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
 from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.deadlines import Deadlines
@@ -46,6 +48,8 @@ class Client(KeyHolder, KeylessClient):
         target: str = DEFAULT_TARGET,
         *,
         key: KeyEntry | None = None,
+        access: Access = OPEN,
+        channel: grpc.Channel | None = None,
         deadlines: Deadlines | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
@@ -54,10 +58,23 @@ class Client(KeyHolder, KeylessClient):
         Args:
             target: "HOST:PORT", "[IPv6]:PORT" or "unix:PATH".
             key: encrypts and decrypts; such as `Keyring.load(path, passphrase).get(name)`.
+            access: TLS, a token and more; a token goes with every call, over a `channel` too.
+            channel: one of the caller's own, which he closes, in place of one to the target; what
+                its messages, retries and encryption are, is his to say.
             deadlines: how long each kind of call may take.
             max_message_bytes: the largest message sent or taken.
+
+        Raises:
+            ValueError: a token would leave this machine unencrypted.
+            OSError: a file that `access` names cannot be read.
         """
-        super().__init__(target, deadlines=deadlines, max_message_bytes=max_message_bytes)
+        super().__init__(
+            target,
+            access=access,
+            channel=channel,
+            deadlines=deadlines,
+            max_message_bytes=max_message_bytes,
+        )
         self.key = key
 
     def create_cipher_collection(

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import grpc
 import numpy as np
 import numpy.typing as npt
 
+from cipherlens.client.access import OPEN, Access
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
 from cipherlens.client.core import encryption
 from cipherlens.client.core.batches import check_count
@@ -30,11 +32,27 @@ class EncryptionClient(Shell):
         self,
         target: str = DEFAULT_TARGET,
         *,
+        access: Access = OPEN,
+        channel: grpc.Channel | None = None,
         deadlines: Deadlines | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
-        """Make the channel, as `Client` does; it connects with the first call."""
-        super().__init__(EncryptionServiceStub, target, deadlines, max_message_bytes)
+        """Make the channel, as `Client` does; it connects with the first call.
+
+        Raises:
+            ValueError: plain pictures would leave this machine unencrypted, and `access` does not
+                say `insecure`.
+            OSError: a file that `access` names cannot be read.
+        """
+        super().__init__(
+            EncryptionServiceStub,
+            target,
+            deadlines,
+            max_message_bytes,
+            access,
+            channel,
+            sends_secrets=True,
+        )
         self._max_message_bytes = max_message_bytes
 
     def create_key(

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import grpc
 import numpy as np
 import numpy.typing as npt
 
 from cipherlens.base import IndexChoice, Kind
+from cipherlens.client.access import OPEN, Access
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
 from cipherlens.client.core import catalog, indexing, items, searching
 from cipherlens.client.core.call import Call
@@ -31,11 +33,15 @@ class KeylessClient(Shell):
         self,
         target: str = DEFAULT_TARGET,
         *,
+        access: Access = OPEN,
+        channel: grpc.Channel | None = None,
         deadlines: Deadlines | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
         """Make the channel; it connects with the first call. The arguments are `Client`'s."""
-        super().__init__(RetrievalServiceStub, target, deadlines, max_message_bytes)
+        super().__init__(
+            RetrievalServiceStub, target, deadlines, max_message_bytes, access, channel
+        )
         self._limits = KnownLimits(max_message_bytes)
         self._questions = Questions()
 

@@ -5,7 +5,8 @@ from typing import Self
 
 import grpc
 
-from cipherlens.client.channel import channel_options, unreachable
+from cipherlens.client.access import Access
+from cipherlens.client.channel import new_channel, unreachable
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.transport import Transport
 
@@ -23,11 +24,30 @@ class Shell:
         target: str,
         deadlines: Deadlines | None,
         max_message_bytes: int,
+        access: Access,
+        channel: grpc.Channel | None = None,
+        *,
+        sends_secrets: bool = False,
     ) -> None:
-        """Make the channel; it connects with the first call. `stub` is of the service called."""
+        """Make the channel, which connects with the first call, or take the caller's own.
+
+        Args:
+            stub: of the service called.
+            target: as all below, what `Client` takes.
+            deadlines: the same.
+            max_message_bytes: the same.
+            access: the same.
+            channel: the same.
+            sends_secrets: whether calls hold what must not be read on the way.
+        """
         self.target = target
-        self._channel = grpc.insecure_channel(target, options=channel_options(max_message_bytes))
-        self._transport = Transport(stub(self._channel), deadlines or Deadlines())
+        self._owns_channel = channel is None
+        if channel is None:
+            access.check(target, sends_secrets=sends_secrets)
+            channel = new_channel(target, access, max_message_bytes)
+        self._channel = channel
+        metadata = access.call_metadata()
+        self._transport = Transport(stub(channel), deadlines or Deadlines(), metadata)
         self._run = self._transport.run
 
     @property
@@ -49,8 +69,9 @@ class Shell:
             raise unreachable(self.target, timeout_s) from None
 
     def close(self) -> None:
-        """Close the channel; calls under way end as `Cancelled`."""
-        self._channel.close()
+        """Close the channel, if it was made here; calls under way end as `Cancelled`."""
+        if self._owns_channel:
+            self._channel.close()
 
     def __enter__(self) -> Self:
         return self

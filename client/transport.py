@@ -1,12 +1,14 @@
 """How this library sends: calls that block, over the stub of a service."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
+from cipherlens.client.access import Metadata
 from cipherlens.client.channel import Tries, invoke, is_broken
 from cipherlens.client.core.call import Call, Done, Operation, Steps, advance
 from cipherlens.client.core.deadlines import Deadlines
@@ -23,9 +25,12 @@ class Transport:
         deadlines: how long each kind of call may take where the call does not say.
     """
 
-    def __init__(self, stub: object, deadlines: Deadlines) -> None:
-        """Take what gRPC generated for a service, on a channel."""
+    def __init__(
+        self, stub: object, deadlines: Deadlines, metadata: Metadata | None = None
+    ) -> None:
+        """Take what gRPC generated for a service, on a channel, and what goes with every call."""
         self._stub = stub
+        self._metadata = metadata
         self.deadlines = deadlines
 
     def run(self, operation: Operation[_Result], timeout_s: float | None = None) -> _Result:
@@ -55,7 +60,7 @@ class Transport:
         One that breaks, or whose time the caller has used up, goes on with the ids that are left,
         as long as it has brought any.
         """
-        send = getattr(self._stub, stream.method.name)
+        send = self._method(stream.method.name)
         seconds = self.deadlines.of(stream.method.work, timeout_s)
         tries = Tries(seconds)
         while True:
@@ -74,8 +79,11 @@ class Transport:
             stream = stream.after(count)
 
     def _answer(self, call: Call[Any], timeout_s: float | None) -> Any:
-        send = getattr(self._stub, call.method.name)
+        send = self._method(call.method.name)
         seconds = self.deadlines.of(call.method.work, timeout_s)
         if isinstance(call.request, Message):
             return invoke(send, call.request, seconds)
         return invoke(lambda begin, timeout: send(begin(), timeout=timeout), call.request, seconds)
+
+    def _method(self, name: str) -> Callable[..., Any]:
+        return partial(getattr(self._stub, name), metadata=self._metadata)

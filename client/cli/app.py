@@ -50,6 +50,9 @@ Exit codes:
 \b
 Environment:
   CIPHERLENS_PASSPHRASE  passphrase of the keyring, instead of the prompt
+  CIPHERLENS_TOKEN       the token that a server asks for, instead of --token-file
+  CIPHERLENS_TLS_CA, CIPHERLENS_TLS_CERTIFICATE, CIPHERLENS_TLS_KEY
+                         as the options of these names
   CIPHERLENS_TRACEBACK   1 shows the traceback of a failure
 """
 
@@ -68,6 +71,7 @@ COMMANDS = {
     "index": "index:index",
     "search": "search:search",
     "item": "item:app",
+    "tls": "tls:app",
 }
 
 # What typer calls the base of its own errors, and from which package, changes between versions: it

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from cipherlens.client import Client, Collection, IndexChoice, Kind
-from cipherlens.client.channel import DEFAULT_TARGET
+from cipherlens.client import Collection, IndexChoice, Kind
 from cipherlens.client.cli import options
+from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_facts, print_json, print_outcome, print_table
 from cipherlens.client.cli.documents import collection_document
 from cipherlens.client.cli.failure import USAGE, CommandError
@@ -22,6 +22,7 @@ app = group("Make, list, show and drop collections.")
 
 
 @app.command()
+@connected
 def create(
     name: Name,
     kind: Annotated[Kind, typer.Option(help="What it will hold.")],
@@ -43,7 +44,7 @@ def create(
         ),
     ] = IndexChoice.AUTO,
     passphrase_file: options.PassphraseFile = None,
-    server: options.Server = DEFAULT_TARGET,
+    server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
     """Make an empty collection.
@@ -61,7 +62,7 @@ def create(
       cipherlens collection create hashes --kind code --model hash.sealed --keyring my.keys
     """
     _check_options(kind, keyring, dimension, bits, model)
-    with Client(server) as client:
+    with server.client() as client:
         if model is not None:
             keys = Keyring() if keyring is None else open_keyring(keyring, passphrase_file)
             length, digest = describe_network(model, keys)
@@ -77,7 +78,8 @@ def create(
 
 
 @app.command("list")
-def list_(server: options.Server = DEFAULT_TARGET, as_json: options.Json = False) -> None:
+@connected
+def list_(server: Connection = LOCAL, as_json: options.Json = False) -> None:
     """List all collections.
 
     \b
@@ -85,7 +87,7 @@ def list_(server: options.Server = DEFAULT_TARGET, as_json: options.Json = False
       cipherlens collection list
       cipherlens collection list --server 10.0.0.5:50051 --json
     """
-    with Client(server) as client:
+    with server.client() as client:
         found = client.list_collections()
     if as_json:
         print_json({"collections": [collection_document(each) for each in found]})
@@ -97,25 +99,25 @@ def list_(server: options.Server = DEFAULT_TARGET, as_json: options.Json = False
 
 
 @app.command()
-def show(
-    name: Name, server: options.Server = DEFAULT_TARGET, as_json: options.Json = False
-) -> None:
+@connected
+def show(name: Name, server: Connection = LOCAL, as_json: options.Json = False) -> None:
     """Show one collection: what it holds and how it is searched.
 
     \b
     Example:
       cipherlens collection show photos
     """
-    with Client(server) as client:
+    with server.client() as client:
         found = client.get_collection(name)
     _print(found, as_json=as_json)
 
 
 @app.command()
+@connected
 def drop(
     name: Name,
     yes: options.Yes = False,
-    server: options.Server = DEFAULT_TARGET,
+    server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
     """Remove a collection with all its items; it cannot be undone.
@@ -124,7 +126,7 @@ def drop(
     Example:
       cipherlens collection drop photos
     """
-    with Client(server) as client:
+    with server.client() as client:
         count = client.get_collection(name).item_count
         options.confirm(f"drop {name!r} with its {count} items?", yes=yes)
         client.delete_collection(name)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cipherlens.client import Client
 from cipherlens.client.cli import options
+from cipherlens.client.cli.connection import Connection, connected
 from cipherlens.client.cli.console import print_facts, print_json, print_table
 from cipherlens.client.cli.data import Data, encryptor_of, load_images
 from cipherlens.client.cli.failure import USAGE, CommandError
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 _HEAD_BYTES = 16  # enough to tell a sealed network from a checkpoint
 
 
+@connected
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="What 'cipherlens train' wrote.")],
     data: Data,
     keyring: options.MaybeKeyringPath = None,
     key: options.KeyName = None,
     part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    server: options.MaybeServer = None,
+    server: Connection | None = None,
     device: options.Device = "auto",
     passphrase_file: options.PassphraseFile = None,
     as_json: options.Json = False,
@@ -62,7 +63,7 @@ def evaluate(
     if server is not None:
         from cipherlens.client.cli.served import evaluate_served
 
-        with Client(server, key=entry) as client:
+        with server.client(entry) as client:
             agreement = evaluate_served(client, source, images, part=part, device=device)
         _print_agreement(agreement, head, as_json=as_json)
         return

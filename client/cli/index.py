@@ -9,7 +9,6 @@ from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
 from cipherlens.client import (
-    Client,
     FolderIndexer,
     FolderReport,
     Progress,
@@ -18,8 +17,8 @@ from cipherlens.client import (
     Vanished,
     Waiting,
 )
-from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import options
+from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_json, progress_bar, remark
 from cipherlens.client.cli.documents import report_document
 from cipherlens.client.cli.failure import INTERRUPTED, NO_SERVER, USAGE, CommandError
@@ -31,6 +30,7 @@ from cipherlens.client.folder.tally import FolderEvent
 RESUME = "run the same command again to go on from there"
 
 
+@connected
 def index(
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="Where they go.")],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The pictures.")],
@@ -50,7 +50,7 @@ def index(
     ] = False,
     device: options.Device = "auto",
     passphrase_file: options.PassphraseFile = None,
-    server: options.Server = DEFAULT_TARGET,
+    server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
     """Encrypt and index a folder of pictures.
@@ -74,7 +74,7 @@ def index(
       cipherlens index codes ~/photos --keyring my.keys --model hash.sealed
     """
     keys = open_keyring(keyring, passphrase_file)
-    with Client(server, key=keys.get(key)) as client, progress_bar() as bar:
+    with server.client(keys.get(key)) as client, progress_bar() as bar:
         where = client.get_collection(collection)
         shown = _Shown(bar, quiet=as_json)
         indexer = FolderIndexer(

@@ -10,8 +10,8 @@ import typer
 
 from cipherlens.base import replace_file
 from cipherlens.client import Client, Fetched, Item, ItemState
-from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import options
+from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
 from cipherlens.client.cli.documents import summary_document
 from cipherlens.client.cli.failure import FAILURE, NOT_FOUND, CommandError
@@ -29,9 +29,10 @@ app = group("List, fetch and delete the items of a collection.")
 
 
 @app.command("list")
+@connected
 def list_(
     collection: CollectionName,
-    server: options.Server = DEFAULT_TARGET,
+    server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
     """List the items of a collection by their ids; with --json one document a line.
@@ -41,7 +42,7 @@ def list_(
       cipherlens item list photos
       cipherlens item list photos --json | jq -r .item_id
     """
-    with Client(server) as client:
+    with server.client() as client:
         if as_json:
             for item in client.list_items(collection):
                 print_json(summary_document(item))
@@ -54,6 +55,7 @@ def list_(
 
 
 @app.command()
+@connected
 def fetch(
     collection: CollectionName,
     item_ids: ItemIds,
@@ -62,7 +64,7 @@ def fetch(
     key: options.KeyName = None,
     force: Force = False,
     passphrase_file: options.PassphraseFile = None,
-    server: options.Server = DEFAULT_TARGET,
+    server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
     """Fetch items and write them decrypted: the original, or a PNG of the cipher-image.
@@ -79,7 +81,7 @@ def fetch(
     """
     entry = None if keyring is None else open_key(keyring, key, passphrase_file)
     results: list[dict[str, Any]] = []
-    with Client(server, key=entry) as client:
+    with server.client(entry) as client:
         for fetched in client.fetch(collection, item_ids):
             results.append(_write(client, fetched, out, force=force))
             if not as_json:
@@ -93,11 +95,12 @@ def fetch(
 
 
 @app.command()
+@connected
 def delete(
     collection: CollectionName,
     item_ids: ItemIds,
     yes: options.Yes = False,
-    server: options.Server = DEFAULT_TARGET,
+    server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
     """Delete items; ids that are not there are no error.
@@ -107,7 +110,7 @@ def delete(
       cipherlens item delete photos holidays/beach.jpg --yes
     """
     options.confirm(f"delete {len(item_ids)} items of {collection!r}?", yes=yes)
-    with Client(server) as client:
+    with server.client() as client:
         count = client.delete(collection, dict.fromkeys(item_ids))
     told = f"{count} of {len(item_ids)} items were there and are deleted"
     print_outcome({"collection": collection, "deleted": count}, told, as_json=as_json)

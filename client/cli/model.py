@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from cipherlens.base import replace_file
-from cipherlens.client import Client, Model
-from cipherlens.client.channel import DEFAULT_TARGET
+from cipherlens.client import Model
 from cipherlens.client.cli import options
+from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, progress_bar
 from cipherlens.client.cli.documents import model_document
 from cipherlens.client.cli.failure import USAGE, CommandError, about
@@ -21,13 +21,14 @@ app = group("Push models to the server and list them; seal hash networks.")
 
 
 @app.command()
+@connected
 def push(
     checkpoint: Annotated[Path, typer.Argument(help="What 'cipherlens train' wrote.")],
     collection: Annotated[
         str, typer.Option("--collection", metavar="NAME", help="The collection that it will serve.")
     ] = "",
     name: Annotated[str, typer.Option(help="A name for people; the file's if left out.")] = "",
-    server: options.Server = DEFAULT_TARGET,
+    server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
     """Upload a model and set it to work in a cipher collection.
@@ -40,7 +41,7 @@ def push(
       cipherlens model push my.safetensors --collection photos
     """
     _check(checkpoint)
-    with Client(server) as client, progress_bar() as bar:
+    with server.client() as client, progress_bar() as bar:
         task = bar.add_task("bytes", total=None)
         model = client.push_model(
             checkpoint,
@@ -87,14 +88,15 @@ def seal(
 
 
 @app.command("list")
-def list_(server: options.Server = DEFAULT_TARGET, as_json: options.Json = False) -> None:
+@connected
+def list_(server: Connection = LOCAL, as_json: options.Json = False) -> None:
     """List the models that the server holds, newest first.
 
     \b
     Example:
       cipherlens model list
     """
-    with Client(server) as client:
+    with server.client() as client:
         models = client.list_models()
     if as_json:
         print_json({"models": [model_document(model) for model in models]})

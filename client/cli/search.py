@@ -7,8 +7,8 @@ import typer
 from PIL import Image
 
 from cipherlens.client import Client, CodeMaker, Collection, Hit, Hits, SearchOptions, make_codes
-from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import options
+from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_json, print_table, remark
 from cipherlens.client.cli.documents import hit_document
 from cipherlens.client.cli.failure import USAGE, CommandError, about
@@ -18,6 +18,7 @@ from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gal
 from cipherlens.crypto import CryptoError, open_image
 
 
+@connected
 def search(
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="Where to look.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The query picture.")],
@@ -35,7 +36,7 @@ def search(
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every item.")] = False,
     device: options.Device = "auto",
     passphrase_file: options.PassphraseFile = None,
-    server: options.Server = DEFAULT_TARGET,
+    server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
     """Find the pictures most like one.
@@ -58,7 +59,7 @@ def search(
         picture = open_image(image)
     keys = open_keyring(keyring, passphrase_file)
     options = SearchOptions(nprobe=nprobe, exact=exact)
-    with Client(server, key=keys.get(key)) as client:
+    with server.client(keys.get(key)) as client:
         where = client.get_collection(collection)
         encoder = encoder_for(where, model, keys, device)
         hits, seen = _found(

@@ -26,6 +26,7 @@ def test_all_lists_exactly_these_names() -> None:
         "pack_bits",
         "read_regular",
         "replace_file",
+        "stays_here",
         "sync_folder",
         "sync_replaced",
     ]

@@ -92,6 +92,26 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
+def with_tls(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of a server with TLS, and its authority's certificate."""
+    from cipherlens.client.cli.dev_certificates import Authority
+    from cipherlens.server.app import CipherLensServer
+    from cipherlens.server.config import ServerConfig, TlsListener
+
+    authority = Authority(1)
+    pair = authority.server(["localhost"])
+    for name, data in (("ca.pem", authority.certificate), ("s.pem", pair.certificate)):
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "s.key").write_bytes(pair.key)
+    tls = TlsListener(listen="127.0.0.1:0", certificate=tmp_path / "s.pem", key=tmp_path / "s.key")
+    config = ServerConfig(data_dir=tmp_path / "data", listen=f"unix:{tmp_path}/s", tls=tls)
+    server = CipherLensServer(config)
+    server.start()
+    yield f"localhost:{server.tls_port}", tmp_path / "ca.pem"
+    server.stop(0)
+
+
+@pytest.fixture
 def client(target: str, key: KeyEntry) -> Iterator[Client]:
     """A client of the real server, with the key."""
     with Client(target, key=key) as made:

@@ -10,7 +10,8 @@ def test_the_public_names_are_these() -> None:
     assert cipherlens.client.__all__ == sorted(cipherlens.client.__all__, key=_as_ruff_sorts)
     assert all(hasattr(cipherlens.client, name) for name in cipherlens.client.__all__)
     assert set(cipherlens.client.__all__) == {
-        *("AsyncClient", "Client", "EncryptionClient", "Deadlines", "SearchOptions", "pack_bits"),
+        *("Access", "AsyncClient", "Client", "EncryptionClient", "Deadlines", "SearchOptions"),
+        "pack_bits",
         *("Collection", "Generation", "IndexChoice", "IndexStatus", "Kind", "Limits", "Model"),
         "CipherProfile",
         *("ServerInfo", "KeyInfo", "Fetched", "Hit", "Hits", "Item", "ItemState", "ItemSummary"),

@@ -7,16 +7,15 @@ import pytest
 import typer
 
 from cipherlens.client import Client
-from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import app, options
+from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_json
 
 
-def count(
-    collection: str, server: options.Server = DEFAULT_TARGET, as_json: options.Json = False
-) -> None:
+@connected
+def count(collection: str, server: Connection = LOCAL, as_json: options.Json = False) -> None:
     """Tell how many items a collection has."""
-    with Client(server) as client:
+    with server.client() as client:
         found = client.get_collection(collection).item_count
     if as_json:
         print_json({"collection": collection, "items": found})

@@ -1,0 +1,153 @@
+"""A command's connection to its server: one place for the options that say how."""
+
+import inspect
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from cipherlens.client import Access, Client
+from cipherlens.client.channel import DEFAULT_TARGET
+from cipherlens.client.cli import options
+from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.crypto import KeyEntry
+
+VARIABLE = "CIPHERLENS_TOKEN"
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A server, and how to connect to it."""
+
+    target: str
+    access: Access
+
+    def client(self, key: KeyEntry | None = None) -> Client:
+        """Return a client of the server, which encrypts and decrypts with a key if given one."""
+        return Client(self.target, key=key, access=self.access)
+
+
+LOCAL = Connection(DEFAULT_TARGET, Access())
+"""What a command connects to that is told nothing."""
+
+
+def connected(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command that has the options of a connection in place of its parameter `server`.
+
+    The parameter is a `Connection`; where its default is None, it is None without --server.
+    """
+    signature, hints = inspect.signature(command), _hints(command)
+    added = dict(_OPTIONS)
+    if signature.parameters["server"].default is None:
+        added["server"] = added["server"].replace(default=None, annotation=options.MaybeServer)
+
+    @wraps(command)
+    def run(**values: Any) -> Any:
+        given = {name: values.pop(name) for name in added}
+        server = None if given["server"] is None else _connection(**given)
+        return command(**values, server=server)
+
+    own = {
+        name: each.replace(annotation=hints[name]) for name, each in signature.parameters.items()
+    }
+    parameters = (own | added).values()  # `server` stays in its place, the others come last
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    run.__signature__ = signature.replace(parameters=list(parameters))  # type: ignore[attr-defined]
+    return run
+
+
+def _connection(
+    server: options.Server = DEFAULT_TARGET,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Use TLS; the options below that name files say so too.")
+    ] = False,
+    tls_ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--tls-ca",
+            metavar="FILE",
+            help="The authorities, in PEM, that the server's certificate must come from.",
+            envvar="CIPHERLENS_TLS_CA",
+            dir_okay=False,
+        ),
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            "--tls-certificate",
+            metavar="FILE",
+            help="Your own certificate, in PEM, for a server that asks for one.",
+            envvar="CIPHERLENS_TLS_CERTIFICATE",
+            dir_okay=False,
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--tls-key",
+            metavar="FILE",
+            help="The private key of --tls-certificate, in PEM.",
+            envvar="CIPHERLENS_TLS_KEY",
+            dir_okay=False,
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help=f"A file whose first line is your token; else {VARIABLE}.",
+            dir_okay=False,
+        ),
+    ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure", help="Send the token to another machine even where there is no TLS."
+        ),
+    ] = False,
+) -> Connection:
+    """Return the connection that the options describe."""
+    if (tls_certificate is None) != (tls_key is None):
+        raise typer.BadParameter("--tls-certificate and --tls-key go together: one is missing")
+    access = Access(
+        tls=tls,
+        ca=tls_ca,
+        certificate=tls_certificate,
+        certificate_key=tls_key,
+        token=_token(token_file),
+        insecure=insecure,
+    )
+    return Connection(server, access)
+
+
+def _token(path: Path | None) -> str | None:
+    """Return the token from a file, else from the environment.
+
+    Raises:
+        CommandError: others may read the file, or it holds none.
+    """
+    if path is None:
+        return os.environ.get(VARIABLE) or None
+    if path.stat().st_mode & _OTHERS:
+        raise CommandError(f"{path}: others may read the token in it", hint=f"chmod 600 {path}")
+    token, *_ = [*path.read_text(encoding="utf-8").split(), ""]
+    if not token:
+        raise CommandError(f"{path}: it must hold a token", exit_code=USAGE)
+    return token
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    return get_type_hints(function, include_extras=True)
+
+
+_OPTIONS = {
+    name: each.replace(annotation=_hints(_connection)[name])
+    for name, each in inspect.signature(_connection).parameters.items()
+}
