@@ -157,10 +157,11 @@ class AsyncKeylessClient(AsyncShell):
         collection: str | Collection,
         item_ids: Iterable[str],
         *,
+        up_to_sequence: int | None = None,
         timeout_s: float | None = None,
     ) -> int:
-        """Delete items and return how many were there; unknown ids are no error."""
-        deleted = items.delete_items(collection, item_ids, self._limits)
+        """Delete items and return how many were there; see `Client`."""
+        deleted = items.delete_items(collection, item_ids, self._limits, up_to_sequence)
         return await self._transport.run(deleted, timeout_s)
 
     async def list_items(

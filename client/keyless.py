@@ -181,10 +181,16 @@ class KeylessClient(Shell):
         collection: str | Collection,
         item_ids: Iterable[str],
         *,
+        up_to_sequence: int | None = None,
         timeout_s: float | None = None,
     ) -> int:
-        """Delete items and return how many were there; unknown ids are no error."""
-        return self._run(items.delete_items(collection, item_ids, self._limits), timeout_s)
+        """Delete items and return how many were there; unknown ids are no error.
+
+        What was written after the change `up_to_sequence` stays; None takes the last one before
+        this call. So a call that is repeated, however late, destroys nothing that came later.
+        """
+        deleted = items.delete_items(collection, item_ids, self._limits, up_to_sequence)
+        return self._run(deleted, timeout_s)
 
     def list_items(
         self, collection: str | Collection, *, page_size: int = 0, timeout_s: float | None = None

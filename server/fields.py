@@ -5,11 +5,10 @@ import unicodedata
 
 from cipherlens.server.config import Limits
 from cipherlens.server.errors import InvalidField, LimitExceeded
+from cipherlens.server.revisions import MAX_REVISION
 from cipherlens.wire import MalformedMessage
 
 DIGEST_BYTES = 32
-# Databases number in signed 64 bits.
-MAX_REVISION = 2**63 - 1
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -48,7 +47,7 @@ def check_text(field: str, text: str) -> str:
 
 
 def check_revision(field: str, revision: int) -> int:
-    """Return a revision that a database can hold."""
+    """Return a revision that every client can hold."""
     if revision > MAX_REVISION:
         raise InvalidField(field, "too large", limit=MAX_REVISION, value=revision)
     return revision

@@ -103,7 +103,9 @@ def delete(
     server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
-    """Delete items; ids that are not there are no error.
+    """Delete items as they are now; ids that are not there are no error.
+
+    What another writes there meanwhile stays.
 
     \b
     Example:

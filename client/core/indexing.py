@@ -56,7 +56,7 @@ class ItemHeads:
         revisions: Sequence[int] | None,
         owner_tags: Sequence[bytes] | None,
     ) -> "ItemHeads":
-        """Return the heads of items; revisions that are not given are the time in nanoseconds.
+        """Return the heads of items; revisions that are not given are the time in microseconds.
 
         It is read once: batches that are sent again carry the same revisions.
 
@@ -66,7 +66,7 @@ class ItemHeads:
         count = len(item_ids)
         heads = cls(
             item_ids=item_ids,
-            revisions=[time_ns()] * count if revisions is None else revisions,
+            revisions=[time_ns() // 1000] * count if revisions is None else revisions,
             owner_tags=[b""] * count if owner_tags is None else owner_tags,
         )
         for name in ("revisions", "owner_tags"):

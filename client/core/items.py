@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from cipherlens.client.core.answers import fetched_from, summary_from
 from cipherlens.client.core.batches import batched
 from cipherlens.client.core.call import Call, Method, Steps
-from cipherlens.client.core.catalog import KnownLimits, name_of
+from cipherlens.client.core.catalog import KnownLimits, get_collection, name_of
 from cipherlens.client.core.collection import Collection, Limits
 from cipherlens.client.core.item import Fetched, ItemSummary
 from cipherlens.client.core.methods import DELETE, FETCH, LIST_ITEMS
@@ -62,12 +62,23 @@ class ItemStream:
 
 
 def delete_items(
-    collection: str | Collection, item_ids: Iterable[str], limits: KnownLimits
+    collection: str | Collection,
+    item_ids: Iterable[str],
+    limits: KnownLimits,
+    up_to_sequence: int | None,
 ) -> Steps[int]:
-    """Delete items and return how many were there."""
-    deleted = 0
+    """Delete items and return how many were there.
+
+    up_to_sequence: what was written after it stays; None asks for that of now. It is read once:
+        a request that is sent again deletes nothing that came later.
+    """
+    deleted, name = 0, name_of(collection)
+    if up_to_sequence is None:
+        up_to_sequence = (yield from get_collection(name)).sequence
     for ids in _id_batches(item_ids, (yield from limits)):
-        request = messages.DeleteRequest(collection=name_of(collection), item_ids=ids)
+        request = messages.DeleteRequest(
+            collection=name, item_ids=ids, up_to_sequence=up_to_sequence
+        )
         answer = yield from DELETE.answered(request)
         deleted += answer.deleted_count
     return deleted

@@ -1,6 +1,7 @@
 """The methods of both services: which deadline each has, and which may be repeated.
 
-Reading may be repeated, and so may writing that goes by item id and revision. Making or dropping
+Reading may be repeated, and so may writing that goes by item id and revision, and deleting, which
+spares what was written after the sequence that it names. Making or dropping
 may not: where the first try did its work and only the answer was lost, the second would be told
 that the name is taken, or that there is none.
 """

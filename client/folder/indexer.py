@@ -100,18 +100,24 @@ class FolderIndexer:
         for skipped in walk.skipped:
             self._tally.skip(skipped, found=False)
         self._tally.count(found=len(walk.files))
+        # Asked for before the listing: what another writes from here on is not known, and stays.
+        listed = self._client.get_collection(where.name).sequence if self._prune else 0
         stored = {item.item_id: item for item in self._client.list_items(where)}
         tags = OwnerTags(
             making.key, where.uuid, sealed=self._seal, encoder_digest=making.encoder_digest
         )
-        read = partial(self._candidate, where, stored, tags, making.size, time.time_ns())
+        read = partial(self._candidate, where, stored, tags, making.size, time.time_ns() // 1000)
         vanished = self._vanished(walk, stored)
         sender = Sender(client=self._client, where=where, making=making, tally=self._tally)
         send = self._only_count if self._dry_run else sender.send_all
         with closing(read_ahead(read, walk.files)) as found:
             send(self._counted(found))
         if vanished:
-            deleted = len(vanished) if self._dry_run else self._client.delete(where, vanished)
+            deleted = (
+                len(vanished)
+                if self._dry_run
+                else self._client.delete(where, vanished, up_to_sequence=listed)
+            )
             self._tally.prune(deleted)
         return self.report
 
@@ -121,7 +127,7 @@ class FolderIndexer:
         stored: Mapping[str, ItemSummary],
         tags: OwnerTags,
         size: PreparedSize,
-        now_ns: int,
+        now_us: int,
         file: PictureFile,
     ) -> Candidate | Skipped | None:
         """Return a file's picture, why it is passed over, or None if the server has it as it is."""
@@ -135,7 +141,7 @@ class FolderIndexer:
         except (ImageError, OSError) as error:
             return Skipped(item_id=file.item_id, reason=reason_of(error))
         # A clock that was set back must not make new content look old.
-        revision = now_ns if known is None else max(now_ns, known.revision + 1)
+        revision = now_us if known is None else max(now_us, known.revision + 1)
         return Candidate(
             place=Place(collection_uuid=where.uuid, item_id=file.item_id, revision=revision),
             owner_tag=tag,

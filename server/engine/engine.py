@@ -43,6 +43,7 @@ from cipherlens.server.engine.waiters import Waiters
 from cipherlens.server.engine.writing import Writer
 from cipherlens.server.errors import NotFound, ServerError, Stopping
 from cipherlens.server.index import SearchParameters, new_index, resolve_device
+from cipherlens.server.revisions import lasting_revision
 from cipherlens.server.storage import (
     IndexFiles,
     ItemBatch,
@@ -198,13 +199,13 @@ class Engine:
             with suppress(_TakenOver):  # by another model, with which to embed again
                 return live.write(partial(_put, live, serving.generation, items, whole, call))
 
-    def delete(self, name: str, ids: Sequence[str], call: Call) -> Written:
-        """Delete items and return when that is on disk and in force.
+    def delete(self, name: str, ids: Sequence[str], up_to: int, call: Call) -> Written:
+        """Delete items last written at a sequence or before; return when that is in force.
 
-        Unknown ids are passed over.
+        On disk, too. Unknown ids are passed over; `unchanged_count` has those deleted since.
         """
         live = self._registry.find(name)
-        return live.write(partial(_delete, ids, call))
+        return live.write(partial(_delete, ids, up_to, call))
 
     def search(
         self,
@@ -404,10 +405,10 @@ def _put(
 
 
 def _delete(
-    ids: Sequence[str], call: Call, transaction: Transaction, state: CollectionState
+    ids: Sequence[str], up_to: int, call: Call, transaction: Transaction, state: CollectionState
 ) -> Written:
     call.check()
-    return transaction.items.delete(state, ids)
+    return transaction.items.delete(state, ids, up_to=up_to, lasting=lasting_revision)
 
 
 def _serving(live: LiveCollection, model_digest: bytes) -> ItemIndex:

@@ -20,6 +20,7 @@ from cipherlens.server.fields import (
 )
 from cipherlens.server.index import SearchParameters
 from cipherlens.server.retrieval.content import batch_of, profile
+from cipherlens.server.revisions import newest_revision
 from cipherlens.v1 import retrieval_service_pb2
 from cipherlens.wire import MalformedMessage, index_choice_from, kind_from
 
@@ -35,15 +36,23 @@ def item_ids(ids: Sequence[str], limits: Limits) -> list[str]:
     return listed
 
 
+def up_to_sequence(request: retrieval_service_pb2.DeleteRequest) -> int:
+    """Return the change after which items stay."""
+    if not request.HasField("up_to_sequence"):
+        raise InvalidField("up_to_sequence", "is required: what was written after it stays")
+    return request.up_to_sequence
+
+
 def item_heads(items: Sequence[retrieval_service_pb2.IndexItem], limits: Limits) -> list[ItemHead]:
     """Return the items of a batch, apart from their content."""
     check_count("items", len(items), limits.max_batch_items)
+    newest = newest_revision()
     heads = []
     for position, item in enumerate(items):
         try:
-            heads.append(_item_head("", item, limits))
+            heads.append(_item_head("", item, limits, newest))
         except InvalidField:
-            _item_head(f"items[{position}].", item, limits)  # names the item that it is
+            _item_head(f"items[{position}].", item, limits, newest)  # names the item that it is
             raise
     _check_distinct("items[{}].item_id", [head.item_id for head in heads])
     return heads
@@ -121,16 +130,29 @@ def new_collection(
     )
 
 
-def _item_head(prefix: str, item: retrieval_service_pb2.IndexItem, limits: Limits) -> ItemHead:
+def _item_head(
+    prefix: str, item: retrieval_service_pb2.IndexItem, limits: Limits, newest: int
+) -> ItemHead:
     owner_tag, sealed = item.owner_tag, item.sealed_original
     check_size(prefix + "owner_tag", len(owner_tag), limits.max_owner_tag_bytes)
     check_size(prefix + "sealed_original", len(sealed), limits.max_sealed_bytes)
     return ItemHead(
         check_item_id(prefix + "item_id", item.item_id, limits),
-        check_revision(prefix + "revision", item.revision),
+        _current_revision(prefix + "revision", item.revision, newest),
         owner_tag,
         sealed,
     )
+
+
+def _current_revision(field: str, revision: int, newest: int) -> int:
+    if check_revision(field, revision) > newest:
+        raise InvalidField(
+            field,
+            "lies more than a day ahead of this server's clock, in microseconds since 1970",
+            limit=newest,
+            value=revision,
+        )
+    return revision
 
 
 def _check_distinct(field: str, ids: Sequence[str]) -> None:

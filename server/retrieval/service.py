@@ -110,8 +110,9 @@ class RetrievalService:
         """Delete items by id."""
         name = self._named(request.collection)
         ids = requests.item_ids(request.item_ids, self._limits)
-        written = self._engine.delete(name, ids, call)
-        return pb.DeleteResponse(sequence=written.sequence, deleted_count=len(written.changes))
+        deleted = self._engine.delete(name, ids, requests.up_to_sequence(request), call)
+        gone = len(deleted.changes) + deleted.unchanged_count
+        return pb.DeleteResponse(sequence=deleted.sequence, deleted_count=gone)
 
     def Search(self, request: pb.SearchRequest, call: Call) -> EncodedResponse:
         """Rank the collection for each query."""

@@ -1,6 +1,6 @@
 """Writing items, their ciphertexts and their representations, in batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
@@ -99,19 +99,38 @@ class Items(ItemReader):
             self._connection, [_representation_row(generation, each) for each in fresh]
         )
 
-    def delete(self, state: CollectionState, ids: Sequence[str]) -> Written:
-        """Turn the items into tombstones and drop their ciphertext; unknown ids are passed over."""
+    def delete(
+        self,
+        state: CollectionState,
+        ids: Sequence[str],
+        *,
+        up_to: int,
+        lasting: Callable[[int], int],
+    ) -> Written:
+        """Turn the items into tombstones and drop their ciphertext; unknown ids are passed over.
+
+        What is sound and was written after the sequence `up_to` stays, so that a late request
+        destroys no newer write. Those deleted after it are counted as unchanged. `lasting` tells
+        what a tombstone keeps of the item's revision.
+        """
         collection = state.collection
         there = self.present(collection, ids)
-        gone = [item_id for item_id in ids if item_id in there and not there[item_id].deleted]
+        since = sum(row.deleted and row.sequence > up_to for row in there.values())
+        gone = [
+            item_id
+            for item_id in ids
+            if (row := there.get(item_id)) is not None
+            and not row.deleted
+            and (row.sequence <= up_to or not row.is_whole)
+        ]
         if not gone:
-            return Written(changes=(), sequence=state.sequence, unchanged_count=len(ids))
+            return Written(changes=(), sequence=state.sequence, unchanged_count=since)
         first = self._collections.take_sequences(state, len(gone))
         changes = tuple(
             Change(
                 sequence=sequence,
                 item_id=item_id,
-                revision=there[item_id].revision,
+                revision=lasting(there[item_id].revision),
                 representation=None,
             )
             for sequence, item_id in enumerate(gone, first)
@@ -121,9 +140,7 @@ class Items(ItemReader):
         for number in (state.active_generation, state.shadow_generation):
             if number is not None:
                 self._remove(_REMOVE_REPRESENTATIONS, number, gone)
-        return Written(
-            changes=changes, sequence=first + len(gone) - 1, unchanged_count=len(ids) - len(gone)
-        )
+        return Written(changes=changes, sequence=first + len(gone) - 1, unchanged_count=since)
 
     def _put_over(
         self,

@@ -1,4 +1,6 @@
+import json
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -197,6 +199,23 @@ def test_listing_goes_over_all_pages(client: Client) -> None:
     assert [each.owner_tag for each in listed] == tags
     assert client.delete("pages", [*ids[:3], "nobody"]) == 3
     assert [each.item_id for each in client.list_items("pages")] == ids[3:]
+
+
+def test_deleting_up_to_a_change_spares_what_came_later(client: Client) -> None:
+    client.create_code_collection("spared", 24)
+    codes = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    seen = client.index_codes("spared", ["a", "b"], codes).sequence
+    client.index_codes("spared", ["b"], codes[:1])
+    assert client.delete("spared", ["a", "b"], up_to_sequence=seen) == 1
+    assert [each.item_id for each in client.list_items("spared")] == ["b"]
+
+
+def test_revisions_that_are_not_given_are_numbers_that_json_holds(client: Client) -> None:
+    client.create_code_collection("json", 24)
+    client.index_codes("json", ["a"], np.zeros((1, 3), np.uint8))
+    (item,) = client.list_items("json")
+    assert abs(item.revision / 1e6 - time.time()) < 3600  # microseconds
+    assert json.loads(json.dumps(item.revision), parse_int=float) == item.revision
 
 
 def test_the_same_revision_with_the_same_content_is_left_alone(client: Client) -> None:

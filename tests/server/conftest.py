@@ -108,8 +108,10 @@ class Cloud:
         request = pb.IndexRequest(collection=name, items=items, **content)
         return self.stub.Index(request, timeout=timeout)
 
-    def delete(self, ids, name="v"):
-        return self.stub.Delete(pb.DeleteRequest(collection=name, item_ids=ids), timeout=20)
+    def delete(self, ids, name="v", up_to=None):
+        up_to = self.collection(name).sequence if up_to is None else up_to
+        request = pb.DeleteRequest(collection=name, item_ids=ids, up_to_sequence=up_to)
+        return self.stub.Delete(request, timeout=20)
 
     def search(self, name="v", k=10, timeout=20, **fields):
         return self.stub.Search(pb.SearchRequest(collection=name, k=k, **fields), timeout=timeout)

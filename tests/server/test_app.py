@@ -239,7 +239,7 @@ list(stub.Fetch(pb.FetchRequest(collection="e", item_ids=["a"])))
 stub.ListItems(pb.ListItemsRequest(collection="e"))
 stub.ListModels(pb.ListModelsRequest())
 stub.GetServerInfo(pb.GetServerInfoRequest())
-stub.Delete(pb.DeleteRequest(collection="e", item_ids=["a"]))
+stub.Delete(pb.DeleteRequest(collection="e", item_ids=["a"], up_to_sequence=1))
 """
 
 

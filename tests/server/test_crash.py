@@ -83,14 +83,17 @@ class Writer(threading.Thread):
             for batch in itertools.count(self._first):
                 self.begun.add(batch)
                 request = batch_request(self._vectors, self._number, batch)
-                self._stub.Index(request, timeout=30)
+                sequence = self._stub.Index(request, timeout=30).sequence
                 self.written.add(batch)
                 self._wanted.release()
                 if batch % 4 == 3:
                     self.begun.discard(batch - 3)
                     self.deleted.add(batch - 3)  # from here on it may be there or not
                     ids = batch_ids(self._number, batch - 3)
-                    self._stub.Delete(pb.DeleteRequest(collection="v", item_ids=ids), timeout=30)
+                    deletion = pb.DeleteRequest(
+                        collection="v", item_ids=ids, up_to_sequence=sequence
+                    )
+                    self._stub.Delete(deletion, timeout=30)
                     self.written.discard(batch - 3)
                     self.gone.add(batch - 3)
 

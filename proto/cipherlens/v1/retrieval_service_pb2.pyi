@@ -382,7 +382,10 @@ class IndexItem(google.protobuf.message.Message):
     item_id: builtins.str
     """The owner's name for it: 1 to limits.max_item_id_bytes UTF-8 bytes, no control characters, once in a batch."""
     revision: builtins.int
-    """The owner's revision, higher with every change of the item."""
+    """The owner's revision, higher with every change of the item: the time in microseconds since 1970, or a count of his
+    own. At most 2^53 - 1, which JSON holds exactly, and no more than a day ahead of the server's clock: a revision from
+    the future would keep out all that come in time.
+    """
     owner_tag: builtins.bytes
     """Opaque bytes that ListItems gives back, at most limits.max_owner_tag_bytes."""
     sealed_original: builtins.bytes
@@ -481,8 +484,13 @@ class DeleteRequest(google.protobuf.message.Message):
 
     COLLECTION_FIELD_NUMBER: builtins.int
     ITEM_IDS_FIELD_NUMBER: builtins.int
+    UP_TO_SEQUENCE_FIELD_NUMBER: builtins.int
     collection: builtins.str
     """Name of the collection."""
+    up_to_sequence: builtins.int
+    """The collection's last change that the caller knows, such as Collection.sequence or that of a listed item; required.
+    An item that was written after it stays.
+    """
     @property
     def item_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Ids, each once."""
@@ -492,8 +500,11 @@ class DeleteRequest(google.protobuf.message.Message):
         *,
         collection: builtins.str = ...,
         item_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        up_to_sequence: builtins.int | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["collection", b"collection", "item_ids", b"item_ids"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_up_to_sequence", b"_up_to_sequence", "up_to_sequence", b"up_to_sequence"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_up_to_sequence", b"_up_to_sequence", "collection", b"collection", "item_ids", b"item_ids", "up_to_sequence", b"up_to_sequence"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_up_to_sequence", b"_up_to_sequence"]) -> typing.Literal["up_to_sequence"] | None: ...
 
 global___DeleteRequest = DeleteRequest
 
@@ -508,7 +519,7 @@ class DeleteResponse(google.protobuf.message.Message):
     sequence: builtins.int
     """The collection's last change after the deletion."""
     deleted_count: builtins.int
-    """How many were there to delete."""
+    """How many of the ids were deleted after up_to_sequence, by this request or by the same one sent before."""
     def __init__(
         self,
         *,

@@ -126,7 +126,9 @@ class RetrievalServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Delete(self, request, context):
-        """Deletes items by id. When it answers OK the deletion is on disk and in force. Unknown ids are no error.
+        """Deletes items by id, as they were at a sequence that the caller knows: what was written later stays, so that a
+        request that is sent again, however late, never destroys a newer write. When it answers OK the deletion is on disk
+        and in force. Unknown ids are no error.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -73,7 +73,10 @@ class RetrievalServiceStub:
         cipherlens.v1.retrieval_service_pb2.DeleteRequest,
         cipherlens.v1.retrieval_service_pb2.DeleteResponse,
     ]
-    """Deletes items by id. When it answers OK the deletion is on disk and in force. Unknown ids are no error."""
+    """Deletes items by id, as they were at a sequence that the caller knows: what was written later stays, so that a
+    request that is sent again, however late, never destroys a newer write. When it answers OK the deletion is on disk
+    and in force. Unknown ids are no error.
+    """
 
     Search: grpc.UnaryUnaryMultiCallable[
         cipherlens.v1.retrieval_service_pb2.SearchRequest,
@@ -155,7 +158,10 @@ class RetrievalServiceAsyncStub:
         cipherlens.v1.retrieval_service_pb2.DeleteRequest,
         cipherlens.v1.retrieval_service_pb2.DeleteResponse,
     ]
-    """Deletes items by id. When it answers OK the deletion is on disk and in force. Unknown ids are no error."""
+    """Deletes items by id, as they were at a sequence that the caller knows: what was written later stays, so that a
+    request that is sent again, however late, never destroys a newer write. When it answers OK the deletion is on disk
+    and in force. Unknown ids are no error.
+    """
 
     Search: grpc.aio.UnaryUnaryMultiCallable[
         cipherlens.v1.retrieval_service_pb2.SearchRequest,
@@ -251,7 +257,10 @@ class RetrievalServiceServicer(metaclass=abc.ABCMeta):
         request: cipherlens.v1.retrieval_service_pb2.DeleteRequest,
         context: _ServicerContext,
     ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.DeleteResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.DeleteResponse]]:
-        """Deletes items by id. When it answers OK the deletion is on disk and in force. Unknown ids are no error."""
+        """Deletes items by id, as they were at a sequence that the caller knows: what was written later stays, so that a
+        request that is sent again, however late, never destroys a newer write. When it answers OK the deletion is on disk
+        and in force. Unknown ids are no error.
+        """
 
     @abc.abstractmethod
     def Search(

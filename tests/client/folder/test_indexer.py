@@ -88,6 +88,24 @@ def test_pruning_deletes_what_has_no_file(client: Client, photos: str, folder: P
     assert ids == {"b.png", "c.jpg", "deep/d.png", "deep/er/e.webp"}
 
 
+def test_pruning_spares_what_another_has_written_meanwhile(
+    client: Client, photos: str, folder: Path, noise: Noise
+) -> None:
+    index_folder(client, photos, folder)
+    for name in ("a.png", "b.png"):
+        (folder / name).unlink()
+    new = folder / "new.png"
+    noise(40).save(new)
+
+    def write_meanwhile(event: object) -> None:
+        if event == Progress(done=4, found=4):  # the folder's files are done with; pruning is next
+            client.index_images(photos, ["a.png"], [new])
+
+    report = index_folder(client, photos, folder, prune=True, on_event=write_meanwhile)
+    assert report.pruned == 1
+    assert "a.png" in {item.item_id for item in client.list_items(photos)}
+
+
 def test_pruning_with_an_empty_folder_is_refused(
     client: Client, photos: str, folder: Path, tmp_path: Path
 ) -> None:

@@ -222,7 +222,7 @@ def test_what_is_no_picture_is_refused_by_its_place(owner, failure, data):
         ({"collection_uuid": "", "item_id": "a"}, "images[0].seal.collection_uuid"),
         ({"collection_uuid": PLACE.collection_uuid, "item_id": ""}, "images[0].seal.item_id"),
         (
-            {"collection_uuid": PLACE.collection_uuid, "item_id": "a", "revision": 2**63},
+            {"collection_uuid": PLACE.collection_uuid, "item_id": "a", "revision": 2**53},
             "images[0].seal.revision",
         ),
     ],

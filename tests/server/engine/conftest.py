@@ -34,7 +34,7 @@ class Codes:
         return self.engine.index(name, heads, CodeBatch(rows, BITS), b"", Call())
 
     def delete(self, ids, name="c"):
-        return self.engine.delete(name, ids, Call())
+        return self.engine.delete(name, ids, self.engine.describe(name).sequence, Call())
 
     def found(self, item_id, name="c", k=1):
         queries = CodeBatch(code(item_id)[None], BITS)

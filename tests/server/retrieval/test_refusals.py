@@ -1,5 +1,7 @@
 """What a caller gets wrong, field by field: the code, the details, and that nothing has changed."""
 
+import time
+
 import grpc
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 VECTOR = collection_pb2.COLLECTION_KIND_VECTOR
 CODE = collection_pb2.COLLECTION_KIND_CODE
 CIPHER = collection_pb2.COLLECTION_KIND_CIPHER
+TEN_YEARS_ON_US = (int(time.time()) + 10 * 365 * 86400) * 10**6
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +127,7 @@ def calls(cloud, vectors, name):
             pb.DeleteCollectionRequest(name=name), timeout=20
         ),
         "Index": lambda: cloud.index(["n"], name, vectors=vectors([1.0] * 16)),
-        "Delete": lambda: cloud.delete(["n"], name),
+        "Delete": lambda: cloud.delete(["n"], name, up_to=0),
         "Search": lambda: cloud.search(name, vectors=vectors([1.0] * 16)),
         "Fetch": lambda: cloud.fetch(["n"], name),
         "ListItems": lambda: cloud.listed(name),
@@ -181,7 +184,8 @@ def test_batches_whose_ids_cannot_be(filled, refused, vectors, gaussian, ids, fi
 @pytest.mark.parametrize(
     ("fields", "field", "reason"),
     [
-        ({"revision": 2**63}, "items[0].revision", "INVALID_FIELD"),
+        ({"revision": 2**53}, "items[0].revision", "INVALID_FIELD"),
+        ({"revision": TEN_YEARS_ON_US}, "items[0].revision", "INVALID_FIELD"),
         ({"owner_tag": b"x" * 9}, "items[0].owner_tag", "LIMIT_EXCEEDED"),
         ({"sealed_original": b"x" * 1001}, "items[0].sealed_original", "LIMIT_EXCEEDED"),
     ],

@@ -1,5 +1,7 @@
 """Vector and code collections, end to end through a real server."""
 
+import time
+
 import grpc
 import numpy as np
 import pytest
@@ -83,6 +85,46 @@ def test_a_deleted_item_is_gone_and_stays_gone(cloud, vectors, gaussian):
         assert sorted(found) == sorted(set(ids(20)) - {"i3", "i4"})
         assert cloud.listed(size=7) == sorted(found)
         cloud.restart()
+
+
+def test_a_retried_deletion_spares_what_was_written_since(cloud, vectors, gaussian):
+    """The first answer was lost, the owner wrote anew, and then the request comes again."""
+    cloud.create()
+    rows = gaussian(3)
+    seen = cloud.index(ids(3), vectors=vectors(rows)).sequence
+    assert cloud.delete(["i0", "i1"], up_to=seen).deleted_count == 2
+    written = cloud.index(["i1"], revision=2, vectors=vectors(rows[1])).sequence
+    again = cloud.delete(["i0", "i1"], up_to=seen)
+    assert (again.sequence, again.deleted_count) == (written, 1)
+    assert cloud.ids_found(vectors=vectors(rows[1])) == [["i1", "i2"]]
+    cloud.restart()
+    assert cloud.listed() == ["i1", "i2"]
+
+
+def test_a_deletion_says_up_to_where(cloud, failure):
+    cloud.create()
+    code, text, _ = failure(
+        cloud.stub.Delete, pb.DeleteRequest(collection="v", item_ids=["a"]), timeout=20
+    )
+    assert (code, text) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "up_to_sequence: is required: what was written after it stays",
+    )
+
+
+def test_an_item_written_under_a_clock_far_ahead_can_be_deleted_and_written_again(
+    cloud, vectors, monkeypatch
+):
+    """As where the server's own clock was ten years ahead, and was set right since."""
+    cloud.create()
+    ahead_us = time.time_ns() // 1000 + 10 * 365 * 86400 * 10**6
+    with monkeypatch.context() as wrong:
+        wrong.setattr(time, "time_ns", lambda: ahead_us * 1000)
+        cloud.index(["a"], revision=ahead_us, vectors=vectors([1.0] * 16))
+    cloud.delete(["a"])
+    now_us = time.time_ns() // 1000
+    answer = cloud.index(["a"], revision=now_us, vectors=vectors([2.0] * 16))
+    assert answer.written_count == 1
 
 
 def test_a_retry_changes_nothing(cloud, vectors, gaussian):

@@ -16,9 +16,11 @@ def put(database, made, batch):
         return transaction.items.put(state, generation, batch_of(batch))
 
 
-def delete(database, made, ids):
+def delete(database, made, ids, up_to=None):
     with database.write() as transaction:
-        return transaction.items.delete(transaction.collections.state(made[0]), ids)
+        state = transaction.collections.state(made[0])
+        up_to = state.sequence if up_to is None else up_to
+        return transaction.items.delete(state, ids, up_to=up_to, lasting=int)
 
 
 def changes(database, made, since=0):
