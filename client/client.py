@@ -237,6 +237,7 @@ class Client(KeyHolder, KeylessClient):
         Raises:
             ValueError: the item has no sealed original.
             OpenError: it was altered, swapped or re-labelled, or is of another key.
+            WrongKey: the cipher-image beside it says that it is of another key.
             StaleItem: it is older than the caller or the manifest knows.
         """
         return open_checked(item, self._in_use, min_revision, manifest)

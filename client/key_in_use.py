@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 
 from cipherlens.client.core.batches import batched
+from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.content import Rows
 from cipherlens.client.core.item import Place
 from cipherlens.client.core.pictures import EncryptedPicture
@@ -18,7 +19,14 @@ from cipherlens.client.picture import (
     read_original,
     seal_beside,
 )
-from cipherlens.crypto import CipherImage, ImageCipher, KeyEntry, Original, companion_digest
+from cipherlens.crypto import (
+    CipherImage,
+    ImageCipher,
+    KeyEntry,
+    Original,
+    WrongKey,
+    companion_digest,
+)
 
 
 class KeyInUse:
@@ -89,6 +97,20 @@ class KeyHolder:
     def cipher(self) -> ImageCipher:
         """Return the image cipher of the key; ValueError if there is none."""
         return needed(self._in_use).cipher
+
+
+def check_key(where: Collection, key: KeyEntry) -> None:
+    """Return if a collection is of a key, or says nothing of keys.
+
+    Raises:
+        WrongKey: it is of another; names both.
+    """
+    stated = b"" if where.profile is None else where.profile.key_fingerprint
+    if stated and stated != key.fingerprint:
+        raise WrongKey(
+            f"collection {where.name!r} is of key {stated.hex()}, "
+            f"key {key.name!r} is {key.fingerprint.hex()}"
+        )
 
 
 def needed(key: KeyInUse | None) -> KeyInUse:

@@ -15,7 +15,7 @@ from cipherlens.client.core.content import Rows, code_rows, vector_rows
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Hits
 from cipherlens.client.core.question import SearchOptions
-from cipherlens.client.key_in_use import KeyInUse, needed
+from cipherlens.client.key_in_use import KeyInUse, check_key, needed
 from cipherlens.client.picture import Picture
 from cipherlens.crypto import CipherImage, Original
 
@@ -64,6 +64,7 @@ def index_pictures(
     """Encrypt pictures, seal their originals if that is wanted, and write both, as they come."""
     in_use, plain = needed(key), as_many("pictures", pictures, len(heads.item_ids))
     where = yield from catalog.resolve(collection)
+    check_key(where, in_use.entry)
     encrypted = in_use.encrypted(plain, heads.places(where.uuid) if seal else None)
     return (yield from indexing.index_pictures(where, heads, encrypted, limits))
 

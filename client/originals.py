@@ -12,6 +12,7 @@ from cipherlens.crypto import (
     ManifestError,
     Original,
     StaleItem,
+    WrongKey,
     open_sealed,
 )
 
@@ -35,9 +36,20 @@ def restore_checked(
 
 
 def open_item(item: Item, key: KeyEntry) -> Original:
-    """Return the sealed original of an item, whatever its age."""
+    """Return the sealed original of an item, whatever its age.
+
+    Raises:
+        WrongKey: the cipher-image beside it says that it is of another key.
+        OpenError: it does not open.
+    """
     if not item.sealed_original:
         raise ValueError(f"item {item.item_id!r} has no sealed original")
+    image = item.cipher_image
+    if image is not None and image.key_fingerprint != key.fingerprint:
+        raise WrongKey(
+            f"item {item.item_id!r} is of key {image.key_fingerprint.hex()}, "
+            f"key {key.name!r} is {key.fingerprint.hex()}"
+        )
     context = sealed_context(item.place, item.companion_digest())
     seal_key = key.seal_key(item.collection_uuid)
     return open_sealed(item.sealed_original, seal_key, key.verify_key, context)

@@ -18,6 +18,7 @@ from cipherlens.crypto.errors import (
     OpenError,
     StaleItem,
     UnknownKey,
+    WrongKey,
 )
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.keyring import Keyring
@@ -65,6 +66,7 @@ __all__ = [
     "SealedContext",
     "StaleItem",
     "UnknownKey",
+    "WrongKey",
     "companion_digest",
     "is_sealed_network",
     "open_image",

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from cipherlens.base import NONCE_BYTES, Scope
 from cipherlens.crypto.cipher_image import CipherImage
-from cipherlens.crypto.errors import CipherMismatch
+from cipherlens.crypto.errors import CipherMismatch, WrongKey
 from cipherlens.crypto.hazmat.blocks import Pixels, decrypt_blocks, encrypt_blocks
 from cipherlens.crypto.hazmat.sequences import Sequences
 from cipherlens.crypto.key_entry import KeyEntry
@@ -92,7 +92,8 @@ class ImageCipher:
         """Return the prepared image of a cipher-image, (height, width, 3) uint8.
 
         Raises:
-            CipherMismatch: it says that it is of another key or of other parameters.
+            WrongKey: it says that it is of another key.
+            CipherMismatch: it says that it is of other parameters.
         """
         self.check(image)
         nonces = np.frombuffer(image.nonce, np.uint8)[None]
@@ -100,9 +101,9 @@ class ImageCipher:
         return decrypted
 
     def check(self, image: CipherImage) -> None:
-        """Raise CipherMismatch unless a cipher-image claims this key and its parameters."""
+        """Raise as `decrypt_image` unless a cipher-image claims this key and its parameters."""
         if image.key_fingerprint != self.key_fingerprint:
-            raise CipherMismatch(
+            raise WrongKey(
                 f"the cipher-image is of key {image.key_fingerprint.hex()}, "
                 f"this cipher of key {self.key_fingerprint.hex()}"
             )

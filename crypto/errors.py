@@ -16,7 +16,7 @@ class KeyringPermissionError(KeyringError):
 
 
 class KeyringChanged(KeyringError):
-    """A keyring file that another program changed since it was read; saving would lose its keys."""
+    """A keyring file that is there and is not what was read; saving over it would lose its keys."""
 
 
 class KeyringOutdated(KeyringError):
@@ -37,6 +37,10 @@ class UnknownKey(CryptoError):
 
 class CipherMismatch(CryptoError):
     """A cipher-image of another key or of other parameters than the cipher's; names both."""
+
+
+class WrongKey(CipherMismatch):
+    """A key that is not the one that a collection or an item is of; names both."""
 
 
 class FormatError(CryptoError):

@@ -1,17 +1,22 @@
 """The keys that a person holds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from cipherlens.crypto.errors import KeyringError, UnknownKey
+from cipherlens.crypto.errors import KeyringChanged, KeyringError, UnknownKey
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.keyring_file import (
     DEFAULT_SCRYPT_COST,
+    Contents,
     ScryptCost,
     is_protected,
     read_keyring,
     write_keyring,
 )
+
+_UPDATE_TRIES = 5
 
 
 class Keyring:
@@ -32,7 +37,8 @@ class Keyring:
         """
         self._entries: list[KeyEntry] = []
         self.grants = tuple(grants)
-        self._origin: tuple[Path, bytes] | None = None  # the file it was read from or saved to
+        self._others: Mapping[str, object] = {}  # of a file, for a version that knows them
+        self._files: dict[Path, bytes] = {}  # those it was read from or saved to, as they were then
         for entry in entries:
             self.add(entry)
 
@@ -53,6 +59,29 @@ class Keyring:
             if present.fingerprint == entry.fingerprint:
                 raise ValueError(f"the keyring already has key {entry.fingerprint.hex()}")
         self._entries.append(entry)
+
+    def rename(self, key: str, name: str) -> None:
+        """Give the entry with a name or a fingerprint another name.
+
+        Raises:
+            UnknownKey: there is no such entry.
+            ValueError: the name is taken, or none that a key may have.
+        """
+        entry = self.get(key)
+        renamed = replace(entry, name=name)
+        if any(each.name == name for each in self._entries if each is not entry):
+            raise ValueError(f"the keyring already has a key named {name!r}")
+        self._entries[self._entries.index(entry)] = renamed
+
+    def remove(self, key: str) -> KeyEntry:
+        """Take out the entry with a name or a fingerprint, and return it.
+
+        Raises:
+            UnknownKey: there is no such entry.
+        """
+        entry = self.get(key)
+        self._entries.remove(entry)
+        return entry
 
     def get(self, key: str | None = None) -> KeyEntry:
         """Return the entry with a name or a fingerprint in hexadecimal; None means the only one.
@@ -104,13 +133,34 @@ class Keyring:
             KeyringPassphraseError: the passphrase is missing or wrong, or the file has none.
             KeyringError: the file is not there, is damaged, or is of another version.
         """
-        entries, grants, data = read_keyring(Path(path), passphrase, upgrade=upgrade)
+        contents, data = read_keyring(Path(path), passphrase, upgrade=upgrade)
         try:
-            keyring = cls(entries, grants)
+            keyring = cls(contents.entries, contents.grants)
         except ValueError as error:
             raise KeyringError(f"{path}: {error}") from error
-        keyring._origin = (Path(path).absolute(), data)
+        keyring._others = contents.others
+        keyring._files[Path(path).absolute()] = data
         return keyring
+
+    @classmethod
+    def update(
+        cls, path: str | Path, passphrase: str | None, change: Callable[["Keyring"], object]
+    ) -> "Keyring":
+        """Return the keyring of a file, changed and saved under the passphrase that it has.
+
+        Where another program was quicker, it is read and changed again, so that neither is lost.
+
+        Raises:
+            KeyringChanged: other programs keep changing it.
+            What `load` and `change` raise; nothing is saved then.
+        """
+        for _ in range(_UPDATE_TRIES):
+            keyring = cls.load(path, passphrase)
+            change(keyring)
+            with suppress(KeyringChanged):
+                keyring.save(path, passphrase, unprotected=passphrase is None)
+                return keyring
+        raise KeyringChanged(f"{path}: other programs keep changing it; nothing was saved")
 
     def save(
         self,
@@ -120,10 +170,11 @@ class Keyring:
         unprotected: bool = False,
         scrypt_cost: ScryptCost = DEFAULT_SCRYPT_COST,
     ) -> None:
-        """Put the keyring into a file of mode 0600, replacing what is there in one step.
+        """Put the keyring into a file of mode 0600, in one step.
 
-        The file that it was loaded from is replaced only if it is still the same: of two programs
-        that add a key at once, one is refused and nothing is lost.
+        It replaces only the file that it was loaded from or saved to, and only if that is still the
+        same: of two programs that make or change a keyring at once one is refused, and no key is
+        lost.
 
         Args:
             path: the file; its folder must exist.
@@ -133,16 +184,16 @@ class Keyring:
 
         Raises:
             ValueError: passphrase and unprotected contradict each other.
-            KeyringChanged: the file is not the one that was loaded any more; load it again.
+            KeyringChanged: a file is there that is not the one that was loaded.
             KeyringPermissionError: the path is a symbolic link.
             KeyringError: the file cannot be written.
         """
         if unprotected == (passphrase is not None):
             raise ValueError("give either a passphrase or unprotected=True, and not both")
         place = Path(path).absolute()
-        known = self._origin[1] if self._origin is not None and self._origin[0] == place else None
-        data = write_keyring(Path(path), self.entries, self.grants, passphrase, scrypt_cost, known)
-        self._origin = (place, data)
+        contents = Contents(entries=self.entries, grants=self.grants, others=self._others)
+        data = write_keyring(Path(path), contents, passphrase, scrypt_cost, self._files.get(place))
+        self._files[place] = data
 
     def __repr__(self) -> str:
         """Return the names only."""

@@ -23,7 +23,7 @@ import base64
 import json
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -47,6 +47,22 @@ from cipherlens.crypto.signing import SEED_SIZE
 
 Grants = Sequence[Mapping[str, object]]
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contents:
+    """What a keyring file holds.
+
+    Attributes:
+        entries: the key entries.
+        grants: received grants, JSON objects.
+        others: members of the body that this version does not know, kept as they were read.
+    """
+
+    entries: Sequence[KeyEntry]
+    grants: Grants
+    others: Mapping[str, object]
+
+
 MAX_FILE_SIZE = 16 * 2**20
 """Largest keyring file that is read, in bytes."""
 
@@ -57,6 +73,7 @@ _SALT_SIZE = 32
 _NONCE_SIZE = 12
 _KEY_SIZE = 32
 _MAX_SCRYPT_MEMORY = 512 * 2**20
+_MEMBERS = {"magic", "version", "protection", "body", "checksum"}
 _PROTECTION_MEMBERS = {
     "none": {"kind"},
     "scrypt": {"kind", "n", "r", "p", "salt", "nonce"},
@@ -100,10 +117,8 @@ class ScryptCost:
 DEFAULT_SCRYPT_COST = ScryptCost()
 
 
-def read_keyring(
-    path: Path, passphrase: str | None, *, upgrade: bool
-) -> tuple[list[KeyEntry], list[Mapping[str, object]], bytes]:
-    """Return entries, grants and the bytes of a keyring file; raises as `Keyring.load` says."""
+def read_keyring(path: Path, passphrase: str | None, *, upgrade: bool) -> tuple[Contents, bytes]:
+    """Return what is in a keyring file, and its bytes; raises as `Keyring.load` says."""
     data = read_private(path, MAX_FILE_SIZE)
     header, body = _parse(data, path)
     if header["version"] != _FORMAT_VERSION and not upgrade:
@@ -120,13 +135,12 @@ def read_keyring(
         if passphrase is None:
             raise KeyringPassphraseError(f"{path} needs a passphrase")
         text = _decrypt(header, body, passphrase, path)
-    return *_decode_body(text, header["version"], path), data
+    return _decode_body(text, header["version"], path), data
 
 
 def write_keyring(
     path: Path,
-    entries: Iterable[KeyEntry],
-    grants: Grants,
+    contents: Contents,
     passphrase: str | None,
     cost: ScryptCost,
     known: bytes | None,
@@ -135,7 +149,7 @@ def write_keyring(
 
     None as passphrase leaves it unprotected; `known` is what `replace_private` takes.
     """
-    text = _encode_body(entries, grants)
+    text = _encode_body(contents)
     header: dict[str, Any] = {"magic": _MAGIC, "version": _FORMAT_VERSION}
     if passphrase is None:
         header["protection"] = {"kind": "none"}
@@ -168,6 +182,8 @@ def _parse(data: bytes, path: Path) -> tuple[dict[str, Any], bytes]:
     try:
         document = json.loads(data)
         header = {name: document[name] for name in ("magic", "version", "protection")}
+        if document.keys() != _MEMBERS:
+            raise KeyringError(f"{path}: its members must be {', '.join(sorted(_MEMBERS))}")
         if header["magic"] != _MAGIC:
             raise KeyringError(f"{path} is not a keyring")
         if header["version"] not in {_OUTDATED_VERSION, _FORMAT_VERSION}:
@@ -209,9 +225,10 @@ def _passphrase_key(protection: Mapping[str, Any], passphrase: str) -> bytes:
     return kdf.derive(unicodedata.normalize("NFC", passphrase).encode())
 
 
-def _encode_body(entries: Iterable[KeyEntry], grants: Grants) -> bytes:
-    """Return the JSON text of entries and grants."""
+def _encode_body(contents: Contents) -> bytes:
+    """Return the JSON text of a body."""
     body = {
+        **contents.others,
         "entries": [
             {
                 "name": entry.name,
@@ -220,25 +237,23 @@ def _encode_body(entries: Iterable[KeyEntry], grants: Grants) -> bytes:
                 "created_at": entry.created_at.isoformat(),
                 "parameters": asdict(entry.parameters),
             }
-            for entry in entries
+            for entry in contents.entries
         ],
-        "grants": [dict(grant) for grant in grants],
+        "grants": [dict(grant) for grant in contents.grants],
     }
     return json.dumps(body).encode()
 
 
-def _decode_body(
-    text: bytes, version: int, path: Path
-) -> tuple[list[KeyEntry], list[Mapping[str, object]]]:
-    """Return the entries and grants of the JSON text of a body."""
+def _decode_body(text: bytes, version: int, path: Path) -> Contents:
+    """Return what the JSON text of a body says."""
     decode = _decode_entry if version == _FORMAT_VERSION else _upgraded_entry
     try:
-        body = json.loads(text)
-        entries = [decode(**member) for member in body["entries"]]
-        grants: list[Mapping[str, object]] = [dict(grant) for grant in body["grants"]]
+        body = dict(json.loads(text))
+        entries = [decode(**member) for member in body.pop("entries")]
+        grants = [dict(grant) for grant in body.pop("grants")]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise KeyringError(f"{path} holds an entry that this version does not read") from error
-    return entries, grants
+    return Contents(entries=entries, grants=grants, others=body)
 
 
 def _upgraded_entry(**member: Any) -> KeyEntry:

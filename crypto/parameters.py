@@ -28,7 +28,7 @@ class CipherParameters:
         width: width of the prepared landscape image in pixels, at least `height`.
         block_size: side P of a square block in pixels; divides height and width.
         substituted_blocks: number M of blocks whose colours are substituted, 0 to `blknum`.
-        scope: whether all images of the key share their sequences.
+        scope: whether every image of the key has sequences of its own, or all share theirs.
 
     Raises:
         ValueError: a field is out of its range; names the field, the limit and the value.
@@ -41,7 +41,7 @@ class CipherParameters:
     width: int = 192
     block_size: int = 8
     substituted_blocks: int = 96
-    scope: Scope = Scope.COLLECTION
+    scope: Scope = Scope.IMAGE
 
     def __post_init__(self) -> None:
         """Check every field, and turn a scope given by its text into the member."""

@@ -44,10 +44,10 @@ def replace_private(path: Path, data: bytes, *, known: bytes | None = None) -> N
     Args:
         path: the file.
         data: its new bytes.
-        known: the bytes that the caller takes to be there; None replaces whatever is.
+        known: the bytes that the caller takes to be there, if the file is; None for no file.
 
     Raises:
-        KeyringChanged: other bytes than the known ones are there.
+        KeyringChanged: something else is there.
         KeyringPermissionError: path is a symbolic link.
         KeyringError: the folder cannot be written.
     """
@@ -57,8 +57,7 @@ def replace_private(path: Path, data: bytes, *, known: bytes | None = None) -> N
     try:
         _write_synced(part, data)
         with _held(path.parent):
-            if known is not None:
-                _check_known(path, known)
+            _check_known(path, known)
             part.replace(path)  # the commit point
     except OSError as error:
         raise KeyringError(f"{path} cannot be written: {error.strerror}") from error
@@ -85,9 +84,13 @@ def _check_private(path: Path, status: os.stat_result) -> None:
         )
 
 
-def _check_known(path: Path, known: bytes) -> None:
+def _check_known(path: Path, known: bytes | None) -> None:
     """Raise KeyringChanged if other bytes than the known ones are at path; no file is no harm."""
-    if path.exists() and path.read_bytes() != known:
+    if not path.exists():
+        return
+    if known is None:
+        raise KeyringChanged(f"{path} is there already; read it and add to it, or name another")
+    if path.read_bytes() != known:
         raise KeyringChanged(f"{path} was changed by another program meanwhile; read it again")
 
 

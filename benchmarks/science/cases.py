@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from cipherlens.crypto import CipherParameters
+from cipherlens.crypto import CipherParameters, Scope
 from cipherlens.model.config import TrainConfig
 
 
@@ -28,6 +28,7 @@ class Case:
             width=width,
             block_size=self.block_size,
             substituted_blocks=round(blknum * self.share),
+            scope=Scope.COLLECTION,
         )
 
 

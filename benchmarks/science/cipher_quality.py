@@ -9,7 +9,7 @@ from benchmarks.harness.pictures import described, openclipart, samples
 from benchmarks.harness.progress import say, told
 from benchmarks.methods.keys import measured_key
 from benchmarks.science.photographs import photographs
-from cipherlens.crypto import CipherParameters, ImageCipher
+from cipherlens.crypto import CipherParameters, ImageCipher, Scope
 from cipherlens.model.data.images import PreparedImages, by_shape
 from cipherlens.model.errors import DataError
 
@@ -133,7 +133,9 @@ def _row(
 ) -> dict[str, Any]:
     if images is None:
         return {"mean PSNR": "not here"}
-    parameters = CipherParameters(block_size=block_size, substituted_blocks=substituted_blocks)
+    parameters = CipherParameters(
+        block_size=block_size, substituted_blocks=substituted_blocks, scope=Scope.COLLECTION
+    )
     what = f"{case_name(block_size, substituted_blocks)}, {len(images)} pictures, keys"
     errors = np.stack(
         [

@@ -15,14 +15,16 @@ from benchmarks.harness.places import ROOT
 from benchmarks.methods.figures import outcome, test_map
 from benchmarks.methods.trained_network import TrainedNetwork, key_bound
 from benchmarks.science.study import Study
-from cipherlens.crypto import CipherParameters
+from cipherlens.crypto import CipherParameters, Scope
 from cipherlens.model.config import TrainConfig
 
 PLACE = 5
 
 CONFIG = ROOT / "demo" / "one-key.toml"
 SEEDS = {"quick": range(1), "full": range(5)}
-PARAMETERS = CipherParameters(height=128, width=192, block_size=16, substituted_blocks=24)
+PARAMETERS = CipherParameters(
+    height=128, width=192, block_size=16, substituted_blocks=24, scope=Scope.COLLECTION
+)
 
 
 def run(profile: str) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def _owner(folder: Path, network: Path, codes: Codes) -> Iterator[EncryptionClie
     folder.mkdir()
     path = folder / "measured.keys"
     keyring = Keyring()
-    keyring.add(measured_key(CipherParameters(), SEED))
+    keyring.add(measured_key(CipherParameters(scope=Scope.COLLECTION), SEED))
     keyring.save(path, unprotected=True)
     arguments = ["--role", "all", "--keyring", str(path), "--hash-model", str(network)]
     with serving(folder / "data", *arguments) as address:

@@ -50,6 +50,8 @@ Exit codes:
 \b
 Environment:
   CIPHERLENS_PASSPHRASE  passphrase of the keyring, instead of the prompt
+  CIPHERLENS_NEW_PASSPHRASE
+                         the one that 'keys passphrase' and 'keys export' set
   CIPHERLENS_TOKEN       the token that a server asks for, instead of --token-file
   CIPHERLENS_TLS_CA, CIPHERLENS_TLS_CERTIFICATE, CIPHERLENS_TLS_KEY
                          as the options of these names

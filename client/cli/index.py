@@ -23,7 +23,7 @@ from cipherlens.client.cli.console import print_json, progress_bar, remark
 from cipherlens.client.cli.documents import report_document
 from cipherlens.client.cli.failure import INTERRUPTED, NO_SERVER, USAGE, CommandError
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
-from cipherlens.client.cli.passphrase import open_keyring
+from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.client.errors import CipherLensError, DeadlineExceeded
 from cipherlens.client.folder.tally import FolderEvent
 
@@ -74,8 +74,9 @@ def index(
       cipherlens index codes ~/photos --keyring my.keys --model hash.sealed
     """
     keys = open_keyring(keyring, passphrase_file)
-    with server.client(keys.get(key)) as client, progress_bar() as bar:
+    with server.client() as client, progress_bar() as bar:
         where = client.get_collection(collection)
+        client.key = key_of(where, keys, key)
         shown = _Shown(bar, quiet=as_json)
         indexer = FolderIndexer(
             client,

@@ -17,7 +17,7 @@ from cipherlens.client.cli.documents import summary_document
 from cipherlens.client.cli.failure import FAILURE, NOT_FOUND, CommandError
 from cipherlens.client.cli.files import CIPHER_SUFFIX, SEALED_SUFFIX, Force
 from cipherlens.client.cli.group import group
-from cipherlens.client.cli.passphrase import open_key
+from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.client.picture import reason_of
 from cipherlens.client.sealed_file import read_sealed_file, sealed_file
 from cipherlens.crypto import CryptoError, FormatError, Original
@@ -79,10 +79,13 @@ def fetch(
       cipherlens item fetch photos holidays/beach.jpg --keyring my.keys --out found/
       cipherlens item fetch photos holidays/beach.jpg --out ciphertext/
     """
-    entry = None if keyring is None else open_key(keyring, key, passphrase_file)
+    keys = None if keyring is None else open_keyring(keyring, passphrase_file)
     results: list[dict[str, Any]] = []
-    with server.client(entry) as client:
-        for fetched in client.fetch(collection, item_ids):
+    with server.client() as client:
+        where = client.get_collection(collection)
+        if keys is not None:
+            client.key = key_of(where, keys, key)
+        for fetched in client.fetch(where, item_ids):
             results.append(_write(client, fetched, out, force=force))
             if not as_json:
                 _tell(results[-1])

@@ -1,4 +1,4 @@
-"""`cipherlens keys`: make keys, show them, upgrade their file."""
+"""`cipherlens keys`: make keys, show them, upgrade their file; further commands stand beside."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,19 +6,24 @@ from typing import Annotated
 
 import typer
 
-from cipherlens.client.cli import options
+from cipherlens.client.cli import keyring_changes, options
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
 from cipherlens.client.cli.documents import key_document
 from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.client.cli.group import group
+from cipherlens.client.cli.keyring_changes import KeyringArgument
 from cipherlens.client.cli.passphrase import keyring_passphrase, new_passphrase, open_keyring
 from cipherlens.crypto import CipherParameters, KeyEntry, Keyring, Scope
 
-KeyringArgument = Annotated[
-    Path, typer.Argument(metavar="KEYRING", help="The keyring file.", dir_okay=False)
-]
-
-app = group("Make keys, show them, upgrade their file.")
+app = group("Make and show keys, and change the keyring that holds them.")
+for name, command in (
+    ("passphrase", keyring_changes.passphrase),
+    ("export", keyring_changes.export),
+    ("import", keyring_changes.import_),
+    ("rename", keyring_changes.rename),
+    ("remove", keyring_changes.remove),
+):
+    app.command(name)(command)
 
 
 @app.command()
@@ -65,18 +70,10 @@ def new(
         )
     if there:
         passphrase = keyring_passphrase(keyring, passphrase_file)
-        ring = Keyring.load(keyring, passphrase)
+        Keyring.update(keyring, passphrase, lambda ring: _add(ring, entry, keyring))
     else:
         passphrase = None if no_passphrase else new_passphrase(passphrase_file)
-        ring = Keyring()
-    if any(each.name == name for each in ring.entries):
-        raise CommandError(
-            f"{keyring} already has a key named {name!r}",
-            hint="--name gives the new key another name",
-            exit_code=USAGE,
-        )
-    ring.add(entry)
-    ring.save(keyring, passphrase, unprotected=passphrase is None)
+        Keyring([entry]).save(keyring, passphrase, unprotected=passphrase is None)
     _tell(entry, keyring, protected=passphrase is not None, as_json=as_json)
 
 
@@ -121,6 +118,17 @@ def upgrade(
     ring.save(keyring, passphrase, unprotected=passphrase is None)
     document = {"keyring": str(keyring), "keys": [key_document(entry) for entry in ring.entries]}
     print_outcome(document, f"{keyring} is of today's version", as_json=as_json)
+
+
+def _add(ring: Keyring, entry: KeyEntry, keyring: Path) -> None:
+    """Add a new key. Raises CommandError if its name is taken."""
+    if any(each.name == entry.name for each in ring.entries):
+        raise CommandError(
+            f"{keyring} already has a key named {entry.name!r}",
+            hint="--name gives the new key another name",
+            exit_code=USAGE,
+        )
+    ring.add(entry)
 
 
 def _parameters(

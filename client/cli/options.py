@@ -46,7 +46,8 @@ KeyName = Annotated[
     typer.Option(
         "--key",
         metavar="NAME",
-        help="The key's name or fingerprint; may be left out if the keyring holds one.",
+        help="The key's name or fingerprint; may be left out where the collection or the file says "
+        "whose it is, or the keyring holds one.",
     ),
 ]
 PassphraseFile = Annotated[

@@ -1,12 +1,15 @@
 """Passphrases and keys, from wherever the user keeps them."""
 
 import os
+import stat
 import sys
 from pathlib import Path
 
 import typer
 
+from cipherlens.client import Collection
 from cipherlens.client.cli.failure import ADVICE, FAILURE, NOT_FOUND, USAGE, CommandError
+from cipherlens.client.key_in_use import check_key
 from cipherlens.crypto import (
     KeyEntry,
     Keyring,
@@ -15,12 +18,15 @@ from cipherlens.crypto import (
     KeyringPassphraseError,
     KeyringPermissionError,
     UnknownKey,
+    WrongKey,
 )
 
 VARIABLE = "CIPHERLENS_PASSPHRASE"
+NEW_VARIABLE = "CIPHERLENS_NEW_PASSPHRASE"
 
 ADVICE |= {
     UnknownKey: (NOT_FOUND, "'cipherlens keys show KEYRING' lists the keys, --key NAME takes one"),
+    WrongKey: (FAILURE, "'cipherlens keys show KEYRING' lists its keys; name another with --key"),
     KeyringPassphraseError: (
         FAILURE,
         f"give it at the prompt, with --passphrase-file or in {VARIABLE}",
@@ -29,6 +35,27 @@ ADVICE |= {
     KeyringOutdated: (FAILURE, "'cipherlens keys upgrade KEYRING' does that"),
     KeyringPermissionError: (FAILURE, "only its owner may read a keyring: chmod 600 KEYRING"),
 }
+
+
+def key_of(where: Collection, ring: Keyring, name: str | None) -> KeyEntry:
+    """Return the key of a name, or the one of several that a collection says it is of.
+
+    Raises:
+        UnknownKey: none has that name, or none was named and the collection does not say.
+        WrongKey: the collection is of another key.
+    """
+    if name is None and where.profile is not None:
+        return _stated(where, where.profile.key_fingerprint, ring)
+    entry = ring.get(name)
+    check_key(where, entry)
+    return entry
+
+
+def _stated(where: Collection, fingerprint: bytes, ring: Keyring) -> KeyEntry:
+    try:
+        return ring.by_fingerprint(fingerprint)
+    except UnknownKey as error:
+        raise WrongKey(f"collection {where.name!r}: {error}") from error
 
 
 def open_keyring(path: Path, passphrase_file: Path | None) -> Keyring:
@@ -49,15 +76,15 @@ def keyring_passphrase(path: Path, passphrase_file: Path | None) -> str | None:
     """
     if passphrase_file is None and not Keyring.is_protected(path):
         return None
-    return _passphrase(passphrase_file, f"Passphrase of {path}", twice=False)
+    return _passphrase(passphrase_file, f"Passphrase of {path}", VARIABLE, twice=False)
 
 
-def new_passphrase(passphrase_file: Path | None) -> str:
-    """Return the passphrase for a keyring that is about to be made."""
-    return _passphrase(passphrase_file, "New passphrase", twice=True)
+def new_passphrase(passphrase_file: Path | None, variable: str = VARIABLE) -> str:
+    """Return the passphrase for a keyring file that is about to be written."""
+    return _passphrase(passphrase_file, "New passphrase", variable, twice=True)
 
 
-def _passphrase(passphrase_file: Path | None, prompt: str, *, twice: bool) -> str:
+def _passphrase(passphrase_file: Path | None, prompt: str, variable: str, *, twice: bool) -> str:
     """Return the passphrase from a file, the environment or the terminal.
 
     Raises:
@@ -65,12 +92,12 @@ def _passphrase(passphrase_file: Path | None, prompt: str, *, twice: bool) -> st
     """
     if passphrase_file is not None:
         return _first_line(passphrase_file)
-    if (given := os.environ.get(VARIABLE)) is not None:
+    if (given := os.environ.get(variable)) is not None:
         return given
     if not sys.stdin.isatty():
         raise CommandError(
             "a passphrase is needed and there is no terminal to ask at",
-            hint=f"use --passphrase-file FILE or set {VARIABLE}",
+            hint=f"name a file that holds it, or set {variable}",
             exit_code=USAGE,
         )
     # With a default, an empty line is an answer: it would else be asked for again without a word.
@@ -83,12 +110,19 @@ def _passphrase(passphrase_file: Path | None, prompt: str, *, twice: bool) -> st
 
 
 def _first_line(path: Path) -> str:
-    """Return the first line of a passphrase file.
+    """Return the first line of a passphrase file, which may be a pipe.
 
     Raises:
-        CommandError: it is empty.
+        CommandError: it is empty, or others may read it.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    with path.open(encoding="utf-8") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise CommandError(
+                f"{path} has mode {stat.S_IMODE(mode):04o}: others may read the passphrase in it",
+                hint=f"chmod 600 {path}",
+            )
+        lines = file.read().splitlines()
     if not lines or not lines[0]:
         raise CommandError(f"{path}: the first line is empty, it must be the passphrase")
     return lines[0]

@@ -13,7 +13,7 @@ from cipherlens.client.cli.console import print_json, print_table, remark
 from cipherlens.client.cli.documents import hit_document
 from cipherlens.client.cli.failure import USAGE, CommandError, about
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
-from cipherlens.client.cli.passphrase import open_keyring
+from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gallery
 from cipherlens.crypto import CryptoError, open_image
 
@@ -59,8 +59,9 @@ def search(
         picture = open_image(image)
     keys = open_keyring(keyring, passphrase_file)
     options = SearchOptions(nprobe=nprobe, exact=exact)
-    with server.client(keys.get(key)) as client:
+    with server.client() as client:
         where = client.get_collection(collection)
+        client.key = key_of(where, keys, key)
         encoder = encoder_for(where, model, keys, device)
         hits, seen = _found(
             client, where, picture, encoder, k, options, with_items=html is not None

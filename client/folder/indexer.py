@@ -87,8 +87,9 @@ class FolderIndexer:
 
         Raises:
             NotADirectoryError: the folder is none.
-            ValueError: the collection holds neither cipher-images of the client's key nor codes of
-                the encoder, or pruning would delete all or, by prune=True, most of its items.
+            ValueError: the collection holds neither cipher-images nor codes of the encoder, or
+                pruning would delete all or, by prune=True, most of its items.
+            WrongKey: the collection is of another key than the client's.
             Unavailable, DeadlineExceeded: the server stopped answering; run it again to go on.
             CipherLensError: the server refuses all.
         """

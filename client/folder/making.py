@@ -8,9 +8,9 @@ from cipherlens.client.coding import CodeMaker, check_encoder, code_pictures
 from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.item import Place
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
-from cipherlens.client.key_in_use import KeyInUse
+from cipherlens.client.key_in_use import KeyInUse, check_key
 from cipherlens.client.picture import PreparedPicture, encrypt_pictures
-from cipherlens.crypto import KeyEntry, PreparedSize
+from cipherlens.crypto import PreparedSize
 
 
 class Making:
@@ -27,6 +27,7 @@ class Making:
 
         Raises:
             ValueError: they do not; names what is wrong.
+            WrongKey: the collection is of another key.
         """
         if client.key is None:
             raise ValueError(
@@ -36,7 +37,8 @@ class Making:
         self._in_use = KeyInUse(client.key)
         self._encoder = encoder
         if encoder is None:
-            _check_key(where, self.key)
+            _check_pictures(where)
+            check_key(where, self.key)
         else:
             check_encoder(where, encoder)
         self.size: PreparedSize = self.key.parameters if encoder is None else encoder
@@ -51,8 +53,8 @@ class Making:
         return code_pictures(pictures, self._encoder, self.key, places)
 
 
-def _check_key(where: Collection, key: KeyEntry) -> None:
-    """Raise ValueError unless a collection is of cipher-images under a key; names both."""
+def _check_pictures(where: Collection) -> None:
+    """Raise ValueError unless a collection is of cipher-images."""
     if where.kind is Kind.CODE:
         raise ValueError(
             f"collection {where.name!r} holds codes: say which hash network makes them of pictures"
@@ -60,9 +62,4 @@ def _check_key(where: Collection, key: KeyEntry) -> None:
     if where.profile is None:
         raise ValueError(
             f"collection {where.name!r} holds items of kind {where.kind}, not pictures"
-        )
-    if where.profile.key_fingerprint != key.fingerprint:
-        raise ValueError(
-            f"collection {where.name!r} is of key {where.profile.key_fingerprint.hex()}, "
-            f"the client's key {key.name!r} is {key.fingerprint.hex()}"
         )

@@ -4,7 +4,6 @@ import io
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -47,8 +46,6 @@ from cipherlens.v1 import encryption_service_pb2 as pb
 from cipherlens.v1.cipher_image_pb2 import CipherImages
 from cipherlens.wire import MalformedMessage
 from cipherlens.wire.owner import encrypted_from, encrypted_message
-
-_SAVE_TRIES = 5
 
 _Part = TypeVar("_Part")
 
@@ -133,16 +130,19 @@ class EncryptionService:
 
         Read anew each time: another program may have added a key, and it must not be lost.
         """
-        for _ in range(_SAVE_TRIES):
-            keyring = Keyring.load(self._path, self._passphrase)
+
+        def add(keyring: Keyring) -> None:
             if any(each.name == entry.name for each in keyring.entries):
                 raise AlreadyExists("key", entry.name)
             keyring.add(entry)
+
+        try:
             # Saved before it is used: a key that is lost takes its images with it.
-            with suppress(KeyringChanged):
-                keyring.save(self._path, self._passphrase, unprotected=self._passphrase is None)
-                return keyring
-        raise StorageUnavailable("other programs keep changing the keyring; nothing was added")
+            return Keyring.update(self._path, self._passphrase, add)
+        except KeyringChanged as error:
+            raise StorageUnavailable(
+                "other programs keep changing the keyring; nothing was added"
+            ) from error
 
     def _check_answer(
         self, field: str, count: int, sealed_bytes: int, parameters: CipherParameters

@@ -15,7 +15,9 @@ from cipherlens.client import Client
 from cipherlens.crypto import CipherParameters, KeyEntry, Scope
 from cipherlens.v1 import retrieval_service_pb2_grpc as services
 
-PARAMETERS = CipherParameters(height=32, width=48, block_size=8, substituted_blocks=6)
+PARAMETERS = CipherParameters(
+    height=32, width=48, block_size=8, substituted_blocks=6, scope=Scope.COLLECTION
+)
 
 
 @pytest.fixture(scope="session")

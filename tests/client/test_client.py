@@ -24,7 +24,7 @@ from cipherlens.client import (
     UnreadableAnswer,
     pack_bits,
 )
-from cipherlens.crypto import KeyEntry, OpenError, Original, StaleItem, open_image
+from cipherlens.crypto import KeyEntry, OpenError, Original, StaleItem, WrongKey, open_image
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as messages
 from cipherlens.v1.collection_pb2 import Collection
@@ -82,10 +82,20 @@ def test_pictures_of_another_key_are_refused(
     target: str, client: Client, photos: str, image_key: KeyEntry, noise: Noise
 ) -> None:
     with Client(target, key=image_key) as other:
-        with pytest.raises(FailedPrecondition) as caught:
+        with pytest.raises(WrongKey, match=f"key 'fresh' is {image_key.fingerprint.hex()}"):
             other.index_images(photos, ["a"], [noise(1)])
+        # A server refuses what a caller encrypts by himself.
+        with pytest.raises(FailedPrecondition, match=image_key.fingerprint.hex()) as caught:
+            other.index_encrypted(
+                photos, ["a"], [EncryptedPicture(cipher_image=other.encrypt_query(noise(1)))]
+            )
         assert "key_fingerprint" in str(caught.value)
-        assert image_key.fingerprint.hex() in str(caught.value)
+        client.index_images(photos, ["a"], [noise(1)])
+        (fetched,) = client.fetch(photos, ["a"])
+        assert fetched.item is not None
+        with pytest.raises(WrongKey, match="item 'a' is of key"):
+            other.open_original(fetched.item)
+        client.delete(photos, ["a"])
     assert client.get_collection(photos).item_count == 0
 
 

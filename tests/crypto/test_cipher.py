@@ -56,7 +56,7 @@ def test_batches_come_back_exactly(cipher, shape, count):
 
 
 def test_collection_scope_encrypts_equal_images_alike(make_entry):
-    cipher = ImageCipher(make_entry())
+    cipher = ImageCipher(make_entry(scope="collection"))
     images = np.repeat(random_images(1), 2, axis=0)
     pixels, nonces = cipher.encrypt(images)
     assert np.array_equal(pixels[0], pixels[1])
@@ -148,7 +148,9 @@ def test_nonces_of_another_shape_are_refused(cipher, nonces):
 
 def test_collection_scope_refuses_a_nonce(make_entry):
     with pytest.raises(ValueError, match="all zero in collection scope"):
-        ImageCipher(make_entry()).decrypt(random_images(1), np.ones((1, 16), np.uint8))
+        ImageCipher(make_entry(scope="collection")).decrypt(
+            random_images(1), np.ones((1, 16), np.uint8)
+        )
 
 
 def test_text_does_not_show_the_root(cipher):

@@ -1,6 +1,13 @@
 """Keyrings: finding keys, and the way through a file."""
 
+import base64
+import itertools
+import json
+import subprocess
+import sys
+
 import pytest
+from blake3 import blake3
 
 from cipherlens.crypto import (
     CipherParameters,
@@ -153,8 +160,111 @@ def test_a_keyring_may_be_saved_again_and_elsewhere(tmp_path, entries):
     keyring.save(path, unprotected=True)
     keyring.add(KeyEntry.generate("more", CipherParameters()))
     keyring.save(path, unprotected=True)
-    Keyring().save(other, unprotected=True)
     keyring.save(other, unprotected=True)
-    path.unlink()
     keyring.save(path, unprotected=True)
     assert Keyring.load(other).entries == Keyring.load(path).entries == keyring.entries
+
+
+def test_a_keyring_that_was_not_read_from_a_file_does_not_replace_it(tmp_path, entries):
+    path = tmp_path / "keyring"
+    Keyring(entries).save(path, unprotected=True)
+    for stranger in (Keyring(), Keyring(entries[:1])):
+        with pytest.raises(KeyringChanged, match="is there already; read it and add to it"):
+            stranger.save(path, unprotected=True)
+    assert Keyring.load(path).entries == tuple(entries)
+    assert [each.name for each in tmp_path.iterdir()] == ["keyring"]
+
+
+def test_of_many_programs_that_make_a_keyring_at_once_one_wins(tmp_path):
+    """Each in a process of its own, all let go at the same moment."""
+    path, go = tmp_path / "keyring", tmp_path / "go"
+    script = (
+        "import sys, pathlib\n"
+        "from cipherlens.crypto import *\n"
+        "entry = KeyEntry.generate(sys.argv[3], CipherParameters())\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "try: Keyring([entry]).save(sys.argv[1], unprotected=True)\n"
+        "except KeyringChanged: print('refused')\n"
+        "else: print('made', sys.argv[3])\n"
+    )
+    programs = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, path, go, str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    for program in programs:
+        assert program.stdout.readline() == "ready\n"
+    for program in programs:
+        program.stdin.write("go\n")
+        program.stdin.flush()
+    said = sorted(program.communicate()[0].strip() for program in programs)
+    assert said[1:] == ["refused"] * 3
+    assert said[0].split() == ["made", Keyring.load(path).get().name]
+
+
+def test_update_reads_again_where_another_was_quicker(tmp_path, entries):
+    path = tmp_path / "keyring"
+    Keyring(entries[:1]).save(path, "right", scrypt_cost=FAST)
+    interruptions = iter([entries[1]])
+
+    def change(keyring):
+        if (theirs := next(interruptions, None)) is not None:
+            Keyring.update(path, "right", lambda ring: ring.add(theirs))
+        keyring.add(KeyEntry.generate("ours", CipherParameters()))
+
+    updated = Keyring.update(path, "right", change)
+    assert [entry.name for entry in updated.entries] == ["first", "second", "ours"]
+    assert Keyring.load(path, "right").entries == updated.entries
+
+
+def test_update_gives_up_and_says_so(tmp_path, entries):
+    path = tmp_path / "keyring"
+    Keyring(entries[:1]).save(path, unprotected=True)
+
+    def change(_keyring):
+        theirs = KeyEntry.generate(f"k{next(numbers)}", CipherParameters())
+        ring = Keyring.load(path)
+        ring.add(theirs)
+        ring.save(path, unprotected=True)
+
+    numbers = itertools.count()
+    with pytest.raises(KeyringChanged, match="other programs keep changing it"):
+        Keyring.update(path, None, change)
+    assert len(Keyring.load(path).entries) == 6
+
+
+def test_members_that_this_version_does_not_know_are_kept(tmp_path, entries):
+    path = tmp_path / "keyring"
+    Keyring(entries[:1]).save(path, unprotected=True)
+    document = json.loads(path.read_text())
+    body = json.loads(base64.b64decode(document["body"])) | {"later": {"kept": [1, None]}}
+    header = {name: document[name] for name in ("magic", "version", "protection")}
+    canonical = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text = json.dumps(body).encode()
+    document["body"] = base64.b64encode(text).decode()
+    document["checksum"] = blake3(canonical + text).hexdigest()
+    path.write_text(json.dumps(document))
+    Keyring.update(path, None, lambda ring: ring.add(entries[1]))
+    saved = json.loads(base64.b64decode(json.loads(path.read_text())["body"]))
+    assert saved["later"] == {"kept": [1, None]}
+    assert [entry["name"] for entry in saved["entries"]] == ["first", "second"]
+
+
+def test_keys_are_renamed_and_removed(entries):
+    keyring = Keyring(entries)
+    keyring.rename("first", "main")
+    assert keyring.get("main").fingerprint == entries[0].fingerprint
+    assert [entry.name for entry in keyring.entries] == ["main", "second"]
+    with pytest.raises(ValueError, match="already has a key named 'second'"):
+        keyring.rename("main", "second")
+    with pytest.raises(ValueError, match="name must be 1 to 64 characters"):
+        keyring.rename("main", "")
+    assert keyring.remove(entries[0].fingerprint.hex()).name == "main"
+    assert keyring.entries == (entries[1],)
+    with pytest.raises(UnknownKey):
+        keyring.remove("main")

@@ -16,10 +16,12 @@ from cipherlens.crypto import (
     KeyringError,
     KeyringOutdated,
     KeyringPassphraseError,
+    Scope,
     ScryptCost,
 )
 
 FAST = ScryptCost(n=2**14)
+REFERENCE = {"height": 16, "width": 24, "substituted_blocks": 3, "scope": Scope.COLLECTION}
 
 
 def put(path, data):
@@ -61,7 +63,7 @@ def test_scrypt_agrees_with_rfc_7914(vectors):
 def test_file_agrees_with_its_vector(tmp_path, vector_text, reference, make_entry):
     assert reference.keyring_text() == vector_text
     keyring = Keyring.load(put(tmp_path / "keyring", vector_text), reference.PASSPHRASE)
-    assert keyring.entries == (make_entry("reference", height=16, width=24, substituted_blocks=3),)
+    assert keyring.entries == (make_entry("reference", **REFERENCE),)
     assert keyring.grants == ({"kind": "not known to this version", "kept": [1, 2, 3]},)
 
 
@@ -75,7 +77,7 @@ def test_a_file_of_version_1_is_read_only_to_be_upgraded(
     keyring.save(path, reference.PASSPHRASE, scrypt_cost=FAST)
     (upgraded,) = Keyring.load(path, reference.PASSPHRASE).entries
     assert upgraded == keyring.get()
-    expected = make_entry("reference", height=16, width=24, substituted_blocks=3)
+    expected = make_entry("reference", **REFERENCE)
     assert replace(upgraded, signing_seed=expected.signing_seed) == expected
     assert upgraded.signing_seed not in {reference.SIGNING_SEED, bytes(32)}
     assert Keyring.load(path, reference.PASSPHRASE).grants == keyring.grants
@@ -175,6 +177,7 @@ def test_costs_out_of_bounds_are_refused_before_they_are_paid(
         ({"protection": {"kind": "rot13"}}, "is not a keyring, or is damaged"),
         ({"protection": {"kind": "none", "n": 1}}, "members of its protection"),
         ({"protection": []}, "is not a keyring, or is damaged"),
+        ({"later": 1}, "its members must be body, checksum, magic, protection, version"),
     ],
 )
 def test_other_headers_are_refused(tmp_path, plain_text, changes, message):

@@ -64,3 +64,7 @@ def test_differences_name_every_field():
 def test_parameters_cannot_change():
     with pytest.raises(dataclasses.FrozenInstanceError):
         CipherParameters().block_size = 16
+
+
+def test_by_default_every_image_has_sequences_of_its_own():
+    assert CipherParameters().scope is Scope.IMAGE

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from cipherlens.crypto.errors import KeyringError, KeyringPermissionError
+from cipherlens.crypto.errors import KeyringChanged, KeyringError, KeyringPermissionError
 from cipherlens.crypto.private_file import read_private, replace_private
 
 
@@ -99,6 +99,14 @@ def test_a_failed_write_leaves_the_old_file_and_no_part(path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(KeyringError, match="No space left"):
-        replace_private(path, b"new")
+        replace_private(path, b"new", known=b"secret")
+    assert path.read_bytes() == b"secret"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("known", [None, b"other"])
+def test_a_file_that_is_not_what_was_known_is_left_alone(path, known):
+    with pytest.raises(KeyringChanged):
+        replace_private(path, b"new", known=known)
     assert path.read_bytes() == b"secret"
     assert list(path.parent.iterdir()) == [path]

@@ -33,6 +33,7 @@ def test_all_lists_exactly_these_names():
         "SealedContext",
         "StaleItem",
         "UnknownKey",
+        "WrongKey",
         "companion_digest",
         "is_sealed_network",
         "open_image",
@@ -60,5 +61,5 @@ def test_domain_failures_share_one_base():
         for name in crypto.__all__
         if isinstance(value := getattr(crypto, name), type) and issubclass(value, Exception)
     ]
-    assert len(failures) == 14
+    assert len(failures) == 15
     assert all(issubclass(failure, crypto.CryptoError) for failure in failures)

@@ -26,7 +26,9 @@ IMAGES_PER_CLASS = 10
 
 @pytest.fixture(scope="session")
 def parameters() -> CipherParameters:
-    return CipherParameters(height=16, width=24, block_size=8, substituted_blocks=2)
+    return CipherParameters(
+        height=16, width=24, block_size=8, substituted_blocks=2, scope="collection"
+    )
 
 
 @pytest.fixture(scope="session")

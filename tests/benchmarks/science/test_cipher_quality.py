@@ -12,10 +12,12 @@ from benchmarks.science.cipher_quality import (
     psnr,
 )
 from benchmarks.science.photographs import photographs
-from cipherlens.crypto import CipherParameters, ImageCipher
+from cipherlens.crypto import CipherParameters, ImageCipher, Scope
 from cipherlens.model.data.images import PreparedImages
 
-SIZE = CipherParameters(height=16, width=24, block_size=8, substituted_blocks=0)
+SIZE = CipherParameters(
+    height=16, width=24, block_size=8, substituted_blocks=0, scope=Scope.COLLECTION
+)
 
 
 def pictures() -> PreparedImages:

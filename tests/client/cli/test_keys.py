@@ -1,4 +1,6 @@
+import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ VECTORS = Path(__file__).parents[2] / "vectors"
 def secret(tmp_path: Path) -> Path:
     path = tmp_path / "passphrase"
     path.write_text("correct horse\nignored\n")
+    path.chmod(0o600)
     return path
 
 
@@ -41,7 +44,7 @@ def test_the_passphrase_may_come_from_the_environment(
 def test_no_terminal_and_no_passphrase(run, tmp_path: Path) -> None:
     outcome = run("keys", "new", tmp_path / "k")
     assert outcome.code == 2
-    assert "--passphrase-file" in outcome.err
+    assert "set CIPHERLENS_PASSPHRASE" in outcome.err
     assert not (tmp_path / "k").exists()
 
 
@@ -135,3 +138,65 @@ def test_a_keyring_of_version_1_is_refused_until_it_is_upgraded(
     assert "'cipherlens keys upgrade KEYRING'" in refused.err
     assert run("keys", "upgrade", path).code == 0
     assert run("keys", "show", path).code == 0
+
+
+def test_a_passphrase_file_that_others_may_read_is_refused(run, tmp_path: Path, secret) -> None:
+    secret.chmod(0o644)
+    outcome = run("keys", "new", tmp_path / "k", "--passphrase-file", secret)
+    assert outcome.code == 1
+    assert "has mode 0644: others may read the passphrase" in outcome.err
+    assert not (tmp_path / "k").exists()
+
+
+def test_a_passphrase_may_come_through_a_pipe(run, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o644)
+    writer = threading.Thread(target=pipe.write_text, args=["from a pipe\n"])
+    writer.start()
+    assert run("keys", "new", tmp_path / "k", "--passphrase-file", pipe).code == 0
+    writer.join()
+    assert len(Keyring.load(tmp_path / "k", "from a pipe").entries) == 1
+
+
+def test_a_passphrase_is_changed(run, tmp_path: Path, secret: Path) -> None:
+    path, new = tmp_path / "k", tmp_path / "new"
+    new.write_text("battery staple\n")
+    new.chmod(0o600)
+    run("keys", "new", path, "--passphrase-file", secret)
+    words = ("keys", "passphrase", path, "--passphrase-file", secret)
+    assert run(*words, "--new-passphrase-file", new).code == 0
+    (entry,) = Keyring.load(path, "battery staple").entries
+    again = run(*words, "--new-passphrase-file", new)
+    assert again.code == 1
+    assert "is wrong" in again.err
+    opened = run("keys", "passphrase", path, "--passphrase-file", new, "--no-passphrase")
+    assert opened.code == 0
+    assert "warning" in opened.err
+    assert Keyring.load(path).entries == (entry,)
+
+
+def test_a_key_is_exported_and_imported(run, keyring: Path, tmp_path: Path, key) -> None:
+    out, other = tmp_path / "out.keys", tmp_path / "other.keys"
+    run("keys", "new", keyring, "--name", "second")
+    words = ("keys", "export", keyring, "small", "--out", out, "--no-passphrase")
+    assert run(*words).code == 0
+    assert Keyring.load(out).entries == (key,)
+    assert run(*words).code == 2
+    run("keys", "new", other, "--no-passphrase")
+    assert run("keys", "import", other, out, "--json").document["imported"] == ["small"]
+    assert Keyring.load(other).get("small") == key
+    twice = run("keys", "import", other, out)
+    assert twice.code == 2
+    assert "already has a key named 'small'" in twice.err
+
+
+def test_a_key_is_renamed_and_removed(run, keyring: Path, key) -> None:
+    run("keys", "new", keyring, "--name", "second")
+    assert run("keys", "rename", keyring, "small", "large").code == 0
+    assert Keyring.load(keyring).get("large").fingerprint == key.fingerprint
+    asked = run("keys", "remove", keyring, "large")
+    assert asked.code == 2
+    assert "--yes" in asked.err
+    assert run("keys", "remove", keyring, "large", "--yes").code == 0
+    assert [entry.name for entry in Keyring.load(keyring).entries] == ["second"]
+    assert run("keys", "remove", keyring, "large", "--yes").code == 3

@@ -240,7 +240,7 @@ def test_options_that_do_not_go_together(run, to, words, sentence: str) -> None:
 
 
 def test_another_key_is_refused_by_name(
-    run, to, keyring: Path, checkpoint, folder, tmp_path, image_key
+    run, to, keyring: Path, checkpoint, folder, tmp_path, key, image_key
 ) -> None:
     other = tmp_path / "other.keys"
     Keyring([image_key]).save(other, unprotected=True)
@@ -248,15 +248,30 @@ def test_another_key_is_refused_by_name(
     run("model", "push", checkpoint, "--collection", "mine", *to)
     run("index", "mine", folder, "--keyring", keyring, *to)
     index = run("index", "mine", folder, "--keyring", other, *to)
-    assert index.code == 2
-    assert image_key.fingerprint.hex() in index.err
-    search = run("search", "mine", folder / "a.png", "--keyring", other, *to, "--json")
-    assert search.code == 1
-    assert search.error["code"] == "FAILED_PRECONDITION"
+    search = run("search", "mine", folder / "a.png", "--keyring", other, *to)
     fetch = run("item", "fetch", "mine", "a.png", "--keyring", other, *to, "--out", tmp_path)
-    assert fetch.code == 1
-    assert "does not open" in fetch.err
+    assert {index.code, search.code, fetch.code} == {1}
+    assert index.err == search.err == fetch.err
+    assert f"the keyring does not hold key {key.fingerprint.hex()}" in index.err
     assert not (tmp_path / "a.png").exists()
+    named = run("search", "mine", folder / "a.png", "--keyring", other, "--key", "fresh", *to)
+    assert named.code == 1
+    assert f"is of key {key.fingerprint.hex()}, key 'fresh' is" in named.err
+
+
+def test_of_several_keys_the_collection_says_which(
+    run, to, keyring: Path, checkpoint, folder, tmp_path, image_key
+) -> None:
+    both = tmp_path / "both.keys"
+    Keyring([image_key, *Keyring.load(keyring).entries]).save(both, unprotected=True)
+    made = ("--kind", "cipher", "--keyring", both, "--key", "small")
+    assert run("collection", "create", "several", *made, *to).code == 0
+    assert run("model", "push", checkpoint, "--collection", "several", *to).code == 0
+    assert run("index", "several", folder, "--keyring", both, *to).code == 0
+    assert run("search", "several", folder / "a.png", "--keyring", both, *to).code == 0
+    fetched = run("item", "fetch", "several", "a.png", "--keyring", both, *to, "--out", tmp_path)
+    assert fetched.code == 0
+    assert (tmp_path / "a.png").read_bytes() == (folder / "a.png").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from cipherlens.client import (
     Waiting,
     index_folder,
 )
-from cipherlens.crypto import KeyEntry
+from cipherlens.crypto import KeyEntry, WrongKey
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as messages
 from cipherlens.wire import profile_message
@@ -209,7 +209,7 @@ def test_a_collection_that_does_not_fit(
         index_folder(client, "only-vectors", folder)
     with (
         Client(target, key=image_key) as other,
-        pytest.raises(ValueError, match=image_key.fingerprint.hex()),
+        pytest.raises(WrongKey, match=image_key.fingerprint.hex()),
     ):
         index_folder(other, photos, folder)
 
