@@ -134,6 +134,10 @@ class AsyncKeylessClient(AsyncShell):
         """Return the models that the server holds, newest first."""
         return await self._transport.run(catalog.list_models(), timeout_s)
 
+    async def delete_model(self, digest: bytes, *, timeout_s: float | None = None) -> None:
+        """Remove a model by the SHA-256 of its checkpoint; see `Client`."""
+        await self._transport.run(catalog.delete_model(digest), timeout_s)
+
     async def index_encrypted(
         self,
         collection: str | Collection,

@@ -157,6 +157,14 @@ class KeylessClient(Shell):
         """Return the models that the server holds, newest first."""
         return self._run(catalog.list_models(), timeout_s)
 
+    def delete_model(self, digest: bytes, *, timeout_s: float | None = None) -> None:
+        """Remove a model by the SHA-256 of its checkpoint.
+
+        Raises:
+            FailedPrecondition: it serves a collection, or fills one.
+        """
+        self._run(catalog.delete_model(digest), timeout_s)
+
     def index_encrypted(
         self,
         collection: str | Collection,

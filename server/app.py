@@ -90,7 +90,7 @@ class CipherLensServer:
             return f"{self._config.role}"
         return (
             f"{self._config.role}, index on {self._engine.device}, "
-            f"models on {self._engine.model_device}"
+            f"models on {self._engine.models.device}"
         )
 
     def start(self) -> int:

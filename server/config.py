@@ -18,6 +18,7 @@ class Limits:
 
     max_k: the full ranking of a collection on which a network is judged; with the longest ids it
         takes 3 MB of an answer.
+    max_hits: queries times k of one search, as ranking them takes some .7 s for a million.
     """
 
     max_message_bytes: int = 32 * MIB
@@ -25,6 +26,7 @@ class Limits:
     max_batch_items: int = 1024
     max_queries: int = 1024
     max_k: int = 5000
+    max_hits: int = 512 * 1024
     max_image_pixels: int = 4 * MIB
     max_name_bytes: int = 64
     max_item_id_bytes: int = 512
@@ -42,6 +44,10 @@ class Limits:
                     f"limits.{each.name} must be a whole number from 1 to {_LARGEST_LIMIT}, "
                     f"got {value!r}"
                 )
+        if self.max_hits < self.max_k:
+            raise ValueError(
+                f"limits.max_hits must be at least max_k, {self.max_k}, got {self.max_hits}"
+            )
         if self.max_sealed_bytes > self.max_message_bytes:
             raise ValueError(
                 "limits.max_sealed_bytes must fit into a message of "

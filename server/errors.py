@@ -99,6 +99,24 @@ class StaleRevision(Refused):
     reason = "STALE_REVISION"
 
 
+class OutOfReach(Refused):
+    """A search waits for a change that no write under way can bring."""
+
+    reason = "SEQUENCE_OUT_OF_REACH"
+
+
+class NumericModeRefused(ModelRefused):
+    """The model computes here in other arithmetic than the one that made what is stored."""
+
+    reason = "NUMERIC_MODE_MISMATCH"
+
+
+class ModelInUse(Refused):
+    """The model serves a collection, or fills one."""
+
+    reason = "MODEL_IN_USE"
+
+
 class DataDamaged(ServerError):
     """What is stored does not agree with its checksum, or is not there: a row or a model's file."""
 
@@ -131,6 +149,23 @@ class StorageUnavailable(ServerError):
 
     reason = "STORAGE_UNAVAILABLE"
     retry_after_s: float = 0.5
+
+
+class IndexBehind(ServerError):
+    """The change is on disk, and the index could not follow it yet.
+
+    The same request is answered well once the index, which is made anew, has the change.
+    """
+
+    reason = "INDEX_BEHIND"
+    retry_after_s: float = 1.0
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"collection {name!r}: the change is on disk, but searches cannot see it yet: the "
+            "index is made anew; send the same request again",
+            {"collection": name},
+        )
 
 
 class StorageFull(ServerError):

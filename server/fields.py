@@ -53,8 +53,10 @@ def check_revision(field: str, revision: int) -> int:
     return revision
 
 
-def check_digest(field: str, value: bytes) -> bytes:
-    """Return a SHA-256 digest, or nothing if none was given."""
+def check_digest(field: str, value: bytes, *, required: bool = False) -> bytes:
+    """Return a SHA-256 digest, or nothing if none was given where none is required."""
+    if required and not value:
+        raise InvalidField(field, "is required")
     if len(value) not in (0, DIGEST_BYTES):
         raise InvalidField(field, f"must have {DIGEST_BYTES} bytes or none", value=len(value))
     return value

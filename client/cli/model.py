@@ -1,4 +1,4 @@
-"""`cipherlens model`: push models to the server and list them; seal hash networks."""
+"""`cipherlens model`: push, list and delete models of the server; seal hash networks."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +11,13 @@ from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, progress_bar
 from cipherlens.client.cli.documents import model_document
-from cipherlens.client.cli.failure import USAGE, CommandError, about
+from cipherlens.client.cli.failure import NOT_FOUND, USAGE, CommandError, about
 from cipherlens.client.cli.group import group
 from cipherlens.client.cli.hash_network import describe_network
 from cipherlens.client.cli.passphrase import open_key
 from cipherlens.crypto import Keyring, is_sealed_network, seal_network
 
-app = group("Push models to the server and list them; seal hash networks.")
+app = group("Push, list and delete models of the server; seal hash networks.")
 
 
 @app.command()
@@ -102,6 +102,41 @@ def list_(server: Connection = LOCAL, as_json: options.Json = False) -> None:
         print_json({"models": [model_document(model) for model in models]})
         return
     print_table(("NAME", "DIGEST", "BACKBONE", "DIMENSION#", "KEY", "BYTES#"), map(_row, models))
+
+
+@app.command()
+@connected
+def delete(
+    digest: Annotated[str, typer.Argument(help="The model's digest, or how it begins.")],
+    yes: options.Yes = False,
+    server: Connection = LOCAL,
+    as_json: options.Json = False,
+) -> None:
+    """Delete a model from the server; refused while a collection is served by it.
+
+    \b
+    Example:
+      cipherlens model delete 3f2a9c01 --yes
+    """
+    with server.client() as client:
+        model = _found(client.list_models(), digest)
+        options.confirm(f"delete model {model.name!r} ({model.digest.hex()[:16]})?", yes=yes)
+        client.delete_model(model.digest)
+    told = f"model {model.name!r} is deleted"
+    print_outcome({"deleted": model_document(model)}, told, as_json=as_json)
+
+
+def _found(models: list[Model], digest: str) -> Model:
+    """Return the one model whose digest begins so."""
+    found = [each for each in models if each.digest.hex().startswith(digest.lower())]
+    if not digest or not found:
+        raise CommandError(f"no model has a digest that begins {digest!r}", exit_code=NOT_FOUND)
+    if len(found) > 1:
+        raise CommandError(
+            f"the digests of {len(found)} models begin {digest!r}: give more of it",
+            exit_code=USAGE,
+        )
+    return found[0]
 
 
 def _row(model: Model) -> tuple[object, ...]:

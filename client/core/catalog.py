@@ -11,6 +11,7 @@ from cipherlens.client.core.collection import Collection, Limits, Model, ServerI
 from cipherlens.client.core.methods import (
     CREATE_COLLECTION,
     DELETE_COLLECTION,
+    DELETE_MODEL,
     GET_COLLECTION,
     GET_SERVER_INFO,
     LIST_COLLECTIONS,
@@ -124,6 +125,11 @@ def list_models() -> Call[list[Model]]:
         messages.ListModelsRequest(),
         lambda answer: [model_from(message) for message in answer.models],
     )
+
+
+def delete_model(digest: bytes) -> Call[None]:
+    """Remove a model that no collection needs."""
+    return DELETE_MODEL.call(messages.DeleteModelRequest(digest=digest), lambda _answer: None)
 
 
 def _parts(

@@ -106,6 +106,7 @@ class Limits:
     max_batch_items: int
     max_queries: int
     max_k: int
+    max_hits: int
     max_image_pixels: int
     max_name_bytes: int
     max_item_id_bytes: int

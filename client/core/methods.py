@@ -46,6 +46,7 @@ FETCH = _method(retrieval.FetchResponse, Work.FETCH)
 LIST_ITEMS = _method(retrieval.ListItemsResponse)
 PUSH_MODEL = _method(retrieval.PushModelResponse, Work.UPLOAD, repeatable=False)
 LIST_MODELS = _method(retrieval.ListModelsResponse)
+DELETE_MODEL = _method(retrieval.DeleteModelResponse, Work.WRITE, repeatable=False)
 
 CREATE_KEY = _method(encryption.CreateKeyResponse, repeatable=False)
 LIST_KEYS = _method(encryption.ListKeysResponse)

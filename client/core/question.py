@@ -93,10 +93,10 @@ class Questions:
 
 
 def max_answered(k: int, limits: Limits) -> int:
-    """Return for how many queries the hits fit into an answer."""
+    """Return for how many queries the hits fit into an answer, and are not too many."""
     longest = limits.max_item_id_bytes + _HIT_NUMBERS_BYTES
     fitting = (limits.max_message_bytes - MESSAGE_MARGIN_BYTES) // (longest * max(1, k))
-    return max(1, min(limits.max_queries, fitting))
+    return max(1, min(limits.max_queries, limits.max_hits // max(1, k), fitting))
 
 
 def search_request(collection: str, k: int, options: SearchOptions) -> messages.SearchRequest:

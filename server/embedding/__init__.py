@@ -2,6 +2,6 @@
 
 from cipherlens.server.embedding.loading import have_direction
 from cipherlens.server.embedding.models import EmbeddingModels
-from cipherlens.server.embedding.queue import EmbeddingQueue
+from cipherlens.server.embedding.queue import EmbeddingQueue, ModelReleased
 
-__all__ = ["EmbeddingModels", "EmbeddingQueue", "have_direction"]
+__all__ = ["EmbeddingModels", "EmbeddingQueue", "ModelReleased", "have_direction"]

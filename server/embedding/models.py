@@ -11,7 +11,7 @@ from cipherlens.model.errors import CheckpointError
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.embedding.loading import load_embedder, tried_embedder
-from cipherlens.server.embedding.queue import EmbeddingQueue
+from cipherlens.server.embedding.queue import EmbeddingQueue, ModelReleased
 from cipherlens.server.embedding.turns import Turns
 from cipherlens.server.errors import DataDamaged, Stopping
 
@@ -31,9 +31,18 @@ class EmbeddingModels:
     those that are loaded answer meanwhile.
     """
 
-    def __init__(self, read: Callable[[bytes], bytes], config: ServerConfig) -> None:
-        """Take what reads the checkpoint of a digest; it raises DataDamaged."""
+    def __init__(
+        self,
+        read: Callable[[bytes], bytes],
+        config: ServerConfig,
+        in_use: Callable[[], set[bytes]],
+    ) -> None:
+        """Take what reads the checkpoint of a digest, and what says which are needed.
+
+        `read` raises DataDamaged.
+        """
         self._read = read
+        self._in_use = in_use
         self._config = config
         self._lock = threading.Lock()  # guards _loaded and _closed; never held while a model loads
         self._loaded: dict[bytes, tuple[Embedder, EmbeddingQueue]] = {}
@@ -47,13 +56,14 @@ class EmbeddingModels:
         """Return the queue of a model held here, loading it if need be.
 
         Raises DataDamaged if its file is, ModelRefused where torch is not installed, QueueFull,
-        DeadlineExpired, CallCancelled, Stopping.
+        DeadlineExpired, CallCancelled, Stopping; ModelReleased if nothing needs it any more, as
+        where a search began before another model took over.
         """
         queue = self._at_hand(digest)
         if queue is None:
             with self._first_uses.turn(call):
                 # Whoever was first has loaded it.
-                queue = self._at_hand(digest) or self.adopt(self._stored(digest))
+                queue = self._at_hand(digest) or self._loaded_for_use(digest)
         return queue
 
     def adopt(self, embedder: "Embedder") -> EmbeddingQueue:
@@ -84,18 +94,29 @@ class EmbeddingModels:
         loaded = tuple(self._loaded.values())
         return loaded[0][0].device if loaded else self._config.device
 
-    def release(self, in_use: set[bytes]) -> None:
-        """Let go of all models but these."""
-        with self._lock:
-            gone = [self._loaded.pop(digest) for digest in set(self._loaded) - in_use]
-        for _, queue in gone:
-            queue.close()
+    def release(self) -> None:
+        """Let go of all models but those that are needed."""
+        self._release_all_but(self._in_use())
 
     def close(self) -> None:
         """Finish what waits and refuse what comes."""
         with self._lock:
             self._closed = True
-        self.release(set())
+        self._release_all_but(set())
+
+    def _loaded_for_use(self, digest: bytes) -> EmbeddingQueue:
+        if digest in self._in_use():  # else it was let go before
+            queue = self.adopt(self._stored(digest))
+            if digest in self._in_use():
+                return queue
+            self.release()  # it was let go while it was loaded
+        raise ModelReleased(f"model {digest.hex()} is no longer used")
+
+    def _release_all_but(self, in_use: set[bytes]) -> None:
+        with self._lock:
+            gone = [self._loaded.pop(digest) for digest in set(self._loaded) - in_use]
+        for _, queue in gone:
+            queue.close()
 
     def _at_hand(self, digest: bytes) -> EmbeddingQueue | None:
         with self._lock:

@@ -15,6 +15,11 @@ from cipherlens.server.embedding.lane import Image
 from cipherlens.server.embedding.schedule import Batch, Schedule
 from cipherlens.server.errors import Stopping
 
+
+class ModelReleased(Stopping):
+    """A model was let go, as another took over."""
+
+
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
@@ -29,6 +34,11 @@ class Passes(Protocol):
     @property
     def passes(self) -> int:
         """How many passes run at a time."""
+        ...
+
+    @property
+    def numeric_mode(self) -> str:
+        """In what arithmetic it computes, such as "cpu-fp32"."""
         ...
 
     def share_cores(self, passes: int) -> None:
@@ -51,6 +61,7 @@ class EmbeddingQueue:
         max_waiting: int,
         passes: int = 1,
         share_cores: Callable[[int], None] = lambda _passes: None,
+        numeric_mode: str = "",
     ) -> None:
         """Start the threads of a network.
 
@@ -60,7 +71,9 @@ class EmbeddingQueue:
             max_waiting: queries that may wait, and as many images of bulk work.
             passes: how many run at a time, on a thread each.
             share_cores: called on a thread before every pass with how many share the cores then.
+            numeric_mode: in what arithmetic it computes, such as "cpu-fp32".
         """
+        self.numeric_mode = numeric_mode
         self._embed = embed
         self._share_cores = share_cores
         # Guards the fields below; notified when either changes what threads wait for.
@@ -83,6 +96,7 @@ class EmbeddingQueue:
             max_waiting=config.max_waiting_images,
             passes=network.passes,
             share_cores=network.share_cores,
+            numeric_mode=network.numeric_mode,
         )
 
     def embed(
@@ -92,14 +106,14 @@ class EmbeddingQueue:
 
         images: (height, width, 3) uint8 each, in either orientation.
         Raises QueueFull at once if they do not fit, DeadlineExpired at the deadline, CallCancelled
-        once the caller is gone, Stopping.
+        once the caller is gone, ModelReleased.
         """
         lane = self._schedule.urgent if urgent else self._schedule.bulk
         asked = Asked(images, call)
         call.check()  # after `Asked` listens: a call that ended before is seen here
         with self._changed:
             if self._closed:
-                raise Stopping("the server is shutting down")
+                raise ModelReleased("the server lets this model go")
             lane.enter(asked)
             self._changed.notify_all()
         try:

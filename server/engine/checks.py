@@ -9,9 +9,16 @@ from cipherlens.model.errors import CheckpointError
 from cipherlens.server.embedding import have_direction
 from cipherlens.server.engine.batches import Batch, check_profile
 from cipherlens.server.engine.item_index import ItemIndex
-from cipherlens.server.errors import InvalidField, ModelRefused, NoModel, ProfileRefused
+from cipherlens.server.engine.live import LiveCollection
+from cipherlens.server.errors import (
+    InvalidField,
+    ModelRefused,
+    NoModel,
+    NumericModeRefused,
+    ProfileRefused,
+)
 from cipherlens.server.index import Device, obstacle
-from cipherlens.server.storage.records import Collection
+from cipherlens.server.storage.records import Collection, Generation
 
 
 def check_index(kind: Kind, choice: IndexChoice, device: Device) -> None:
@@ -72,6 +79,22 @@ def check_model(collection: Collection, configuration: CheckpointConfiguration) 
             {"collection": collection.name},
         )
     check_profile(collection, configuration.profile, "model")
+
+
+def check_numeric_mode(live: LiveCollection, generation: Generation, mode: str) -> None:
+    """Raise NumericModeRefused if rows made in that arithmetic do not go with those stored.
+
+    They do where a generation is being filled in it, which takes over.
+    """
+    shadow = live.shadow
+    if mode == generation.numeric_mode or (shadow is not None and shadow.numeric_mode == mode):
+        return
+    name = live.collection.name
+    raise NumericModeRefused(
+        f"the vectors of collection {name!r} were made in {generation.numeric_mode}, and this "
+        f"server computes in {mode}: push the same model again, and all are made anew",
+        {"collection": name, "stored": generation.numeric_mode, "value": mode},
+    )
 
 
 def document_of(configuration: CheckpointConfiguration) -> str:

@@ -5,11 +5,10 @@ A write is acknowledged when its transaction is on disk and the index has it.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 
 from cipherlens.base import Kind
-from cipherlens.model.checkpoint import read_configuration
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.embedding import EmbeddingModels
@@ -24,32 +23,29 @@ from cipherlens.server.engine.batches import (
 )
 from cipherlens.server.engine.checks import (
     check_batch,
-    check_directions,
     check_index,
-    check_model,
     check_served,
-    check_takes_models,
-    document_of,
 )
 from cipherlens.server.engine.description import CollectionDescription, describe
 from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows
 from cipherlens.server.engine.keeping import IndexKeeper
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.loading import Loader, LoadProgress
+from cipherlens.server.engine.models import CollectionModels, in_use
 from cipherlens.server.engine.registry import Registry
 from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.engine.upkeep import Upkeep
 from cipherlens.server.engine.waiters import Waiters
 from cipherlens.server.engine.writing import Writer
-from cipherlens.server.errors import NotFound, ServerError, Stopping
+from cipherlens.server.errors import NotFound, ServerError
 from cipherlens.server.index import SearchParameters, new_index, resolve_device
+from cipherlens.server.locks import ANY_CALL
 from cipherlens.server.revisions import lasting_revision
 from cipherlens.server.storage import (
     IndexFiles,
     ItemBatch,
     ModelStore,
     Transaction,
-    Upload,
     open_database,
 )
 from cipherlens.server.storage.records import (
@@ -58,18 +54,18 @@ from cipherlens.server.storage.records import (
     Damaged,
     Generation,
     ItemSummary,
-    ModelRecord,
     StoredItem,
     Written,
 )
 
 _log = logging.getLogger(__name__)
 
-_ANY_CALL = Call()  # without a deadline, and with a caller who waits
-
 
 class Engine:
-    """The collections and models of a data folder; any method may be called from any thread."""
+    """The collections and models of a data folder; any method may be called from any thread.
+
+    models: the models held here.
+    """
 
     def __init__(self, config: ServerConfig) -> None:
         """Open the data folder; `load` comes next.
@@ -78,33 +74,31 @@ class Engine:
         """
         self.device = resolve_device(config.device)
         self._ivf = config.ivf
+        # As much as calls under way can change; who waits for more has it from elsewhere.
+        limits = config.limits
+        self._reach = limits.max_concurrent_calls * limits.max_batch_items
         self._registry = Registry()
         # A third of the places that reading calls have: other searches go on.
-        self._waiters = Waiters(max(1, config.limits.max_concurrent_calls // 4))
+        self._waiters = Waiters(max(1, limits.max_concurrent_calls // 4))
         with ExitStack() as opened:
             self._database = open_database(config.data_dir)
             opened.callback(self._database.close)
-            self._store = ModelStore(self._database, config.data_dir / "models")
-            self._models = EmbeddingModels(self._store.read, config)
-            opened.callback(self._models.close)
+            store = ModelStore(self._database, config.data_dir / "models")
+            embedding = EmbeddingModels(store.read, config, lambda: in_use(self._registry))
+            opened.callback(embedding.close)
             takeover = Takeover(
                 self._database,
-                self._models,
-                taken_over=self._release_models,
+                embedding,
                 is_closing=lambda: self._background.closed,
             )
             self._keeper = IndexKeeper(IndexFiles(config.data_dir / "indexes"))
             opened.callback(lambda: self._keeper.keep_all(self._registry.listed()))
             self._background = Background(Upkeep(self._database, takeover, self._keeper).step)
             opened.callback(self._background.close)
+            self.models = CollectionModels(store, embedding, self._registry, self._background)
             self._writer = Writer(self._database, self._background.consider)
             self._loader = Loader(self._database, self._keeper, self._new_live)
             self._opened = opened.pop_all()
-
-    @property
-    def model_device(self) -> str:
-        """Where models run: "cpu" or "cuda:N"; "auto" until one has been loaded."""
-        return self._models.device
 
     def load(self, watch: Callable[[LoadProgress], None] = lambda _: None) -> None:
         """Load every collection that is sound; one that is damaged is named and set aside.
@@ -121,10 +115,10 @@ class Engine:
         """Finish what was begun and close the database; a second time does nothing."""
         self._opened.close()
 
-    def create_collection(self, new: NewCollection) -> CollectionDescription:
+    def create_collection(self, new: NewCollection, call: Call = ANY_CALL) -> CollectionDescription:
         """Make an empty collection. Raises InvalidField for its index, AlreadyExists."""
         check_index(new.kind, new.index_choice, self.device)
-        with self._database.write() as transaction:
+        with self._database.write(call) as transaction:
             collections = transaction.collections
             made = collections.create(
                 name=new.name,
@@ -147,22 +141,22 @@ class Engine:
         self._registry.add(live)
         return description
 
-    def drop_collection(self, name: str) -> None:
+    def drop_collection(self, name: str, call: Call = ANY_CALL) -> None:
         """Delete a collection with all it holds, damaged or not. Raises NotFound."""
         if self._registry.is_set_aside(name):
-            with self._database.write() as transaction:
+            with self._database.write(call) as transaction:
                 transaction.collections.drop(name)
             self._registry.forget(name)
             return
         live = self._registry.find(name)
-        with live.writing:
+        with live.writing.held(call):
             live.check_there()
-            with self._database.write() as transaction:
+            with self._database.write(call) as transaction:
                 transaction.collections.drop(name)
             live.mark_dropped()
             self._registry.remove(live)
         self._keeper.forget(live)
-        self._release_models()
+        self.models.release()
 
     def describe(self, name: str) -> CollectionDescription:
         """Describe a collection. Raises NotFound."""
@@ -197,7 +191,8 @@ class Engine:
             items = item_batch(heads, batch, rows)
             whole = self._whole(live, serving, items)
             with suppress(_TakenOver):  # by another model, with which to embed again
-                return live.write(partial(_put, live, serving.generation, items, whole, call))
+                put = partial(_put, live, serving.generation, items, whole, call)
+                return live.write(put, call)
 
     def delete(self, name: str, ids: Sequence[str], up_to: int, call: Call) -> Written:
         """Delete items last written at a sequence or before; return when that is in force.
@@ -205,7 +200,7 @@ class Engine:
         On disk, too. Unknown ids are passed over; `unchanged_count` has those deleted since.
         """
         live = self._registry.find(name)
-        return live.write(partial(_delete, ids, up_to, call))
+        return live.write(partial(_delete, ids, up_to, call), call)
 
     def search(
         self,
@@ -216,19 +211,20 @@ class Engine:
         *,
         min_sequence: int,
         model_digest: bytes,
-        call: Call = _ANY_CALL,
+        call: Call = ANY_CALL,
     ) -> Answer:
         """Rank the collection for each query.
 
-        Raises NotFound, ProfileRefused, ModelRefused, InvalidField, DeadlineExpired and what the
-        queue raises.
+        Raises NotFound, ProfileRefused, ModelRefused, InvalidField, OutOfReach, DeadlineExpired and
+        what the queue raises.
         """
         live = self._registry.find(name)
         if min_sequence and not live.sees(min_sequence):
+            live.check_within(min_sequence, self._reach)
             with self._waiters:
                 live.wait_for(min_sequence, call)
         serving, rows = self._represent(live, queries, model_digest, call, urgent=True)
-        return live.search(serving, rows, k, parameters)
+        return live.search(serving, rows, k, parameters, call)
 
     def search_quick(
         self,
@@ -268,36 +264,6 @@ class Engine:
         with self._database.read() as transaction:
             return transaction.items.page(live.collection, after=after, size=size)
 
-    def incoming_model(self, collection: str) -> AbstractContextManager[Upload]:
-        """Give an upload, if the collection named takes models. Raises NotFound, ModelRefused."""
-        if collection:
-            check_takes_models(self._registry.find(collection).collection)
-        return self._store.incoming()
-
-    def push_model(
-        self, upload: Upload, *, name: str, collection: str, call: Call = _ANY_CALL
-    ) -> ModelRecord:
-        """Keep a checkpoint and, if a collection is named, set it to work there.
-
-        Raises CheckpointError, ProfileRefused, ModelRefused, NotFound, QueueFull, DeadlineExpired,
-        CallCancelled; then nothing is kept.
-        """
-        configuration = read_configuration(upload.path)
-        document = document_of(configuration)
-        if not collection:
-            return self._store.add(upload, name=name, configuration=document)
-        live = self._registry.find(collection)
-        check_model(live.collection, configuration)
-        with self._models.tried(upload.path, call) as embedder:
-            record = self._store.add(upload, name=name, configuration=document)
-            self._models.adopt(embedder)
-        self._set_to_work(live, record.digest, embedder.numeric_mode, embedder.dimension)
-        return record
-
-    def models(self) -> list[ModelRecord]:
-        """Return the models held here, newest first."""
-        return self._store.listed()
-
     def _whole(self, live: LiveCollection, serving: ItemIndex, items: ItemBatch) -> dict[str, int]:
         """Return the sequences of those items that are there, at their revision, and whole.
 
@@ -308,41 +274,6 @@ class Engine:
             return {}
         with self._database.read() as transaction:
             return transaction.items.whole(live.collection, serving.generation, there)
-
-    def _set_to_work(
-        self, live: LiveCollection, digest: bytes, numeric_mode: str, dimension: int
-    ) -> None:
-        """Make the model's generation active, or the shadow where items must be embedded first."""
-        with live.writing:
-            live.check_there()
-            active = live.serving.generation if live.serving else None
-            if _is_of(live.shadow, digest, numeric_mode):
-                return
-            with self._database.write() as transaction:
-                collections = transaction.collections
-                if _is_of(active, digest, numeric_mode):
-                    serving, shadow = live.serving, None  # back to this one: no other takes over
-                else:
-                    generation = collections.add_generation(
-                        live.collection,
-                        model_digest=digest,
-                        numeric_mode=numeric_mode,
-                        length=dimension,
-                    )
-                    if transaction.items.count(live.collection):
-                        serving, shadow = live.serving, generation
-                    else:
-                        serving, shadow = live.load(transaction, generation), None
-                collections.set_generations(
-                    live.collection,
-                    active=serving.generation.id if serving else None,
-                    shadow=shadow.id if shadow else None,
-                )
-            if serving is not None and serving is not live.serving:
-                live.adopt(serving)
-            live.shadow = shadow
-        self._background.consider(live)
-        self._release_models()
 
     def _new_live(self, collection: Collection) -> LiveCollection:
         kind, choice = collection.kind, collection.index_choice
@@ -365,24 +296,9 @@ class Engine:
         check_batch(live.collection, batch)
         while True:
             serving = _serving(live, model_digest)
-            if batch.rows is not None:
-                return serving, batch.rows
-            queue = self._models.queue(serving.generation.model_digest, call)
-            try:
-                rows = queue.embed([each.array() for each in batch.images], call, urgent=urgent)
-            except Stopping:
-                # The model was let go as another took over: see which one serves now. When the
-                # server itself stops, asking for the queue says so.
-                continue
-            check_directions(rows)
-            return serving, rows
-
-    def _release_models(self) -> None:
-        found = self._registry.listed()
-        serving = [live.serving for live in found]
-        in_use = [each.generation for each in serving if each is not None]
-        in_use += [shadow for live in found if (shadow := live.shadow) is not None]
-        self._models.release({each.model_digest for each in in_use if each.model_digest})
+            rows = self.models.rows(live, serving, batch, call, urgent=urgent)
+            if rows is not None:  # else see which model serves now
+                return serving, rows
 
 
 class _TakenOver(ServerError):
@@ -416,11 +332,3 @@ def _serving(live: LiveCollection, model_digest: bytes) -> ItemIndex:
     serving = live.serving
     live.check_there()  # after the index was taken: a dropped collection has none
     return check_served(live.collection, serving, model_digest)
-
-
-def _is_of(generation: Generation | None, digest: bytes, numeric_mode: str) -> bool:
-    """Return whether the generation is of the model, in that arithmetic."""
-    return generation is not None and (generation.model_digest, generation.numeric_mode) == (
-        digest,
-        numeric_mode,
-    )

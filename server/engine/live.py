@@ -7,8 +7,9 @@ from functools import partial
 
 from cipherlens.server.call import Call
 from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows, unwatched
-from cipherlens.server.errors import DeadlineExpired, NotFound, StorageUnavailable
+from cipherlens.server.errors import DeadlineExpired, NotFound, OutOfReach, StorageUnavailable
 from cipherlens.server.index import SearchParameters, VectorIndex
+from cipherlens.server.locks import CallLock
 from cipherlens.server.storage import Transaction
 from cipherlens.server.storage.records import (
     Change,
@@ -40,14 +41,14 @@ class LiveCollection:
         self,
         collection: Collection,
         new_index: Callable[[Generation], VectorIndex],
-        commit: "Callable[[LiveCollection, Sequence[Write]], Sequence[Written | Exception]]",
+        commit: "Callable[[LiveCollection, Sequence[Write], Call], Sequence[Written | Exception]]",
     ) -> None:
         """Take what makes an empty index for a generation, and what does writes together."""
         self.collection = collection
         self._new_index = new_index
         # Held from before a write's transaction until the index has it: commits and applications
         # keep one order. Guards all fields but `_dropped`.
-        self.writing = threading.Lock()
+        self.writing = CallLock(f"collection {collection.name!r}")
         self._turns = SharedTurns(self.writing, partial(commit, self))
         self.serving: ItemIndex | None = None
         self.shadow: Generation | None = None
@@ -97,9 +98,9 @@ class LiveCollection:
             self.is_behind = False
             self._applied.notify_all()
 
-    def write(self, write: Write) -> Written:
+    def write(self, write: Write, call: Call) -> Written:
         """Do a write, in one transaction with those that wait beside it, and return what it did."""
-        return self._turns.take(write)
+        return self._turns.take(write, call)
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Put changes that are committed into the index. The caller holds `writing`.
@@ -114,15 +115,16 @@ class LiveCollection:
         self._wake()
 
     def search(
-        self, serving: ItemIndex, queries: Rows, k: int, parameters: SearchParameters
+        self, serving: ItemIndex, queries: Rows, k: int, parameters: SearchParameters, call: Call
     ) -> Answer:
         """Return a ranking for each query, each item in it at most once.
 
-        `serving` is the index that served when the queries were made ready for it.
+        `serving` is the index that served when the queries were made ready for it. Raises
+        StorageUnavailable, DeadlineExpired.
         """
         answer, are_clean = serving.search(queries, k, parameters)
         if not are_clean:
-            with self.writing:  # nothing is being replaced now
+            with self.writing.held(call):  # nothing is being replaced now
                 if self.is_behind:
                     raise StorageUnavailable("the index is being made anew")
                 answer, _ = serving.search(queries, k, parameters)
@@ -149,6 +151,16 @@ class LiveCollection:
             )
         call.check()
         self.check_there()
+
+    def check_within(self, sequence: int, reach: int) -> None:
+        """Raise OutOfReach for a sequence that is further away than changes under way can be."""
+        last = self.serving.sequence if self.serving else 0
+        if sequence > last + reach:
+            raise OutOfReach(
+                f"min_sequence: change {sequence} is out of reach, the last one is {last}: it is "
+                "of another collection, or of this one before it was restored",
+                {"field": "min_sequence", "last": str(last), "value": str(sequence)},
+            )
 
     def check_there(self) -> None:
         """Raise NotFound if the collection has been dropped."""

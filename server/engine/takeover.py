@@ -7,6 +7,7 @@ import numpy as np
 
 from cipherlens.server.call import Call
 from cipherlens.server.embedding import EmbeddingModels, have_direction
+from cipherlens.server.engine.checks import check_numeric_mode
 from cipherlens.server.engine.item_index import ItemIndex
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.storage import Database
@@ -25,13 +26,11 @@ class Takeover:
         database: Database,
         models: EmbeddingModels,
         *,
-        taken_over: Callable[[], None],
         is_closing: Callable[[], bool],
     ) -> None:
-        """`taken_over` is called after each; a long step ends early once `is_closing`."""
+        """A long step ends early once `is_closing`."""
         self._database = database
         self._models = models
-        self._taken_over = taken_over
         self._is_closing = is_closing
         # How far a fill came, (generation, sequence); of the background's thread alone.
         self._filled: dict[LiveCollection, tuple[int, int]] = {}
@@ -78,7 +77,7 @@ class Takeover:
                 live.catch_up(transaction, index)
             live.adopt(index)
             live.shadow = None
-        self._taken_over()
+        self._models.release()
         _log.info(
             "collection %r: generation %d serves %d items",
             live.collection.name,
@@ -100,18 +99,21 @@ class Takeover:
         if not lacking:
             return None
         whole = [each for each in found.values() if isinstance(each, StoredItem)]
-        if rows := self._embedded(generation, whole):
+        if rows := self._embedded(live, generation, whole):
             with self._database.write() as transaction:
                 state = transaction.collections.state(live.collection)
                 transaction.items.put_representations(state, generation, rows)
         return lacking[-1].sequence
 
-    def _embedded(self, generation: Generation, found: list[StoredItem]) -> list[Computed]:
+    def _embedded(
+        self, live: LiveCollection, generation: Generation, found: list[StoredItem]
+    ) -> list[Computed]:
         images = [(each.summary, each.cipher.array()) for each in found if each.cipher is not None]
         if not images:
             return []
         call = Call()
         queue = self._models.queue(generation.model_digest, call)
+        check_numeric_mode(live, generation, queue.numeric_mode)
         rows = queue.embed([pixels for _, pixels in images], call, urgent=False)
         useful = have_direction(rows)
         if not useful.all():

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable, Sequence
 
+from cipherlens.server.call import Call
 from cipherlens.server.engine.live import LiveCollection, Write
-from cipherlens.server.errors import ServerError
+from cipherlens.server.errors import IndexBehind, ServerError
 from cipherlens.server.storage import Database, Transaction
 from cipherlens.server.storage.records import Written
 
@@ -19,16 +20,18 @@ class Writer:
         self._database = database
         self._consider = consider
 
-    def write(self, live: LiveCollection, writes: Sequence[Write]) -> Sequence[Written | Exception]:
+    def write(
+        self, live: LiveCollection, writes: Sequence[Write], call: Call
+    ) -> Sequence[Written | Exception]:
         """Commit writes in one transaction, bring the index up to them, return what each did.
 
-        They share it with those of other collections that wait for the database at this moment.
-        The caller holds `live.writing`.
+        They share it with those of other collections that wait for the database at this moment, as
+        long as the call may. The caller holds `live.writing`.
         """
         live.check_there()
         self.keep_up(live)
         outcomes = self._database.write_together(
-            lambda transaction: _outcomes(transaction, live, writes)
+            lambda transaction: _outcomes(transaction, live, writes), call
         )
         try:
             for each in outcomes:
@@ -36,9 +39,21 @@ class Writer:
                     live.apply(each.changes)
         except Exception:  # noqa: BLE001 - committed is committed: the index has to follow
             _log.exception("collection %r: its index could not follow", live.collection.name)
-            self.keep_up(live)
+            return self._made_anew(live, outcomes)
         finally:
             self._consider(live)
+        return outcomes
+
+    def _made_anew(
+        self, live: LiveCollection, outcomes: Sequence[Written | Exception]
+    ) -> Sequence[Written | Exception]:
+        """Make the index anew and return the outcomes, or for those written that it is behind."""
+        try:
+            self.keep_up(live)
+        except Exception as error:  # noqa: BLE001 - nothing of what it is takes back the commit
+            _log.error("collection %r: and not be made anew: %s", live.collection.name, error)
+            behind = IndexBehind(live.collection.name)
+            return [behind if isinstance(each, Written) else each for each in outcomes]
         return outcomes
 
     def keep_up(self, live: LiveCollection) -> None:

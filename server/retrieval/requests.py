@@ -71,9 +71,12 @@ def index_content(request: retrieval_service_pb2.IndexRequest, limits: Limits) -
 
 
 def search_queries(request: retrieval_service_pb2.SearchRequest, limits: Limits) -> Batch:
-    """Return the queries of a search, at least one."""
+    """Return the queries of a search, at least one; with its k they are not too much work."""
     batch = batch_of("queries", request.WhichOneof("queries"), request, limits)
     check_count("queries", len(batch), limits.max_queries)
+    hits = len(batch) * request.k
+    if hits > limits.max_hits:
+        raise LimitExceeded("queries x k", limit=limits.max_hits, value=hits, unit="hits")
     return batch
 
 

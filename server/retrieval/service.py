@@ -43,7 +43,14 @@ class RetrievalService:
     """The cloud's side of the protocol over an engine."""
 
     descriptor: ClassVar = pb.DESCRIPTOR.services_by_name["RetrievalService"]
-    writes: ClassVar = {"CreateCollection", "DeleteCollection", "Index", "Delete", "PushModel"}
+    writes: ClassVar = {
+        "CreateCollection",
+        "DeleteCollection",
+        "Index",
+        "Delete",
+        "PushModel",
+        "DeleteModel",
+    }
 
     def __init__(self, engine: Engine, config: ServerConfig) -> None:
         self._engine = engine
@@ -60,7 +67,7 @@ class RetrievalService:
             version=_installed(("cipherlens",))["cipherlens"],
             roles=[Role.CLOUD, Role.OWNER] if self._config.role.has_owner else [Role.CLOUD],
             index_device=str(self._engine.device),
-            model_device=self._engine.model_device,
+            model_device=self._engine.models.device,
             limits=answers.limits_message(self._limits),
             library_versions=_installed(_REPORTED_LIBRARIES),
         )
@@ -69,7 +76,7 @@ class RetrievalService:
         self, request: pb.CreateCollectionRequest, call: Call
     ) -> pb.CreateCollectionResponse:
         """Make an empty collection."""
-        found = self._engine.create_collection(requests.new_collection(request, self._limits))
+        found = self._engine.create_collection(requests.new_collection(request, self._limits), call)
         return pb.CreateCollectionResponse(collection=answers.collection_message(found))
 
     def GetCollection(
@@ -90,7 +97,7 @@ class RetrievalService:
         self, request: pb.DeleteCollectionRequest, call: Call
     ) -> pb.DeleteCollectionResponse:
         """Remove a collection."""
-        self._engine.drop_collection(self._named(request.name, "name"))
+        self._engine.drop_collection(self._named(request.name, "name"), call)
         return pb.DeleteCollectionResponse()
 
     def Index(self, request: pb.IndexRequest, call: Call) -> pb.IndexResponse:
@@ -167,9 +174,9 @@ class RetrievalService:
         """Receive a model and set it to work."""
         stream = iter(incoming)
         header = uploads.model_header(next(stream, None), self._limits)
-        with self._engine.incoming_model(header.collection) as upload:
+        with self._engine.models.incoming(header.collection) as upload:
             uploads.receive(header, stream, upload)
-            record = self._engine.push_model(
+            record = self._engine.models.push(
                 upload, name=header.name, collection=header.collection, call=call
             )
         found = self._engine.describe(header.collection) if header.collection else None
@@ -180,8 +187,13 @@ class RetrievalService:
 
     def ListModels(self, request: pb.ListModelsRequest, call: Call) -> pb.ListModelsResponse:
         """Return the models held here."""
-        found = [answers.model_message(each) for each in self._engine.models()]
+        found = [answers.model_message(each) for each in self._engine.models.listed()]
         return pb.ListModelsResponse(models=found)
+
+    def DeleteModel(self, request: pb.DeleteModelRequest, call: Call) -> pb.DeleteModelResponse:
+        """Forget a model."""
+        self._engine.models.delete(check_digest("digest", request.digest, required=True), call)
+        return pb.DeleteModelResponse()
 
     def _named(self, name: str, field: str = "collection") -> str:
         return check_name(field, name, self._limits)

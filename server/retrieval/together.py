@@ -15,6 +15,8 @@ from cipherlens.v1 import retrieval_service_pb2 as pb
 # Bytes of an index that a request may read on the thread that all calls come in on: a millisecond
 # or two.
 _QUICK_BYTES = 4 * 2**20
+# Hits that a request may find there: one or two as well.
+_QUICK_HITS = 4096
 _REMEMBERED = 1024
 _ROWS = ("vectors", "codes")
 
@@ -96,6 +98,9 @@ class SharedSearches:
         start, stop = len(kin.head), len(requests[0]) - len(kin.tail)
         queries = kin.queries(b"".join([each[start:stop] for each in requests]))
         question = kin.question
+        count = len(queries) // len(requests)
+        if count * question.k > _QUICK_HITS:
+            return ()
         answer = self._engine.search_quick(
             question.collection,
             queries,
@@ -106,7 +111,7 @@ class SharedSearches:
         )
         if answer is None:
             return ()
-        return self._responses(answer, queries.kind, len(queries) // len(requests))
+        return self._responses(answer, queries.kind, count)
 
     def _learned(self, request: bytes) -> _Kin | None:
         """Remember what a request asks; None if it is wrong, or more goes with it than rows."""

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
 
+from cipherlens.server.call import Call
 from cipherlens.server.errors import (
     ServerError,
     StartupError,
@@ -15,6 +16,7 @@ from cipherlens.server.errors import (
     StorageFull,
     StorageUnavailable,
 )
+from cipherlens.server.locks import ANY_CALL
 from cipherlens.server.storage import schema
 from cipherlens.server.storage.collections import Collections
 from cipherlens.server.storage.dialect import Dialect
@@ -58,21 +60,22 @@ class Database:
             raise
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self, call: Call = ANY_CALL) -> Iterator[Transaction]:
         """Give a transaction whose changes are all on disk when the block has ended, or none are.
 
         Raises StorageFull or StorageUnavailable if the database does not take them, DataDamaged
-        if its file is not sound, and Stopping once it is closed.
+        if its file is not sound, Stopping once it is closed, and DeadlineExpired or CallCancelled
+        where the call can wait no longer for others that write.
         """
-        with self._writing() as connection:
+        with self._writing(call) as connection:
             yield Transaction(connection)
 
-    def write_together(self, work: Callable[[Transaction], _Result]) -> _Result:
+    def write_together(self, work: Callable[[Transaction], _Result], call: Call) -> _Result:
         """Do work in one transaction with what else waits to write; return its result once on disk.
 
         What one work raises gives up the changes of all. Raises as `write` does.
         """
-        result: _Result = self._turns.take(work)
+        result: _Result = self._turns.take(work, call)
         return result
 
     @contextmanager
@@ -87,14 +90,14 @@ class Database:
             self._closed = True
         self._dialect.close()
 
-    def _write_all(self, works: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
+    def _write_all(self, works: Sequence[Callable[[Transaction], Any]], _call: Call) -> list[Any]:
         with self._changing() as connection:
             transaction = Transaction(connection)
             return [work(transaction) for work in works]
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._dialect.writing, self._changing() as connection:
+    def _writing(self, call: Call = ANY_CALL) -> Iterator[Connection]:
+        with self._dialect.writing.held(call), self._changing() as connection:
             yield connection
 
     @contextmanager

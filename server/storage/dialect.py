@@ -1,12 +1,12 @@
 """The seam for databases: all that differs from one to another."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from sqlalchemy.engine import Engine
 
 from cipherlens.server.errors import ServerError
+from cipherlens.server.locks import CallLock
 
 
 class Dialect(Protocol):
@@ -27,7 +27,7 @@ class Dialect(Protocol):
     def engine(self) -> Engine: ...
 
     @property
-    def writing(self) -> AbstractContextManager[Any]: ...
+    def writing(self) -> CallLock: ...
 
     @property
     def write_options(self) -> Mapping[str, Any]: ...

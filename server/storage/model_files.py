@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cipherlens.base import sync_folder
+from cipherlens.server.call import Call
 from cipherlens.server.errors import DataDamaged
-from cipherlens.server.storage.database import Database, file_errors
+from cipherlens.server.locks import CallLock
+from cipherlens.server.storage.database import Database, Transaction, file_errors
 from cipherlens.server.storage.records import ModelRecord
 
 _PART = ".part"
+_SUFFIX = ".safetensors"
 
 
 class Upload:
@@ -51,14 +54,16 @@ class ModelStore:
         """Take the folder, made if absent, and clear away what never arrived in full."""
         self._database = database
         self._folder = folder
+        # Held while a file and its row come or go, so that neither is there without the other.
+        self._changing = CallLock("the models")
         with file_errors():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for part in folder.glob(f"*{_PART}"):
-                part.unlink(missing_ok=True)
+            for path in self._strays():
+                path.unlink(missing_ok=True)
 
     @contextmanager
     def incoming(self) -> Iterator[Upload]:
-        """Give an empty upload; what `add` has not taken is gone when the block has ended."""
+        """Give an empty upload; what `adding` has not taken is gone when the block has ended."""
         with file_errors():
             number, name = tempfile.mkstemp(_PART, dir=self._folder)
         path = Path(name)
@@ -68,22 +73,49 @@ class ModelStore:
             os.close(number)
             path.unlink(missing_ok=True)
 
-    def add(self, upload: Upload, *, name: str, configuration: str) -> ModelRecord:
-        """Keep a model and return its record; one that is here already keeps its first name.
+    @contextmanager
+    def adding(
+        self, upload: Upload, *, name: str, configuration: str, call: Call
+    ) -> Iterator[tuple[Transaction, ModelRecord]]:
+        """Give the transaction that keeps a model, and its record.
 
-        The file is on disk before the row says so.
+        It is kept when the block has ended without an error, with all that the block has written;
+        else neither is. One that is here already keeps its first name. The file is on disk before
+        the row says so.
         """
         upload.flush()
-        with file_errors():
-            upload.path.replace(self._path(upload.digest))
-            sync_folder(self._folder)
-        with self._database.write() as transaction:
-            return transaction.models.add(
-                digest=upload.digest,
-                name=name,
-                size_bytes=upload.size_bytes,
-                configuration=configuration,
-            )
+        with self._changing.held(call):
+            path = self._path(upload.digest)
+            was_there = path.exists()
+            with file_errors():
+                upload.path.replace(path)
+                sync_folder(self._folder)
+            try:
+                with self._database.write(call) as transaction:
+                    yield (
+                        transaction,
+                        transaction.models.add(
+                            digest=upload.digest,
+                            name=name,
+                            size_bytes=upload.size_bytes,
+                            configuration=configuration,
+                        ),
+                    )
+            except BaseException:
+                if not was_there:
+                    path.unlink(missing_ok=True)
+                raise
+
+    def remove(self, digest: bytes, call: Call) -> None:
+        """Forget a model. Raises NotFound; ModelInUse naming a collection that needs it.
+
+        The row is gone before the file is: what a crash leaves of it goes at the next start.
+        """
+        with self._changing.held(call):
+            with self._database.write(call) as transaction:
+                transaction.models.remove(digest)
+            with file_errors():
+                self._path(digest).unlink(missing_ok=True)
 
     def read(self, digest: bytes) -> bytes:
         """Return the checkpoint of that digest. Raises DataDamaged if it is not what it was."""
@@ -105,5 +137,15 @@ class ModelStore:
         with self._database.read() as transaction:
             return transaction.models.listed()
 
+    def _strays(self) -> list[Path]:
+        """Return files that no row speaks of: what a crash has left."""
+        strays = list(self._folder.glob(f"*{_PART}"))
+        with self._database.read() as transaction:
+            digests = transaction.models.digests()
+        if digests is not None:  # else a damaged row may speak of any of them
+            kept = {self._path(each) for each in digests}
+            strays += [path for path in self._folder.glob(f"*{_SUFFIX}") if path not in kept]
+        return strays
+
     def _path(self, digest: bytes) -> Path:
-        return self._folder / f"{digest.hex()}.safetensors"
+        return self._folder / f"{digest.hex()}{_SUFFIX}"

@@ -2,7 +2,6 @@
 
 import fcntl
 import sqlite3
-import threading
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +16,7 @@ from cipherlens.server.errors import (
     StorageFull,
     StorageUnavailable,
 )
+from cipherlens.server.locks import CallLock
 
 _FILE = "cipherlens.sqlite3"
 _BUSY_TIMEOUT_S = 10.0
@@ -53,7 +53,7 @@ class SqliteDialect:
         self.place = f"the database in {folder}"
         self._lock = _locked(folder)
         # SQLite allows one writer: the others queue here, not in a busy loop there.
-        self.writing = threading.Lock()
+        self.writing = CallLock("the database")
         self.engine = _engine(folder / _FILE)
 
     def failure(self, error: BaseException) -> ServerError | None:

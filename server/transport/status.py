@@ -25,6 +25,7 @@ CODES: Codes = {
     errors.QueueFull: code_pb2.RESOURCE_EXHAUSTED,
     errors.StorageFull: code_pb2.RESOURCE_EXHAUSTED,
     errors.StorageUnavailable: code_pb2.UNAVAILABLE,
+    errors.IndexBehind: code_pb2.UNAVAILABLE,
     errors.Starting: code_pb2.UNAVAILABLE,
     errors.Stopping: code_pb2.UNAVAILABLE,
     errors.DeadlineExpired: code_pb2.DEADLINE_EXCEEDED,

@@ -61,6 +61,7 @@ def test_a_client_that_knows_nothing_finds_everything_by_reflection(cloud):
         "ListItems",
         "PushModel",
         "ListModels",
+        "DeleteModel",
     }
     fields = found.methods_by_name["Search"].input_type.fields_by_name
     assert {"collection", "vectors", "k", "min_sequence"} <= set(fields)

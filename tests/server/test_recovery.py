@@ -145,8 +145,10 @@ def test_an_index_that_cannot_be_made_anew_at_once_never_stays_behind(
 
     monkeypatch.setattr(CosineIndex, "append", failing)
     rows = gaussian(2, seed=5)
-    code, _, _ = failure(filled.index, ["x"], vectors=vectors(rows[0]))
-    assert code is grpc.StatusCode.INTERNAL  # it cannot be searched for yet
+    code, text, details = failure(filled.index, ["x"], vectors=vectors(rows[0]))
+    assert (code.name, details["ErrorInfo"].reason) == ("UNAVAILABLE", "INDEX_BEHIND")
+    assert "the change is on disk" in text
+    assert details["RetryInfo"].retry_delay.seconds == 1
     broken.clear()
     # The retry finds the item there, and answers only once it is searchable.
     again = filled.index(["x"], vectors=vectors(rows[0]))

@@ -16,7 +16,12 @@ PUBLIC = {
         *("Answer", "Batch", "CipherBatch", "CodeBatch", "CollectionDescription", "Engine"),
         *("ItemHead", "ItemIndex", "LoadProgress", "NewCollection", "VectorBatch"),
     ],
-    "cipherlens.server.embedding": ["EmbeddingModels", "EmbeddingQueue", "have_direction"],
+    "cipherlens.server.embedding": [
+        "EmbeddingModels",
+        "EmbeddingQueue",
+        "ModelReleased",
+        "have_direction",
+    ],
     "cipherlens.server.storage": [
         *(
             "Database",

@@ -4,6 +4,9 @@ import threading
 
 import pytest
 
+from cipherlens.server.call import Call
+from cipherlens.server.errors import DeadlineExpired
+from cipherlens.server.locks import ANY_CALL, CallLock
 from cipherlens.server.turns import SharedTurns
 
 
@@ -11,29 +14,29 @@ class Turns:
     """Shared turns that record what they are given; a turn can be held up at its beginning."""
 
     def __init__(self):
-        self.lock = threading.Lock()
+        self.lock = CallLock("the thing")
         self.given = []
         self.shared = SharedTurns(self.lock, self.serve)
         self.threads = []
         self.results = {}
 
-    def serve(self, jobs):
+    def serve(self, jobs, _call):
         self.given.append(sorted(jobs))
         if "fail" in jobs:
             raise KeyError("all of this turn")
         return [ValueError(each) if each.startswith("bad") else each.upper() for each in jobs]
 
-    def take(self, job):
+    def take(self, job, call=ANY_CALL):
         try:
-            self.results[job] = self.shared.take(job)
+            self.results[job] = self.shared.take(job, call)
         except Exception as error:  # noqa: BLE001
             self.results[job] = error
 
-    def start(self, *jobs):
+    def start(self, *jobs, call=ANY_CALL):
         """Begin jobs on threads of their own, and return once all of them wait."""
         waiting = len(self.shared._waiting)
         for job in jobs:
-            self.threads.append(threading.Thread(target=self.take, args=[job]))
+            self.threads.append(threading.Thread(target=self.take, args=[job, call]))
             self.threads[-1].start()
         while len(self.shared._waiting) < waiting + len(jobs):
             assert any(each.is_alive() for each in self.threads)
@@ -66,10 +69,10 @@ def test_what_comes_during_a_turn_is_the_next_one(turns):
     begun, go_on = threading.Event(), threading.Event()
     served = turns.serve
 
-    def slow(jobs):
+    def slow(jobs, call):
         begun.set()
         assert go_on.wait(20)
-        return served(jobs)
+        return served(jobs, call)
 
     turns.shared._serve = slow
     turns.threads = [threading.Thread(target=turns.take, args=["a"])]
@@ -110,3 +113,47 @@ def test_many_threads_are_each_served_once(turns):
         each.join(60)
     assert turns.results == {f"{n}{i}": f"{n.upper()}{i}" for n in "uvwxyz" for i in range(200)}
     assert sum(map(len, turns.given)) == 1200
+
+
+def test_a_job_whose_deadline_passes_is_withdrawn(turns):
+    with turns.lock:
+        turns.start("leader")
+        turns.start("late", call=Call.within(0.05))
+        turns.threads[-1].join(20)
+        assert isinstance(turns.results["late"], DeadlineExpired)
+    turns.join()
+    assert turns.given == [["leader"]]
+
+
+def test_a_leader_whose_deadline_passes_hands_on(turns):
+    with turns.lock:
+        turns.start("late", call=Call.within(0.05))
+        turns.start("b", "c")
+        turns.threads[0].join(20)
+        assert isinstance(turns.results["late"], DeadlineExpired)
+    turns.join()
+    assert turns.given == [["b", "c"]]
+    assert turns.shared.take("d") == "D"
+
+
+def test_when_all_have_given_up_the_next_one_leads(turns):
+    with turns.lock:
+        turns.start("a", "b", call=Call.within(0.05))
+        turns.join()
+    assert turns.shared.take("c") == "C"
+    assert turns.given == [["c"]]
+
+
+def test_a_turn_is_as_patient_as_the_most_patient_of_its_jobs(turns):
+    patience = []
+    turns.shared._serve = lambda jobs, call: patience.append(call) or jobs
+    first, second = Call.within(100), Call.within(200)
+    with turns.lock:
+        turns.start("a", call=first)
+        turns.start("b", call=second)
+    turns.join()
+    with turns.lock:
+        turns.start("c", call=first)
+        turns.start("d")
+    turns.join()
+    assert [each.expires_at for each in patience] == [second.expires_at, None]

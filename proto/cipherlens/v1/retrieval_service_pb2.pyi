@@ -153,6 +153,7 @@ class Limits(google.protobuf.message.Message):
     MAX_MODEL_BYTES_FIELD_NUMBER: builtins.int
     MAX_PAGE_SIZE_FIELD_NUMBER: builtins.int
     MAX_CONCURRENT_CALLS_FIELD_NUMBER: builtins.int
+    MAX_HITS_FIELD_NUMBER: builtins.int
     max_message_bytes: builtins.int
     """Bytes of one gRPC message, either way; beyond it gRPC answers RESOURCE_EXHAUSTED."""
     max_sealed_bytes: builtins.int
@@ -181,6 +182,8 @@ class Limits(google.protobuf.message.Message):
     """Calls under way at once; beyond it RESOURCE_EXHAUSTED with RetryInfo. A quarter is kept for calls that write, and a
     quarter for those that do not.
     """
+    max_hits: builtins.int
+    """Queries times k of one Search."""
     def __init__(
         self,
         *,
@@ -197,8 +200,9 @@ class Limits(google.protobuf.message.Message):
         max_model_bytes: builtins.int = ...,
         max_page_size: builtins.int = ...,
         max_concurrent_calls: builtins.int = ...,
+        max_hits: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["max_batch_items", b"max_batch_items", "max_concurrent_calls", b"max_concurrent_calls", "max_dimension", b"max_dimension", "max_image_pixels", b"max_image_pixels", "max_item_id_bytes", b"max_item_id_bytes", "max_k", b"max_k", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_name_bytes", b"max_name_bytes", "max_owner_tag_bytes", b"max_owner_tag_bytes", "max_page_size", b"max_page_size", "max_queries", b"max_queries", "max_sealed_bytes", b"max_sealed_bytes"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["max_batch_items", b"max_batch_items", "max_concurrent_calls", b"max_concurrent_calls", "max_dimension", b"max_dimension", "max_hits", b"max_hits", "max_image_pixels", b"max_image_pixels", "max_item_id_bytes", b"max_item_id_bytes", "max_k", b"max_k", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_name_bytes", b"max_name_bytes", "max_owner_tag_bytes", b"max_owner_tag_bytes", "max_page_size", b"max_page_size", "max_queries", b"max_queries", "max_sealed_bytes", b"max_sealed_bytes"]) -> None: ...
 
 global___Limits = Limits
 
@@ -572,12 +576,14 @@ class SearchRequest(google.protobuf.message.Message):
     collection: builtins.str
     """Name of the collection."""
     k: builtins.int
-    """Hits wanted for each query, at least 1. Fewer come back only if the collection holds fewer. The hits of all queries
-    must fit into one message, else INVALID_ARGUMENT.
+    """Hits wanted for each query, at least 1. Fewer come back only if the collection holds fewer. Queries times k are at
+    most limits.max_hits, and the hits of all queries must fit into one message, else INVALID_ARGUMENT.
     """
     min_sequence: builtins.int
     """Wait until searches see this change, at most to the deadline, and no longer than 30 s: then DEADLINE_EXCEEDED. A
-    quarter of limits.max_concurrent_calls may wait; one more is RESOURCE_EXHAUSTED with RetryInfo.
+    quarter of limits.max_concurrent_calls may wait; one more is RESOURCE_EXHAUSTED with RetryInfo. A change that is
+    further away than calls under way can bring it is FAILED_PRECONDITION at once, with the reason
+    SEQUENCE_OUT_OF_REACH: it is of another collection, or of this one before it was restored.
     """
     model_digest: builtins.bytes
     """If set, the model that the collection must be served by; another is FAILED_PRECONDITION."""
@@ -954,3 +960,33 @@ class ListModelsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["models", b"models"]) -> None: ...
 
 global___ListModelsResponse = ListModelsResponse
+
+@typing.final
+class DeleteModelRequest(google.protobuf.message.Message):
+    """Names a model to remove."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: builtins.int
+    digest: builtins.bytes
+    """SHA-256 of its checkpoint."""
+    def __init__(
+        self,
+        *,
+        digest: builtins.bytes = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["digest", b"digest"]) -> None: ...
+
+global___DeleteModelRequest = DeleteModelRequest
+
+@typing.final
+class DeleteModelResponse(google.protobuf.message.Message):
+    """The model is gone."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___DeleteModelResponse = DeleteModelResponse

@@ -75,6 +75,11 @@ class RetrievalServiceStub(object):
                 request_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.ListModelsRequest.SerializeToString,
                 response_deserializer=cipherlens_dot_v1_dot_retrieval__service__pb2.ListModelsResponse.FromString,
                 )
+        self.DeleteModel = channel.unary_unary(
+                '/cipherlens.v1.RetrievalService/DeleteModel',
+                request_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.DeleteModelRequest.SerializeToString,
+                response_deserializer=cipherlens_dot_v1_dot_retrieval__service__pb2.DeleteModelResponse.FromString,
+                )
 
 
 class RetrievalServiceServicer(object):
@@ -120,6 +125,8 @@ class RetrievalServiceServicer(object):
         """Writes a batch of items, all or none. When it answers OK the items are on disk and searchable.
         An item that is there with the same revision and the same content is left as it is; with a lower revision it is
         replaced. A revision that is not higher and differs is FAILED_PRECONDITION. A damaged item is written anew.
+        UNAVAILABLE with the reason INDEX_BEHIND says that the batch is on disk and cannot be searched yet: sent again, it
+        is answered once it can.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -167,6 +174,13 @@ class RetrievalServiceServicer(object):
 
     def ListModels(self, request, context):
         """Returns the models held here.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteModel(self, request, context):
+        """Removes a model. FAILED_PRECONDITION with the reason MODEL_IN_USE while it serves a collection or fills one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -234,6 +248,11 @@ def add_RetrievalServiceServicer_to_server(servicer, server):
                     servicer.ListModels,
                     request_deserializer=cipherlens_dot_v1_dot_retrieval__service__pb2.ListModelsRequest.FromString,
                     response_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'DeleteModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteModel,
+                    request_deserializer=cipherlens_dot_v1_dot_retrieval__service__pb2.DeleteModelRequest.FromString,
+                    response_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.DeleteModelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -447,5 +466,22 @@ class RetrievalService(object):
         return grpc.experimental.unary_unary(request, target, '/cipherlens.v1.RetrievalService/ListModels',
             cipherlens_dot_v1_dot_retrieval__service__pb2.ListModelsRequest.SerializeToString,
             cipherlens_dot_v1_dot_retrieval__service__pb2.ListModelsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def DeleteModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cipherlens.v1.RetrievalService/DeleteModel',
+            cipherlens_dot_v1_dot_retrieval__service__pb2.DeleteModelRequest.SerializeToString,
+            cipherlens_dot_v1_dot_retrieval__service__pb2.DeleteModelResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -67,6 +67,8 @@ class RetrievalServiceStub:
     """Writes a batch of items, all or none. When it answers OK the items are on disk and searchable.
     An item that is there with the same revision and the same content is left as it is; with a lower revision it is
     replaced. A revision that is not higher and differs is FAILED_PRECONDITION. A damaged item is written anew.
+    UNAVAILABLE with the reason INDEX_BEHIND says that the batch is on disk and cannot be searched yet: sent again, it
+    is answered once it can.
     """
 
     Delete: grpc.UnaryUnaryMultiCallable[
@@ -112,6 +114,12 @@ class RetrievalServiceStub:
     ]
     """Returns the models held here."""
 
+    DeleteModel: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.DeleteModelRequest,
+        cipherlens.v1.retrieval_service_pb2.DeleteModelResponse,
+    ]
+    """Removes a model. FAILED_PRECONDITION with the reason MODEL_IN_USE while it serves a collection or fills one."""
+
 class RetrievalServiceAsyncStub:
     """Finds images among encrypted images."""
 
@@ -152,6 +160,8 @@ class RetrievalServiceAsyncStub:
     """Writes a batch of items, all or none. When it answers OK the items are on disk and searchable.
     An item that is there with the same revision and the same content is left as it is; with a lower revision it is
     replaced. A revision that is not higher and differs is FAILED_PRECONDITION. A damaged item is written anew.
+    UNAVAILABLE with the reason INDEX_BEHIND says that the batch is on disk and cannot be searched yet: sent again, it
+    is answered once it can.
     """
 
     Delete: grpc.aio.UnaryUnaryMultiCallable[
@@ -196,6 +206,12 @@ class RetrievalServiceAsyncStub:
         cipherlens.v1.retrieval_service_pb2.ListModelsResponse,
     ]
     """Returns the models held here."""
+
+    DeleteModel: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.DeleteModelRequest,
+        cipherlens.v1.retrieval_service_pb2.DeleteModelResponse,
+    ]
+    """Removes a model. FAILED_PRECONDITION with the reason MODEL_IN_USE while it serves a collection or fills one."""
 
 class RetrievalServiceServicer(metaclass=abc.ABCMeta):
     """Finds images among encrypted images."""
@@ -249,6 +265,8 @@ class RetrievalServiceServicer(metaclass=abc.ABCMeta):
         """Writes a batch of items, all or none. When it answers OK the items are on disk and searchable.
         An item that is there with the same revision and the same content is left as it is; with a lower revision it is
         replaced. A revision that is not higher and differs is FAILED_PRECONDITION. A damaged item is written anew.
+        UNAVAILABLE with the reason INDEX_BEHIND says that the batch is on disk and cannot be searched yet: sent again, it
+        is answered once it can.
         """
 
     @abc.abstractmethod
@@ -305,5 +323,13 @@ class RetrievalServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.ListModelsResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.ListModelsResponse]]:
         """Returns the models held here."""
+
+    @abc.abstractmethod
+    def DeleteModel(
+        self,
+        request: cipherlens.v1.retrieval_service_pb2.DeleteModelRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.DeleteModelResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.DeleteModelResponse]]:
+        """Removes a model. FAILED_PRECONDITION with the reason MODEL_IN_USE while it serves a collection or fills one."""
 
 def add_RetrievalServiceServicer_to_server(servicer: RetrievalServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -39,6 +39,7 @@ def test_help_names_every_command_and_every_exit_code(run) -> None:
         ("model", "push"),
         ("model", "seal"),
         ("model", "list"),
+        ("model", "delete"),
         ("item", "list"),
         ("item", "fetch"),
         ("item", "delete"),

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from cipherlens.client import Client
 from cipherlens.client.sealed_file import read_sealed_file, sealed_file
@@ -322,6 +324,29 @@ def test_the_options_of_tls_go_together(run, tmp_path: Path) -> None:
     outcome = run("serve", "--data-dir", tmp_path / "d", "--tls-listen", "127.0.0.1:0", *files)
     assert outcome.code == 1
     assert f"the private key {tmp_path / 'k.pem'} cannot be read" in outcome.err
+
+
+def test_a_model_is_deleted_by_how_its_digest_begins(
+    run, to, checkpoint: Path, tmp_path: Path
+) -> None:
+    spare = tmp_path / "spare.safetensors"
+    tensors = {name: each + 1 for name, each in load_file(checkpoint).items()}
+    with safe_open(checkpoint, "np") as opened:
+        save_file(tensors, spare, opened.metadata())
+    pushed = run("model", "push", spare, "--json", *to).document["model"]
+    assert run("model", "delete", "0" * 64, "--yes", *to).code == 3
+    assert run("model", "delete", "", "--yes", *to).code == 3
+    told = run("model", "delete", pushed["digest"][:12], "--yes", *to).out
+    assert told == "model 'spare' is deleted\n"
+    assert pushed not in run("model", "list", "--json", *to).document["models"]
+
+
+def test_a_model_in_use_is_not_deleted(run, to, keyring: Path, checkpoint: Path) -> None:
+    run("collection", "create", "served", "--kind", "cipher", "--keyring", keyring, *to)
+    pushed = run("model", "push", checkpoint, "--collection", "served", "--json", *to).document
+    outcome = run("model", "delete", pushed["model"]["digest"], "--yes", *to)
+    assert outcome.code == 1
+    assert "serves collection" in outcome.err
 
 
 def test_what_is_no_checkpoint_is_named_before_anything_is_sent(run, tmp_path) -> None:

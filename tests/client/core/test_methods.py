@@ -18,4 +18,10 @@ def test_every_method_of_both_services_stands_once() -> None:
 
 def test_what_must_not_be_sent_twice() -> None:
     once = {each.name for each in METHODS if not each.repeatable}
-    assert once == {"CreateCollection", "DeleteCollection", "PushModel", "CreateKey"}
+    assert once == {
+        "CreateCollection",
+        "DeleteCollection",
+        "PushModel",
+        "DeleteModel",
+        "CreateKey",
+    }

@@ -9,7 +9,7 @@ import pytest
 
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
-from cipherlens.server.embedding import EmbeddingModels, models
+from cipherlens.server.embedding import EmbeddingModels, ModelReleased, models
 from cipherlens.server.errors import DeadlineExpired, QueueFull, Stopping
 
 A, B = b"a" * 32, b"b" * 32
@@ -56,8 +56,15 @@ def loading(monkeypatch):
 
 
 @pytest.fixture
-def held(tmp_path, loading):
-    held = EmbeddingModels(lambda digest: digest, ServerConfig(data_dir=tmp_path, device="cpu"))
+def in_use():
+    """The digests of the models that collections need; all that there are, to begin with."""
+    return {bytes([each]) * 32 for each in range(256)}
+
+
+@pytest.fixture
+def held(tmp_path, loading, in_use):
+    config = ServerConfig(data_dir=tmp_path, device="cpu")
+    held = EmbeddingModels(lambda digest: digest, config, in_use.copy)
     yield held
     loading.go_on.set()
     held.close()
@@ -113,6 +120,27 @@ def test_one_model_is_tried_at_a_time_and_few_wait(held, loading, threads):
     loading.go_on.set()
     assert len({id(each.result(20)) for each in trials}) == 5
     assert loading.most_at_once == 1
+
+
+def test_a_model_that_was_let_go_does_not_come_back(held, loading, in_use):
+    """As with a search that holds what it found before another model took over."""
+    held.adopt(embedder(A))
+    in_use.discard(A)
+    held.release()
+    with pytest.raises(ModelReleased):
+        held.queue(A, Call())
+    assert loading.count == 0
+
+
+def test_a_model_that_is_let_go_while_it_is_loaded_does_not_stay(held, loading, in_use, threads):
+    late = threads.submit(held.queue, A, Call())
+    assert loading.begun.acquire(timeout=20)
+    in_use.discard(A)
+    held.release()
+    loading.go_on.set()
+    with pytest.raises(ModelReleased):
+        late.result(20)
+    assert not held._loaded
 
 
 def test_nothing_is_loaded_into_closed_models(held, loading, threads):

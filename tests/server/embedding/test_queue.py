@@ -362,6 +362,8 @@ def test_a_full_lane_of_bulk_work_refuses_no_query_and_the_other_way_round(make_
 class Runs:
     """How passes of a network run: so many images, so many at a time."""
 
+    numeric_mode = "cpu-fp32"
+
     def __init__(self, at_once, passes):
         self.at_once, self.passes = at_once, passes
         self.shared = []

@@ -8,6 +8,7 @@ from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.engine import CodeBatch, Engine, ItemHead, NewCollection
 from cipherlens.server.index import SearchParameters
+from cipherlens.server.locks import ANY_CALL
 
 BITS = 24
 
@@ -28,18 +29,19 @@ class Codes:
     def create(self, name="c"):
         self.engine.create_collection(NewCollection(name=name, kind=Kind.CODE, bits=BITS))
 
-    def index(self, ids, name="c", revision=1, rows=None):
+    def index(self, ids, name="c", revision=1, rows=None, call=ANY_CALL):
         heads = [ItemHead(each, revision, b"", b"") for each in ids]
         rows = np.stack([code(each) for each in ids]) if rows is None else rows
-        return self.engine.index(name, heads, CodeBatch(rows, BITS), b"", Call())
+        return self.engine.index(name, heads, CodeBatch(rows, BITS), b"", call)
 
     def delete(self, ids, name="c"):
         return self.engine.delete(name, ids, self.engine.describe(name).sequence, Call())
 
-    def found(self, item_id, name="c", k=1):
+    def found(self, item_id, name="c", k=1, min_sequence=0, call=ANY_CALL):
         queries = CodeBatch(code(item_id)[None], BITS)
+        parameters = SearchParameters()
         answer = self.engine.search(
-            name, queries, k, SearchParameters(), min_sequence=0, model_digest=b""
+            name, queries, k, parameters, min_sequence=min_sequence, model_digest=b"", call=call
         )
         return answer.item_ids()[0]
 

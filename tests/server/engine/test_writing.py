@@ -7,7 +7,17 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import event
 
-from cipherlens.server.errors import StaleRevision, StorageUnavailable
+from cipherlens.base import Kind
+from cipherlens.server.call import Call
+from cipherlens.server.engine import NewCollection
+from cipherlens.server.engine.item_index import ItemIndex
+from cipherlens.server.errors import (
+    DeadlineExpired,
+    IndexBehind,
+    OutOfReach,
+    StaleRevision,
+    StorageUnavailable,
+)
 
 
 @contextmanager
@@ -127,3 +137,54 @@ def test_unchanged_items_take_no_sequence(codes, batch):
         len(batch),
         (),
     )
+
+
+def test_a_batch_waits_for_its_collection_no_longer_than_its_deadline(codes):
+    with codes.live().writing, pytest.raises(DeadlineExpired):
+        codes.index(["a"], call=Call.within(0.05))
+    assert codes.engine.describe("c").item_count == 0
+
+
+def test_a_write_waits_for_the_database_no_longer_than_its_deadline(codes):
+    codes.create("d")
+    new = NewCollection(name="new", kind=Kind.CODE, bits=24)
+    with codes.engine._database._dialect.writing:
+        for write in (
+            lambda call: codes.index(["a"], call=call),
+            lambda call: codes.engine.create_collection(new, call),
+            lambda call: codes.engine.drop_collection("d", call),
+        ):
+            with pytest.raises(DeadlineExpired):
+                write(Call.within(0.05))
+    assert [each.collection.name for each in codes.engine.describe_all()] == ["c", "d"]
+    assert codes.index(["a"]).sequence == 1
+
+
+def test_an_index_that_cannot_follow_takes_back_no_commit(codes, monkeypatch):
+    """The answer says that the change is kept, and the same request is answered once it can be."""
+
+    def fail(*_arguments):
+        raise MemoryError
+
+    codes.index(["a"])
+    with monkeypatch.context() as broken:
+        broken.setattr(ItemIndex, "follow", fail)
+        jobs = {"b": lambda: codes.index(["b"]), "stale": lambda: codes.index(["a"], revision=0)}
+        outcomes = in_collection(codes, jobs)
+    assert isinstance(outcomes["b"], IndexBehind)
+    assert isinstance(outcomes["stale"], StaleRevision)
+    again = codes.index(["b"])
+    assert (again.unchanged_count, again.changes) == (1, ())
+    assert codes.found("b") == ["b"]
+    codes.restart()
+    assert codes.engine.describe("c").item_count == 2
+
+
+def test_a_change_out_of_reach_is_not_waited_for(codes):
+    codes.index(["a"])
+    limits = codes.config.limits
+    reach = limits.max_concurrent_calls * limits.max_batch_items
+    with pytest.raises(OutOfReach, match="the last one is 1"):
+        codes.found("a", min_sequence=1 + reach + 1)
+    with pytest.raises(DeadlineExpired):
+        codes.found("a", min_sequence=1 + reach, call=Call.within(0))

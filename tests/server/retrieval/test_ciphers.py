@@ -8,10 +8,13 @@ import grpc
 import numpy as np
 import pytest
 
+from cipherlens.model.inference import NetworkRunner
 from cipherlens.server.call import Call
 from cipherlens.server.config import Limits
 from cipherlens.server.engine import takeover
 from cipherlens.server.engine.takeover import Takeover
+from cipherlens.server.errors import StorageUnavailable
+from cipherlens.server.storage.collections import Collections
 from cipherlens.server.storage.items import Items
 from cipherlens.v1 import cipher_image_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
@@ -230,6 +233,68 @@ def test_a_model_may_be_kept_without_a_collection(cloud, checkpoint):
     assert model == answer.model
 
 
+def test_a_model_is_deleted_once_no_collection_needs_it(
+    served, checkpoint, cipher_images, settled, failure
+):
+    served.index(ids(2), "e", cipher_images=cipher_images(2))
+    first = served.collection("e").active_generation.model_digest
+
+    def delete(digest):
+        return served.stub.DeleteModel(pb.DeleteModelRequest(digest=digest), timeout=20)
+
+    code, _, details = failure(delete, first)
+    assert (code.name, details["ErrorInfo"].reason) == ("FAILED_PRECONDITION", "MODEL_IN_USE")
+    assert details["ErrorInfo"].metadata["collection"] == "e"
+    second = checkpoint(seed=1)
+    digest = hashlib.sha256(second).digest()
+    served.push(second, "e")
+    settled(lambda: served.engine._registry.find("e").serving.generation.model_digest == digest)
+    delete(first)
+    code, _, _ = failure(delete, first)
+    assert code is grpc.StatusCode.NOT_FOUND
+    served.restart()
+    models = served.stub.ListModels(pb.ListModelsRequest(), timeout=20).models
+    assert [each.digest for each in models] == [digest]
+    assert served.ids_found("e", k=1, cipher_images=cipher_images(2)) == [["i0"], ["i1"]]
+
+
+@pytest.mark.parametrize("digest", [b"", b"x" * 31])
+def test_a_deletion_names_a_model(cloud, failure, digest):
+    code, text, _ = failure(cloud.stub.DeleteModel, pb.DeleteModelRequest(digest=digest))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert text.startswith("digest: ")
+
+
+def test_a_model_that_cannot_be_set_to_work_is_not_kept(served, checkpoint, failure, monkeypatch):
+    def fail(*_arguments, **_named):
+        raise StorageUnavailable("not now")
+
+    before = served.state()
+    monkeypatch.setattr(Collections, "set_generations", fail)
+    code, _, _ = failure(served.push, checkpoint(seed=7), "e")
+    assert code is grpc.StatusCode.UNAVAILABLE
+    assert served.state() == before
+
+
+def test_arithmetic_of_two_kinds_is_not_mixed(
+    served, checkpoint, cipher_images, settled, failure, monkeypatch
+):
+    """As after a folder has moved from a GPU to a machine without one."""
+    served.index(ids(2), "e", cipher_images=cipher_images(2))
+    model = checkpoint()
+    monkeypatch.setattr(NetworkRunner, "numeric_mode", property(lambda _: "cuda-bf16"))
+    served.restart()
+    code, text, details = failure(served.index, ["n"], "e", cipher_images=cipher_images(1, seed=5))
+    reason = details["ErrorInfo"].reason
+    assert (code.name, reason) == ("FAILED_PRECONDITION", "NUMERIC_MODE_MISMATCH")
+    assert "push the same model again" in text
+    assert served.ids_found("e", k=1, cipher_images=cipher_images(2)) == [["i0"], ["i1"]]
+    served.push(model, "e")
+    settled(lambda: served.collection("e").active_generation.numeric_mode == "cuda-bf16")
+    served.index(["n"], "e", cipher_images=cipher_images(1, seed=5))
+    assert served.collection("e").item_count == 3
+
+
 def test_an_item_written_when_a_swap_finds_nothing_lacking_is_not_lost(
     served, checkpoint, cipher_images, settled, monkeypatch
 ):
@@ -393,7 +458,7 @@ def test_a_lost_or_damaged_model_file_fails_its_collection_only_until_it_is_push
 def test_a_failing_network_is_an_internal_error_and_nothing_is_written(
     served, cipher_images, failure, monkeypatch, caplog
 ):
-    queue = served.engine._models.queue(
+    queue = served.engine.models._embedding.queue(
         served.collection("e").active_generation.model_digest, Call()
     )
 
@@ -443,7 +508,7 @@ def test_an_image_without_a_direction_is_refused_and_the_next_start_goes_well(
     served, cipher_images, failure, monkeypatch
 ):
     served.index(["good"], "e", cipher_images=cipher_images(1))
-    queue = served.engine._models.queue(
+    queue = served.engine.models._embedding.queue(
         served.collection("e").active_generation.model_digest, Call()
     )
     monkeypatch.setattr(queue, "_embed", lambda pixels: np.zeros((len(pixels), 8), np.float32))

@@ -6,6 +6,8 @@ import grpc
 import numpy as np
 import pytest
 
+from cipherlens.server.config import Limits
+from cipherlens.server.engine import Engine
 from cipherlens.v1 import collection_pb2, representation_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
@@ -288,6 +290,19 @@ def test_too_many_queries(filled, refused, vectors, gaussian):
     assert found == {"field": "queries", "limit": "4", "value": "5"}
 
 
+def test_more_hits_than_are_worth_beginning(make_cloud, vectors, gaussian, failure, monkeypatch):
+    """The product of queries and k is refused before anything is ranked."""
+    cloud = make_cloud("many", limits=Limits(max_k=20, max_hits=60))
+    cloud.create()
+    cloud.index([f"i{n}" for n in range(30)], vectors=vectors(gaussian(30)))
+    assert len(cloud.ids_found(vectors=vectors(gaussian(3)), k=20)) == 3
+    monkeypatch.setattr(Engine, "search", None)
+    monkeypatch.setattr(Engine, "search_quick", None)
+    code, text, details = failure(cloud.search, vectors=vectors(gaussian(4)), k=20)
+    assert (code, details["ErrorInfo"].reason) == (INVALID, "LIMIT_EXCEEDED")
+    assert text == "queries x k: too large in hits (limit 60), got 80"
+
+
 @pytest.mark.parametrize("ids", [[], ["a", "a"], [""], ["x" * 33], [f"i{n}" for n in range(9)]])
 def test_ids_that_cannot_be_deleted_or_fetched(filled, refused, ids):
     reason = "LIMIT_EXCEEDED" if len(ids) == 9 or len("".join(ids)) > 32 else "INVALID_FIELD"
@@ -308,8 +323,6 @@ def test_a_page_beyond_the_limit(filled, refused):
 
 
 def test_hits_that_would_not_fit_into_a_message(make_cloud, vectors, gaussian, failure):
-    from cipherlens.server.config import Limits
-
     limits = Limits(max_message_bytes=60_000, max_sealed_bytes=100)
     cloud = make_cloud("narrow", limits=limits)
     cloud.create()

@@ -1,11 +1,10 @@
 """A `Dialect` that keeps everything in memory: what another database has to bring."""
 
-import threading
-
 from sqlalchemy import create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from cipherlens.server.errors import StorageUnavailable
+from cipherlens.server.locks import CallLock
 
 
 class MemoryDialect:
@@ -14,7 +13,7 @@ class MemoryDialect:
     place = "the database in memory"
 
     def __init__(self):
-        self.writing = threading.RLock()
+        self.writing = CallLock("the database in memory")
         self.write_options = {}
         self.engine = create_engine(
             "sqlite://",

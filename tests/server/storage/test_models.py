@@ -3,7 +3,8 @@ import hashlib
 import pytest
 from sqlalchemy import text
 
-from cipherlens.server.errors import DataDamaged
+from cipherlens.server.errors import DataDamaged, NotFound
+from cipherlens.server.locks import ANY_CALL
 from cipherlens.server.storage import ModelStore
 
 
@@ -16,7 +17,16 @@ def add(store, data, name="m"):
     with store.incoming() as upload:
         upload.write(data[:3])
         upload.write(data[3:])
-        return store.add(upload, name=name, configuration="{}")
+        adding = store.adding(upload, name=name, configuration="{}", call=ANY_CALL)
+        with adding as (_, record):
+            return record
+
+
+def add_in_vain(store, data):
+    with store.incoming() as upload:
+        upload.write(data)
+        with store.adding(upload, name="m", configuration="{}", call=ANY_CALL):
+            raise KeyError
 
 
 def test_a_model_comes_back_byte_for_byte(store):
@@ -42,6 +52,44 @@ def test_what_a_crash_left_half_is_cleared_away(store, database, tmp_path):
     (tmp_path / "models" / "x.part").write_bytes(b"half")
     ModelStore(database, tmp_path / "models")
     assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_model_whose_transaction_fails_leaves_nothing(store, tmp_path):
+    with pytest.raises(KeyError):
+        add_in_vain(store, b"weights")
+    assert list((tmp_path / "models").iterdir()) == []
+    assert store.listed() == []
+
+
+def test_one_that_was_there_stays_when_it_is_pushed_again_in_vain(store):
+    record = add(store, b"weights")
+    with pytest.raises(KeyError):
+        add_in_vain(store, b"weights")
+    assert store.read(record.digest) == b"weights"
+    assert store.listed() == [record]
+
+
+def test_a_model_that_is_removed_leaves_nothing(store, tmp_path):
+    record, other = add(store, b"weights"), add(store, b"others")
+    store.remove(record.digest, ANY_CALL)
+    assert store.listed() == [other]
+    assert [path.stem for path in (tmp_path / "models").iterdir()] == [other.digest.hex()]
+    with pytest.raises(NotFound, match=record.digest.hex()):
+        store.remove(record.digest, ANY_CALL)
+
+
+def test_a_file_that_no_row_speaks_of_goes_at_the_next_start(store, database, tmp_path):
+    record = add(store, b"weights")
+    stray = tmp_path / "models" / f"{'ab' * 32}.safetensors"
+    stray.write_bytes(b"from a crash")
+    with database._writing() as connection:
+        connection.execute(text("UPDATE models SET name = 'x'"))
+    ModelStore(database, tmp_path / "models")
+    assert stray.exists()  # a damaged row may speak of it
+    add(store, b"weights")
+    ModelStore(database, tmp_path / "models")
+    assert not stray.exists()
+    assert store.read(record.digest) == b"weights"
 
 
 def test_a_damaged_or_lost_file_is_named_and_mended_by_a_second_push(store, tmp_path):
