@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-def replace_file(path: Path, *pieces: bytes | memoryview) -> None:
+def replace_file(path: Path, *pieces: bytes | memoryview, new_mode: int = 0o666) -> None:
     """Put pieces at path, joined, so that a crash leaves the old bytes or the new, never a mix.
 
-    A file that is there keeps its mode.
+    A file that is there keeps its mode; a new one gets `new_mode`, less the umask.
 
     Raises:
         OSError: it cannot be written, and what was there still is; or it was written, and its
@@ -20,7 +20,8 @@ def replace_file(path: Path, *pieces: bytes | memoryview) -> None:
     # A name of its own, opened only if new: nothing that is there is written over or followed.
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with part.open("xb") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(part, flags, new_mode), "wb") as file:
             if path.is_file():
                 part.chmod(stat.S_IMODE(path.stat().st_mode))
             for piece in pieces:

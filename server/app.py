@@ -12,17 +12,16 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cipherlens.server.access import OPEN_GATE, check_exposure, gate_of
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.errors import StartupError, Stopping
 from cipherlens.server.priority import switch_often
 from cipherlens.server.transport import (
     CODES,
     Admission,
-    Authorise,
     Guard,
     Guarded,
     NewTransport,
-    anyone,
     service_of,
 )
 from cipherlens.server.transport.grpcio import GrpcioTransport
@@ -48,17 +47,16 @@ class CipherLensServer:
         self,
         config: ServerConfig,
         new_transport: NewTransport | None = None,
-        authorise: Authorise = anyone,
     ) -> None:
         """Open the data folder and the keyring.
 
         Args:
             config: how it runs.
             new_transport: makes the transport; None for the one that the configuration names.
-            authorise: looks at every call first.
 
-        Raises StartupError if another server holds the folder, its schema is another, a device is
-        not there, or the keyring does not open; then nothing stays open.
+        Raises StartupError if other machines reach it without TLS or tokens, another server holds
+        the folder, its schema is another, a device is not there, or the keyring does not open; then
+        nothing stays open.
         """
         self._config = config
         self._admission = Admission(config.limits.max_concurrent_calls, is_open=False)
@@ -68,9 +66,11 @@ class CipherLensServer:
         self._loading = threading.Lock()  # held by the one that loads
         self._has_to_stop = False
         self._codes = dict(CODES)
+        self._gate = gate_of(config)
+        check_exposure(config, asks_for_tokens=self._gate is not OPEN_GATE)
         with ExitStack() as opened:
             services = [service_of(each.descriptor, each) for each in self._open_services(opened)]
-            guard = Guard(self._admission, self._codes, authorise)
+            guard = Guard(self._admission, self._codes, self._gate)
             guarded = [Guarded(each, guard) for each in services]
             self._transports = [
                 make(
@@ -86,12 +86,12 @@ class CipherLensServer:
     @property
     def description(self) -> str:
         """Role and devices, for people."""
-        if self._engine is None:
-            return f"{self._config.role}"
-        return (
-            f"{self._config.role}, index on {self._engine.device}, "
-            f"models on {self._engine.models.device}"
-        )
+        parts = [f"{self._config.role}"]
+        if self._engine is not None:
+            parts.append(f"index on {self._engine.device}, models on {self._engine.models.device}")
+        if self._gate is not OPEN_GATE:
+            parts.append("callers show tokens")
+        return ", ".join(parts)
 
     def start(self) -> int:
         """Listen, load the collections, serve, and return the port of `listen`.

@@ -127,6 +127,9 @@ class ServerConfig:
         interpreter's lock) or "auto", which is native where it is installed.
     listen: where it listens without TLS, "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; port 0 takes a
         free one.
+    require_tokens: ask every caller for a token, also where there is no file of them yet; where
+        there is one, they are asked for in any case.
+    insecure: listen where other machines reach it without TLS, or without asking for tokens.
     tls: where it listens with TLS as well, on grpcio whatever `transport` says; None for nowhere.
     device: where indexes and models live, "auto", "cpu" or "cuda:N".
     keyring, passphrase: the owner's; refused for the role "cloud".
@@ -144,6 +147,8 @@ class ServerConfig:
     listen: str = "127.0.0.1:50051"
     transport: str = "auto"
     tls: TlsListener | None = None
+    require_tokens: bool = False
+    insecure: bool = False
     device: str = "auto"
     keyring: Path | None = None
     passphrase: str | None = field(default=None, repr=False)

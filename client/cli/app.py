@@ -74,6 +74,7 @@ COMMANDS = {
     "search": "search:search",
     "item": "item:app",
     "tls": "tls:app",
+    "token": "token:app",
 }
 
 # What typer calls the base of its own errors, and from which package, changes between versions: it

@@ -15,6 +15,7 @@ from cipherlens.client.errors import (
     DeadlineExceeded,
     InvalidArgument,
     NotFound,
+    Unauthenticated,
     Unavailable,
     Unimplemented,
 )
@@ -47,6 +48,11 @@ ADVICE: dict[type[Exception], tuple[int, str]] = {
     NotFound: (NOT_FOUND, "'cipherlens collection list' shows what is there"),
     Unavailable: (NO_SERVER, _NO_SERVER_HINT),
     DeadlineExceeded: (NO_SERVER, _NO_SERVER_HINT),
+    Unauthenticated: (
+        FAILURE,
+        "the server asks for a token: --token-file FILE or CIPHERLENS_TOKEN; whoever runs it makes "
+        "one with 'cipherlens token new'",
+    ),
     InvalidArgument: (USAGE, ""),
     Unimplemented: (
         FAILURE,

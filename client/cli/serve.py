@@ -67,6 +67,21 @@ def serve(
         Path | None,
         typer.Option("--tls-key", metavar="FILE", help="Their private key, in PEM."),
     ] = None,
+    require_tokens: Annotated[
+        bool,
+        typer.Option(
+            "--require-tokens",
+            help="Ask every caller for a token, though there is none yet. Once 'token new' has "
+            "made one, they are asked for in any case.",
+        ),
+    ] = False,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure",
+            help="Listen where other machines can connect without TLS, or without a token.",
+        ),
+    ] = False,
     transport: Annotated[
         Transport,
         typer.Option(
@@ -81,8 +96,9 @@ def serve(
 
     It listens at once, and prints one line when it has loaded its collections and answers; health
     checks say the same. It logs to standard error, the progress of a long load too, and stops in
-    good order on Ctrl-C or SIGTERM. On --listen connections are not encrypted: only trusted
-    machines should reach it. With --tls-listen others come in by TLS; who they are is not asked.
+    good order on Ctrl-C or SIGTERM. On --listen connections are not encrypted: it is for this
+    machine. Others come in by TLS, on --tls-listen, with tokens that 'cipherlens token new' makes;
+    without either the server does not start, unless with --insecure.
 
     \b
     Examples:
@@ -108,6 +124,8 @@ def serve(
         listen=listen,
         transport=transport.value,
         tls=_tls(tls_listen, tls_certificate, tls_key),
+        require_tokens=require_tokens,
+        insecure=insecure,
         device=device,
         keyring=keyring,
         passphrase=passphrase,

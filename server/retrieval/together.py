@@ -68,15 +68,19 @@ class SharedSearches:
         self._known: dict[int, list[_Kin]] = {}
         self._known_count = 0
 
-    def __call__(self, requests: Sequence[bytes]) -> list[bytes | None]:
+    def __call__(
+        self, requests: Sequence[bytes], may: Callable[[int, str], bool] | None
+    ) -> list[bytes | None]:
         """Return a response for each, or None for one that needs a thread of its own.
 
-        Requests and responses are encoded messages.
+        Requests and responses are encoded messages. `may` says whether the request at a position
+        may be asked of a collection; None where all may.
         """
         answers: list[bytes | None] = [None] * len(requests)
         groups: dict[_Kin, list[int]] = {}
         for position, request in enumerate(requests):
-            if (kin := self._kin_of(request)) is not None:
+            kin = self._kin_of(request)
+            if kin is not None and (may is None or may(position, kin.question.collection)):
                 groups.setdefault(kin, []).append(position)
         for kin, positions in groups.items():
             try:

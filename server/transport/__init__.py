@@ -5,23 +5,24 @@ knows no transport. A transport takes services and guards, listens, and turns wh
 """
 
 from cipherlens.server.transport.admission import Admission
-from cipherlens.server.transport.guard import Authorise, Guard, Guarded, Refusal, anyone
+from cipherlens.server.transport.guard import Guard, Guarded, Refusal
+from cipherlens.server.transport.needs import NEEDS, Need
 from cipherlens.server.transport.protocol import NewTransport, Transport
 from cipherlens.server.transport.service import Method, Service, service_of
 from cipherlens.server.transport.status import CODES, Codes
 
 __all__ = [
     "CODES",
+    "NEEDS",
     "Admission",
-    "Authorise",
     "Codes",
     "Guard",
     "Guarded",
     "Method",
+    "Need",
     "NewTransport",
     "Refusal",
     "Service",
     "Transport",
-    "anyone",
     "service_of",
 ]

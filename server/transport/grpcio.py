@@ -15,7 +15,6 @@ from cipherlens.server.errors import CannotListen
 from cipherlens.server.transport.admission import Admission
 from cipherlens.server.transport.guard import Guard, Guarded, Refusal
 from cipherlens.server.transport.service import Method, service_of
-from cipherlens.server.transport.status import CODES
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
@@ -51,9 +50,10 @@ class GrpcioTransport:
         threads = max_concurrent_calls + SPARE_THREADS
         self._pool = ThreadPoolExecutor(threads, "call")
         self._server = _new_server(self._pool, threads, max_message_bytes)
-        self._health = health.HealthServicer()
+        self._health = _Health(services[0].guard)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        for each in [*services, _reflection([*self._names, health.SERVICE_NAME])]:
+        described = _reflection([*self._names, health.SERVICE_NAME], services[0].guard)
+        for each in [*services, described]:
             self._server.add_generic_rpc_handlers([_handlers(each)])
 
     def start(self) -> int:
@@ -91,6 +91,31 @@ class GrpcioTransport:
         self._pool.shutdown(wait=True)
 
 
+class _Health(health.HealthServicer):
+    """gRPC's own health checks; one that names a service, the guard must know."""
+
+    def __init__(self, guard: Guard) -> None:
+        super().__init__()
+        self._guard = guard
+
+    def Check(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - the protocol's name
+        """Answer for the server, or for a service of it."""
+        self._let_in(request, context)
+        return super().Check(request, context)
+
+    def Watch(self, request: Any, context: grpc.ServicerContext, *extra: Any) -> Any:  # noqa: N802 - the same
+        """Answer now and with every change."""
+        self._let_in(request, context)
+        return super().Watch(request, context, *extra)
+
+    def _let_in(self, request: Any, context: grpc.ServicerContext) -> None:
+        if request.service:  # which tells what is served here
+            try:
+                self._guard.identify(_call(context))
+            except Refusal as refusal:
+                context.abort_with_status(rpc_status.to_status(refusal.status))
+
+
 class _Reflection:
     """gRPC's own reflection, which asks nothing of a call, as behaviours of ours."""
 
@@ -104,11 +129,11 @@ class _Reflection:
         return answers
 
 
-def _reflection(names: Sequence[str]) -> Guarded:
-    """Return reflection behind a guard of its own, which leaves threads for all else."""
+def _reflection(names: Sequence[str], guard: Guard) -> Guarded:
+    """Return reflection behind the same gate, with places that leave threads for all else."""
     descriptor: Any = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
-    guard = Guard(Admission(_REFLECTION_STREAMS), CODES)
-    return Guarded(service_of(descriptor, _Reflection(names)), guard)
+    service = service_of(descriptor, _Reflection(names))
+    return Guarded(service, guard.beside(Admission(_REFLECTION_STREAMS)))
 
 
 def _new_server(pool: ThreadPoolExecutor, threads: int, max_message_bytes: int) -> grpc.Server:

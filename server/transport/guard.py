@@ -1,7 +1,7 @@
 """What stands in front of every method, whatever the transport."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -9,20 +9,15 @@ from typing import Any
 from google.rpc.code_pb2 import INTERNAL
 from google.rpc.status_pb2 import Status
 
+from cipherlens.server.access import OPEN_GATE, Gate, Principal, Scope
 from cipherlens.server.call import Call
+from cipherlens.server.errors import Unauthenticated
 from cipherlens.server.transport.admission import Admission
-from cipherlens.server.transport.service import Method, Service
+from cipherlens.server.transport.needs import Need, need_of
+from cipherlens.server.transport.service import May, Method, Service
 from cipherlens.server.transport.status import Codes, status_of
 
 _log = logging.getLogger(__name__)
-
-Authorise = Callable[[Method, Call], None]
-"""Raises Unauthenticated or PermissionDenied unless the caller may use the method."""
-
-
-def anyone(_method: Method, _call: Call) -> None:
-    """Let every caller use every method."""
-
 
 Together = Callable[[Sequence[bytes], Callable[[], Sequence[Call]]], Sequence[bytes | None]]
 
@@ -36,12 +31,23 @@ class Refusal(Exception):
 
 
 class Guard:
-    """Credentials, admission, and failures turned into statuses: the one place for all three."""
+    """Who calls and what he may, admission, failures as statuses: the one place for all."""
 
-    def __init__(self, admission: Admission, codes: Codes, authorise: Authorise = anyone) -> None:
+    def __init__(self, admission: Admission, codes: Codes, gate: Gate = OPEN_GATE) -> None:
         self._admission = admission
         self._codes = codes
-        self._authorise = authorise
+        self._gate = gate
+
+    def beside(self, admission: Admission) -> "Guard":
+        """Return a guard with the same gate and places of its own."""
+        return Guard(admission, self._codes, self._gate)
+
+    def identify(self, call: Call) -> None:
+        """Raise Refusal unless the gate knows the caller."""
+        try:
+            self._gate.caller(call)
+        except Exception as error:
+            raise self._refusal(error, call) from error
 
     def guarded(self, method: Method) -> Callable[[Any, Call], Any]:
         """Return the method's behaviour behind the guard; it raises nothing but Refusal."""
@@ -55,46 +61,66 @@ class Guard:
         together = method.together
         if together is None:
             return None
+        scopes = need_of(method).one_of
 
         def guarded(
             requests: Sequence[bytes], calls: Callable[[], Sequence[Call]]
         ) -> Sequence[bytes | None]:
             nothing = [None] * len(requests)
+            if not self._admission.is_open:
+                return nothing
             try:
-                if self._authorise is not anyone:
-                    for call in calls():
-                        self._authorise(method, call)
-                return together(requests) if self._admission.is_open else nothing
+                if self._gate is OPEN_GATE:
+                    return together(requests, None)
+                return together(requests, self._may(calls(), scopes))
             except Exception:  # noqa: BLE001 - whose it is shows when each has its own turn
                 return nothing
 
         return guarded
 
     def _single(self, method: Method) -> Callable[[Any, Call], Any]:
-        places = self._places(method)
+        places, need = self._places(method), need_of(method)
 
         def guarded(request: Any, call: Call) -> Any:
             try:
-                self._authorise(method, call)
+                caller = self._gate.caller(call)
+                request = _let_in(method, need, request, caller)
                 with places:
-                    return method.behaviour(request, call)
+                    response = method.behaviour(request, call)
+                return response if need.shown is None else need.shown(response, caller)
             except Exception as error:
                 raise self._refusal(error, call) from error
 
         return guarded
 
     def _streaming(self, method: Method) -> Callable[[Any, Call], Iterator[Any]]:
-        places = self._places(method)
+        places, need = self._places(method), need_of(method)
 
         def guarded(request: Any, call: Call) -> Iterator[Any]:
             try:
-                self._authorise(method, call)
+                request = _let_in(method, need, request, self._gate.caller(call))
                 with places:
                     yield from method.behaviour(request, call)
             except Exception as error:
                 raise self._refusal(error, call) from error
 
         return guarded
+
+    def _may(self, calls: Sequence[Call], scopes: Sequence[Scope]) -> May:
+        callers = [self._known(call) for call in calls]
+
+        def may(position: int, collection: str) -> bool:
+            caller = callers[position]
+            return caller is not None and any(caller.may(each, collection) for each in scopes)
+
+        return may
+
+    def _known(self, call: Call) -> Principal | None:
+        """Return who calls, None if the gate does not know."""
+        try:
+            return self._gate.caller(call)
+        except Unauthenticated:
+            return None
 
     def _places(self, method: Method) -> AbstractContextManager[None]:
         return self._admission.writes if method.writes else self._admission.reads
@@ -104,6 +130,25 @@ class Guard:
         if status.code == INTERNAL and call.is_active():
             _log.error("a call failed", exc_info=error)
         return Refusal(status)
+
+
+def _let_in(method: Method, need: Need, request: Any, caller: Principal) -> Any:
+    """Return a request that its caller may make; a stream is looked at when its first one comes.
+
+    Raises PermissionDenied.
+    """
+    if method.takes_stream:
+        need.check_caller(caller)  # before anything has come
+        return _first_checked(need, request, caller)
+    need.check(request, caller)
+    return request
+
+
+def _first_checked(need: Need, requests: Iterable[Any], caller: Principal) -> Iterator[Any]:
+    for position, request in enumerate(requests):
+        if position == 0:
+            need.check(request, caller)
+        yield request
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,11 @@ from typing import Any
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
+May = Callable[[int, str], bool]
+"""Whether the caller of the request at a position may ask it of a collection."""
+
+AnswerTogether = Callable[[Sequence[bytes], May | None], Sequence[bytes | None]]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Method:
@@ -22,7 +27,9 @@ class Method:
         writes: whether it changes what is stored.
         together: called with requests that wait at the same time, where it pays to answer them as
             one and takes no time; returns, in their order, a response, or None for a request that
-            `behaviour` must answer, on a thread of its own. All are encoded messages.
+            `behaviour` must answer, on a thread of its own. All are encoded messages. Also called
+            with a `May`, and then answers no request whose caller may not; nor one that needs more
+            of its caller than that.
     """
 
     service: str
@@ -33,7 +40,7 @@ class Method:
     gives_stream: bool
     behaviour: Callable[[Any, Any], Any]
     writes: bool = False
-    together: Callable[[Sequence[bytes]], Sequence[bytes | None]] | None = None
+    together: AnswerTogether | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,11 @@ import pytest
 from cipherlens.base import files, open_regular, read_regular, replace_file
 
 
+def test_a_new_file_may_be_given_a_mode_from_its_beginning(tmp_path):
+    replace_file(tmp_path / "secret", b"x", new_mode=0o600)
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
+
+
 def test_a_new_file_has_the_usual_mode_and_a_replaced_one_keeps_its_own(tmp_path):
     path, plain = tmp_path / "private", tmp_path / "plain"
     plain.touch()

@@ -6,9 +6,14 @@ import pytest
 
 PUBLIC = {
     "cipherlens.server": [],
+    "cipherlens.server.access": [
+        *("EVERYONE", "OF_COLLECTIONS", "OF_OWNERS", "OPEN_GATE", "Gate", "Permission"),
+        *("Principal", "Scope", "TokenFile", "TokenFileError", "TokenGate", "TokenRecord"),
+        *("check_exposure", "gate_of", "issue", "permissions_of"),
+    ],
     "cipherlens.server.transport": [
-        *("CODES", "Admission", "Authorise", "Codes", "Guard", "Guarded", "Method"),
-        *("NewTransport", "Refusal", "Service", "Transport", "anyone", "service_of"),
+        *("CODES", "NEEDS", "Admission", "Codes", "Guard", "Guarded", "Method", "Need"),
+        *("NewTransport", "Refusal", "Service", "Transport", "service_of"),
     ],
     "cipherlens.server.retrieval": [],
     "cipherlens.server.encryption": [],

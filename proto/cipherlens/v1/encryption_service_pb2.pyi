@@ -5,7 +5,8 @@ The owner's or user's side: it holds the keyring. Keys never travel, plain pictu
 
 Whoever may call Encrypt or Trapdoor with a picture of his choice can recover a collection-scope key's
 permutation, selection and tables from one answer, and with codes can match it to stored ones. This service is for
-the owner's own machines, never for strangers.
+the owner's own machines, never for strangers. Where the server asks for tokens, one may allow trapdoor, encrypt,
+decrypt and keys each apart from the others; see RetrievalService for what a refusal says.
 """
 
 import builtins

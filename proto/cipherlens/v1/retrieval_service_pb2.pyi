@@ -7,6 +7,9 @@ Errors carry google.rpc.ErrorInfo (domain "cipherlens", a reason, and the field,
 and, for a bad argument, google.rpc.BadRequest; what may go well a little later (a full queue, a stopping server, a
 database that is not available) adds google.rpc.RetryInfo. DATA_LOSS names a collection or model whose stored bytes do
 not agree with their checksum. A refused request has changed nothing.
+Where the server asks for tokens ("authorization: Bearer ..."), a call without one that holds is UNAUTHENTICATED, and
+one that the token does not allow is PERMISSION_DENIED with the scope, and the collection if there is one, in
+ErrorInfo: the same whether the collection is there or not.
 A message larger than limits.max_message_bytes, or one that does not decode, is answered by gRPC itself
 (RESOURCE_EXHAUSTED or INTERNAL) before any of this is reached, and then has no details; so is a flood of calls far
 beyond limits.max_concurrent_calls.

@@ -108,7 +108,8 @@ class RetrievalServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListCollections(self, request, context):
-        """Returns all collections that are served, by name.
+        """Returns all collections that are served, by name; where tokens are asked for, those of which the token allows
+        anything.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

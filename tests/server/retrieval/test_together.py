@@ -36,8 +36,8 @@ def alone(service, request):
     return pb.SearchResponse.FromString(answer.SerializeToString())
 
 
-def together(service, requests):
-    answers = service.together["Search"](requests)
+def together(service, requests, may=None):
+    answers = service.together["Search"](requests, may)
     return [each if each is None else pb.SearchResponse.FromString(each) for each in answers]
 
 
@@ -117,3 +117,24 @@ def test_more_questions_than_are_remembered_are_answered(filled, service, codes,
         request = pb.SearchRequest(collection="c", k=k, codes=codes(np.uint8([[1, 2]]), 12))
         encoded = request.SerializeToString()
         assert together(service, [encoded]) == [alone(service, encoded)]
+
+
+def test_who_may_not_ask_of_a_collection_is_left_out_of_the_company(
+    filled, service, gaussian, vectors
+):
+    queries = gaussian(3, seed=8)
+    encoded = [
+        pb.SearchRequest(
+            collection="v", k=7, vectors=vectors(queries[number : number + 1])
+        ).SerializeToString()
+        for number in range(3)
+    ]
+    asked = []
+
+    def may(position, collection):
+        asked.append((position, collection))
+        return position != 1
+
+    answers = together(service, encoded, may)
+    assert answers == [alone(service, encoded[0]), None, alone(service, encoded[2])]
+    assert asked == [(0, "v"), (1, "v"), (2, "v")]

@@ -6,27 +6,23 @@ from typing import ClassVar
 import pytest
 from google.rpc import code_pb2
 
-from cipherlens.server.app import CipherLensServer
+from cipherlens.server.access import OPEN_GATE, Permission, Principal
 from cipherlens.server.call import Call
-from cipherlens.server.config import ServerConfig
-from cipherlens.server.errors import NotFound, PermissionDenied, Unauthenticated
-from cipherlens.server.transport import CODES, Admission, Guard, Refusal, anyone, service_of
+from cipherlens.server.errors import NotFound, Unauthenticated
+from cipherlens.server.transport import CODES, Admission, Guard, Refusal, service_of
 from cipherlens.v1 import retrieval_service_pb2 as pb
-from tests.server.memory_transport import MemoryTransport, StatusError
 
 
-class TokenCheck:
-    """A credential check: readers may look, writers may do everything."""
+class NamedGate:
+    """A gate that takes a name for a token; readers may search one collection, writers all."""
 
-    def __init__(self, readers, writers):
-        self._readers, self._writers = set(readers), set(writers)
+    MAY: ClassVar = {"r": ["search:photos"], "w": ["search:*", "index:*", "fetch:*"]}
 
-    def __call__(self, method, call):
-        scheme, _, token = dict(call.metadata()).get("authorization", "").partition(" ")
-        if scheme != "Bearer" or token not in self._readers | self._writers:
+    def caller(self, call):
+        name = dict(call.metadata()).get("authorization", "").removeprefix("Bearer ")
+        if name not in self.MAY:
             raise Unauthenticated("a token is needed")
-        if token in self._readers and method.name not in {"Search", "GetCollection"}:
-            raise PermissionDenied(f"this token may not use {method.name}")
+        return Principal(name, map(Permission.parse, self.MAY[name]))
 
 
 class Answering:
@@ -75,27 +71,17 @@ def bearing(token):
         ("Fetch", bearing("w"), None),
     ],
 )
-def test_a_credential_check_stands_in_front_of_every_method(name, call, code):
-    behaviour, called = guarded(name, authorise=TokenCheck({"r"}, {"w"}))
+def test_a_gate_stands_in_front_of_every_method(name, call, code):
+    behaviour, called = guarded(name, gate=NamedGate())
+    request = pb.SearchRequest(collection="photos")
     if code is None:
-        assert list(behaviour(pb.SearchRequest(), call)) == ([name] if name == "Fetch" else [*name])
+        assert list(behaviour(request, call)) == ([name] if name == "Fetch" else [*name])
         assert called == [name]
         return
     with pytest.raises(Refusal) as caught:
-        list(behaviour(pb.SearchRequest(), call))
+        list(behaviour(request, call))
     assert caught.value.status.code == code
     assert called == []
-
-
-def test_a_server_takes_a_credential_check(tmp_path):
-    config = ServerConfig(data_dir=tmp_path, device="cpu")
-    server = CipherLensServer(config, MemoryTransport, TokenCheck({"r"}, {"w"}))
-    try:
-        with pytest.raises(StatusError) as caught:
-            server._transports[0].ListModels(pb.ListModelsRequest())
-        assert caught.value.details() == "a token is needed"
-    finally:
-        server.stop(0)
 
 
 def test_a_call_too_many_is_refused_and_the_place_given_back():
@@ -150,19 +136,35 @@ def test_a_service_that_lacks_a_method_is_found_out_at_once():
         service_of(DESCRIPTOR, object())
 
 
-def shared(authorise=anyone, admission=None, answer=lambda requests: [b"answer"] * len(requests)):
+def where_allowed(requests, may):
+    """Answer each request that its caller may ask of the collection "photos"."""
+    return [
+        b"answer" if may is None or may(position, "photos") else None
+        for position, _ in enumerate(requests)
+    ]
+
+
+def shared(gate=OPEN_GATE, admission=None, answer=where_allowed):
     """Return a search behind a guard that answers several requests together."""
     behaviours = Answering()
     behaviours.together = {"Search": answer}
     (method,) = [m for m in service_of(DESCRIPTOR, behaviours).methods if m.name == "Search"]
-    return Guard(admission or Admission(1), CODES, authorise).together(method)
+    return Guard(admission or Admission(1), CODES, gate).together(method)
 
 
 def test_calls_together_are_let_in_as_calls_alone_are():
-    check = TokenCheck({"r"}, {"w"})
-    sound, unknown = bearing("r"), bearing("x")
-    assert shared(check)([b"1", b"2"], lambda: [sound, sound]) == [b"answer", b"answer"]
-    assert shared(check)([b"1", b"2"], lambda: [sound, unknown]) == [None, None]
+    together, sound = shared(NamedGate()), bearing("r")
+    assert together([b"1", b"2"], lambda: [sound, sound]) == [b"answer", b"answer"]
+    assert together([b"1", b"2"], lambda: [sound, bearing("x")]) == [b"answer", None]
+    assert together([b"1"], lambda: [Call()]) == [None]
+
+
+def test_calls_together_may_ask_only_of_the_collections_of_their_callers():
+    def elsewhere(requests, may):
+        return [b"answer" if may(position, "others") else None for position in range(2)]
+
+    together = shared(NamedGate(), answer=elsewhere)
+    assert together([b"1", b"2"], lambda: [bearing("r"), bearing("w")]) == [None, b"answer"]
 
 
 def test_calls_together_are_left_to_be_refused_before_it_is_open_and_at_the_end():
@@ -176,7 +178,7 @@ def test_calls_together_are_left_to_be_refused_before_it_is_open_and_at_the_end(
 
 
 def test_a_failure_of_calls_together_is_left_to_show_whose_it_is():
-    def failing(requests):
+    def failing(requests, may):
         raise RuntimeError("one of them is wrong")
 
     assert shared(answer=failing)([b"1", b"2"], lambda: [Call(), Call()]) == [None, None]

@@ -1,0 +1,131 @@
+"""One table: what a caller must be allowed for each method."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cipherlens.server.access import OF_COLLECTIONS, Principal, Scope
+from cipherlens.server.errors import PermissionDenied
+from cipherlens.server.transport.service import Method
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """What a method needs of its caller; where nothing is said, only that he is known.
+
+    Attributes:
+        everywhere: a scope that is not one of collections.
+        collection: returns the name of the collection that a request, or the first of a stream, is
+            about; empty for none.
+        one_of: scopes of which one is enough in that collection.
+        further: returns scopes that a request needs there as well, all of them.
+        shown: returns what a caller may know of a response.
+    """
+
+    everywhere: Scope | None = None
+    collection: Callable[[Any], str] | None = None
+    one_of: tuple[Scope, ...] = ()
+    further: Callable[[Any], tuple[Scope, ...]] | None = None
+    shown: Callable[[Any, Principal], Any] | None = None
+
+    def check_caller(self, caller: Principal) -> None:
+        """Raise PermissionDenied if no request of the caller's can be let in."""
+        if self.everywhere is not None and not caller.may(self.everywhere):
+            raise _denied(caller, (self.everywhere,))
+
+    def check(self, request: Any, caller: Principal) -> None:
+        """Raise PermissionDenied unless the caller may make a request.
+
+        Whether the collection is there plays no part: who may not see it learns nothing of it.
+        """
+        self.check_caller(caller)
+        if self.collection is None or not (collection := self.collection(request)):
+            return
+        if not any(caller.may(scope, collection) for scope in self.one_of):
+            raise _denied(caller, self.one_of, collection)
+        for scope in self.further(request) if self.further is not None else ():
+            if not caller.may(scope, collection):
+                raise _denied(caller, (scope,), collection)
+
+
+def need_of(method: Method) -> Need:
+    """Return what a method needs. Raises LookupError if the table does not say: nobody may then."""
+    key = f"{method.service}/{method.name}"
+    if key not in NEEDS:
+        raise LookupError(f"transport/needs.py does not say what {key} needs of its caller")
+    return NEEDS[key]
+
+
+def _denied(caller: Principal, scopes: tuple[Scope, ...], collection: str = "") -> PermissionDenied:
+    needed = " or ".join(scopes)
+    where = f" in collection {collection!r}" if collection else ""
+    named = {"collection": collection} if collection else {}
+    return PermissionDenied(
+        f"token {caller.name!r} does not allow {needed}{where}",
+        {"scope": ",".join(scopes), **named},
+    )
+
+
+def _collection(request: Any) -> str:
+    name: str = request.collection
+    return name
+
+
+def _name(request: Any) -> str:
+    name: str = request.name
+    return name
+
+
+def _announced(request: Any) -> str:
+    name: str = request.header.collection
+    return name
+
+
+def _items_along(request: Any) -> tuple[Scope, ...]:
+    """Return what a search needs that asks for the hits as they are stored."""
+    return (Scope.FETCH,) if request.item_budget_bytes else ()
+
+
+def _visible(response: Any, caller: Principal) -> Any:
+    """Return a response without the collections that its caller may not see."""
+    seen = [each for each in response.collections if caller.sees(each.name)]
+    return type(response)(collections=seen)
+
+
+_CLOUD = "cipherlens.v1.RetrievalService"
+_OWNER = "cipherlens.v1.EncryptionService"
+_OF_COLLECTIONS = tuple(sorted(OF_COLLECTIONS))
+
+NEEDS: Mapping[str, Need] = {
+    f"{_CLOUD}/GetServerInfo": Need(),  # every client must know the limits
+    f"{_CLOUD}/CreateCollection": Need(
+        # Both: an answer tells whether the name is taken, which who may not see it must not learn.
+        everywhere=Scope.SERVER,
+        collection=_name,
+        one_of=(Scope.ADMIN,),
+    ),
+    f"{_CLOUD}/GetCollection": Need(collection=_name, one_of=_OF_COLLECTIONS),
+    f"{_CLOUD}/ListCollections": Need(shown=_visible),
+    f"{_CLOUD}/DeleteCollection": Need(collection=_name, one_of=(Scope.ADMIN,)),
+    f"{_CLOUD}/Index": Need(collection=_collection, one_of=(Scope.INDEX,)),
+    f"{_CLOUD}/Delete": Need(collection=_collection, one_of=(Scope.INDEX,)),
+    f"{_CLOUD}/Search": Need(collection=_collection, one_of=(Scope.SEARCH,), further=_items_along),
+    f"{_CLOUD}/Fetch": Need(collection=_collection, one_of=(Scope.FETCH,)),
+    # Who indexes a folder goes on from what is there.
+    f"{_CLOUD}/ListItems": Need(collection=_collection, one_of=(Scope.FETCH, Scope.INDEX)),
+    f"{_CLOUD}/PushModel": Need(
+        everywhere=Scope.SERVER, collection=_announced, one_of=(Scope.ADMIN,)
+    ),
+    f"{_CLOUD}/ListModels": Need(everywhere=Scope.SERVER),
+    f"{_CLOUD}/DeleteModel": Need(everywhere=Scope.SERVER),
+    f"{_OWNER}/CreateKey": Need(everywhere=Scope.KEYS),
+    f"{_OWNER}/ListKeys": Need(everywhere=Scope.KEYS),
+    f"{_OWNER}/Encrypt": Need(everywhere=Scope.ENCRYPT),
+    f"{_OWNER}/Decrypt": Need(everywhere=Scope.DECRYPT),
+    f"{_OWNER}/Trapdoor": Need(everywhere=Scope.TRAPDOOR),
+    # Health checks of the server as a whole need no token, those that name a service do.
+    "grpc.health.v1.Health/Check": Need(),
+    "grpc.health.v1.Health/Watch": Need(),
+    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Need(),
+}
+"""By service and method. A method that is missing here keeps the server from starting."""
