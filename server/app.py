@@ -25,7 +25,7 @@ from cipherlens.server.transport import (
     service_of,
 )
 from cipherlens.server.transport.grpcio import GrpcioTransport
-from cipherlens.server.transport.tls import credentials_of
+from cipherlens.server.transport.tls import Certificates
 
 if TYPE_CHECKING:
     from cipherlens.server.encryption.service import EncryptionService
@@ -192,7 +192,8 @@ def _listeners(
     """Yield where the server listens, and what makes the transport there."""
     yield config.listen, new_transport or transport_of(config)
     if config.tls is not None:
-        yield config.tls.listen, partial(GrpcioTransport, credentials=credentials_of(config.tls))
+        credentials = Certificates(config.tls).credentials()
+        yield config.tls.listen, partial(GrpcioTransport, credentials=credentials)
 
 
 def transport_of(config: ServerConfig) -> NewTransport:

@@ -108,11 +108,13 @@ class TlsListener:
     listen: "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; port 0 takes a free one.
     certificate: PEM, the server's own first and those that lead to a known issuer behind it.
     key: PEM, the private key of the server's own certificate, without a passphrase.
+    client_ca: PEM, the authorities of which a caller must show a certificate; None asks for none.
     """
 
     listen: str
     certificate: Path
     key: Path
+    client_ca: Path | None = None
 
     def __post_init__(self) -> None:
         _check_address("tls_listen", self.listen)

@@ -67,6 +67,14 @@ def serve(
         Path | None,
         typer.Option("--tls-key", metavar="FILE", help="Their private key, in PEM."),
     ] = None,
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--tls-client-ca",
+            metavar="FILE",
+            help="Let in by TLS only who shows a certificate of these authorities, in PEM.",
+        ),
+    ] = None,
     require_tokens: Annotated[
         bool,
         typer.Option(
@@ -123,7 +131,7 @@ def serve(
         role=role,
         listen=listen,
         transport=transport.value,
-        tls=_tls(tls_listen, tls_certificate, tls_key),
+        tls=_tls(tls_listen, tls_certificate, tls_key, tls_client_ca),
         require_tokens=require_tokens,
         insecure=insecure,
         device=device,
@@ -138,14 +146,16 @@ def serve(
     raise typer.Exit(run(config))
 
 
-def _tls(listen: str | None, certificate: Path | None, key: Path | None) -> "TlsListener | None":
-    """Return the listener with TLS that the options ask for: all three of them, or none."""
+def _tls(
+    listen: str | None, certificate: Path | None, key: Path | None, client_ca: Path | None
+) -> "TlsListener | None":
+    """Return the listener with TLS that the options ask for: the first three of them, or none."""
     from cipherlens.server.config import TlsListener
 
-    if listen is None and certificate is None and key is None:
+    if (listen, certificate, key, client_ca) == (None, None, None, None):
         return None
     if listen is None or certificate is None or key is None:
         raise typer.BadParameter(
             "--tls-listen, --tls-certificate and --tls-key go together: one is missing"
         )
-    return TlsListener(listen=listen, certificate=certificate, key=key)
+    return TlsListener(listen=listen, certificate=certificate, key=key, client_ca=client_ca)

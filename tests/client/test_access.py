@@ -16,6 +16,9 @@ from cipherlens.client import (
     EncryptionClient,
     Unavailable,
 )
+from cipherlens.client.cli.dev_certificates import Authority
+from cipherlens.server.app import CipherLensServer
+from cipherlens.server.config import ServerConfig, TlsListener
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
@@ -172,3 +175,40 @@ def test_a_server_that_does_not_prove_itself_is_not_spoken_to(with_tls, access: 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         Client(access=Access(ca=tmp_path / "nowhere"))
+
+
+def test_a_client_shows_its_certificate_where_it_is_asked_for(tmp_path: Path) -> None:
+    authority = Authority(1)
+    server_pair, client_pair = authority.server(["localhost"]), authority.client("someone")
+    for name, data in (
+        ("ca.pem", authority.certificate),
+        ("server.pem", server_pair.certificate),
+        ("server.key", server_pair.key),
+        ("client.pem", client_pair.certificate),
+        ("client.key", client_pair.key),
+    ):
+        (tmp_path / name).write_bytes(data)
+    tls = TlsListener(
+        listen="127.0.0.1:0",
+        certificate=tmp_path / "server.pem",
+        key=tmp_path / "server.key",
+        client_ca=tmp_path / "ca.pem",
+    )
+    server = CipherLensServer(
+        ServerConfig(data_dir=tmp_path / "data", listen=f"unix:{tmp_path}/s", tls=tls)
+    )
+    server.start()
+    target = f"localhost:{server.tls_port}"
+    shown = Access(
+        ca=tmp_path / "ca.pem",
+        certificate=tmp_path / "client.pem",
+        certificate_key=tmp_path / "client.key",
+    )
+    try:
+        with Client(target, access=shown) as client:
+            assert client.list_models() == []
+        hidden, soon = Access(ca=tmp_path / "ca.pem"), Deadlines(quick_s=2)
+        with Client(target, access=hidden, deadlines=soon) as client, pytest.raises(Unavailable):
+            client.list_models()
+    finally:
+        server.stop(0)

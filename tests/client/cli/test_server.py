@@ -318,6 +318,9 @@ def test_the_options_of_tls_go_together(run, tmp_path: Path) -> None:
     assert outcome.code == 2
     assert "--tls-listen, --tls-certificate and --tls-key go together" in outcome.err
     files = ("--tls-certificate", tmp_path / "c.pem", "--tls-key", tmp_path / "k.pem")
+    outcome = run("serve", "--data-dir", tmp_path / "d", "--tls-client-ca", tmp_path / "ca.pem")
+    assert outcome.code == 2
+    assert "go together" in outcome.err
     outcome = run("serve", "--data-dir", tmp_path / "d", "--tls-listen", "here", *files)
     assert outcome.code == 2
     assert "tls_listen must be HOST:PORT" in outcome.err

@@ -5,11 +5,13 @@ import re
 import shutil
 import socket
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
 import pytest
 
+from cipherlens.server.access import TokenFile, issue, permissions_of
 from cipherlens.server.app import CipherLensServer
 from cipherlens.server.config import ServerConfig
 from cipherlens.v1 import collection_pb2, retrieval_service_pb2_grpc
@@ -70,3 +72,31 @@ def test_calls_streams_and_failures_go_through(stub, vectors, gaussian, failure)
     waiting = pb.SearchRequest(collection="v", k=1, vectors=vectors(rows[:1]), min_sequence=999)
     code, _, _ = failure(stub.Search, waiting, timeout=0.3)
     assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+@pytest.fixture
+def token(tmp_path):
+    """Make a token before the server starts, which then asks for one."""
+    made, record = issue("user", permissions_of("search:photos"), timedelta(days=1))
+    TokenFile.of(tmp_path / "data", None).add(record)
+    return made
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+def test_tokens_go_through(token, stub, failure, vectors, gaussian):
+    bearing = [("authorization", f"Bearer {token}")]
+    search = pb.SearchRequest(collection="photos", k=1, vectors=vectors(gaussian(1)))
+    assert failure(stub.Search, search, timeout=20)[0] is grpc.StatusCode.UNAUTHENTICATED
+    code, _, _ = failure(stub.Search, search, timeout=20, metadata=bearing)
+    assert code is grpc.StatusCode.NOT_FOUND
+    fetch = pb.FetchRequest(collection="photos", item_ids=["a"])
+    code, _, details = failure(
+        lambda request: list(stub.Fetch(request, timeout=20, metadata=bearing)), fetch
+    )
+    assert code is grpc.StatusCode.PERMISSION_DENIED
+    assert details["ErrorInfo"].metadata["scope"] == "fetch"
+    # A stream of requests goes to grpcio behind the native front.
+    push = iter([pb.PushModelRequest(header=pb.ModelHeader(collection="photos"))])
+    code, _, details = failure(stub.PushModel, push, timeout=20, metadata=bearing)
+    assert code is grpc.StatusCode.PERMISSION_DENIED
+    assert details["ErrorInfo"].metadata["scope"] == "server"
