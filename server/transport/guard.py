@@ -14,7 +14,7 @@ from cipherlens.server.call import Call
 from cipherlens.server.errors import Unauthenticated
 from cipherlens.server.transport.admission import Admission
 from cipherlens.server.transport.needs import Need, need_of
-from cipherlens.server.transport.service import May, Method, Service
+from cipherlens.server.transport.service import AnswerTogether, Method, Service
 from cipherlens.server.transport.status import Codes, status_of
 
 _log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Guard:
             try:
                 if self._gate is OPEN_GATE:
                     return together(requests, None)
-                return together(requests, self._may(calls(), scopes))
+                return self._of_known(requests, calls(), scopes, together)
             except Exception:  # noqa: BLE001 - whose it is shows when each has its own turn
                 return nothing
 
@@ -106,14 +106,29 @@ class Guard:
 
         return guarded
 
-    def _may(self, calls: Sequence[Call], scopes: Sequence[Scope]) -> May:
-        callers = [self._known(call) for call in calls]
+    def _of_known(
+        self,
+        requests: Sequence[bytes],
+        calls: Sequence[Call],
+        scopes: Sequence[Scope],
+        together: AnswerTogether,
+    ) -> Sequence[bytes | None]:
+        """Return the answers of those whose callers the gate knows, None for the others."""
+        known = [
+            (position, caller)
+            for position, call in enumerate(calls)
+            if (caller := self._known(call)) is not None
+        ]
 
-        def may(position: int, collection: str) -> bool:
-            caller = callers[position]
-            return caller is not None and any(caller.may(each, collection) for each in scopes)
+        def may(place: int, collection: str) -> bool:
+            _, caller = known[place]
+            return any(caller.may(scope, collection) for scope in scopes)
 
-        return may
+        found = together([requests[position] for position, _ in known], may)
+        answers: list[bytes | None] = [None] * len(requests)
+        for (position, _), answer in zip(known, found, strict=True):
+            answers[position] = answer
+        return answers
 
     def _known(self, call: Call) -> Principal | None:
         """Return who calls, None if the gate does not know."""

@@ -50,7 +50,7 @@ class Certificates:
         """Return them for a grpcio server."""
         return grpc.dynamic_ssl_server_credentials(
             self._seen.configuration(),
-            self._renewed,
+            self._renewed,  # type: ignore[arg-type] # None keeps what there is, says gRPC
             require_client_authentication=self._tls.client_ca is not None,
         )
 
@@ -80,7 +80,9 @@ def _read_files(tls: TlsListener) -> _Files:
     return _Files(
         key=_read("private key", tls.key, _KEY),
         certificate=_read("certificate", tls.certificate, _CERTIFICATE),
-        client_ca=tls.client_ca and _read("client CA", tls.client_ca, _CERTIFICATE),
+        client_ca=None
+        if tls.client_ca is None
+        else _read("client CA", tls.client_ca, _CERTIFICATE),
     )
 
 

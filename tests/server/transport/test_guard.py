@@ -159,9 +159,23 @@ def test_calls_together_are_let_in_as_calls_alone_are():
     assert together([b"1"], lambda: [Call()]) == [None]
 
 
+def test_what_strangers_send_is_not_looked_at():
+    seen = []
+
+    def noting(requests, may):
+        seen.extend(requests)
+        return [b"answer"] * len(requests)
+
+    calls = [bearing("x"), bearing("r"), Call()]
+    assert shared(NamedGate(), answer=noting)([b"1", b"2", b"3"], lambda: calls) == [
+        *(None, b"answer", None)
+    ]
+    assert seen == [b"2"]
+
+
 def test_calls_together_may_ask_only_of_the_collections_of_their_callers():
     def elsewhere(requests, may):
-        return [b"answer" if may(position, "others") else None for position in range(2)]
+        return [b"answer" if may(place, "others") else None for place, _ in enumerate(requests)]
 
     together = shared(NamedGate(), answer=elsewhere)
     assert together([b"1", b"2"], lambda: [bearing("r"), bearing("w")]) == [None, b"answer"]
