@@ -37,7 +37,7 @@ def trial(name: str, workload: Workload, limit_s: float) -> tuple[list[Row], str
                 _measure(remote, workload, indexes, Path(folder), rows)
     except PeerError as error:
         return rows, str(error)
-    return rows, None if indexes else f"{name} has no place for {workload.kind}"
+    return rows, None if indexes else f"it keeps no {workload.kind}"
 
 
 def _measure(

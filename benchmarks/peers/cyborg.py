@@ -18,6 +18,7 @@ from benchmarks.peers.peer import VECTORS, K, Load, Rows
 
 REQUIREMENTS = ("cyborgdb-service>=0.18", "cyborgdb>=0.18")
 PEER = "Cyborg"
+TITLE = "CyborgDB"
 CLIENT = "its REST client"
 
 _STARTING_LIMIT_S = 60

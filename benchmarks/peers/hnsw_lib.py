@@ -12,6 +12,7 @@ from benchmarks.peers.peer import VECTORS, K, Rows
 
 REQUIREMENTS = ("hnswlib>=0.8",)
 PEER = "HnswLib"
+TITLE = "hnswlib"
 CLIENT = "in process, one thread for a search"
 
 _M, _EF_CONSTRUCTION = 16, 200

@@ -15,6 +15,7 @@ from benchmarks.peers.peer import CODES, VECTORS, K, Rows
 
 REQUIREMENTS = ("lancedb>=0.20",)
 PEER = "Lance"
+TITLE = "LanceDB"
 CLIENT = "in process, its synchronous API"
 
 _METRIC = {CODES: "hamming", VECTORS: "cosine"}

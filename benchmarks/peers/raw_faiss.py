@@ -13,6 +13,7 @@ from benchmarks.peers.peer import CODES, VECTORS, K, Rows
 
 REQUIREMENTS = ("faiss-cpu>=1.11",)
 PEER = "RawFaiss"
+TITLE = "raw FAISS"
 CLIENT = "in process, one thread for a search"
 
 _STORED_BYTES = 8

@@ -75,6 +75,11 @@ def client_of(name: str) -> str:
     return str(_said(name, "CLIENT"))
 
 
+def title_of(name: str) -> str:
+    """Return a peer's name in words."""
+    return str(_said(name, "TITLE"))
+
+
 def _said(name: str, constant: str) -> Any:
     """Return a constant of the peer's file, which cannot be imported here."""
     tree = ast.parse(Path(__file__).with_name(f"{name}.py").read_text())

@@ -13,6 +13,7 @@ from benchmarks.peers.peer import CODES, VECTORS, K, Rows
 
 REQUIREMENTS = ("usearch>=2.16",)
 PEER = "USearch"
+TITLE = "USearch"
 CLIENT = "in process, one thread for a search"
 
 

@@ -17,7 +17,7 @@ from benchmarks.harness.progress import say
 from benchmarks.load import workload
 from benchmarks.load.peer_trial import Row, trial
 from benchmarks.load.workload import TITLES
-from benchmarks.peers.remote import client_of
+from benchmarks.peers.remote import client_of, title_of
 
 PLACE = 3.65
 
@@ -69,7 +69,7 @@ def run(profile: str) -> dict[str, Any]:
         "seed": workload.SEED,
         "peers": ordered,
         "notes": [
-            f"{name}, {each['measured_at']}: {reason}"
+            f"{title_of(name)}, {each['measured_at']}: {reason}"
             for name, each in ordered.items()
             for reason in each["missing"]
         ],
@@ -81,7 +81,7 @@ def tables(peers: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return a table of what serves for each kind and size, and plots of recall against rate."""
     by_case = {
         (size, kind): [
-            (f"{name}, {row['index']}", row)
+            (f"{title_of(name)}, {row['index']}", row)
             for name, each in peers.items()
             for row in each["rows"]
             if (row["size"], row["kind"]) == (size, kind)
@@ -90,7 +90,7 @@ def tables(peers: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
     return {
         "results": {
-            name: {"client": client_of(name), "measured": each["measured_at"]}
+            title_of(name): {"client": client_of(name), "measured": each["measured_at"]}
             for name, each in peers.items()
         },
         "tables": {
@@ -103,8 +103,8 @@ def tables(peers: dict[str, dict[str, Any]]) -> dict[str, Any]:
         },
         "plots": {
             f"peers-{kind}-{size}": {
-                "title": f"{TITLES[kind]}, {size:,} rows",
-                "panels": [_panel(rows)],
+                "title": "",
+                "panels": [_panel(f"{TITLES[kind]}, {size:,} rows", rows)],
             }
             for (size, kind), rows in by_case.items()
         },
@@ -150,17 +150,17 @@ def _cell(row: Row, key: str) -> Any:
     return round(value) if isinstance(value, float) and key != "recall" else value
 
 
-def _panel(rows: list[tuple[str, Row]]) -> dict[str, Any]:
+def _panel(title: str, rows: list[tuple[str, Row]]) -> dict[str, Any]:
     """Return the rate of single searches over recall, a line for each index."""
     lines: dict[str, tuple[list[float], list[float]]] = {}
-    for title, row in rows:
-        recalls, rates = lines.setdefault(title, ([], []))
+    for name, row in rows:
+        recalls, rates = lines.setdefault(name, ([], []))
         recalls.append(row["recall"])
         rates.append(row["rate"])
     return {
-        "title": "single searches, one after another",
+        "title": title,
         "x": "recall@20",
-        "y": "searches a second",
-        "lines": {title: [list(x), list(y)] for title, (x, y) in lines.items()},
+        "y": "searches a second, one after another",
+        "lines": {name: [list(x), list(y)] for name, (x, y) in lines.items()},
         "log": True,
     }

@@ -8,13 +8,14 @@ from benchmarks.load import workload
 from benchmarks.load.peer_trial import trial
 from benchmarks.peers import environment
 from benchmarks.peers.environment import interpreter
-from benchmarks.peers.remote import PeerError, client_of, peer_at_work
+from benchmarks.peers.remote import PeerError, client_of, peer_at_work, title_of
 from benchmarks.timing.peers import NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_peer_says_what_it_needs_and_how_it_is_asked(name):
     assert client_of(name)
+    assert title_of(name)
 
 
 def test_our_own_server_is_a_peer_like_the_others(tmp_path):

@@ -29,15 +29,15 @@ ENTRIES = {
 
 def test_what_serves_has_its_row():
     table = peers.tables(ENTRIES)["tables"]["Hamming 48 bits, 2,000 rows"]
-    assert list(table) == ["ours, hnsw", "pgvector, hnsw"]
-    assert table["ours, hnsw"]["recall@20"] == 0.995
-    assert table["ours, hnsw"]["8 threads"] == 20
+    assert list(table) == ["CipherLens, hnsw", "pgvector, hnsw"]
+    assert table["CipherLens, hnsw"]["recall@20"] == 0.995
+    assert table["CipherLens, hnsw"]["8 threads"] == 20
     assert table["pgvector, hnsw"]["C load, 8 connections"] == 78
 
 
 def test_plots_have_every_setting():
     plot = peers.tables(ENTRIES)["plots"]["peers-codes-2000"]
-    assert plot["panels"][0]["lines"]["ours, hnsw"] == [[0.9, 0.995], [10.4, 5.0]]
+    assert plot["panels"][0]["lines"]["CipherLens, hnsw"] == [[0.9, 0.995], [10.4, 5.0]]
 
 
 def test_it_is_json():
