@@ -29,7 +29,7 @@ class MilvusLite(InProcess):
         return {name: metadata.version(name) for name in ("milvus-lite", "pymilvus")}
 
     def fill(self, kind: str, rows: Rows) -> None:  # noqa: ARG002
-        """Make the collection and insert the rows."""
+        """Make the collection, insert the rows and flush them: what is in memory is scanned."""
         self._count = len(rows)
         self._client.create_collection(
             "items", dimension=rows.shape[1], metric_type="COSINE", auto_id=False
@@ -38,6 +38,7 @@ class MilvusLite(InProcess):
             part = rows[first : first + _AT_ONCE]
             data = [{"id": first + n, "vector": row.tolist()} for n, row in enumerate(part)]
             self._client.insert("items", data)
+        self._client.flush("items")
 
     def build(self, kind: str, index: str) -> str:  # noqa: ARG002
         """Drop the index that is there, make this one and load it."""
