@@ -152,9 +152,9 @@ def _cell(row: Row, key: str) -> Any:
 
 def _panel(title: str, rows: list[tuple[str, Row]]) -> dict[str, Any]:
     """Return the rate of single searches over recall, a line for each index."""
-    lines: dict[str, tuple[list[float], list[float]]] = {}
-    for name, row in rows:
-        recalls, rates = lines.setdefault(name, ([], []))
+    lines: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name, _ in rows}
+    for name, row in sorted(rows, key=lambda each: each[1]["recall"]):
+        recalls, rates = lines[name]
         recalls.append(row["recall"])
         rates.append(row["rate"])
     return {
