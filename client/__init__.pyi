@@ -25,6 +25,7 @@ from cipherlens.client.core.item import Hits as Hits
 from cipherlens.client.core.item import Item as Item
 from cipherlens.client.core.item import ItemState as ItemState
 from cipherlens.client.core.item import ItemSummary as ItemSummary
+from cipherlens.client.core.item import ItemView as ItemView
 from cipherlens.client.core.item import Place as Place
 from cipherlens.client.core.pictures import CodedPicture as CodedPicture
 from cipherlens.client.core.pictures import EncryptedPicture as EncryptedPicture
@@ -52,5 +53,6 @@ from cipherlens.client.folder.tally import Progress as Progress
 from cipherlens.client.folder.tally import Vanished as Vanished
 from cipherlens.client.folder.tally import Waiting as Waiting
 from cipherlens.client.folder.walk import Skipped as Skipped
+from cipherlens.client.naming import Naming as Naming
 from cipherlens.client.picture import Picture as Picture
 from cipherlens.client.picture import PreparedPicture as PreparedPicture

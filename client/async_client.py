@@ -171,6 +171,17 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         )
         return await self._transport.run(found, timeout_s, in_thread=True)
 
+    async def item_names(
+        self,
+        collection: str | Collection,
+        item_ids: Iterable[str],
+        *,
+        timeout_s: float | None = None,
+    ) -> dict[str, str]:
+        """Return the names of items by their ids, opened here; see `Client`."""
+        named = keyed.item_names(collection, item_ids, self._limits, self._in_use)
+        return await self._transport.run(named, timeout_s, in_thread=True)
+
     async def encrypt_query(self, picture: Picture | CipherImage) -> CipherImage:
         """Return a picture as the server may see it; a `CipherImage` as it is."""
         return await asyncio.to_thread(keyed.query_of, picture, self._in_use)

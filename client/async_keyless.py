@@ -21,7 +21,7 @@ from cipherlens.client.core.collection import Collection, Limits, Model, ServerI
 from cipherlens.client.core.content import Rows, code_rows, vector_rows
 from cipherlens.client.core.deadlines import Deadlines, Work
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
-from cipherlens.client.core.item import Fetched, Hits, ItemSummary
+from cipherlens.client.core.item import Fetched, Hits, ItemSummary, ItemView
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
 from cipherlens.client.core.question import DEFAULT_OPTIONS, Questions, SearchOptions
 from cipherlens.client.joined_searches import JoinedSearches
@@ -184,11 +184,12 @@ class AsyncKeylessClient(AsyncShell):
         collection: str | Collection,
         item_ids: Iterable[str],
         *,
+        view: ItemView = ItemView.FULL,
         timeout_s: float | None = None,
     ) -> AsyncIterator[Fetched]:
         """Yield what became of every id, in their order; see `Client`."""
         where = await self.resolve(collection)
-        for stream in items.fetch_streams(where, item_ids, await self.limits):
+        for stream in items.fetch_streams(where, item_ids, await self.limits, view):
             async for fetched in self._transport.stream(stream, timeout_s):
                 yield fetched
 

@@ -220,6 +220,25 @@ class Client(KeyHolder, KeylessClient):
         )
         return self._run(found, timeout_s)
 
+    def item_names(
+        self,
+        collection: str | Collection,
+        item_ids: Iterable[str],
+        *,
+        timeout_s: float | None = None,
+    ) -> dict[str, str]:
+        """Return the names of items by their ids, opened here; of those that are there.
+
+        They are what `index_folder` took, paths within the folder; an id that is no keyed one is
+        its own name. What is sent are the ids.
+
+        Raises:
+            OpenError: the server gave a name that is not that of the item.
+        """
+        return self._run(
+            keyed.item_names(collection, item_ids, self._limits, self._in_use), timeout_s
+        )
+
     def encrypt_query(self, picture: Picture | CipherImage) -> CipherImage:
         """Return a picture as the server may see it; a `CipherImage` as it is."""
         return keyed.query_of(picture, self._in_use)

@@ -13,9 +13,11 @@ from cipherlens.client.core.catalog import KnownLimits
 from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.content import Rows, code_rows, vector_rows
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
-from cipherlens.client.core.item import Hits
+from cipherlens.client.core.item import Hits, ItemView
+from cipherlens.client.core.items import fetch_streams
 from cipherlens.client.core.question import SearchOptions
 from cipherlens.client.key_in_use import KeyInUse, check_key, needed
+from cipherlens.client.naming import Naming
 from cipherlens.client.picture import Picture
 from cipherlens.crypto import CipherImage, Original
 
@@ -50,6 +52,21 @@ def search_pictures(
             collection, queries, k, options, limits, with_items=with_items
         )
     )
+
+
+def item_names(
+    collection: str | Collection, item_ids: Iterable[str], limits: KnownLimits, key: KeyInUse | None
+) -> Steps[dict[str, str]]:
+    """Open the names of items; those that are not there have none."""
+    entry = needed(key).entry
+    where = yield from catalog.resolve(collection)
+    naming = Naming(entry, where.uuid)
+    names = {}
+    for stream in fetch_streams(where, item_ids, (yield from limits), ItemView.HEAD):
+        for fetched in (yield from stream):
+            if fetched.item is not None:
+                names[fetched.item_id] = naming.name_of(fetched.item)
+    return names
 
 
 def index_pictures(

@@ -17,7 +17,7 @@ from cipherlens.client.core.collection import Collection, Limits, Model, ServerI
 from cipherlens.client.core.content import Rows, code_rows, vector_rows
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
-from cipherlens.client.core.item import Fetched, Hits, ItemSummary
+from cipherlens.client.core.item import Fetched, Hits, ItemSummary, ItemView
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
 from cipherlens.client.core.question import DEFAULT_OPTIONS, Questions, SearchOptions
 from cipherlens.client.model_file import upload
@@ -218,17 +218,19 @@ class KeylessClient(Shell):
         collection: str | Collection,
         item_ids: Iterable[str],
         *,
+        view: ItemView = ItemView.FULL,
         timeout_s: float | None = None,
     ) -> Iterator[Fetched]:
         """Yield what became of every id, in their order, with the item where it is present.
 
-        An id that is unknown or damaged is a state, not an error. `timeout_s` is for each stream.
+        `view` says how much of it. An id that is unknown or damaged is a state, not an error.
+        `timeout_s` is for each stream.
 
         Raises:
             UnreadableAnswer: the server gives other items than those asked for.
         """
         where = self.resolve(collection)
-        for stream in items.fetch_streams(where, item_ids, self.limits):
+        for stream in items.fetch_streams(where, item_ids, self.limits, view):
             yield from self._transport.stream(stream, timeout_s)
 
     def search_cipher_images(

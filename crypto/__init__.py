@@ -20,6 +20,7 @@ from cipherlens.crypto.errors import (
     UnknownKey,
     WrongKey,
 )
+from cipherlens.crypto.item_names import ItemNames, is_keyed_id, longest_name_bytes
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.keyring import Keyring
 from cipherlens.crypto.keyring_file import ScryptCost
@@ -48,6 +49,7 @@ __all__ = [
     "FormatError",
     "ImageCipher",
     "ImageError",
+    "ItemNames",
     "KeyEntry",
     "Keyring",
     "KeyringChanged",
@@ -68,7 +70,9 @@ __all__ = [
     "UnknownKey",
     "WrongKey",
     "companion_digest",
+    "is_keyed_id",
     "is_sealed_network",
+    "longest_name_bytes",
     "open_image",
     "open_network",
     "open_sealed",

@@ -201,9 +201,13 @@ def _upload(
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """The server's answers to all held-out queries, and which hits are of the query's category."""
+    """The server's answers to all held-out queries, and which hits are of the query's category.
+
+    The server knows items by keyed ids; `names` are those that the owner opens.
+    """
 
     hits: list[Hits]
+    names: dict[str, str]
     relevance: NDArray[np.bool_]
 
 
@@ -211,15 +215,16 @@ def _measure(client: Client, files: LabelledFiles, held_out: NDArray[np.intp]) -
     """Search with every held-out image; relevance is (queries, others) bool, by rank."""
     paths = [files.paths[position] for position in held_out]
     found = client.search_images(COLLECTION, paths, k=len(paths))
+    names = client.item_names(COLLECTION, found[0].item_ids)
     relevance = [
         [
-            _category(item_id) == path.parent.name
-            for item_id in hits.item_ids
-            if item_id != _id(path)
+            _category(name) == path.parent.name
+            for name in map(names.__getitem__, hits.item_ids)
+            if name != _name(path)
         ]
         for path, hits in zip(paths, found, strict=True)
     ]
-    return _Measured(found, np.array(relevance))
+    return _Measured(found, names, np.array(relevance))
 
 
 def _figures(
@@ -272,7 +277,7 @@ def _write_page(
         int(files.labels[position]): row for row, position in reversed(list(enumerate(held_out)))
     }
     rows = [
-        _gallery_row(client, files.paths[held_out[row]], measured.hits[row])
+        _gallery_row(client, files.paths[held_out[row]], measured.hits[row], measured.names)
         for _, row in sorted(first.items())
     ]
     write_gallery(
@@ -286,36 +291,36 @@ def _write_page(
     )
 
 
-def _gallery_row(client: Client, path: Path, hits: Hits) -> GalleryRow:
-    others = [hit for hit in hits if hit.item_id != _id(path)][:SHOWN_HITS]
+def _gallery_row(client: Client, path: Path, hits: Hits, names: dict[str, str]) -> GalleryRow:
+    others = [hit for hit in hits if names[hit.item_id] != _name(path)][:SHOWN_HITS]
     stored = {
         fetched.item_id: fetched.item
         for fetched in client.fetch(COLLECTION, [hit.item_id for hit in others])
     }
     return GalleryRow(
-        label=_category(_id(path)),
+        label=_category(_name(path)),
         picture=Image.open(path),
         seen=client.encrypt_query(path).view(),
         hits=[
             GalleryHit(
-                label=hit.item_id,
+                label=names[hit.item_id],
                 score=f"{hit.similarity:.3f}",
                 picture=Image.open(io.BytesIO(client.open_original(stored[hit.item_id]).data)),
                 seen=stored[hit.item_id].cipher_image.view(),
-                relevant=_category(hit.item_id) == path.parent.name,
+                relevant=_category(names[hit.item_id]) == path.parent.name,
             )
             for hit in others
         ],
     )
 
 
-def _id(path: Path) -> str:
-    """Return the item id that indexing the folder gave the picture."""
+def _name(path: Path) -> str:
+    """Return the name that indexing the folder gave the picture."""
     return path.relative_to(SAMPLES).as_posix()
 
 
-def _category(item_id: str) -> str:
-    return item_id.partition("/")[0]
+def _category(name: str) -> str:
+    return name.partition("/")[0]
 
 
 def _arguments() -> argparse.Namespace:

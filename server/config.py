@@ -30,7 +30,7 @@ class Limits:
     max_image_pixels: int = 4 * MIB
     max_name_bytes: int = 64
     max_item_id_bytes: int = 512
-    max_owner_tag_bytes: int = 64
+    max_owner_tag_bytes: int = 1024
     max_dimension: int = 8192
     max_model_bytes: int = 1024 * MIB
     max_page_size: int = 1000

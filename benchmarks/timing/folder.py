@@ -177,7 +177,7 @@ def _ready(client: Client, key: KeyEntry, folder: Path) -> Run:
     names = count()
     first = client.create_cipher_collection("first")
     making = Making(client, first, None)
-    places = [Place(collection_uuid=first.uuid, item_id=file.item_id, revision=1) for file in files]
+    places = [Place(collection_uuid=first.uuid, item_id=file.name, revision=1) for file in files]
     entries = zip(prepared(files, key), places, strict=True)
     batches = list(batched(entries, lambda entry: entry[0].size_bytes))
     return Run(

@@ -59,20 +59,21 @@ def model_document(model: Model) -> dict[str, Any]:
     }
 
 
-def hit_document(hit: Hit) -> dict[str, Any]:
-    """Return a hit."""
+def hit_document(hit: Hit, name: str | None) -> dict[str, Any]:
+    """Return a hit, and its name if it could be opened."""
     return {
         "rank": hit.rank,
         "item_id": hit.item_id,
+        "name": name,
         "revision": hit.revision,
         "similarity": hit.similarity,
         "distance": hit.distance,
     }
 
 
-def summary_document(item: ItemSummary) -> dict[str, Any]:
-    """Return an item without its ciphertext."""
-    return {**asdict(item), "owner_tag": item.owner_tag.hex()}
+def summary_document(item: ItemSummary, name: str | None) -> dict[str, Any]:
+    """Return an item without its ciphertext, and its name if it could be opened."""
+    return {**asdict(item), "name": name, "owner_tag": item.owner_tag.hex()}
 
 
 def report_document(report: FolderReport, *, complete: bool) -> dict[str, Any]:
@@ -84,5 +85,5 @@ def report_document(report: FolderReport, *, complete: bool) -> dict[str, Any]:
         "unchanged": report.unchanged,
         "pruned": report.pruned,
         "other_files": report.other_files,
-        "skipped": [{"file": each.item_id, "reason": each.reason} for each in report.skipped],
+        "skipped": [{"file": each.name, "reason": each.reason} for each in report.skipped],
     }

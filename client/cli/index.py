@@ -45,6 +45,7 @@ def index(
         typer.Option("--prune", help="Delete items that have no file in the folder; asks first."),
     ] = False,
     yes: options.Yes = False,
+    readable_ids: options.ReadableIds = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be sent and deleted, and do neither.")
     ] = False,
@@ -59,9 +60,10 @@ def index(
     the server as ciphertext. For a collection of codes the owner's hash network, --model, makes
     the codes here; the server stores them beside the sealed originals.
 
-    An item's id is its file's path within the folder. Only what is new or changed is sent, so an
-    interrupted run goes on where it stopped. Files that cannot be read, are too large or no
-    pictures are skipped, with a line for each.
+    An item's name is its file's path within the folder. The server is given a keyed id in its
+    place, and the name sealed; with --readable-ids it reads the path, as does whoever may list the
+    collection. Only what is new or changed is sent, so an interrupted run goes on where it stopped.
+    Files that cannot be read, are too large or no pictures are skipped, with a line for each.
 
     --prune names the items that have no file any more, and asks before it deletes them. More than
     half of a collection, which a wrong folder would cost, it deletes with --yes only.
@@ -85,6 +87,7 @@ def index(
             encoder=encoder_for(where, model, keys, device),
             seal=seal,
             prune=prune and shown.agreed_to(yes=yes),
+            readable_ids=readable_ids,
             dry_run=dry_run,
             on_event=shown.show,
         )
@@ -116,7 +119,7 @@ class _Shown:
         elif isinstance(event, Waiting):
             self._line(f"waiting for the server: {event.reason}")
         elif isinstance(event, Skipped) and not self._quiet:
-            self._line(f"skipped {event.item_id}: {event.reason}")
+            self._line(f"skipped {event.name}: {event.reason}")
         elif isinstance(event, Vanished):
             for name in event.names:
                 self._line(f"no file any more: {name}")

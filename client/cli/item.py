@@ -9,7 +9,7 @@ from urllib.parse import quote
 import typer
 
 from cipherlens.base import replace_file
-from cipherlens.client import Client, Fetched, Item, ItemState
+from cipherlens.client import Client, Collection, Fetched, Item, ItemState, Naming
 from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
@@ -20,10 +20,12 @@ from cipherlens.client.cli.group import group
 from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.client.picture import reason_of
 from cipherlens.client.sealed_file import read_sealed_file, sealed_file
-from cipherlens.crypto import CryptoError, FormatError, Original
+from cipherlens.crypto import CryptoError, FormatError, KeyEntry, Keyring, Original
 
 CollectionName = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")]
-ItemIds = Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of items.")]
+Names = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="Names of items, or their ids.")
+]
 
 app = group("List, fetch and delete the items of a collection.")
 
@@ -32,24 +34,37 @@ app = group("List, fetch and delete the items of a collection.")
 @connected
 def list_(
     collection: CollectionName,
+    keyring: options.MaybeKeyringPath = None,
+    key: options.KeyName = None,
+    passphrase_file: options.PassphraseFile = None,
     server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
     """List the items of a collection by their ids; with --json one document a line.
 
+    With a keyring their names are shown, which are opened here.
+
     \b
     Examples:
-      cipherlens item list photos
+      cipherlens item list photos --keyring my.keys
       cipherlens item list photos --json | jq -r .item_id
     """
+    keys = None if keyring is None else open_keyring(keyring, passphrase_file)
     with server.client() as client:
+        where = client.get_collection(collection)
+        entry = _key(where, keys, key)
+        naming = None if entry is None else Naming(entry, where.uuid)
+        items = (
+            (item, None if naming is None else naming.name_of(item))
+            for item in client.list_items(where)
+        )
         if as_json:
-            for item in client.list_items(collection):
-                print_json(summary_document(item))
+            for item, name in items:
+                print_json(summary_document(item, name))
             return
         rows = [
-            (item.item_id, item.revision, item.sequence, item.sealed_size_bytes)
-            for item in client.list_items(collection)
+            (name or item.item_id, item.revision, item.sequence, item.sealed_size_bytes)
+            for item, name in items
         ]
     print_table(("ITEM", "REVISION#", "SEQUENCE#", "SEALED BYTES#"), rows)
 
@@ -58,10 +73,11 @@ def list_(
 @connected
 def fetch(
     collection: CollectionName,
-    item_ids: ItemIds,
+    names: Names,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")],
     keyring: options.MaybeKeyringPath = None,
     key: options.KeyName = None,
+    readable_ids: options.ReadableIds = False,
     force: Force = False,
     passphrase_file: options.PassphraseFile = None,
     server: Connection = LOCAL,
@@ -69,24 +85,27 @@ def fetch(
 ) -> None:
     """Fetch items and write them decrypted: the original, or a PNG of the cipher-image.
 
-    Without a keyring the ciphertext is written as it is stored, for 'decrypt'. An id becomes a path
-    below the folder of --out; one that would lead out of it is percent-encoded. Nothing is written
-    over without --force, and ciphertext of a later revision not even then. An item that cannot be
-    written does not stop the others.
+    With a keyring items go by name, of which the server learns nothing, or by id. Without one they
+    go by id, and the ciphertext is written as it is stored, for 'decrypt'.
+
+    A name becomes a path below the folder of --out; one that would lead out of it is
+    percent-encoded. Nothing is written over without --force, and ciphertext of a later revision not
+    even then. An item that cannot be written does not stop the others.
 
     \b
     Examples:
       cipherlens item fetch photos holidays/beach.jpg --keyring my.keys --out found/
-      cipherlens item fetch photos holidays/beach.jpg --out ciphertext/
+      cipherlens item fetch photos t4odfhcecvodwi3ag46xc5hh7e5obysu --out ciphertext/
     """
     keys = None if keyring is None else open_keyring(keyring, passphrase_file)
     results: list[dict[str, Any]] = []
     with server.client() as client:
         where = client.get_collection(collection)
-        if keys is not None:
-            client.key = key_of(where, keys, key)
-        for fetched in client.fetch(where, item_ids):
-            results.append(_write(client, fetched, out, force=force))
+        client.key = _key(where, keys, key)
+        wanted = _ids_of(names, client.key, where, readable_ids=readable_ids)
+        for fetched in client.fetch(where, wanted):
+            name = _name_of(fetched, client.key) or wanted[fetched.item_id]
+            results.append(_write(client, fetched, name, out, force=force))
             if not as_json:
                 _tell(results[-1])
     if as_json:
@@ -101,39 +120,70 @@ def fetch(
 @connected
 def delete(
     collection: CollectionName,
-    item_ids: ItemIds,
+    names: Names,
+    keyring: options.MaybeKeyringPath = None,
+    key: options.KeyName = None,
+    readable_ids: options.ReadableIds = False,
+    passphrase_file: options.PassphraseFile = None,
     yes: options.Yes = False,
     server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
-    """Delete items as they are now; ids that are not there are no error.
+    """Delete items as they are now, by name with a keyring, else by id.
 
-    What another writes there meanwhile stays.
+    Those that are not there are no error, and what another writes there meanwhile stays.
 
     \b
     Example:
-      cipherlens item delete photos holidays/beach.jpg --yes
+      cipherlens item delete photos holidays/beach.jpg --keyring my.keys --yes
     """
-    options.confirm(f"delete {len(item_ids)} items of {collection!r}?", yes=yes)
+    options.confirm(f"delete {len(names)} items of {collection!r}?", yes=yes)
+    keys = None if keyring is None else open_keyring(keyring, passphrase_file)
     with server.client() as client:
-        count = client.delete(collection, dict.fromkeys(item_ids))
-    told = f"{count} of {len(item_ids)} items were there and are deleted"
+        where = client.get_collection(collection)
+        entry = _key(where, keys, key)
+        count = client.delete(where, _ids_of(names, entry, where, readable_ids=readable_ids))
+    told = f"{count} of {len(names)} items were there and are deleted"
     print_outcome({"collection": collection, "deleted": count}, told, as_json=as_json)
 
 
-def _write(client: Client, fetched: Fetched, out: Path, *, force: bool) -> dict[str, Any]:
+def _key(where: Collection, keys: Keyring | None, name: str | None) -> KeyEntry | None:
+    """Return the key of a collection, if there is a keyring."""
+    return None if keys is None else key_of(where, keys, name)
+
+
+def _ids_of(
+    names: list[str], entry: KeyEntry | None, where: Collection, *, readable_ids: bool
+) -> dict[str, str]:
+    """Return the ids of items, each with what it was asked for by."""
+    if entry is None:
+        return {name: name for name in names}
+    return Naming(entry, where.uuid, readable_ids=readable_ids).ids_of(names)
+
+
+def _name_of(fetched: Fetched, entry: KeyEntry | None) -> str | None:
+    """Return the name of an item that was fetched, if there is a key and an item."""
+    if entry is None or fetched.item is None:
+        return None
+    return Naming(entry, fetched.item.collection_uuid).name_of(fetched.item)
+
+
+def _write(
+    client: Client, fetched: Fetched, name: str, out: Path, *, force: bool
+) -> dict[str, Any]:
     """Write one item below out and return what became of it."""
     written: list[str] = []
     error = "" if fetched.item else f"the item is {fetched.state}"
     if fetched.item is not None:
         try:
-            for name, data in _files_of(client, fetched.item):
-                _put(out / name, data, force=force)
-                written.append(str(out / name))
+            for path, data in _files_of(client, fetched.item, name):
+                _put(out / path, data, force=force)
+                written.append(str(out / path))
         except (CryptoError, CommandError, OSError, ValueError) as failure:
             error = reason_of(failure)
     return {
         "item_id": fetched.item_id,
+        "name": name,
         "state": str(fetched.state),
         "files": sorted(written),
         "error": error,
@@ -174,16 +224,16 @@ def _check_age(path: Path, data: bytes) -> None:
         )
 
 
-def _files_of(client: Client, item: Item) -> Iterable[tuple[str, bytes]]:
-    """Return names and bytes: of the decrypted file, or without a key of what is stored.
+def _files_of(client: Client, item: Item, name: str) -> Iterable[tuple[str, bytes]]:
+    """Return paths and bytes: of the decrypted file, or without a key of what is stored.
 
     Raises:
         ValueError: there is neither a cipher-image nor a sealed original.
     """
-    base = _relative_path(item.item_id)
+    base = _relative_path(name)
     if client.key is not None:
         original = client.restore(item)
-        return [(base + _suffix(item.item_id, original), original.data)]
+        return [(base + _suffix(name, original), original.data)]
     files = []
     if item.sealed_original:
         files.append((base + SEALED_SUFFIX, sealed_file(item)))
@@ -194,23 +244,23 @@ def _files_of(client: Client, item: Item) -> Iterable[tuple[str, bytes]]:
     return files
 
 
-def _suffix(item_id: str, original: Original) -> str:
-    """Return what to add to an id so that the file's name tells its type."""
-    known, _ = mimetypes.guess_type(item_id)
+def _suffix(name: str, original: Original) -> str:
+    """Return what to add to an item's name so that the file's tells its type."""
+    known, _ = mimetypes.guess_type(name)
     if known == original.media_type:
         return ""
     return mimetypes.guess_extension(original.media_type) or ""
 
 
-def _relative_path(item_id: str) -> str:
-    """Return an id as a path that stays within its folder."""
-    parts = PurePosixPath(item_id).parts
-    safe = all(part not in {"..", "/"} for part in parts) and "/".join(parts) == item_id
-    return item_id if safe and "\0" not in item_id else quote(item_id, safe="").replace(".", "%2E")
+def _relative_path(name: str) -> str:
+    """Return a name as a path that stays within its folder."""
+    parts = PurePosixPath(name).parts
+    safe = all(part not in {"..", "/"} for part in parts) and "/".join(parts) == name
+    return name if safe and "\0" not in name else quote(name, safe="").replace(".", "%2E")
 
 
 def _tell(result: dict[str, Any]) -> None:
     for path in result["files"]:
         typer.echo(path)
     if result["error"]:
-        remark(f"{result['item_id']}: {result['error']}")
+        remark(f"{result['name']}: {result['error']}")

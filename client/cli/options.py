@@ -64,6 +64,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print results, and errors, a
 Device = Annotated[
     str, typer.Option("--device", metavar="auto|cpu|cuda:N", help="Where to compute.")
 ]
+ReadableIds = Annotated[
+    bool, typer.Option("--readable-ids", help="Ids are names, which the server reads.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

@@ -1,5 +1,6 @@
 """`cipherlens search`: find what is like a picture."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +43,8 @@ def search(
     """Find the pictures most like one.
 
     The query is encrypted here, or made into a code by the owner's hash network, --model, where
-    the collection holds codes; the server ranks what it holds without seeing a picture.
+    the collection holds codes; the server ranks what it holds without seeing a picture. The names
+    of the hits are opened here.
 
     The page of --html holds decrypted pictures: whoever can read it sees them.
 
@@ -66,9 +68,10 @@ def search(
         hits, seen = _found(
             client, where, picture, encoder, k, options, with_items=html is not None
         )
+        names = client.item_names(where, hits.item_ids)
         if html is not None:
-            write_gallery(html, _gallery(client, where.name, image, picture, seen, hits))
-    _print(collection, image, hits, html, as_json=as_json)
+            write_gallery(html, _gallery(client, where.name, image, picture, seen, hits, names))
+    _print(collection, image, hits, names, html, as_json=as_json)
 
 
 def _found(
@@ -91,7 +94,15 @@ def _found(
     return hits, None
 
 
-def _print(collection: str, image: Path, hits: Hits, html: Path | None, *, as_json: bool) -> None:
+def _print(
+    collection: str,
+    image: Path,
+    hits: Hits,
+    names: Mapping[str, str],
+    html: Path | None,
+    *,
+    as_json: bool,
+) -> None:
     if as_json:
         print_json(
             {
@@ -100,11 +111,11 @@ def _print(collection: str, image: Path, hits: Hits, html: Path | None, *, as_js
                 "sequence": hits.sequence,
                 "generation": hits.generation,
                 "html": None if html is None else str(html),
-                "hits": [hit_document(hit) for hit in hits],
+                "hits": [hit_document(hit, names.get(hit.item_id)) for hit in hits],
             }
         )
         return
-    rows = [(hit.rank, _score(hit), hit.item_id) for hit in hits]
+    rows = [(hit.rank, _score(hit), names.get(hit.item_id, hit.item_id)) for hit in hits]
     print_table(("RANK#", "SIMILARITY#", "ITEM"), rows)
     if html is not None:
         remark(f"the decrypted hits are in {html}")
@@ -123,13 +134,14 @@ def _gallery(
     picture: Image.Image,
     seen: Image.Image | None,
     hits: Hits,
+    names: Mapping[str, str],
 ) -> Gallery:
     """Return the page of one search."""
     row = GalleryRow(
         label=image.name,
         picture=picture,
         seen=seen,
-        hits=[_gallery_hit(client, hit) for hit in hits],
+        hits=[_gallery_hit(client, hit, names.get(hit.item_id, hit.item_id)) for hit in hits],
     )
     lead = "Decrypted on this machine."
     if seen is not None:
@@ -137,7 +149,7 @@ def _gallery(
     return Gallery(title=f"{image.name} in {collection}", lead=lead, rows=[row])
 
 
-def _gallery_hit(client: Client, hit: Hit) -> GalleryHit:
+def _gallery_hit(client: Client, hit: Hit, label: str) -> GalleryHit:
     """Return a hit decrypted, or why it is not."""
     picture: Image.Image | None = None
     seen: Image.Image | None = None
@@ -149,4 +161,4 @@ def _gallery_hit(client: Client, hit: Hit) -> GalleryHit:
             note = str(error)
         if hit.item.cipher_image is not None:
             seen = hit.item.cipher_image.view()
-    return GalleryHit(label=hit.item_id, score=_score(hit), picture=picture, seen=seen, note=note)
+    return GalleryHit(label=label, score=_score(hit), picture=picture, seen=seen, note=note)

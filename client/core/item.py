@@ -77,6 +77,17 @@ class ItemSummary:
     sealed_size_bytes: int
 
 
+class ItemView(StrEnum):
+    """How much of an item is fetched."""
+
+    FULL = "full"
+    CONTENT = "content"
+    """Without its sealed original."""
+
+    HEAD = "head"
+    """Id, numbers and owner tag alone."""
+
+
 class ItemState(StrEnum):
     """What became of an id that was asked for."""
 

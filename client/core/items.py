@@ -9,10 +9,16 @@ from cipherlens.client.core.batches import batched
 from cipherlens.client.core.call import Call, Method, Steps
 from cipherlens.client.core.catalog import KnownLimits, get_collection, name_of
 from cipherlens.client.core.collection import Collection, Limits
-from cipherlens.client.core.item import Fetched, ItemSummary
+from cipherlens.client.core.item import Fetched, ItemSummary, ItemView
 from cipherlens.client.core.methods import DELETE, FETCH, LIST_ITEMS
 from cipherlens.client.errors import UnreadableAnswer
 from cipherlens.v1 import retrieval_service_pb2 as messages
+
+_VIEWS = {
+    ItemView.FULL: messages.ITEM_VIEW_UNSPECIFIED,
+    ItemView.CONTENT: messages.ITEM_VIEW_CONTENT,
+    ItemView.HEAD: messages.ITEM_VIEW_HEAD,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +51,8 @@ class ItemStream:
     def after(self, count: int) -> "ItemStream":
         """Return the stream of the ids that are left once so many answers have come."""
         left = self.item_ids[count:]
-        request = messages.FetchRequest(collection=self.request.collection, item_ids=left)
+        asked = self.request
+        request = messages.FetchRequest(collection=asked.collection, view=asked.view, item_ids=left)
         return replace(self, request=request, item_ids=left)
 
     def check_end(self, count: int) -> None:
@@ -99,11 +106,11 @@ def list_page(collection: str, page_size: int, token: str = "") -> Call[Page]:
 
 
 def fetch_streams(
-    where: Collection, item_ids: Iterable[str], limits: Limits
+    where: Collection, item_ids: Iterable[str], limits: Limits, view: ItemView = ItemView.FULL
 ) -> Iterator[ItemStream]:
-    """Yield the streams that fetch items, in the order of their ids."""
+    """Yield the streams that fetch so much of items, in the order of their ids."""
     for ids in _id_batches(item_ids, limits):
-        request = messages.FetchRequest(collection=where.name, item_ids=ids)
+        request = messages.FetchRequest(collection=where.name, item_ids=ids, view=_VIEWS[view])
         yield ItemStream(method=FETCH, request=request, item_ids=ids, collection_uuid=where.uuid)
 
 

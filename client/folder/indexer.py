@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial, wraps
@@ -17,9 +17,11 @@ from cipherlens.client.core.item import ItemSummary, Place
 from cipherlens.client.folder.ahead import ahead
 from cipherlens.client.folder.making import Making
 from cipherlens.client.folder.owner_tag import OwnerTags
+from cipherlens.client.folder.pruning import at_most_half, check_one_kind_of_ids, vanished
 from cipherlens.client.folder.sender import Candidate, Sender
 from cipherlens.client.folder.tally import FolderEvent, FolderReport, Tally, Vanished
 from cipherlens.client.folder.walk import PictureFile, Skipped, Walk
+from cipherlens.client.naming import Naming
 from cipherlens.client.picture import MAX_PICTURE_BYTES, prepare_picture, reason_of
 from cipherlens.crypto import ImageError, PreparedSize
 
@@ -46,6 +48,7 @@ class FolderIndexer:
         encoder: CodeMaker | None = None,
         seal: bool = True,
         prune: bool | Callable[[Vanished], bool] = False,
+        readable_ids: bool = False,
         dry_run: bool = False,
         on_event: Callable[[FolderEvent], None] = lambda _event: None,
     ) -> None:
@@ -60,6 +63,7 @@ class FolderIndexer:
             prune: delete items of the collection that have no file in the folder: True as long as
                 they are no more than half of it; a function is asked before anything is sent, and
                 may refuse by False or by an error of its own.
+            readable_ids: let names be the ids, for the server and all its callers to read.
             dry_run: send nothing, and count what would be sent and deleted.
             on_event: called with every step forward, file passed over and wait, by one thread at
                 a time; it may ask for the `report`.
@@ -70,6 +74,7 @@ class FolderIndexer:
         self._encoder = encoder
         self._seal = seal
         self._prune = at_most_half if prune is True else prune
+        self._readable_ids = readable_ids
         self._dry_run = dry_run
         self._tally = Tally(on_event)
 
@@ -81,21 +86,24 @@ class FolderIndexer:
     def run(self) -> FolderReport:
         """Index the picture files of the folder and return what became of them.
 
-        An item's id is the path of its file within the folder. Running it again sends only what is
-        new or changed, so it resumes after any interruption. A file that cannot be read, is too
-        large or is refused by the server is skipped with its reason.
+        An item's name is the path of its file within the folder. The server is given a keyed id in
+        its place, and the name sealed: `Client.item_names` opens it. Running it again sends only
+        what is new or changed, so it resumes after any interruption. A file that cannot be read, is
+        too large or is refused by the server is skipped with its reason.
 
         Raises:
             NotADirectoryError: the folder is none.
             ValueError: the collection holds neither cipher-images nor codes of the encoder, or
-                pruning would delete all or, by prune=True, most of its items.
+                pruning would delete all or, by prune=True, most of its items, or a file is stored
+                already under the other kind of id.
             WrongKey: the collection is of another key than the client's.
             Unavailable, DeadlineExceeded: the server stopped answering; run it again to go on.
             CipherLensError: the server refuses all.
         """
         where = self._client.resolve(self._collection)
         making = Making(self._client, where, self._encoder)
-        walk = Walk(self._folder, self._client.limits.max_item_id_bytes)
+        naming = Naming(making.key, where.uuid, readable_ids=self._readable_ids)
+        walk = Walk(self._folder, naming.longest_name_bytes(self._client.limits))
         if self._prune and not walk.files:
             raise ValueError(f"{self._folder} holds no picture: pruning would delete every item")
         for skipped in walk.skipped:
@@ -104,47 +112,52 @@ class FolderIndexer:
         # Asked for before the listing: what another writes from here on is not known, and stays.
         listed = self._client.get_collection(where.name).sequence if self._prune else 0
         stored = {item.item_id: item for item in self._client.list_items(where)}
+        gone = self._vanished(walk, list(stored.values()), naming)
         tags = OwnerTags(
-            making.key, where.uuid, sealed=self._seal, encoder_digest=making.encoder_digest
+            making.key,
+            where.uuid,
+            sealed=self._seal,
+            encoder_digest=making.encoder_digest,
+            naming=naming,
         )
-        read = partial(self._candidate, where, stored, tags, making.size, time.time_ns() // 1000)
-        vanished = self._vanished(walk, stored)
+        now_us = time.time_ns() // 1000
+        read = partial(self._candidate, where, stored, naming, tags, making.size, now_us)
         sender = Sender(client=self._client, where=where, making=making, tally=self._tally)
         send = self._only_count if self._dry_run else sender.send_all
         with closing(read_ahead(read, walk.files)) as found:
             send(self._counted(found))
-        if vanished:
-            deleted = (
-                len(vanished)
-                if self._dry_run
-                else self._client.delete(where, vanished, up_to_sequence=listed)
-            )
-            self._tally.prune(deleted)
+        if gone and not self._dry_run:
+            self._tally.prune(self._client.delete(where, gone, up_to_sequence=listed))
+        else:
+            self._tally.prune(len(gone))
         return self.report
 
     def _candidate(
         self,
         where: Collection,
         stored: Mapping[str, ItemSummary],
+        naming: Naming,
         tags: OwnerTags,
         size: PreparedSize,
         now_us: int,
         file: PictureFile,
     ) -> Candidate | Skipped | None:
         """Return a file's picture, why it is passed over, or None if the server has it as it is."""
-        known = stored.get(file.item_id)
+        item_id = naming.id_of(file.name)
+        known = stored.get(item_id)
         try:
             data = self._read(file)
-            tag = tags.of(file.item_id, data)
+            tag = tags.of(file.name, data)
             if known is not None and known.owner_tag == tag:
                 return None
             picture = prepare_picture(data, size)
         except (ImageError, OSError) as error:
-            return Skipped(item_id=file.item_id, reason=reason_of(error))
+            return Skipped(name=file.name, reason=reason_of(error))
         # A clock that was set back must not make new content look old.
         revision = now_us if known is None else max(now_us, known.revision + 1)
         return Candidate(
-            place=Place(collection_uuid=where.uuid, item_id=file.item_id, revision=revision),
+            name=file.name,
+            place=Place(collection_uuid=where.uuid, item_id=item_id, revision=revision),
             owner_tag=tag,
             picture=picture if self._seal else replace(picture, original=None),
         )
@@ -178,35 +191,21 @@ class FolderIndexer:
         for _ in candidates:
             self._tally.count(indexed=1)
 
-    def _vanished(self, walk: Walk, stored: Mapping[str, ItemSummary]) -> list[str]:
+    def _vanished(self, walk: Walk, stored: Sequence[ItemSummary], naming: Naming) -> list[str]:
         """Return the ids of the items to delete: none if a part of the folder is not known."""
         if not self._prune:
+            check_one_kind_of_ids(walk, stored, naming)
             return []
         if not walk.complete:
-            self._tally.skip(
-                Skipped(item_id=".", reason="not pruned: a folder could not be read"), found=False
-            )
+            reason = "not pruned: a folder could not be read"
+            self._tally.skip(Skipped(name=".", reason=reason), found=False)
             return []
-        vanished = [item_id for item_id in stored if not walk.covers(item_id)]
-        if not vanished:
+        found = vanished(walk, stored, naming)
+        if not found:
             return []
-        told = Vanished(names=tuple(vanished), stored_count=len(stored))
+        told = Vanished(names=tuple(found.values()), stored_count=len(stored))
         self._tally.tell(told)
-        return vanished if self._dry_run or self._prune(told) else []
-
-
-def at_most_half(vanished: Vanished) -> bool:
-    """Return True: items may be deleted, as long as they are no more than half of a collection.
-
-    Raises:
-        ValueError: they are more; names both numbers.
-    """
-    if vanished.are_most:
-        raise ValueError(
-            f"pruning would delete {len(vanished.names)} of {vanished.stored_count} items: more "
-            "than half, as with a wrong folder"
-        )
-    return True
+        return list(found) if self._dry_run or self._prune(told) else []
 
 
 def read_ahead(

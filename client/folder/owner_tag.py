@@ -1,6 +1,7 @@
 """Owner tags: how an owner knows again what it stored, and nobody else does.
 
-A tag is the keyed BLAKE3 of item id, picture file and the way it was stored. Its key comes from
+A tag is the keyed BLAKE3 of name, picture file and the way it was stored, and after it the sealed
+name, where the id does not tell it. Its key comes from
 the collection's seal key and, for codes, the digest of the hash network, so that codes of another
 network count as changed, and a server, which sees the tags, can neither find out whether a
 known picture is among them nor tell that two collections hold the same.
@@ -11,6 +12,7 @@ import uuid
 
 from blake3 import blake3
 
+from cipherlens.client.naming import CONTENT_TAG_BYTES, Naming
 from cipherlens.crypto import KeyEntry
 
 _CONTEXT = "cipherlens 2026-11-21 v1 owner tag key"
@@ -27,6 +29,7 @@ class OwnerTags:
         *,
         sealed: bool,
         encoder_digest: bytes = b"",
+        naming: Naming,
     ) -> None:
         """Derive the key of the tags.
 
@@ -35,13 +38,16 @@ class OwnerTags:
             collection_uuid: where the tags are stored.
             sealed: whether originals are stored too.
             encoder_digest: 32 bytes that name the hash network; empty where there is none.
+            naming: seals the names.
         """
         seal_key = key.seal_key(collection_uuid)
         self._key = blake3(seal_key + encoder_digest, derive_key_context=_CONTEXT).digest()
         self._sealed = sealed
+        self._naming = naming
 
-    def of(self, item_id: str, data: bytes) -> bytes:
-        """Return the 32-byte tag of an item id and the bytes of its picture file."""
-        name = item_id.encode()
-        head = _HEAD.pack(self._sealed, len(name)) + name
-        return blake3(head, key=self._key).update(data).digest()
+    def of(self, name: str, data: bytes) -> bytes:
+        """Return the tag of a name and the bytes of its picture file."""
+        encoded = name.encode()
+        head = _HEAD.pack(self._sealed, len(encoded)) + encoded
+        content_tag = blake3(head, key=self._key).update(data).digest(length=CONTENT_TAG_BYTES)
+        return content_tag + self._naming.sealed(name)

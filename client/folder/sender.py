@@ -31,8 +31,9 @@ _RECONNECT_S = 30.0
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Candidate:
-    """A picture to send, where it will stand, and its owner tag."""
+    """A picture to send, its file's name, where it will stand, and its owner tag."""
 
+    name: str
     place: Place
     owner_tag: bytes
     picture: PreparedPicture
@@ -86,7 +87,7 @@ class Sender:
                 if number is None:
                     raise
                 refused, _ = left.pop(number)
-                self.tally.skip(Skipped(item_id=refused.place.item_id, reason=error.message))
+                self.tally.skip(Skipped(name=refused.name, reason=error.message))
             else:
                 self.tally.count(indexed=len(left))
                 return

@@ -17,9 +17,9 @@ PICTURE_SUFFIXES = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Skipped:
-    """A file that was passed over, and why."""
+    """A file that was passed over, by its path within the folder, and why."""
 
-    item_id: str
+    name: str
     reason: str
 
 
@@ -32,12 +32,12 @@ _NO_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 class PictureFile:
     """A file to index.
 
-    `item_id` is its path within the folder, with forward slashes, in Unicode's form NFC: the same
+    `name` is its path within the folder, with forward slashes, in Unicode's form NFC: the same
     name is written in several ways, by macOS in another than by all else.
     """
 
     path: Path
-    item_id: str
+    name: str
     size_bytes: int
 
 
@@ -45,12 +45,12 @@ class Walk:
     """The files of a folder, found once.
 
     Attributes:
-        files: the picture files, in the order of their ids.
+        files: the picture files, in the order of their names.
         skipped: what is no picture file, or cannot be named or read.
         complete: False if some folder could not be read: what is in it is not known.
     """
 
-    def __init__(self, folder: Path, max_item_id_bytes: int) -> None:
+    def __init__(self, folder: Path, max_name_bytes: int) -> None:
         """Walk the folder; hidden files and folders are passed over without a word.
 
         Raises:
@@ -59,7 +59,7 @@ class Walk:
         if not folder.is_dir():
             raise NotADirectoryError(f"{folder} is not a folder")
         self._folder = folder
-        self._max_item_id_bytes = max_item_id_bytes
+        self._max_name_bytes = max_name_bytes
         self._names: set[str] = set()  # of all files and of what is passed over
         self.files: list[PictureFile] = []
         self.skipped: list[Skipped] = []
@@ -106,25 +106,25 @@ class Walk:
             self._take(path, status.st_size)
 
     def _take(self, path: Path, size_bytes: int) -> None:
-        """Keep a picture file, if the server takes its path as an id."""
-        item_id = self._name(path)
-        size = len(item_id.encode(errors="surrogateescape"))
-        if not _is_text(item_id):
+        """Keep a picture file, if the server takes its name."""
+        name = self._name(path)
+        size = len(name.encode(errors="surrogateescape"))
+        if not _is_text(name):
             self._skip(path, "has a name that is not UTF-8, or holds control characters")
-        elif size > self._max_item_id_bytes:
-            self._skip(path, f"has a path of {size} bytes, the limit is {self._max_item_id_bytes}")
-        elif item_id in self._names:
+        elif size > self._max_name_bytes:
+            self._skip(path, f"has a path of {size} bytes, the limit is {self._max_name_bytes}")
+        elif name in self._names:
             self._skip(path, "has the name of another file, written in other letters of Unicode")
         else:
-            self._names.add(item_id)
-            self.files.append(PictureFile(path=path, item_id=item_id, size_bytes=size_bytes))
+            self._names.add(name)
+            self.files.append(PictureFile(path=path, name=name, size_bytes=size_bytes))
 
     def _skip(self, path: Path, reason: str) -> None:
         """Keep a path that is passed over, under a name that can be printed."""
         name = self._name(path)
         self._names.add(name)
         shown = name if _is_text(name) else ascii(name)
-        self.skipped.append(Skipped(item_id=shown, reason=reason))
+        self.skipped.append(Skipped(name=shown, reason=reason))
 
     def _name(self, path: Path) -> str:
         """Return the path of something within the folder, in form NFC."""

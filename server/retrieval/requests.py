@@ -43,6 +43,13 @@ def up_to_sequence(request: retrieval_service_pb2.DeleteRequest) -> int:
     return request.up_to_sequence
 
 
+def item_view(view: int) -> retrieval_service_pb2.ItemView.ValueType:
+    """Return a view of items that is known."""
+    if view not in retrieval_service_pb2.ItemView.values():
+        raise InvalidField("view", "is none of ItemView", value=view)
+    return retrieval_service_pb2.ItemView.ValueType(view)
+
+
 def item_heads(items: Sequence[retrieval_service_pb2.IndexItem], limits: Limits) -> list[ItemHead]:
     """Return the items of a batch, apart from their content."""
     check_count("items", len(items), limits.max_batch_items)

@@ -145,12 +145,13 @@ class RetrievalService:
         """Stream items in the order asked."""
         name = self._named(request.collection)
         ids = requests.item_ids(request.item_ids, self._limits)
+        view = requests.item_view(request.view)
         for start in range(0, len(ids), _ITEMS_PER_READ):
             call.check()
             wanted = ids[start : start + _ITEMS_PER_READ]
             collection, found = self._engine.fetch(name, wanted)
             for item_id in wanted:
-                yield _fetch_response(collection, item_id, found.get(item_id))
+                yield _fetch_response(collection, item_id, found.get(item_id), view)
 
     def ListItems(self, request: pb.ListItemsRequest, call: Call) -> pb.ListItemsResponse:
         """List items page by page."""
@@ -250,7 +251,9 @@ def _by_rank(rankings: Sequence[Sequence[str]]) -> list[str]:
     return list(dict.fromkeys(each for rank in ranks for each in rank if each is not None))
 
 
-def _fetch_response(collection: Collection, item_id: str, found: object) -> pb.FetchResponse:
+def _fetch_response(
+    collection: Collection, item_id: str, found: object, view: pb.ItemView.ValueType
+) -> pb.FetchResponse:
     if found is None:
         return pb.FetchResponse(item_id=item_id, state=pb.ITEM_STATE_MISSING)
     if not isinstance(found, StoredItem):
@@ -258,8 +261,17 @@ def _fetch_response(collection: Collection, item_id: str, found: object) -> pb.F
     return pb.FetchResponse(
         item_id=item_id,
         state=pb.ITEM_STATE_PRESENT,
-        item=answers.item_message(collection, found),
+        item=_in_view(answers.item_message(collection, found), view),
     )
+
+
+def _in_view(item: item_pb2.StoredItem, view: pb.ItemView.ValueType) -> item_pb2.StoredItem:
+    """Return an item without what the view leaves out."""
+    if view != pb.ITEM_VIEW_UNSPECIFIED:
+        item.ClearField("sealed_original")
+    if view == pb.ITEM_VIEW_HEAD and (content := item.WhichOneof("content")) is not None:
+        item.ClearField(content)
+    return item
 
 
 def _page_token(last_id: str) -> str:

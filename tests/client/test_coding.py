@@ -134,14 +134,15 @@ def test_a_folder_becomes_codes_once_and_is_then_left_alone(
     (folder / "broken.png").write_bytes(b"no picture")
     report = index_folder(client, codes.name, folder, encoder=ENCODER)
     assert (report.found, report.indexed, report.unchanged) == (6, 5, 0)
-    assert [each.item_id for each in report.skipped] == ["broken.png"]
+    assert [each.name for each in report.skipped] == ["broken.png"]
     again = index_folder(client, codes.name, folder, encoder=ENCODER)
     assert (again.indexed, again.unchanged) == (0, 5)
     noise(77).save(folder / "b.png")
     assert index_folder(client, codes.name, folder, encoder=ENCODER).indexed == 1
     trapdoors = make_codes([folder / "b.png"], ENCODER)
     (hits,) = client.search_codes(codes, trapdoors, k=1, with_items=True)
-    assert (hits[0].item_id, hits[0].distance) == ("b.png", 0)
+    assert hits[0].distance == 0
+    assert client.item_names(codes, [hits[0].item_id]) == {hits[0].item_id: "b.png"}
     assert hits[0].item is not None
     assert client.open_original(hits[0].item).data == (folder / "b.png").read_bytes()
 

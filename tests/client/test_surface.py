@@ -15,6 +15,7 @@ def test_the_public_names_are_these() -> None:
         *("Collection", "Generation", "IndexChoice", "IndexStatus", "Kind", "Limits", "Model"),
         "CipherProfile",
         *("ServerInfo", "KeyInfo", "Fetched", "Hit", "Hits", "Item", "ItemState", "ItemSummary"),
+        *("ItemView", "Naming"),
         *("CodeMaker", "CodedPicture", "make_codes"),
         *("IndexResult", "EncryptedPicture", "Picture", "Place", "PreparedPicture"),
         *("FolderIndexer", "FolderReport", "Progress", "Skipped", "Vanished", "Waiting"),

@@ -12,7 +12,11 @@ from pathlib import Path
 
 from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CTR
+from cryptography.hazmat.primitives.cmac import CMAC
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 DATE = "cipherlens 2026-11-21 v1 "
@@ -190,6 +194,39 @@ def manifest(collection, counter, items):
     return body + sign(b"manifest", body)
 
 
+def cmac(key, data):
+    mac = CMAC(AES(key))
+    mac.update(data)
+    return mac.finalize()
+
+
+def siv(key, data):
+    """Return AES-SIV (RFC 5297) of data of at least 16 bytes, without associated data."""
+    beginning, end = data[:-16], data[-16:]
+    start = cmac(key[:32], bytes(16))
+    tag = cmac(key[:32], beginning + bytes(a ^ b for a, b in zip(end, start, strict=True)))
+    counter = bytearray(tag)
+    counter[8] &= 0x7F
+    counter[12] &= 0x7F
+    encryptor = Cipher(AES(key[32:]), CTR(bytes(counter))).encryptor()
+    return tag + encryptor.update(data)
+
+
+def item_name(key, name):
+    """Return the id and the sealed form of a name."""
+    context = "cipherlens 2026-11-25 v1 item "
+    id_key = blake3(key, derive_key_context=context + "id key").digest()
+    name_key = blake3(key, derive_key_context=context + "name key").digest(length=64)
+    item_id = base64.b32encode(blake3(name.encode(), key=id_key).digest(length=20))
+    padded = name.encode() + b"\x80"
+    padded += bytes(-len(padded) % 32)
+    return {
+        "name": name,
+        "item_id": item_id.decode().lower(),
+        "sealed": siv(name_key, padded).hex(),
+    }
+
+
 def keyring(entries, grants, passphrase, salt, nonce, n, version=2):
     """Return the text of a protected keyring file."""
     header = {
@@ -313,6 +350,18 @@ def manifest_case():
     }
 
 
+def item_names():
+    """Return names with ids and sealed forms, and pairs that belong to no name."""
+    key = seal_key(ROOT, COLLECTION)
+    names = ["a", "holidays/beach.jpg", "\u00fc \u202f\N{MICROSCOPE}.png", "x" * 31, "x" * 32]
+    made = [item_name(key, name) for name in names]
+    other = item_name(bytes(32), names[0])
+    swapped = {"item_id": made[0]["item_id"], "sealed": made[1]["sealed"]}
+    foreign = {"item_id": other["item_id"], "sealed": other["sealed"]}
+    cut = {"item_id": made[0]["item_id"], "sealed": made[0]["sealed"][:-2]}
+    return {"seal_key": key.hex(), "names": made, "must_fail": [swapped, foreign, cut]}
+
+
 def keyring_text(version=2):
     """Return a keyring file with one entry and one grant."""
     entry = {
@@ -349,6 +398,7 @@ def main():
     write_json("sealed_original.json", sealed_case())
     write_json("sealed_network.json", sealed_network_case())
     write_json("manifest.json", manifest_case())
+    write_json("item_names.json", item_names())
     (VECTORS / "keyring.json").write_text(keyring_text())
     (VECTORS / "keyring_v1.json").write_text(keyring_text(version=1))
     (VECTORS / "cipher_image.bin").write_bytes(cipher_image_file())

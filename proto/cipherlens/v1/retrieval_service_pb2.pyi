@@ -36,6 +36,30 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _ItemView:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _ItemViewEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ItemView.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    ITEM_VIEW_UNSPECIFIED: _ItemView.ValueType  # 0
+    """All of it."""
+    ITEM_VIEW_HEAD: _ItemView.ValueType  # 1
+    """Neither content nor sealed original."""
+    ITEM_VIEW_CONTENT: _ItemView.ValueType  # 2
+    """No sealed original."""
+
+class ItemView(_ItemView, metaclass=_ItemViewEnumTypeWrapper):
+    """How much of an item an answer holds."""
+
+ITEM_VIEW_UNSPECIFIED: ItemView.ValueType  # 0
+"""All of it."""
+ITEM_VIEW_HEAD: ItemView.ValueType  # 1
+"""Neither content nor sealed original."""
+ITEM_VIEW_CONTENT: ItemView.ValueType  # 2
+"""No sealed original."""
+global___ItemView = ItemView
+
 class _ItemState:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -707,8 +731,11 @@ class FetchRequest(google.protobuf.message.Message):
 
     COLLECTION_FIELD_NUMBER: builtins.int
     ITEM_IDS_FIELD_NUMBER: builtins.int
+    VIEW_FIELD_NUMBER: builtins.int
     collection: builtins.str
     """Name of the collection."""
+    view: global___ItemView.ValueType
+    """How much of each item is wanted."""
     @property
     def item_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Ids in the order wanted, each once."""
@@ -718,8 +745,9 @@ class FetchRequest(google.protobuf.message.Message):
         *,
         collection: builtins.str = ...,
         item_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        view: global___ItemView.ValueType = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["collection", b"collection", "item_ids", b"item_ids"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "item_ids", b"item_ids", "view", b"view"]) -> None: ...
 
 global___FetchRequest = FetchRequest
 

@@ -25,7 +25,10 @@ def reached(scripted, key: KeyEntry) -> threading.Event:
         profile=profile_message(key.profile),
     )
     limits = messages.Limits(
-        max_message_bytes=2**25, max_sealed_bytes=2**24, max_batch_items=9, max_item_id_bytes=512
+        max_message_bytes=2**25,
+        max_sealed_bytes=2**24,
+        max_batch_items=9,
+        max_owner_tag_bytes=1024,
     )
     arrived, gone = threading.Event(), threading.Event()
 

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from cipherlens.client import Client
 from cipherlens.client.sealed_file import read_sealed_file, sealed_file
-from cipherlens.crypto import Keyring
+from cipherlens.crypto import Keyring, is_keyed_id
 
 
 @pytest.fixture
@@ -57,7 +57,8 @@ def test_from_collection_to_gallery(
     assert found.code == 0
     hits = found.document["hits"]
     assert [hit["rank"] for hit in hits] == [1, 2, 3]
-    assert hits[0]["item_id"] == "deep/d.png"
+    assert hits[0]["name"] == "deep/d.png"
+    assert is_keyed_id(hits[0]["item_id"])
     assert hits[0]["similarity"] == pytest.approx(1, abs=1e-3)
     assert page.read_text().count("data:image/jpeg") == 2 + 2 * 3
     table = run("search", "photos", query, "-k", 3, *mine, *to)
@@ -67,17 +68,22 @@ def test_from_collection_to_gallery(
     fetched = run("item", "fetch", "photos", "deep/d.png", *mine, *to, "--out", out)
     assert fetched.out == f"{out / 'deep/d.png'}\n"
     assert (out / "deep/d.png").read_bytes() == query.read_bytes()
-    stored = run("item", "fetch", "photos", "a.png", "nobody", *to, "--out", out, "--json")
+    ids = {each["name"]: each["item_id"] for each in listed(run, "photos", *mine, *to)}
+    assert sorted(ids) == ["a.png", "b.png", "c.jpg", "deep/d.png", "deep/er/e.webp"]
+    assert {each["name"] for each in listed(run, "photos", *to)} == {None}
+    stored = run("item", "fetch", "photos", ids["a.png"], "nobody", *to, "--out", out, "--json")
     assert stored.code == 3
     present, missing = stored.document["items"]
-    assert present["files"] == [str(out / "a.png.cimg"), str(out / "a.png.sealed")]
+    base = out / ids["a.png"]
+    assert present["files"] == [f"{base}.cimg", f"{base}.sealed"]
     assert (missing["state"], missing["files"]) == ("missing", [])
+    assert run("decrypt", f"{base}.sealed", *mine, "--out", out).code == 0
+    assert base.read_bytes() == (folder / "a.png").read_bytes()
 
-    lines = run("item", "list", "photos", *to, "--json").out.splitlines()
-    assert [json.loads(line)["item_id"] for line in lines][:2] == ["a.png", "b.png"]
-    assert "a.png" in run("item", "list", "photos", *to).out
+    assert "a.png" in run("item", "list", "photos", *mine, *to).out
+    assert "a.png" not in run("item", "list", "photos", *to).out
     assert run("item", "delete", "photos", "a.png", *to).code == 2
-    deleted = run("item", "delete", "photos", "a.png", "nobody", "--yes", *to, "--json")
+    deleted = run("item", "delete", "photos", "a.png", "nobody", "--yes", *mine, *to, "--json")
     assert deleted.document["deleted"] == 1
     shown = run("collection", "show", "photos", *to, "--json").document
     assert shown["item_count"] == 4
@@ -88,6 +94,29 @@ def test_from_collection_to_gallery(
     assert run("collection", "drop", "photos", *to).code == 2
     assert run("collection", "drop", "photos", "--yes", *to).code == 0
     assert run("collection", "show", "photos", *to).code == 3
+
+
+def listed(run, collection: str, *words: object) -> list[dict[str, object]]:
+    """Return the documents that `item list` prints."""
+    lines = run("item", "list", collection, *words, "--json").out.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_readable_ids_are_names_for_everybody(
+    run, to, keyring: Path, checkpoint: Path, folder: Path, tmp_path: Path
+) -> None:
+    mine = ("--keyring", keyring)
+    run("collection", "create", "open", "--kind", "cipher", *mine, *to)
+    run("model", "push", checkpoint, "--collection", "open", *to)
+    assert run("index", "open", folder, "--readable-ids", *mine, *to).code == 0
+    assert [each["item_id"] for each in listed(run, "open", *to)][:2] == ["a.png", "b.png"]
+    assert run("index", "open", folder, *mine, *to).code == 2
+    hits = run("search", "open", folder / "a.png", *mine, *to, "--json").document["hits"]
+    assert hits[0]["name"] == hits[0]["item_id"] == "a.png"
+    words = ("item", "fetch", "open", "a.png", *mine, *to, "--out", tmp_path / "out")
+    assert run(*words).code == 3  # by its keyed id, under which nothing is
+    assert run(*words, "--readable-ids").code == 0
+    assert (tmp_path / "out/a.png").read_bytes() == (folder / "a.png").read_bytes()
 
 
 def test_what_was_fetched_without_a_key_is_decrypted_later(
@@ -150,9 +179,8 @@ def test_an_item_that_cannot_be_written_does_not_stop_the_others(
     out = tmp_path / "out"
     out.mkdir()
     (out / "dir").write_text("a file where a folder must be")
-    fetched = run(
-        "item", "fetch", "blocked", *names, *to, "--keyring", keyring, "--out", out, "--json"
-    )
+    mine = ("--keyring", keyring, "--readable-ids")
+    fetched = run("item", "fetch", "blocked", *names, *to, *mine, "--out", out, "--json")
     assert fetched.code == 1
     first, second = fetched.document["items"]
     assert (first["files"], first["error"]) == ([], "File exists")

@@ -1,5 +1,6 @@
 import struct
 import threading
+import uuid
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 from cipherlens.client import (
     Client,
     FolderIndexer,
+    Naming,
     Progress,
     Skipped,
     Unavailable,
@@ -19,7 +21,7 @@ from cipherlens.client import (
     Waiting,
     index_folder,
 )
-from cipherlens.crypto import KeyEntry, WrongKey
+from cipherlens.crypto import KeyEntry, WrongKey, is_keyed_id
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as messages
 from cipherlens.wire import profile_message
@@ -38,12 +40,25 @@ def declared_size(path: Path, width: int, height: int) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
 
 
+def stored_names(client: Client, collection: str) -> list[str]:
+    """Return the names of all items, opened as their owner does, in order."""
+    ids = [item.item_id for item in client.list_items(collection)]
+    assert all(is_keyed_id(each) for each in ids)
+    return sorted(client.item_names(collection, ids).values())
+
+
+def id_of(client: Client, collection: str, name: str) -> str:
+    """Return the id under which the client's owner stores a name."""
+    assert client.key is not None
+    return Naming(client.key, client.get_collection(collection).uuid).id_of(name)
+
+
 def test_a_folder_is_indexed_once_and_then_left_alone(
     client: Client, photos: str, folder: Path
 ) -> None:
     report = index_folder(client, photos, folder)
     assert (report.found, report.indexed, report.unchanged, report.skipped) == (5, 5, 0, ())
-    assert [each.item_id for each in client.list_items(photos)] == [
+    assert stored_names(client, photos) == [
         "a.png",
         "b.png",
         "c.jpg",
@@ -65,7 +80,7 @@ def test_only_what_changed_is_sent_again(
     (folder / "a.png").unlink()
     report = index_folder(client, photos, folder)
     assert (report.indexed, report.unchanged, report.pruned) == (2, 3, 0)
-    (fetched,) = client.fetch(photos, ["b.png"])
+    (fetched,) = client.fetch(photos, [id_of(client, photos, "b.png")])
     assert fetched.item is not None
     assert client.open_original(fetched.item).data == (folder / "b.png").read_bytes()
     assert client.get_collection(photos).item_count == 6
@@ -84,14 +99,14 @@ def test_pruning_deletes_what_has_no_file(client: Client, photos: str, folder: P
     (folder / "b.png").write_bytes(b"damaged, but there")
     report = index_folder(client, photos, folder, prune=True)
     assert report.pruned == 1
-    ids = {item.item_id for item in client.list_items(photos)}
-    assert ids == {"b.png", "c.jpg", "deep/d.png", "deep/er/e.webp"}
+    assert stored_names(client, photos) == ["b.png", "c.jpg", "deep/d.png", "deep/er/e.webp"]
 
 
 def test_pruning_spares_what_another_has_written_meanwhile(
     client: Client, photos: str, folder: Path, noise: Noise
 ) -> None:
     index_folder(client, photos, folder)
+    written = id_of(client, photos, "a.png")
     for name in ("a.png", "b.png"):
         (folder / name).unlink()
     new = folder / "new.png"
@@ -99,11 +114,11 @@ def test_pruning_spares_what_another_has_written_meanwhile(
 
     def write_meanwhile(event: object) -> None:
         if event == Progress(done=4, found=4):  # the folder's files are done with; pruning is next
-            client.index_images(photos, ["a.png"], [new])
+            client.index_images(photos, [written], [new])
 
     report = index_folder(client, photos, folder, prune=True, on_event=write_meanwhile)
     assert report.pruned == 1
-    assert "a.png" in {item.item_id for item in client.list_items(photos)}
+    assert written in {item.item_id for item in client.list_items(photos)}
 
 
 def test_pruning_with_an_empty_folder_is_refused(
@@ -159,6 +174,62 @@ def test_a_dry_run_sends_nothing(client: Client, photos: str, folder: Path, nois
     assert client.get_collection(photos).sequence == sequence
 
 
+def test_names_never_reach_the_server(
+    client: Client, photos: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[bytes] = []
+    channel = client._channel
+    unary, stream = channel.unary_unary, channel.unary_stream
+
+    def watched(kind: Any) -> Any:
+        def call(path: str, request_serializer: Any, *rest: Any, **named: Any) -> Any:
+            def serialised(message: Any) -> bytes:
+                sent.append(request_serializer(message))
+                return sent[-1]
+
+            return kind(path, serialised, *rest, **named)
+
+        return call
+
+    monkeypatch.setattr(channel, "unary_unary", watched(unary))
+    monkeypatch.setattr(channel, "unary_stream", watched(stream))
+    with Client(client.target, key=client.key, channel=channel) as watching:
+        index_folder(watching, photos, folder)
+        hits = watching.search_image(photos, folder / "deep/d.png", k=5)
+        names = watching.item_names(photos, hits.item_ids)
+        (folder / "a.png").unlink()
+        index_folder(watching, photos, folder, prune=True)
+    assert names[hits[0].item_id] == "deep/d.png"
+    assert len(sent) > 5
+    everything = b"".join(sent)
+    for word in (b"a.png", b"b.png", b"c.jpg", b"deep", b"e.webp"):
+        assert word not in everything
+
+
+def test_readable_ids_are_for_who_asks_for_them(client: Client, photos: str, folder: Path) -> None:
+    report = index_folder(client, photos, folder, readable_ids=True)
+    ids = [item.item_id for item in client.list_items(photos)]
+    assert (report.indexed, ids[0], ids[-1]) == (5, "a.png", "deep/er/e.webp")
+    assert client.item_names(photos, ids) == {each: each for each in ids}
+    with pytest.raises(ValueError, match=r"stored already as item 'a\.png'"):
+        index_folder(client, photos, folder)
+    moved = index_folder(client, photos, folder, prune=lambda told: len(told.names) == 5)
+    assert (moved.indexed, moved.pruned) == (5, 5)
+    assert stored_names(client, photos) == ids
+
+
+def test_a_name_is_as_long_as_its_tag_may_be(
+    client: Client, photos: str, folder: Path, noise: Noise
+) -> None:
+    deep = folder / "/".join(["d" * 200] * 4)
+    deep.mkdir(parents=True)
+    noise(30).save(deep / ("e" * (959 - 4 * 201 - 4) + ".png"))
+    noise(31).save(deep / ("f" * (960 - 4 * 201 - 4) + ".png"))
+    report = index_folder(client, photos, folder)
+    assert report.indexed == 6
+    assert "a path of 960 bytes, the limit is 959" in report.skipped[0].reason
+
+
 def test_odd_and_broken_pictures_do_not_stop_the_others(
     client: Client, photos: str, folder: Path, noise: Noise
 ) -> None:
@@ -179,7 +250,7 @@ def test_odd_and_broken_pictures_do_not_stop_the_others(
     assert report.indexed == 5 + 7
     assert report.other_files == 1  # notes.txt; what has a picture's name counts as found
     assert report.found == report.indexed + len(report.skipped) - report.other_files
-    reasons = {each.item_id: each.reason for each in report.skipped}
+    reasons = {each.name: each.reason for each in report.skipped}
     assert set(reasons) == {
         *("truncated.jpg", "empty.png", "text.png", "notes.txt", "huge.png", "bomb.png"),
     }
@@ -197,7 +268,7 @@ def test_a_file_beyond_what_a_seal_may_hold_is_skipped(
         file.truncate(17 * 2**20)
     report = index_folder(client, photos, folder)
     assert report.indexed == 5
-    assert [each.item_id for each in report.skipped] == ["long.png"]
+    assert [each.name for each in report.skipped] == ["long.png"]
     assert "17,825,792 bytes, the limit is" in report.skipped[0].reason
 
 
@@ -261,9 +332,7 @@ def test_batches_are_sent_while_others_are_under_way(
     monkeypatch.setattr(client, "index_encrypted", meet)
     report = index_folder(client, photos, folder)
     assert (report.indexed, report.skipped) == (130, ())
-    assert [each.item_id for each in client.list_items(photos)] == [
-        f"{number:03}.png" for number in range(130)
-    ]
+    assert stored_names(client, photos) == [f"{number:03}.png" for number in range(130)]
 
 
 def test_what_is_skipped_is_told_in_the_order_of_the_files(
@@ -276,7 +345,7 @@ def test_what_is_skipped_is_told_in_the_order_of_the_files(
         else:
             path.write_bytes(b"no picture")
     report = index_folder(client, photos, folder)
-    assert [each.item_id for each in report.skipped] == [f"m-{n:02}.png" for n in range(0, 20, 2)]
+    assert [each.name for each in report.skipped] == [f"m-{n:02}.png" for n in range(0, 20, 2)]
     assert report.indexed == 5 + 10
 
 
@@ -322,9 +391,11 @@ class Cloud:
                 max_sealed_bytes=2**24,
                 max_batch_items=1024,
                 max_item_id_bytes=512,
+                max_owner_tag_bytes=1024,
             )
         )
         self.items = messages.ListItemsResponse()
+        self.naming = Naming(key, uuid.UUID(collection.uuid))
 
 
 @pytest.fixture
@@ -333,6 +404,7 @@ def cloud(scripted, key: KeyEntry):
     scripted.will("GetCollection", answers.collection)
     scripted.will("GetServerInfo", answers.info)
     scripted.will("ListItems", answers.items)
+    scripted.naming = answers.naming
     return scripted
 
 
@@ -352,15 +424,20 @@ def test_an_item_that_the_server_names_is_left_out(cloud, key: KeyEntry, folder:
     cloud.will(
         "Index",
         refuse(grpc.StatusCode.INVALID_ARGUMENT, field="items[1].owner_tag"),
-        refuse(grpc.StatusCode.FAILED_PRECONDITION, field="items.revision", item_id="c.jpg"),
+        refuse(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            field="items.revision",
+            item_id=cloud.naming.id_of("c.jpg"),
+        ),
         messages.IndexResponse(sequence=3, written_count=3),
     )
     with Client(cloud.target, key=key) as client:
         report = index_folder(client, "photos", folder)
     assert report.indexed == 3
-    assert {each.item_id for each in report.skipped} == {"b.png", "c.jpg"}
+    assert {each.name for each in report.skipped} == {"b.png", "c.jpg"}
     last = cloud.calls("Index")[-1]
-    assert [item.item_id for item in last.items] == ["a.png", "deep/d.png", "deep/er/e.webp"]
+    left = ["a.png", "deep/d.png", "deep/er/e.webp"]
+    assert [item.item_id for item in last.items] == [cloud.naming.id_of(name) for name in left]
 
 
 def test_a_refusal_of_all_ends_the_run(cloud, key: KeyEntry, folder: Path) -> None:

@@ -39,7 +39,7 @@ def test_events_come_in_the_order_of_the_counts() -> None:
 def test_what_is_skipped_is_told_before_the_progress_and_counted_with_it() -> None:
     events: list[FolderEvent] = []
     tally = Tally(events.append)
-    skipped = Skipped(item_id="a", reason="broken")
+    skipped = Skipped(name="a", reason="broken")
     tally.skip(skipped)
     tally.skip(skipped, found=False)
     assert events == [skipped, Progress(done=1, found=0)] * 2

@@ -14,13 +14,13 @@ def touch(root: Path, *names: str) -> None:
 
 
 def reasons(walk: Walk) -> dict[str, str]:
-    return {skipped.item_id: skipped.reason for skipped in walk.skipped}
+    return {skipped.name: skipped.reason for skipped in walk.skipped}
 
 
 def test_ids_are_paths_in_order(tmp_path: Path) -> None:
     touch(tmp_path, "b.png", "a.JPG", "sub/c.webp", "sub/deeper/d.tif")
     walk = Walk(tmp_path, 512)
-    assert [file.item_id for file in walk.files] == [
+    assert [file.name for file in walk.files] == [
         "a.JPG",
         "b.png",
         "sub/c.webp",
@@ -43,7 +43,7 @@ def test_what_is_no_picture_gets_a_reason(tmp_path: Path) -> None:
     (tmp_path / "nowhere.png").symlink_to(tmp_path / "absent.png")
     os.mkfifo(tmp_path / "pipe.png")
     walk = Walk(tmp_path, 64)
-    assert [file.item_id for file in walk.files] == ["real/a.png"]
+    assert [file.name for file in walk.files] == ["real/a.png"]
     assert reasons(walk) == {
         "notes.txt": "is not a picture file by its name",
         "linked": "is a link to a folder, which is not followed",
@@ -76,18 +76,18 @@ def test_names_that_cannot_travel(tmp_path: Path) -> None:
 def test_names_that_people_have(tmp_path: Path, name: str) -> None:
     touch(tmp_path, name)
     walk = Walk(tmp_path, 512)
-    assert [file.item_id for file in walk.files] == [name]
+    assert [file.name for file in walk.files] == [name]
     assert walk.skipped == []
 
 
 def test_names_are_in_one_form_of_unicode(tmp_path: Path) -> None:
     touch(tmp_path, "u\u0308.png")
     walk = Walk(tmp_path, 512)
-    assert [file.item_id for file in walk.files] == ["\u00fc.png"]
+    assert [file.name for file in walk.files] == ["\u00fc.png"]
     assert walk.files[0].path.read_bytes() == b"x"
     touch(tmp_path, "\u00fc.png")
     both = Walk(tmp_path, 512)
-    assert [file.item_id for file in both.files] == ["\u00fc.png"]
+    assert [file.name for file in both.files] == ["\u00fc.png"]
     assert "name of another file" in both.skipped[0].reason
 
 
@@ -104,7 +104,7 @@ def test_what_is_passed_over_covers_what_may_be_inside(tmp_path: Path) -> None:
 def test_a_link_to_a_picture_is_a_picture(tmp_path: Path) -> None:
     touch(tmp_path, "a.png")
     (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
-    assert [file.item_id for file in Walk(tmp_path, 512).files] == ["a.png", "b.png"]
+    assert [file.name for file in Walk(tmp_path, 512).files] == ["a.png", "b.png"]
 
 
 def test_what_is_no_folder(tmp_path: Path) -> None:

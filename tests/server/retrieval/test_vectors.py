@@ -234,6 +234,26 @@ def test_ids_of_any_script(cloud, vectors, gaussian):
     assert set(cloud.fetch(names)) == set(names)
 
 
+def test_a_view_leaves_out_what_was_not_asked_for(cloud, vectors, gaussian):
+    cloud.create()
+    cloud.index(["a"], vectors=vectors(gaussian(1)), sealed=b"sealed")
+
+    def fetched(view):
+        request = pb.FetchRequest(collection="v", item_ids=["a", "nobody"], view=view)
+        present, missing = cloud.stub.Fetch(request, timeout=20)
+        assert missing.state == pb.ITEM_STATE_MISSING
+        return present.item
+
+    whole = fetched(pb.ITEM_VIEW_UNSPECIFIED)
+    content, head = fetched(pb.ITEM_VIEW_CONTENT), fetched(pb.ITEM_VIEW_HEAD)
+    assert (whole.sealed_original, content.sealed_original) == (b"sealed", b"")
+    assert content.vector == whole.vector
+    assert head.WhichOneof("content") is None
+    assert (head.item_id, head.revision, head.sequence) == ("a", 1, 1)
+    with pytest.raises(grpc.RpcError, match="view: is none of ItemView, got 9"):
+        fetched(9)
+
+
 def test_fetch_tells_what_became_of_each_id_in_the_order_asked(cloud, vectors, gaussian):
     cloud.create()
     rows = gaussian(20)
