@@ -46,7 +46,8 @@ def search(client: AsyncClient, number: int, **how: Any) -> "asyncio.Task[list[H
 
 
 def limits(**changes: int) -> messages.GetServerInfoResponse:
-    values = {"max_message_bytes": 2**20, "max_queries": 100, "max_item_id_bytes": 64, **changes}
+    values = {"max_message_bytes": 2**20, "max_queries": 100, "max_item_id_bytes": 64}
+    values |= {"max_hits": 10_000, **changes}
     return messages.GetServerInfoResponse(limits=messages.Limits(**values))
 
 
