@@ -53,6 +53,10 @@ from cipherlens.client.folder.tally import Progress as Progress
 from cipherlens.client.folder.tally import Vanished as Vanished
 from cipherlens.client.folder.tally import Waiting as Waiting
 from cipherlens.client.folder.walk import Skipped as Skipped
+from cipherlens.client.manifests import ManifestFolder as ManifestFolder
 from cipherlens.client.naming import Naming as Naming
 from cipherlens.client.picture import Picture as Picture
 from cipherlens.client.picture import PreparedPicture as PreparedPicture
+from cipherlens.client.verification import problems_of_hits as problems_of_hits
+from cipherlens.client.verification import problems_of_presence as problems_of_presence
+from cipherlens.client.verification import problems_of_ranking as problems_of_ranking

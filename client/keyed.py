@@ -62,7 +62,7 @@ def item_names(
     where = yield from catalog.resolve(collection)
     naming = Naming(entry, where.uuid)
     names = {}
-    for stream in fetch_streams(where, item_ids, (yield from limits), ItemView.HEAD):
+    for stream in fetch_streams(where, dict.fromkeys(item_ids), (yield from limits), ItemView.HEAD):
         for fetched in (yield from stream):
             if fetched.item is not None:
                 names[fetched.item_id] = naming.name_of(fetched.item)

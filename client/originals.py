@@ -21,7 +21,7 @@ def open_checked(
     item: Item, key: KeyInUse | None, min_revision: int, manifest: Manifest | None
 ) -> Original:
     """Return the sealed original of an item; see `Client.open_original`."""
-    check_age(item, min_revision, manifest)
+    check_vouched(item, min_revision, manifest)
     return open_item(item, needed(key).entry)
 
 
@@ -29,8 +29,7 @@ def restore_checked(
     item: Item, key: KeyInUse | None, min_revision: int, manifest: Manifest | None
 ) -> Original:
     """Return the original of an item or a PNG of its cipher-image; see `Client.restore`."""
-    check_age(item, min_revision, manifest)
-    check_bare(item, manifest)
+    check_vouched(item, min_revision, manifest)
     in_use = needed(key)
     return restore_item(item, in_use.entry, in_use.cipher)
 
@@ -63,30 +62,14 @@ def decrypt_item(item: Item, cipher: ImageCipher) -> Image.Image:
 
 
 def restore_item(item: Item, key: KeyEntry, cipher: ImageCipher) -> Original:
-    """Return what `Client.restore` does, without a look at what vouches for it: `check_bare`."""
+    """Return what `Client.restore` does, without a look at what vouches for it: `check_vouched`."""
     if item.sealed_original or item.cipher_image is None:
         return open_item(item, key)
     return Original(media_type="image/png", data=png_bytes(decrypt_item(item, cipher)))
 
 
-def check_bare(item: Item, manifest: Manifest | None) -> None:
-    """Return if an item has a seal, or the manifest, where there is one, vouches for it.
-
-    Raises:
-        ManifestError: it has no seal, and a revision that the owner never signed.
-    """
-    if item.sealed_original or manifest is None or item.item_id not in manifest.items:
-        return
-    signed_revision, _ = manifest.items[item.item_id]
-    if item.revision > signed_revision:
-        raise ManifestError(
-            f"item {item.item_id!r} has revision {item.revision} and no seal to vouch for it; "
-            f"manifest {manifest.counter} has {signed_revision}"
-        )
-
-
-def check_age(item: Item, min_revision: int, manifest: Manifest | None) -> None:
-    """Return if the item is as new as its reader knows it must be.
+def check_vouched(item: Item, min_revision: int, manifest: Manifest | None) -> None:
+    """Return if an item is as new as its reader knows, and as the owner's manifest says it is.
 
     Raises:
         StaleItem: its revision is below min_revision, or the manifest says otherwise.
@@ -103,4 +86,6 @@ def check_age(item: Item, min_revision: int, manifest: Manifest | None) -> None:
             f"the manifest is of collection {manifest.collection_uuid}, "
             f"item {item.item_id!r} of {item.collection_uuid}"
         )
-    manifest.check(item.item_id, item.revision, item.companion_digest())
+    manifest.check(
+        item.item_id, item.revision, item.listed_digest(), sealed=bool(item.sealed_original)
+    )

@@ -15,6 +15,7 @@ from cipherlens.crypto.errors import (
     KeyringPassphraseError,
     KeyringPermissionError,
     ManifestError,
+    NotGenuine,
     OpenError,
     StaleItem,
     UnknownKey,
@@ -24,7 +25,7 @@ from cipherlens.crypto.item_names import ItemNames, is_keyed_id, longest_name_by
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.keyring import Keyring
 from cipherlens.crypto.keyring_file import ScryptCost
-from cipherlens.crypto.manifest import Manifest
+from cipherlens.crypto.manifest import ListedItem, Manifest
 from cipherlens.crypto.parameters import (
     PREPARATION_VERSION,
     SCHEME_VERSION,
@@ -58,8 +59,10 @@ __all__ = [
     "KeyringOutdated",
     "KeyringPassphraseError",
     "KeyringPermissionError",
+    "ListedItem",
     "Manifest",
     "ManifestError",
+    "NotGenuine",
     "OpenError",
     "Original",
     "PreparedSize",

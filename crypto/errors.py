@@ -47,7 +47,11 @@ class FormatError(CryptoError):
     """Bytes that are not what they claim: magic, version, length or checksum is wrong."""
 
 
-class OpenError(CryptoError):
+class NotGenuine(CryptoError):
+    """What a server gave is not, or not provably, what the owner stored."""
+
+
+class OpenError(NotGenuine):
     """Sealed bytes that do not open under this key and context.
 
     The sentence is always the same: whether the key, the context or the bytes are wrong is
@@ -59,11 +63,11 @@ class OpenError(CryptoError):
         super().__init__("the sealed data does not open")
 
 
-class StaleItem(CryptoError):
+class StaleItem(NotGenuine):
     """An item, or a whole manifest, that is older than the owner's signed word."""
 
 
-class ManifestError(CryptoError):
+class ManifestError(NotGenuine):
     """A manifest that the owner did not sign, or that was altered after signing."""
 
 

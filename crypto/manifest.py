@@ -5,15 +5,17 @@ was deleted. It is, little-endian:
 
     offset  size  field
          0     4  magic "CLMF"
-         4     1  format version, 1
+         4     1  format version, 2
          5    16  collection UUID, big-endian as in its text
         21     8  counter
         29     4  number of items
         33     -  the items, ordered by the bytes of their ids:
-                  2 bytes length of the id, the id in UTF-8, 8 bytes revision, 32 bytes digest
+                  2 bytes length of the id, the id in UTF-8, 8 bytes revision, 32 bytes digest,
+                  1 byte: 1 if a sealed original stands there, else 0
          -    64  Ed25519 signature of everything before, as `signing` puts it in its context
 
-What a manifest cannot show: hits that a server leaves out, and a ranking that it makes up.
+What a manifest alone cannot show is a ranking that a server makes up: whoever has what the items
+are compared by can rank them anew, and the digests tell whether he has.
 """
 
 import struct
@@ -21,19 +23,35 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cipherlens.crypto.errors import FormatError, ManifestError, StaleItem
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.signing import SIGNATURE_SIZE, Signed, is_signed
 
 _MAGIC = b"CLMF"
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _HEADER = struct.Struct("<4sB16sQI")
 _ID_LENGTH = struct.Struct("<H")
-_ENTRY = struct.Struct("<Q32s")
+_ENTRY = struct.Struct("<Q32s?")
 _DIGEST_SIZE = 32
 _MAX_UINT64 = 2**64 - 1
 _MAX_ITEM_ID_SIZE = 4096
+
+
+class ListedItem(NamedTuple):
+    """What a manifest says of one item.
+
+    Attributes:
+        revision: uint64.
+        digest: 32 bytes of what it is compared by: `CipherImage.digest`, or `companion_digest` of a
+            code's bytes or of a vector's as the server holds it.
+        sealed: whether a sealed original stands beside it.
+    """
+
+    revision: int
+    digest: bytes
+    sealed: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,20 +61,19 @@ class Manifest:
     Attributes:
         collection_uuid: the collection.
         counter: uint64; grows with every manifest of the collection.
-        items: for every item id its revision (uint64) and its 32-byte digest, that of
-            `CipherImage.digest` or `companion_digest`.
+        items: what it says of every item, by id.
     """
 
     collection_uuid: uuid.UUID
     counter: int
-    items: Mapping[str, tuple[int, bytes]] = field(repr=False)
+    items: Mapping[str, ListedItem] = field(repr=False)
 
     def __post_init__(self) -> None:
         """Raise ValueError for a field out of its range, and keep an unchangeable copy."""
         if not 0 <= self.counter <= _MAX_UINT64:
             raise ValueError(f"counter must be 0 to {_MAX_UINT64}, got {self.counter}")
-        for item_id, (revision, digest) in self.items.items():
-            _check_item(item_id, revision, digest)
+        for item_id, listed in self.items.items():
+            _check_item(item_id, listed)
         object.__setattr__(self, "items", MappingProxyType(dict(self.items)))
 
     def sign(self, entry: KeyEntry) -> bytes:
@@ -92,25 +109,45 @@ class Manifest:
             )
         return manifest
 
-    def check(self, item_id: str, revision: int, digest: bytes) -> None:
-        """Raise StaleItem if an item is not what the owner signed, or older.
+    def check(self, item_id: str, revision: int, digest: bytes, *, sealed: bool | None) -> None:
+        """Return if an item is what the owner signed, or is newer and has a seal of its own.
 
-        A higher revision passes: it is newer than the manifest, and the seal of the original
-        vouches for it.
+        Args:
+            item_id: the item.
+            revision: the one that the server gave.
+            digest: 32 bytes, as in `ListedItem`.
+            sealed: whether the server gave a sealed original; None if it was not asked for one.
+
+        Raises:
+            StaleItem: it is not; says how it differs.
         """
-        if item_id not in self.items:
-            raise StaleItem(f"item {item_id!r} is not in manifest {self.counter}")
-        signed_revision, signed_digest = self.items[item_id]
-        if revision < signed_revision:
+        listed = self.listed(item_id)
+        if revision < listed.revision:
             raise StaleItem(
                 f"item {item_id!r} has revision {revision}, "
-                f"manifest {self.counter} has {signed_revision}"
+                f"manifest {self.counter} has {listed.revision}"
             )
-        if revision == signed_revision and digest != signed_digest:
+        if revision > listed.revision:
+            if not sealed:
+                raise StaleItem(
+                    f"item {item_id!r} has revision {revision} and no seal to vouch for it; "
+                    f"manifest {self.counter} has {listed.revision}"
+                )
+        elif digest != listed.digest:
             raise StaleItem(
                 f"item {item_id!r} has another digest than revision {revision} "
                 f"in manifest {self.counter}"
             )
+        elif listed.sealed and sealed is False:
+            raise StaleItem(
+                f"item {item_id!r} has no sealed original, manifest {self.counter} says it has one"
+            )
+
+    def listed(self, item_id: str) -> ListedItem:
+        """Return what is said of an item. Raises StaleItem if nothing is."""
+        if item_id not in self.items:
+            raise StaleItem(f"item {item_id!r} is not in manifest {self.counter}")
+        return self.items[item_id]
 
     def _encode(self) -> bytes:
         """Return the one encoding that is signed."""
@@ -118,8 +155,8 @@ class Manifest:
             _MAGIC, _FORMAT_VERSION, self.collection_uuid.bytes, self.counter, len(self.items)
         )
         parts = [header]
-        for item_id, entry in sorted((name.encode(), entry) for name, entry in self.items.items()):
-            parts += [_ID_LENGTH.pack(len(item_id)), item_id, _ENTRY.pack(*entry)]
+        for item_id, listed in sorted((name.encode(), each) for name, each in self.items.items()):
+            parts += [_ID_LENGTH.pack(len(item_id)), item_id, _ENTRY.pack(*listed)]
         return b"".join(parts)
 
     @classmethod
@@ -128,13 +165,13 @@ class Manifest:
         magic, version, collection, counter, count = _HEADER.unpack_from(body)
         if (magic, version) != (_MAGIC, _FORMAT_VERSION):
             raise ValueError("magic or version is wrong")
-        items: dict[str, tuple[int, bytes]] = {}
+        items: dict[str, ListedItem] = {}
         offset = _HEADER.size
         for _ in range(count):
             (size,) = _ID_LENGTH.unpack_from(body, offset)
             start = offset + _ID_LENGTH.size
             item_id = body[start : start + size].decode()
-            items[item_id] = _ENTRY.unpack_from(body, start + size)
+            items[item_id] = ListedItem(*_ENTRY.unpack_from(body, start + size))
             offset = start + size + _ENTRY.size
         manifest = cls(collection_uuid=uuid.UUID(bytes=collection), counter=counter, items=items)
         if manifest._encode() != body:
@@ -142,12 +179,12 @@ class Manifest:
         return manifest
 
 
-def _check_item(item_id: str, revision: int, digest: bytes) -> None:
+def _check_item(item_id: str, listed: ListedItem) -> None:
     """Raise ValueError unless an item can stand in a manifest."""
     size = len(item_id.encode())
     if not 1 <= size <= _MAX_ITEM_ID_SIZE:
         raise ValueError(f"item_id must be 1 to {_MAX_ITEM_ID_SIZE} bytes, got {size}")
-    if not 0 <= revision <= _MAX_UINT64:
-        raise ValueError(f"revision must be 0 to {_MAX_UINT64}, got {revision}")
-    if len(digest) != _DIGEST_SIZE:
-        raise ValueError(f"digest must be {_DIGEST_SIZE} bytes, got {len(digest)}")
+    if not 0 <= listed.revision <= _MAX_UINT64:
+        raise ValueError(f"revision must be 0 to {_MAX_UINT64}, got {listed.revision}")
+    if len(listed.digest) != _DIGEST_SIZE:
+        raise ValueError(f"digest must be {_DIGEST_SIZE} bytes, got {len(listed.digest)}")

@@ -45,6 +45,7 @@ Exit codes:
   2    wrong use: an option, an argument, a value
   3    no collection, item, model or key of that name
   4    no server answers, or not in time
+  5    what the server gave is not what the owner stored
   130  interrupted
 
 \b
@@ -73,6 +74,7 @@ COMMANDS = {
     "index": "index:index",
     "search": "search:search",
     "item": "item:app",
+    "manifest": "manifest:app",
     "tls": "tls:app",
     "token": "token:app",
 }

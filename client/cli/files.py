@@ -10,11 +10,13 @@ import typer
 from cipherlens.base import read_regular, replace_file
 from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, progress_bar, remark
-from cipherlens.client.cli.failure import FAILURE, USAGE, CommandError
+from cipherlens.client.cli.failure import FAILURE, NOT_GENUINE, SUCCESS, USAGE, CommandError
+from cipherlens.client.cli.manifest import Manifests, manifest_folder
 from cipherlens.client.cli.passphrase import open_key, open_keyring
 from cipherlens.client.core.item import Item
 from cipherlens.client.core.pictures import EncryptedPicture
-from cipherlens.client.originals import restore_item
+from cipherlens.client.manifests import ManifestFolder
+from cipherlens.client.originals import check_vouched, restore_item
 from cipherlens.client.picture import (
     LOCAL_PLACE,
     MAX_PICTURE_BYTES,
@@ -24,7 +26,7 @@ from cipherlens.client.picture import (
     reason_of,
 )
 from cipherlens.client.sealed_file import read_sealed_file, sealed_file
-from cipherlens.crypto import CipherImage, CryptoError, ImageCipher, Keyring
+from cipherlens.crypto import CipherImage, CryptoError, ImageCipher, Keyring, NotGenuine
 
 CIPHER_SUFFIX = ".cimg"
 """Of a cipher-image's file."""
@@ -94,6 +96,7 @@ def decrypt(
     keyring: options.KeyringPath,
     out: Out,
     key: options.KeyName = None,
+    manifests: Manifests = None,
     force: Force = False,
     passphrase_file: options.PassphraseFile = None,
     as_json: options.Json = False,
@@ -101,7 +104,9 @@ def decrypt(
     """Decrypt what 'encrypt' wrote, or 'item fetch' without a keyring.
 
     NAME.sealed gives back the original. NAME.cimg does where NAME.sealed lies beside it; without,
-    a PNG of the prepared picture is written, exact to the pixel, which nothing vouches for.
+    a PNG of the prepared picture is written, exact to the pixel, which nothing vouches for. What
+    was fetched is held to the owner's manifest, if one is known here; what does not open, or is
+    not what it lists, is not written, with exit code 5.
 
     \b
     Examples:
@@ -112,7 +117,10 @@ def decrypt(
     files = [path for path in files if path.suffix != CIPHER_SUFFIX or _sealed(path) not in files]
     _check_distinct(files, lambda path: [_plain_name(path)])
     ring = open_keyring(keyring, passphrase_file)
-    _convert(files, lambda path: _decrypted(path, ring, key), out, force=force, as_json=as_json)
+    folder = manifest_folder(manifests, keyring)
+    _convert(
+        files, lambda path: _decrypted(path, ring, key, folder), out, force=force, as_json=as_json
+    )
 
 
 def _check_distinct(files: Sequence[Path], names: Callable[[Path], list[str]]) -> None:
@@ -159,13 +167,16 @@ def _plain_name(path: Path) -> str:
     return base.name if _sealed(path).exists() else base.stem + ".png"
 
 
-def _decrypted(path: Path, ring: Keyring, key: str | None) -> dict[str, bytes]:
+def _decrypted(
+    path: Path, ring: Keyring, key: str | None, manifests: ManifestFolder
+) -> dict[str, bytes]:
     """Return the plain file of a cipher-image's or sealed original's file, by its name."""
     item = _stored(path)
     if item.cipher_image is not None and key is None:
         entry = ring.by_fingerprint(item.cipher_image.key_fingerprint)
     else:
         entry = ring.get(key)
+    check_vouched(item, 0, manifests.load(item.collection_uuid, entry.verify_key))
     return {_plain_name(path): restore_item(item, entry, ImageCipher(entry)).data}
 
 
@@ -211,6 +222,7 @@ def _convert(
     out.mkdir(parents=True, exist_ok=True)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
+    code = SUCCESS
     with progress_bar() as bar:
         for path in bar.track(files, description="files"):
             try:
@@ -218,6 +230,7 @@ def _convert(
                 done.append({"file": str(path), "written": written})
             except (CryptoError, OSError, CommandError) as error:
                 failed.append({"file": str(path), "error": reason_of(error)})
+                code = max(code, NOT_GENUINE if isinstance(error, NotGenuine) else FAILURE)
     if as_json:
         print_json({"done": done, "failed": failed})
     else:
@@ -226,7 +239,7 @@ def _convert(
     for failure in failed:
         remark(f"{failure['file']}: {failure['error']}")
     if failed:
-        raise typer.Exit(FAILURE)
+        raise typer.Exit(code)
 
 
 def _write_all(out: Path, named: dict[str, bytes], *, force: bool) -> list[str]:

@@ -23,6 +23,7 @@ from cipherlens.client.cli.console import print_json, progress_bar, remark
 from cipherlens.client.cli.documents import report_document
 from cipherlens.client.cli.failure import INTERRUPTED, NO_SERVER, USAGE, CommandError
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
+from cipherlens.client.cli.manifest import Manifests, manifest_folder
 from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.client.errors import CipherLensError, DeadlineExceeded
 from cipherlens.client.folder.tally import FolderEvent
@@ -46,6 +47,7 @@ def index(
     ] = False,
     yes: options.Yes = False,
     readable_ids: options.ReadableIds = False,
+    manifests: Manifests = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be sent and deleted, and do neither.")
     ] = False,
@@ -64,6 +66,9 @@ def index(
     place, and the name sealed; with --readable-ids it reads the path, as does whoever may list the
     collection. Only what is new or changed is sent, so an interrupted run goes on where it stopped.
     Files that cannot be read, are too large or no pictures are skipped, with a line for each.
+
+    What was written and deleted is signed, in a manifest beside the keyring: 'search', 'item fetch'
+    and 'decrypt' hold the server to it. What it does not list is sent again.
 
     --prune names the items that have no file any more, and asks before it deletes them. More than
     half of a collection, which a wrong folder would cost, it deletes with --yes only.
@@ -88,6 +93,7 @@ def index(
             seal=seal,
             prune=prune and shown.agreed_to(yes=yes),
             readable_ids=readable_ids,
+            manifests=manifest_folder(manifests, keyring),
             dry_run=dry_run,
             on_event=shown.show,
         )

@@ -1,26 +1,25 @@
 """`cipherlens item`: list, fetch and delete the items of a collection."""
 
-import mimetypes
-from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
-from cipherlens.base import replace_file
-from cipherlens.client import Client, Collection, Fetched, Item, ItemState, Naming
+from cipherlens.client import Collection, ItemState, Naming
 from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
 from cipherlens.client.cli.documents import summary_document
-from cipherlens.client.cli.failure import FAILURE, NOT_FOUND, CommandError
-from cipherlens.client.cli.files import CIPHER_SUFFIX, SEALED_SUFFIX, Force
+from cipherlens.client.cli.failure import FAILURE, NOT_FOUND, NOT_GENUINE
+from cipherlens.client.cli.fetched import write_fetched
+from cipherlens.client.cli.files import Force
 from cipherlens.client.cli.group import group
+from cipherlens.client.cli.manifest import Manifests, known_manifest, manifest_folder
 from cipherlens.client.cli.passphrase import key_of, open_keyring
-from cipherlens.client.picture import reason_of
-from cipherlens.client.sealed_file import read_sealed_file, sealed_file
-from cipherlens.crypto import CryptoError, FormatError, KeyEntry, Keyring, Original
+from cipherlens.crypto import (
+    KeyEntry,
+    Keyring,
+)
 
 CollectionName = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's name.")]
 Names = Annotated[
@@ -78,6 +77,7 @@ def fetch(
     keyring: options.MaybeKeyringPath = None,
     key: options.KeyName = None,
     readable_ids: options.ReadableIds = False,
+    manifests: Manifests = None,
     force: Force = False,
     passphrase_file: options.PassphraseFile = None,
     server: Connection = LOCAL,
@@ -87,6 +87,9 @@ def fetch(
 
     With a keyring items go by name, of which the server learns nothing, or by id. Without one they
     go by id, and the ciphertext is written as it is stored, for 'decrypt'.
+
+    Items are held to the owner's manifest, if one is known here: what it does not list, or lists
+    otherwise, is not written, and the exit code is 5, as where a seal does not open.
 
     A name becomes a path below the folder of --out; one that would lead out of it is
     percent-encoded. Nothing is written over without --force, and ciphertext of a later revision not
@@ -102,14 +105,19 @@ def fetch(
     with server.client() as client:
         where = client.get_collection(collection)
         client.key = _key(where, keys, key)
+        manifest = None
+        if client.key is not None and keyring is not None:
+            manifest = known_manifest(manifests, keyring, where.uuid, client.key)
         wanted = _ids_of(names, client.key, where, readable_ids=readable_ids)
         for fetched in client.fetch(where, wanted):
-            name = _name_of(fetched, client.key) or wanted[fetched.item_id]
-            results.append(_write(client, fetched, name, out, force=force))
+            name = wanted[fetched.item_id]
+            results.append(write_fetched(client, fetched, name, manifest, out, force=force))
             if not as_json:
                 _tell(results[-1])
     if as_json:
         print_json({"collection": collection, "items": results})
+    if any(not result["genuine"] for result in results):
+        raise typer.Exit(NOT_GENUINE)
     if any(result["state"] == ItemState.MISSING for result in results):
         raise typer.Exit(NOT_FOUND)
     if any(result["error"] for result in results):
@@ -124,6 +132,7 @@ def delete(
     keyring: options.MaybeKeyringPath = None,
     key: options.KeyName = None,
     readable_ids: options.ReadableIds = False,
+    manifests: Manifests = None,
     passphrase_file: options.PassphraseFile = None,
     yes: options.Yes = False,
     server: Connection = LOCAL,
@@ -131,7 +140,8 @@ def delete(
 ) -> None:
     """Delete items as they are now, by name with a keyring, else by id.
 
-    Those that are not there are no error, and what another writes there meanwhile stays.
+    Those that are not there are no error, and what another writes there meanwhile stays. With a
+    keyring they are taken out of the manifest, too.
 
     \b
     Example:
@@ -142,7 +152,12 @@ def delete(
     with server.client() as client:
         where = client.get_collection(collection)
         entry = _key(where, keys, key)
-        count = client.delete(where, _ids_of(names, entry, where, readable_ids=readable_ids))
+        ids = _ids_of(names, entry, where, readable_ids=readable_ids)
+        count = client.delete(where, ids)
+        if entry is not None and keyring is not None:
+            folder = manifest_folder(manifests, keyring)
+            if folder.load(where.uuid, entry.verify_key) is not None:
+                folder.record(entry, where.uuid, {}, removed=ids)
     told = f"{count} of {len(names)} items were there and are deleted"
     print_outcome({"collection": collection, "deleted": count}, told, as_json=as_json)
 
@@ -159,104 +174,6 @@ def _ids_of(
     if entry is None:
         return {name: name for name in names}
     return Naming(entry, where.uuid, readable_ids=readable_ids).ids_of(names)
-
-
-def _name_of(fetched: Fetched, entry: KeyEntry | None) -> str | None:
-    """Return the name of an item that was fetched, if there is a key and an item."""
-    if entry is None or fetched.item is None:
-        return None
-    return Naming(entry, fetched.item.collection_uuid).name_of(fetched.item)
-
-
-def _write(
-    client: Client, fetched: Fetched, name: str, out: Path, *, force: bool
-) -> dict[str, Any]:
-    """Write one item below out and return what became of it."""
-    written: list[str] = []
-    error = "" if fetched.item else f"the item is {fetched.state}"
-    if fetched.item is not None:
-        try:
-            for path, data in _files_of(client, fetched.item, name):
-                _put(out / path, data, force=force)
-                written.append(str(out / path))
-        except (CryptoError, CommandError, OSError, ValueError) as failure:
-            error = reason_of(failure)
-    return {
-        "item_id": fetched.item_id,
-        "name": name,
-        "state": str(fetched.state),
-        "files": sorted(written),
-        "error": error,
-    }
-
-
-def _put(path: Path, data: bytes, *, force: bool) -> None:
-    """Write a file, not over another one unless that is forced, nor ever over a newer item.
-
-    Raises:
-        CommandError: there is one.
-    """
-    if path.exists():
-        if not force:
-            raise CommandError(f"{path} is there already; --force writes over it")
-        _check_age(path, data)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, data)
-
-
-def _check_age(path: Path, data: bytes) -> None:
-    """Return unless the file at path is of the same item as data, sealed, and of a later revision.
-
-    Raises:
-        CommandError: it is: a server may hand out what the owner has replaced.
-    """
-    if not path.name.endswith(SEALED_SUFFIX):
-        return
-    try:
-        there = read_sealed_file(path.read_bytes())
-    except FormatError:
-        return
-    new = read_sealed_file(data)
-    same = (there.collection_uuid, there.item_id) == (new.collection_uuid, new.item_id)
-    if same and there.revision > new.revision:
-        raise CommandError(
-            f"the server has revision {new.revision}, {path} the later one {there.revision}"
-        )
-
-
-def _files_of(client: Client, item: Item, name: str) -> Iterable[tuple[str, bytes]]:
-    """Return paths and bytes: of the decrypted file, or without a key of what is stored.
-
-    Raises:
-        ValueError: there is neither a cipher-image nor a sealed original.
-    """
-    base = _relative_path(name)
-    if client.key is not None:
-        original = client.restore(item)
-        return [(base + _suffix(name, original), original.data)]
-    files = []
-    if item.sealed_original:
-        files.append((base + SEALED_SUFFIX, sealed_file(item)))
-    if item.cipher_image is not None:
-        files.append((base + CIPHER_SUFFIX, item.cipher_image.to_bytes()))
-    if not files:
-        raise ValueError("it has no sealed original: there is nothing to decrypt")
-    return files
-
-
-def _suffix(name: str, original: Original) -> str:
-    """Return what to add to an item's name so that the file's tells its type."""
-    known, _ = mimetypes.guess_type(name)
-    if known == original.media_type:
-        return ""
-    return mimetypes.guess_extension(original.media_type) or ""
-
-
-def _relative_path(name: str) -> str:
-    """Return a name as a path that stays within its folder."""
-    parts = PurePosixPath(name).parts
-    safe = all(part not in {"..", "/"} for part in parts) and "/".join(parts) == name
-    return name if safe and "\0" not in name else quote(name, safe="").replace(".", "%2E")
 
 
 def _tell(result: dict[str, Any]) -> None:

@@ -8,7 +8,14 @@ from pathlib import Path
 import typer
 
 from cipherlens.client import Collection
-from cipherlens.client.cli.failure import ADVICE, FAILURE, NOT_FOUND, USAGE, CommandError
+from cipherlens.client.cli.failure import (
+    ADVICE,
+    FAILURE,
+    NOT_FOUND,
+    NOT_GENUINE,
+    USAGE,
+    CommandError,
+)
 from cipherlens.client.key_in_use import check_key
 from cipherlens.crypto import (
     KeyEntry,
@@ -17,6 +24,7 @@ from cipherlens.crypto import (
     KeyringOutdated,
     KeyringPassphraseError,
     KeyringPermissionError,
+    NotGenuine,
     UnknownKey,
     WrongKey,
 )
@@ -33,6 +41,7 @@ ADVICE |= {
     ),
     KeyringNotProtected: (FAILURE, "leave --passphrase-file out"),
     KeyringOutdated: (FAILURE, "'cipherlens keys upgrade KEYRING' does that"),
+    NotGenuine: (NOT_GENUINE, "it was altered, exchanged or is old; or the key is another"),
     KeyringPermissionError: (FAILURE, "only its owner may read a keyring: chmod 600 KEYRING"),
 }
 

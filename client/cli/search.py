@@ -1,22 +1,39 @@
 """`cipherlens search`: find what is like a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+import numpy.typing as npt
 import typer
 from PIL import Image
 
-from cipherlens.client import Client, CodeMaker, Collection, Hit, Hits, SearchOptions, make_codes
+from cipherlens.client import (
+    Client,
+    CodeMaker,
+    Collection,
+    Hit,
+    Hits,
+    ItemView,
+    SearchOptions,
+    make_codes,
+)
 from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_json, print_table, remark
 from cipherlens.client.cli.documents import hit_document
-from cipherlens.client.cli.failure import USAGE, CommandError, about
+from cipherlens.client.cli.failure import NOT_GENUINE, USAGE, CommandError, about
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
+from cipherlens.client.cli.manifest import MANIFEST_HINT, Manifests, known_manifest
 from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gallery
-from cipherlens.crypto import CryptoError, open_image
+from cipherlens.client.verification import (
+    problems_of_hits,
+    problems_of_presence,
+    problems_of_ranking,
+)
+from cipherlens.crypto import CipherImage, CryptoError, Manifest, NotGenuine, open_image
 
 
 @connected
@@ -34,6 +51,14 @@ def search(
     nprobe: Annotated[
         int | None, typer.Option(min=1, help="Inverted lists to probe, where there are any.")
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Fetch all codes and rank them here too; finds omitted hits and false scores.",
+        ),
+    ] = False,
+    manifests: Manifests = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every item.")] = False,
     device: options.Device = "auto",
     passphrase_file: options.PassphraseFile = None,
@@ -45,6 +70,11 @@ def search(
     The query is encrypted here, or made into a code by the owner's hash network, --model, where
     the collection holds codes; the server ranks what it holds without seeing a picture. The names
     of the hits are opened here.
+
+    Hits are held to the owner's manifest, if one is known here; what it shows to be wrong is said,
+    with exit code 5. --verify compares with every item, on the server and here, which takes the
+    collection's codes and a manifest; a ranking of cipher-images is the model's, and only what is
+    there can be verified of it.
 
     The page of --html holds decrypted pictures: whoever can read it sees them.
 
@@ -60,38 +90,69 @@ def search(
     with about(image):
         picture = open_image(image)
     keys = open_keyring(keyring, passphrase_file)
-    options = SearchOptions(nprobe=nprobe, exact=exact)
+    options = SearchOptions(nprobe=nprobe, exact=exact or verify)
     with server.client() as client:
         where = client.get_collection(collection)
         client.key = key_of(where, keys, key)
+        manifest = known_manifest(manifests, keyring, where.uuid, client.key)
+        if verify and manifest is None:
+            raise CommandError("--verify needs the owner's manifest", hint=MANIFEST_HINT)
         encoder = encoder_for(where, model, keys, device)
-        hits, seen = _found(
-            client, where, picture, encoder, k, options, with_items=html is not None
-        )
+        query = _query(client, picture, encoder)
+        hits = _found(client, where, query, k, options, with_items=html is not None)
+        problems = [] if manifest is None else problems_of_hits(hits, manifest, k)
+        if verify and manifest is not None:
+            problems += _verified(client, where, query, hits, manifest, k)
         names = client.item_names(where, hits.item_ids)
         if html is not None:
-            write_gallery(html, _gallery(client, where.name, image, picture, seen, hits, names))
-    _print(collection, image, hits, names, html, as_json=as_json)
+            seen = query.view() if isinstance(query, CipherImage) else None
+            shown = [_shown(client, hit, names.get(hit.item_id, ""), manifest) for hit in hits]
+            problems += [
+                f"item {each.label!r}: {each.note}" for each, genuine in shown if not genuine
+            ]
+            row = GalleryRow(
+                label=image.name, picture=picture, seen=seen, hits=[each for each, _ in shown]
+            )
+            write_gallery(html, _gallery(f"{image.name} in {where.name}", row))
+    _print(collection, image, hits, names, html, problems, as_json=as_json)
+    if problems:
+        raise typer.Exit(NOT_GENUINE)
+
+
+Query = CipherImage | npt.NDArray[np.uint8]
+"""What the server is given: a cipher-image, or one code, (1, bytes)."""
+
+
+def _query(client: Client, picture: Image.Image, encoder: CodeMaker | None) -> Query:
+    """Return the picture as the server may see it."""
+    return client.encrypt_query(picture) if encoder is None else make_codes([picture], encoder)
 
 
 def _found(
     client: Client,
     where: Collection,
-    picture: Image.Image,
-    encoder: CodeMaker | None,
+    query: Query,
     k: int,
     options: SearchOptions,
     *,
     with_items: bool,
-) -> tuple[Hits, Image.Image | None]:
-    """Return the hits, and the query as the server saw it where that is a picture."""
-    if encoder is None:
-        query = client.encrypt_query(picture)
-        hits = client.search_image(where, query, k, with_items=with_items, options=options)
-        return hits, query.view()
-    trapdoors = make_codes([picture], encoder)
-    (hits,) = client.search_codes(where, trapdoors, k, with_items=with_items, options=options)
-    return hits, None
+) -> Hits:
+    """Return the hits."""
+    if isinstance(query, CipherImage):
+        return client.search_image(where, query, k, with_items=with_items, options=options)
+    (hits,) = client.search_codes(where, query, k, with_items=with_items, options=options)
+    return hits
+
+
+def _verified(
+    client: Client, where: Collection, query: Query, hits: Hits, manifest: Manifest, k: int
+) -> list[str]:
+    """Return what is wrong by all that the manifest lists, which the server must still have."""
+    if isinstance(query, CipherImage):
+        stored = client.fetch(where, manifest.items, view=ItemView.HEAD)
+        return problems_of_presence(stored, manifest)
+    stored = client.fetch(where, manifest.items, view=ItemView.CONTENT)
+    return problems_of_ranking(query[0], hits, stored, manifest, k)
 
 
 def _print(
@@ -100,6 +161,7 @@ def _print(
     hits: Hits,
     names: Mapping[str, str],
     html: Path | None,
+    problems: Sequence[str],
     *,
     as_json: bool,
 ) -> None:
@@ -111,6 +173,7 @@ def _print(
                 "sequence": hits.sequence,
                 "generation": hits.generation,
                 "html": None if html is None else str(html),
+                "problems": problems,
                 "hits": [hit_document(hit, names.get(hit.item_id)) for hit in hits],
             }
         )
@@ -119,6 +182,8 @@ def _print(
     print_table(("RANK#", "SIMILARITY#", "ITEM"), rows)
     if html is not None:
         remark(f"the decrypted hits are in {html}")
+    for problem in problems:
+        remark(f"not what the owner stored: {problem}")
 
 
 def _score(hit: Hit) -> str:
@@ -127,38 +192,28 @@ def _score(hit: Hit) -> str:
     return f"{hit.distance} bits"
 
 
-def _gallery(
-    client: Client,
-    collection: str,
-    image: Path,
-    picture: Image.Image,
-    seen: Image.Image | None,
-    hits: Hits,
-    names: Mapping[str, str],
-) -> Gallery:
+def _gallery(title: str, row: GalleryRow) -> Gallery:
     """Return the page of one search."""
-    row = GalleryRow(
-        label=image.name,
-        picture=picture,
-        seen=seen,
-        hits=[_gallery_hit(client, hit, names.get(hit.item_id, hit.item_id)) for hit in hits],
-    )
     lead = "Decrypted on this machine."
-    if seen is not None:
+    if row.seen is not None:
         lead += " Point at a hit to see what the server holds of it."
-    return Gallery(title=f"{image.name} in {collection}", lead=lead, rows=[row])
+    return Gallery(title=title, lead=lead, rows=[row])
 
 
-def _gallery_hit(client: Client, hit: Hit, label: str) -> GalleryHit:
-    """Return a hit decrypted, or why it is not."""
+def _shown(
+    client: Client, hit: Hit, name: str, manifest: Manifest | None
+) -> tuple[GalleryHit, bool]:
+    """Return a hit decrypted, or why it is not, and whether it can be what the owner stored."""
     picture: Image.Image | None = None
     seen: Image.Image | None = None
-    note = "" if hit.item else "no longer there, or damaged"
+    note, genuine = "" if hit.item else "no longer there, or damaged", True
     if hit.item is not None:
         try:
-            picture = open_image(client.restore(hit.item).data)
+            picture = open_image(client.restore(hit.item, manifest=manifest).data)
         except (CryptoError, ValueError) as error:
-            note = str(error)
+            note, genuine = str(error), not isinstance(error, NotGenuine)
         if hit.item.cipher_image is not None:
             seen = hit.item.cipher_image.view()
-    return GalleryHit(label=label, score=_score(hit), picture=picture, seen=seen, note=note)
+    label = name or hit.item_id
+    made = GalleryHit(label=label, score=_score(hit), picture=picture, seen=seen, note=note)
+    return made, genuine

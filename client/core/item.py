@@ -65,6 +65,12 @@ class Item:
             return self.cipher_image.digest()
         return companion_digest(b"" if self.code is None else self.code.tobytes())
 
+    def listed_digest(self) -> bytes:
+        """Return the 32-byte digest that manifests have of it; a vector has one there, too."""
+        if self.vector is not None:
+            return companion_digest(self.vector.tobytes())
+        return self.companion_digest()
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemSummary:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from cipherlens.crypto import CipherImage
+from cipherlens.crypto import CipherImage, ListedItem, companion_digest
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -20,6 +20,10 @@ class EncryptedPicture:
         """Return how many bytes it takes in a message, but for a few hundred."""
         return self.cipher_image.pixels.nbytes + len(self.sealed_original)
 
+    def listed(self, revision: int) -> ListedItem:
+        """Return what a manifest says of the item that is made of it."""
+        return ListedItem(revision, self.cipher_image.digest(), bool(self.sealed_original))
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class CodedPicture:
@@ -32,3 +36,8 @@ class CodedPicture:
     def size_bytes(self) -> int:
         """Return how many bytes it takes in a message, but for a few hundred."""
         return self.code.nbytes + len(self.sealed_original)
+
+    def listed(self, revision: int) -> ListedItem:
+        """Return what a manifest says of the item that is made of it."""
+        digest = companion_digest(self.code.tobytes())
+        return ListedItem(revision, digest, bool(self.sealed_original))

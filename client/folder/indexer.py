@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial, wraps
@@ -15,15 +15,17 @@ from cipherlens.client.coding import CodeMaker
 from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.item import ItemSummary, Place
 from cipherlens.client.folder.ahead import ahead
+from cipherlens.client.folder.known import Known
 from cipherlens.client.folder.making import Making
 from cipherlens.client.folder.owner_tag import OwnerTags
 from cipherlens.client.folder.pruning import at_most_half, check_one_kind_of_ids, vanished
 from cipherlens.client.folder.sender import Candidate, Sender
 from cipherlens.client.folder.tally import FolderEvent, FolderReport, Tally, Vanished
 from cipherlens.client.folder.walk import PictureFile, Skipped, Walk
+from cipherlens.client.manifests import ManifestFolder
 from cipherlens.client.naming import Naming
 from cipherlens.client.picture import MAX_PICTURE_BYTES, prepare_picture, reason_of
-from cipherlens.crypto import ImageError, PreparedSize
+from cipherlens.crypto import ImageError, KeyEntry, Manifest, PreparedSize
 
 _SEAL_OVERHEAD_BYTES = 512
 
@@ -49,6 +51,7 @@ class FolderIndexer:
         seal: bool = True,
         prune: bool | Callable[[Vanished], bool] = False,
         readable_ids: bool = False,
+        manifests: ManifestFolder | None = None,
         dry_run: bool = False,
         on_event: Callable[[FolderEvent], None] = lambda _event: None,
     ) -> None:
@@ -64,6 +67,8 @@ class FolderIndexer:
                 they are no more than half of it; a function is asked before anything is sent, and
                 may refuse by False or by an error of its own.
             readable_ids: let names be the ids, for the server and all its callers to read.
+            manifests: where the collection's manifest is kept: signed anew with what was written
+                and deleted, also when the run is interrupted; what it does not list is sent again.
             dry_run: send nothing, and count what would be sent and deleted.
             on_event: called with every step forward, file passed over and wait, by one thread at
                 a time; it may ask for the `report`.
@@ -75,6 +80,7 @@ class FolderIndexer:
         self._seal = seal
         self._prune = at_most_half if prune is True else prune
         self._readable_ids = readable_ids
+        self._manifests = manifests
         self._dry_run = dry_run
         self._tally = Tally(on_event)
 
@@ -120,22 +126,38 @@ class FolderIndexer:
             encoder_digest=making.encoder_digest,
             naming=naming,
         )
+        known = Known(stored, self._manifest(where, making.key))
         now_us = time.time_ns() // 1000
-        read = partial(self._candidate, where, stored, naming, tags, making.size, now_us)
+        read = partial(self._candidate, where, known, naming, tags, making.size, now_us)
         sender = Sender(client=self._client, where=where, making=making, tally=self._tally)
         send = self._only_count if self._dry_run else sender.send_all
-        with closing(read_ahead(read, walk.files)) as found:
-            send(self._counted(found))
-        if gone and not self._dry_run:
-            self._tally.prune(self._client.delete(where, gone, up_to_sequence=listed))
-        else:
-            self._tally.prune(len(gone))
+        deleted: list[str] = []
+        try:
+            with closing(read_ahead(read, walk.files)) as found:
+                send(self._counted(found))
+            if gone and not self._dry_run:
+                self._tally.prune(self._client.delete(where, gone, up_to_sequence=listed))
+                deleted = [*gone, *known.lost(walk, naming)]
+            else:
+                self._tally.prune(len(gone))
+        finally:
+            # Batches that an interruption left under way are not in it: they are sent again.
+            changed = sender.written or deleted or known.is_new
+            if self._manifests is not None and changed and not self._dry_run:
+                self._manifests.record(making.key, where.uuid, dict(sender.written), deleted)
         return self.report
+
+    def _manifest(self, where: Collection, key: KeyEntry) -> Manifest | None:
+        """Return the manifest to go by; without a folder of them there is none."""
+        if self._manifests is None:
+            return None
+        known = self._manifests.load(where.uuid, key.verify_key)
+        return known or Manifest(collection_uuid=where.uuid, counter=0, items={})
 
     def _candidate(
         self,
         where: Collection,
-        stored: Mapping[str, ItemSummary],
+        known: Known,
         naming: Naming,
         tags: OwnerTags,
         size: PreparedSize,
@@ -144,17 +166,15 @@ class FolderIndexer:
     ) -> Candidate | Skipped | None:
         """Return a file's picture, why it is passed over, or None if the server has it as it is."""
         item_id = naming.id_of(file.name)
-        known = stored.get(item_id)
         try:
             data = self._read(file)
             tag = tags.of(file.name, data)
-            if known is not None and known.owner_tag == tag:
+            if known.is_unchanged(item_id, tag):
                 return None
             picture = prepare_picture(data, size)
         except (ImageError, OSError) as error:
             return Skipped(name=file.name, reason=reason_of(error))
-        # A clock that was set back must not make new content look old.
-        revision = now_us if known is None else max(now_us, known.revision + 1)
+        revision = known.following_revision(item_id, now_us)
         return Candidate(
             name=file.name,
             place=Place(collection_uuid=where.uuid, item_id=item_id, revision=revision),

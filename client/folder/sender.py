@@ -4,7 +4,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cipherlens.client.client import Client
 from cipherlens.client.core.batches import MAX_BATCH_PICTURES, batched
@@ -22,6 +22,7 @@ from cipherlens.client.folder.making import Making
 from cipherlens.client.folder.tally import Tally, Waiting
 from cipherlens.client.folder.walk import Skipped
 from cipherlens.client.picture import PreparedPicture
+from cipherlens.crypto import ListedItem
 
 IN_FLIGHT = 2
 """Batches that are encrypted, sealed and sent at a time: one is written while one is embedded."""
@@ -44,12 +45,17 @@ Made = tuple[Candidate, EncryptedPicture | CodedPicture]
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Sender:
-    """Sends candidates to one collection, and counts what became of them."""
+    """Sends candidates to one collection, and counts what became of them.
+
+    Attributes:
+        written: what a manifest says of the items that were written, by id; threads add to it.
+    """
 
     client: Client
     where: Collection
     making: Making
     tally: Tally
+    written: dict[str, ListedItem] = field(default_factory=dict)
 
     def send_all(self, candidates: Iterable[Candidate]) -> None:
         """Send the candidates in batches, a few at a time; the next is taken meanwhile.
@@ -89,6 +95,8 @@ class Sender:
                 refused, _ = left.pop(number)
                 self.tally.skip(Skipped(name=refused.name, reason=error.message))
             else:
+                for each, picture in left:
+                    self.written[each.place.item_id] = picture.listed(each.place.revision)
                 self.tally.count(indexed=len(left))
                 return
 

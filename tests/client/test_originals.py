@@ -7,12 +7,13 @@ import pytest
 from PIL import Image
 
 from cipherlens.client import Client, Item, Place
-from cipherlens.client.originals import check_age, decrypt_item, open_item, restore_item
+from cipherlens.client.originals import check_vouched, decrypt_item, open_item, restore_item
 from cipherlens.client.picture import encrypt_pictures, prepare_picture
 from cipherlens.crypto import (
     CipherMismatch,
     ImageCipher,
     KeyEntry,
+    ListedItem,
     Manifest,
     ManifestError,
     OpenError,
@@ -84,31 +85,44 @@ def test_an_item_without_anything(item: Item, key: KeyEntry) -> None:
         restore_item(empty, key, ImageCipher(key))
 
 
+def manifest_of(item: Item, **changes: object) -> Manifest:
+    """Return a manifest that lists one item as it is, but for some changes."""
+    listed = ListedItem(item.revision, item.listed_digest(), bool(item.sealed_original))
+    items = {item.item_id: listed._replace(**changes)}
+    return Manifest(collection_uuid=WHERE, counter=1, items=items)
+
+
 def test_an_older_item_is_found_out(item: Item) -> None:
-    check_age(item, 5, None)
+    check_vouched(item, 5, None)
     with pytest.raises(StaleItem, match="revision 5, at least 6"):
-        check_age(item, 6, None)
-    newer = Manifest(collection_uuid=WHERE, counter=1, items={"a": (6, item.companion_digest())})
+        check_vouched(item, 6, None)
+    check_vouched(item, 0, manifest_of(item))
     with pytest.raises(StaleItem):
-        check_age(item, 0, newer)
-    same = Manifest(collection_uuid=WHERE, counter=1, items={"a": (5, item.companion_digest())})
-    check_age(item, 0, same)
+        check_vouched(item, 0, manifest_of(item, revision=6))
     elsewhere = Manifest(collection_uuid=uuid.UUID(int=1), counter=1, items={})
     with pytest.raises(ManifestError, match="of collection"):
-        check_age(item, 0, elsewhere)
+        check_vouched(item, 0, elsewhere)
 
 
-def test_a_picture_without_a_seal_needs_the_revision_that_the_owner_signed(
-    item: Item, key: KeyEntry
-) -> None:
+def test_a_picture_without_a_seal_needs_the_owners_word(item: Item, key: KeyEntry) -> None:
     assert item.cipher_image is not None
-    signed = (item.revision, item.cipher_image.digest())
-    manifest = Manifest(collection_uuid=WHERE, counter=1, items={"a": signed})
+    bare = replace(item, sealed_original=b"")
     altered = replace(item.cipher_image, pixels=255 - item.cipher_image.pixels)
-    forged = replace(item, cipher_image=altered, sealed_original=b"", revision=6)
     with Client("127.0.0.1:1", key=key) as client:
-        with pytest.raises(ManifestError, match="no seal to vouch for it"):
-            client.restore(forged, manifest=manifest)
-        bare = replace(item, sealed_original=b"")
-        assert client.restore(bare, manifest=manifest).media_type == "image/png"
-        assert client.restore(item, manifest=manifest).data
+        for forged, manifest in (
+            (replace(bare, cipher_image=altered, revision=6), manifest_of(bare)),
+            (replace(bare, cipher_image=altered), manifest_of(bare)),
+            (bare, manifest_of(item)),  # the seal was taken away
+        ):
+            with pytest.raises(StaleItem):
+                client.restore(forged, manifest=manifest)
+        assert client.restore(bare, manifest=manifest_of(bare)).media_type == "image/png"
+        assert client.restore(item, manifest=manifest_of(item)).data
+
+
+def test_a_manifest_binds_vectors_too(item: Item) -> None:
+    vector = np.array([0.6, 0.8], np.float32)
+    stored = replace(item, cipher_image=None, vector=vector)
+    check_vouched(stored, 0, manifest_of(stored))
+    with pytest.raises(StaleItem, match="another digest"):
+        check_vouched(replace(stored, vector=-vector), 0, manifest_of(stored))

@@ -185,12 +185,12 @@ def seal_network(checkpoint, root, salt, *, size=None):
 
 
 def manifest(collection, counter, items):
-    """Return a signed manifest of {item id: (revision, digest)}."""
-    body = b"CLMF" + number(1, 1) + collection + number(counter, 8) + number(len(items), 4)
+    """Return a signed manifest of {item id: (revision, digest, sealed)}."""
+    body = b"CLMF" + number(2, 1) + collection + number(counter, 8) + number(len(items), 4)
     for item_id in sorted(items, key=str.encode):
-        revision, digest = items[item_id]
+        revision, digest, sealed = items[item_id]
         name = item_id.encode()
-        body += number(len(name), 2) + name + number(revision, 8) + digest
+        body += number(len(name), 2) + name + number(revision, 8) + digest + number(sealed, 1)
     return body + sign(b"manifest", body)
 
 
@@ -340,12 +340,19 @@ def sealed_network_case():
 
 def manifest_case():
     """Return a signed manifest."""
-    items = {"b": (2, bytes(range(32))), "a": (1, bytes(32)), "\u00e4": (2**64 - 1, b"\xff" * 32)}
+    items = {
+        "b": (2, bytes(range(32)), True),
+        "a": (1, bytes(32), False),
+        "\u00e4": (2**64 - 1, b"\xff" * 32, True),
+    }
     return {
         "verify_key": verify_key().hex(),
         "collection_uuid": COLLECTION.hex(),
         "counter": 5,
-        "items": {name: [revision, digest.hex()] for name, (revision, digest) in items.items()},
+        "items": {
+            name: [revision, digest.hex(), sealed]
+            for name, (revision, digest, sealed) in items.items()
+        },
         "signed": manifest(COLLECTION, 5, items).hex(),
     }
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cipherlens.crypto import FormatError, Manifest, ManifestError, StaleItem
+from cipherlens.crypto import FormatError, ListedItem, Manifest, ManifestError, StaleItem
 from cipherlens.crypto.signing import Signed
 
 COLLECTION = uuid.UUID(int=5)
-ITEMS = {"a": (1, bytes(32)), "b": (7, b"\1" * 32)}
+ITEMS = {"a": ListedItem(1, bytes(32), False), "b": ListedItem(7, b"\1" * 32, True)}
 MANIFEST = Manifest(collection_uuid=COLLECTION, counter=9, items=ITEMS)
 
 
@@ -24,13 +24,19 @@ def test_manifest_agrees_with_its_vector(vectors, reference, make_entry):
     assert manifest.sign(entry) == signed
     assert manifest.collection_uuid == uuid.UUID(case["collection_uuid"])
     assert manifest.counter == case["counter"]
-    assert {k: [r, d.hex()] for k, (r, d) in manifest.items.items()} == case["items"]
+    listed = {k: [r, d.hex(), sealed] for k, (r, d, sealed) in manifest.items.items()}
+    assert listed == case["items"]
 
 
 @given(
     items=st.dictionaries(
         st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20),
-        st.tuples(st.integers(0, 2**64 - 1), st.binary(min_size=32, max_size=32)),
+        st.builds(
+            ListedItem,
+            st.integers(0, 2**64 - 1),
+            st.binary(min_size=32, max_size=32),
+            st.booleans(),
+        ),
         max_size=8,
     ),
     counter=st.integers(0, 2**64 - 1),
@@ -70,11 +76,11 @@ def test_another_owner_is_refused(make_entry):
     "bend",
     [
         lambda body: b"XXXX" + body[4:],
-        lambda body: body[:4] + b"\2" + body[5:],
+        lambda body: body[:4] + b"\1" + body[5:],
         lambda body: body[:29] + b"\3" + body[30:],
         lambda body: body[:29] + b"\1" + body[30:],
         lambda body: body + b"\0",
-        lambda body: body[:33] + body[33 + 43 :] + body[33 : 33 + 43],
+        lambda body: body[:33] + body[33 + 44 :] + body[33 : 33 + 44],
         lambda body: body[:35] + b"\xff" + body[36:],
         lambda body: b"",
     ],
@@ -104,21 +110,27 @@ def test_an_older_manifest_is_refused(make_entry):
 
 
 def test_items_as_signed_or_newer_pass():
-    MANIFEST.check("b", 7, b"\1" * 32)
-    MANIFEST.check("b", 8, b"\2" * 32)
+    MANIFEST.check("b", 7, b"\1" * 32, sealed=True)
+    MANIFEST.check("b", 7, b"\1" * 32, sealed=None)
+    MANIFEST.check("b", 8, b"\2" * 32, sealed=True)
+    MANIFEST.check("a", 1, bytes(32), sealed=False)
+    MANIFEST.check("a", 1, bytes(32), sealed=True)
 
 
 @pytest.mark.parametrize(
-    ("item_id", "revision", "digest", "message"),
+    ("item_id", "revision", "digest", "sealed", "message"),
     [
-        ("c", 1, bytes(32), "item 'c' is not in manifest 9"),
-        ("b", 6, b"\1" * 32, "item 'b' has revision 6, manifest 9 has 7"),
-        ("b", 7, b"\2" * 32, "item 'b' has another digest than revision 7"),
+        ("c", 1, bytes(32), True, "item 'c' is not in manifest 9"),
+        ("b", 6, b"\1" * 32, True, "item 'b' has revision 6, manifest 9 has 7"),
+        ("b", 7, b"\2" * 32, True, "item 'b' has another digest than revision 7"),
+        ("b", 7, b"\1" * 32, False, "item 'b' has no sealed original, manifest 9 says it has"),
+        ("b", 8, b"\1" * 32, False, "item 'b' has revision 8 and no seal to vouch for it"),
+        ("b", 8, b"\1" * 32, None, "item 'b' has revision 8 and no seal to vouch for it"),
     ],
 )
-def test_stale_items_are_refused(item_id, revision, digest, message):
+def test_stale_items_are_refused(item_id, revision, digest, sealed, message):
     with pytest.raises(StaleItem, match=message):
-        MANIFEST.check(item_id, revision, digest)
+        MANIFEST.check(item_id, revision, digest, sealed=sealed)
 
 
 @pytest.mark.parametrize(
@@ -126,9 +138,12 @@ def test_stale_items_are_refused(item_id, revision, digest, message):
     [
         ({"counter": -1}, "counter must be 0 to 18446744073709551615, got -1"),
         ({"counter": 2**64}, "counter must be 0 to"),
-        ({"items": {"": (1, bytes(32))}}, "item_id must be 1 to 4096 bytes, got 0"),
-        ({"items": {"x": (-1, bytes(32))}}, "revision must be 0 to"),
-        ({"items": {"x": (1, bytes(31))}}, "digest must be 32 bytes, got 31"),
+        (
+            {"items": {"": ListedItem(1, bytes(32), False)}},
+            "item_id must be 1 to 4096 bytes, got 0",
+        ),
+        ({"items": {"x": ListedItem(-1, bytes(32), False)}}, "revision must be 0 to"),
+        ({"items": {"x": ListedItem(1, bytes(31), False)}}, "digest must be 32 bytes, got 31"),
     ],
 )
 def test_fields_out_of_range_are_refused(changes, message):

@@ -13,9 +13,19 @@ from cipherlens.client.errors import FailedPrecondition, InvalidArgument, Unimpl
 def test_help_names_every_command_and_every_exit_code(run) -> None:
     outcome = run("--help")
     assert outcome.code == 0
-    for word in ("keys", "encrypt", "train", "serve", "collection", "model", "index", "item"):
+    for word in (
+        "keys",
+        "encrypt",
+        "train",
+        "serve",
+        "collection",
+        "model",
+        "index",
+        "item",
+        "manifest",
+    ):
         assert f"\n  {word} " in outcome.out
-    for code in ("0 ", "1 ", "2 ", "3 ", "4 ", "130"):
+    for code in ("0 ", "1 ", "2 ", "3 ", "4 ", "5 ", "130"):
         assert f"\n    {code}" in outcome.out
     assert "CIPHERLENS_PASSPHRASE" in outcome.out
 
@@ -43,6 +53,10 @@ def test_help_names_every_command_and_every_exit_code(run) -> None:
         ("item", "list"),
         ("item", "fetch"),
         ("item", "delete"),
+        ("manifest", "show"),
+        ("manifest", "sign"),
+        ("manifest", "push"),
+        ("manifest", "pull"),
     ],
 )
 def test_every_command_shows_an_example(run, words: tuple[str, ...]) -> None:

@@ -308,14 +308,14 @@ def test_of_several_keys_the_collection_says_which(
     "item_id", ["../../escape.png", "/abs.png", "a/../b.png", "a//b.png", "./a.png", "..", "."]
 )
 def test_no_id_leads_out_of_the_folder(item_id: str, tmp_path: Path) -> None:
-    from cipherlens.client.cli.item import _relative_path
+    from cipherlens.client.cli.fetched import _relative_path
 
     path = tmp_path / (_relative_path(item_id) + ".png")
     assert path.resolve().parent == tmp_path.resolve()
 
 
 def test_an_id_that_is_a_path_stays_one() -> None:
-    from cipherlens.client.cli.item import _relative_path
+    from cipherlens.client.cli.fetched import _relative_path
 
     assert _relative_path("deep/er/ü b.png") == "deep/er/ü b.png"
 

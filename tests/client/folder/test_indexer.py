@@ -21,7 +21,8 @@ from cipherlens.client import (
     Waiting,
     index_folder,
 )
-from cipherlens.crypto import KeyEntry, WrongKey, is_keyed_id
+from cipherlens.client.manifests import ManifestFolder
+from cipherlens.crypto import KeyEntry, ListedItem, Manifest, WrongKey, is_keyed_id
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as messages
 from cipherlens.wire import profile_message
@@ -204,6 +205,75 @@ def test_names_never_reach_the_server(
     everything = b"".join(sent)
     for word in (b"a.png", b"b.png", b"c.jpg", b"deep", b"e.webp"):
         assert word not in everything
+
+
+def test_what_was_written_and_deleted_is_signed(
+    client: Client, photos: str, folder: Path, tmp_path: Path, noise: Noise
+) -> None:
+    assert client.key is not None
+    manifests = ManifestFolder(tmp_path / "manifests")
+    where = client.get_collection(photos)
+
+    def signed() -> Manifest:
+        assert client.key is not None
+        known = manifests.load(where.uuid, client.key.verify_key)
+        assert known is not None
+        return known
+
+    def as_stored() -> dict[str, ListedItem]:
+        ids = [each.item_id for each in client.list_items(photos)]
+        items = [each.item for each in client.fetch(photos, ids) if each.item is not None]
+        return {
+            each.item_id: ListedItem(
+                each.revision, each.listed_digest(), bool(each.sealed_original)
+            )
+            for each in items
+        }
+
+    index_folder(client, photos, folder, manifests=manifests)
+    assert (signed().counter, dict(signed().items)) == (1, as_stored())
+    assert index_folder(client, photos, folder, manifests=manifests).unchanged == 5
+    assert signed().counter == 1  # nothing was to be said
+    (folder / "a.png").unlink()
+    noise(50).save(folder / "b.png")
+    index_folder(client, photos, folder, prune=True, manifests=manifests)
+    assert (signed().counter, dict(signed().items)) == (2, as_stored())
+    assert len(signed().items) == 4
+    assert index_folder(client, photos, folder, dry_run=True, manifests=manifests).indexed == 0
+
+
+def test_what_the_manifest_does_not_list_is_sent_again(
+    client: Client, photos: str, folder: Path, tmp_path: Path
+) -> None:
+    index_folder(client, photos, folder)
+    manifests = ManifestFolder(tmp_path / "manifests")
+    assert index_folder(client, photos, folder, manifests=manifests).indexed == 5
+    assert index_folder(client, photos, folder, manifests=manifests).unchanged == 5
+
+
+def test_an_interrupted_run_signs_what_it_has_written(
+    client: Client, photos: str, tmp_path: Path, noise: Noise
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(300):
+        noise(number, (12, 8)).save(folder / f"{number:03}.png")
+    manifests = ManifestFolder(tmp_path / "manifests")
+
+    def interrupt(event: object) -> None:
+        if isinstance(event, Progress) and event.done >= 64:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index_folder(client, photos, folder, manifests=manifests, on_event=interrupt)
+    wait_for_threads()
+    assert client.key is not None
+    known = manifests.load(client.get_collection(photos).uuid, client.key.verify_key)
+    assert known is not None
+    assert len(known.items) >= 64
+    again = index_folder(client, photos, folder, manifests=manifests)
+    assert again.unchanged == len(known.items)
+    assert client.get_collection(photos).item_count == 300
 
 
 def test_readable_ids_are_for_who_asks_for_them(client: Client, photos: str, folder: Path) -> None:
