@@ -10,25 +10,31 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from cipherlens.base import CipherProfile, replace_file
 from cipherlens.base.fields import check_choice, check_names, check_table
 from cipherlens.model.config import record
 from cipherlens.model.errors import CheckpointError
-from cipherlens.model.networks.network_config import HashNetworkConfig, NetworkConfig
+from cipherlens.model.networks.network_config import (
+    BlockSetConfig,
+    HashNetworkConfig,
+    NetworkConfig,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cipherlens.model.networks.end_to_end import EndToEndNetwork
     from cipherlens.model.networks.hash_network import HashNetwork
     from cipherlens.model.networks.network import RetrievalNetwork
 
-_Network = TypeVar("_Network", "EndToEndNetwork", "HashNetwork")
+_Network = TypeVar("_Network", bound="RetrievalNetwork")
 
-ARCHITECTURES: Mapping[str, type[NetworkConfig | HashNetworkConfig]] = {
+AnyConfig: TypeAlias = NetworkConfig | BlockSetConfig | HashNetworkConfig
+
+ARCHITECTURES: Mapping[str, type[AnyConfig]] = {
     "e2e": NetworkConfig,
+    "blocks": BlockSetConfig,
     "hash": HashNetworkConfig,
 }
 FORMAT_VERSION = 1
@@ -43,13 +49,14 @@ SEALED_MAGIC = b"CLSN"
 class CheckpointConfiguration:
     """What a checkpoint says about its network.
 
-    `architecture` is "e2e" with a NetworkConfig or "hash" with a HashNetworkConfig. `profile`
+    `architecture` is "e2e" with a NetworkConfig, "blocks" with a BlockSetConfig or "hash" with a
+    HashNetworkConfig. `profile`
     describes the cipher-images it was trained on; None for a network of plain images, which every
     hash network is. `training` holds JSON-able facts (settings, epochs, data, class names) and
     `numeric_mode` the arithmetic of the training, "fp32" or "bf16".
     """
 
-    network: NetworkConfig | HashNetworkConfig
+    network: AnyConfig
     profile: CipherProfile | None
     training: Mapping[str, Any] = field(default_factory=dict)
     numeric_mode: str = "fp32"
@@ -144,21 +151,28 @@ def save(path: Path, network: "RetrievalNetwork", configuration: CheckpointConfi
     replace_file(path, serialise(tensors, metadata={METADATA_KEY: configuration.to_json()}))
 
 
-def load_network(source: Path | bytes) -> "EndToEndNetwork":
-    """Return the network in a checkpoint of architecture "e2e", in evaluation mode on the CPU.
+def load_network(source: Path | bytes) -> "RetrievalNetwork":
+    """Return the network in a checkpoint that makes vectors, in evaluation mode on the CPU.
 
     Raises:
         CheckpointError: if the file is damaged, of another format version or architecture, too
             large, or its tensors are not the ones of its configuration or not finite.
         OSError: if the file cannot be read.
     """
+    from cipherlens.model.networks.block_set import BlockSetNetwork
     from cipherlens.model.networks.end_to_end import EndToEndNetwork
+    from cipherlens.model.networks.network import RetrievalNetwork
+
+    def build() -> RetrievalNetwork:
+        if isinstance(config, BlockSetConfig):
+            return BlockSetNetwork(config)
+        if isinstance(config, NetworkConfig):
+            return EndToEndNetwork(config)
+        raise CheckpointError("this is a hash network: it makes codes of plain images, no vectors")
 
     data = _data(source)
     config = _configuration(data).network
-    if not isinstance(config, NetworkConfig):
-        raise CheckpointError("this is a hash network: it makes codes of plain images, no vectors")
-    return _restored(data, lambda: EndToEndNetwork(config))
+    return _restored(data, build)
 
 
 def load_hash_network(source: Path | bytes) -> "HashNetwork":
@@ -202,12 +216,14 @@ def _restored(data: bytes, build: Callable[[], _Network]) -> _Network:
     return network.eval()
 
 
-def _check_geometry(network: NetworkConfig | HashNetworkConfig, profile: CipherProfile) -> None:
+def _check_geometry(network: AnyConfig, profile: CipherProfile) -> None:
     """Raise ValueError unless the network reads cipher-images and their sizes are its own."""
     if isinstance(network, HashNetworkConfig):
         raise ValueError("a hash network reads plain images: its profile must be None")
     pairs = [("height", "height"), ("width", "width")]
-    if network.backbone == "vit":
+    if isinstance(network, BlockSetConfig):
+        pairs.append(("block_size", "block_size"))
+    elif network.backbone == "vit":
         pairs.append(("patch_size", "block_size"))
     for ours, theirs in pairs:
         have, need = getattr(network, ours), getattr(profile, theirs)

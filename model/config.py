@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar, cast
 
 from cipherlens.base.fields import (
     check_choice,
@@ -13,12 +13,19 @@ from cipherlens.base.fields import (
     check_number,
     check_table,
 )
-from cipherlens.model.networks.network_config import HashNetworkConfig, NetworkConfig
+from cipherlens.model.networks.network_config import (
+    BLOCKS,
+    BlockSetConfig,
+    HashNetworkConfig,
+    NetworkConfig,
+)
 
 __all__ = [
     "PRECISIONS",
     "PRETRAINED",
     "AugmentationConfig",
+    "BlockSetConfig",
+    "DistillConfig",
     "HashNetworkConfig",
     "HashTrainConfig",
     "LoopConfig",
@@ -107,7 +114,7 @@ class LoopConfig:
     belongs here, with a default that does what was done before it.
     """
 
-    network: NetworkConfig | HashNetworkConfig
+    network: NetworkConfig | BlockSetConfig | HashNetworkConfig
     split: SplitConfig = field(default_factory=SplitConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     epochs: int = 60
@@ -244,18 +251,66 @@ class HashTrainConfig(LoopConfig):
         check_number("momentum", self.momentum, 0, 0.9999)
 
 
-def read_config(path: Path) -> TrainConfig | HashTrainConfig:
-    """Return the settings in a TOML file: a hash network's if it has a table [hash].
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DistillConfig(LoopConfig):
+    """How a network of any key learns from a teacher of plain pictures, without labels.
+
+    `pretrained` says where the weights of the teacher, timm's architecture `teacher`, come from.
+    The teacher sees `copies` changed copies of every picture, the first as it is; what it makes of
+    them is computed once. A batch has `batch_size` pictures. `relation` weighs how the pictures of
+    a batch rank each other against where each lies, `temperature` is that of the rankings' softmax.
+    """
+
+    TABLE: ClassVar[str] = BLOCKS
+    MEASURED: ClassVar[frozenset[str]] = frozenset({"height", "width", "backbone"})
+
+    network: BlockSetConfig = field(default_factory=BlockSetConfig)
+    split: SplitConfig = field(default_factory=lambda: SplitConfig(validation=0.05, test=0.0))
+    augmentation: AugmentationConfig = field(
+        default_factory=lambda: AugmentationConfig(flip=0.5, min_area=0.35, jitter=0.35)
+    )
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 0.02
+    warmup_epochs: int = 1
+    schedule: str = "cosine"
+    pretrained: str = "efficientnet-lite0-pypi"
+    teacher: str = "tf_efficientnet_lite0"
+    copies: int = 4
+    relation: float = 1.0
+    temperature: float = 0.1
+
+    def __post_init__(self) -> None:
+        LoopConfig.__post_init__(self)
+        if not self.pretrained:
+            raise ValueError("pretrained must say where the teacher's weights come from")
+        check_integer("batch_size", self.batch_size, 2, 100_000)
+        check_integer("copies", self.copies, 1, 1000)
+        check_number("relation", self.relation, 0, 1000)
+        check_number("temperature", self.temperature, 0.001, 10)
+
+
+AnyTrainConfig: TypeAlias = TrainConfig | DistillConfig | HashTrainConfig
+
+_KINDS: tuple[type[AnyTrainConfig], ...] = (TrainConfig, DistillConfig, HashTrainConfig)
+
+
+def read_config(path: Path) -> AnyTrainConfig:
+    """Return the settings in a TOML file, of the kind of network of which it has a table.
+
+    Without such a table they are an end-to-end network's.
 
     Raises:
         ValueError: naming the file and what it does not know, or the value out of range.
         OSError: if the file cannot be read.
     """
     tables = _tables(path)
-    if TrainConfig.TABLE in tables and HashTrainConfig.TABLE in tables:
-        raise ValueError(f"{path}: [network] and [hash] are two kinds of network, choose one")
-    kind = HashTrainConfig if HashTrainConfig.TABLE in tables else TrainConfig
-    return kind.from_toml(path)
+    named = [kind for kind in _KINDS if kind.TABLE in tables]
+    if len(named) > 1:
+        both = " and ".join(f"[{kind.TABLE}]" for kind in named)
+        raise ValueError(f"{path}: {both} are {len(named)} kinds of network, choose one")
+    return (named or [TrainConfig])[0].from_toml(path)
 
 
 def _tables(path: Path) -> dict[str, Any]:

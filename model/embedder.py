@@ -9,17 +9,17 @@ from torch.nn.functional import normalize
 from cipherlens.base import CipherProfile
 from cipherlens.model.checkpoint import load_network
 from cipherlens.model.inference import NetworkRunner
-from cipherlens.model.networks.end_to_end import EndToEndNetwork
+from cipherlens.model.networks.network import RetrievalNetwork
 
 
-class Embedder(NetworkRunner[EndToEndNetwork]):
+class Embedder(NetworkRunner[RetrievalNetwork]):
     """A checkpoint's network, ready to embed; `embed` may be called from several threads."""
 
     def __init__(self, source: Path | bytes, device: str = "cpu", precision: str = "auto") -> None:
         """Load a checkpoint, given as a file or as its bytes, onto "cpu", "cuda:N" or "auto".
 
         Raises:
-            CheckpointError: if the checkpoint is damaged or holds no end-to-end network.
+            CheckpointError: if the checkpoint is damaged or holds a hash network.
             ValueError: if the device or the precision is unknown or not here.
             OSError: if the file cannot be read.
         """
@@ -33,7 +33,7 @@ class Embedder(NetworkRunner[EndToEndNetwork]):
     @property
     def dimension(self) -> int:
         """The length of a vector."""
-        return self._network.config.feature_dim
+        return self._network.dimension
 
     def embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (n, dimension) float32 unit vectors of (n, h, w, 3) uint8 images.

@@ -56,6 +56,12 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Non
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
+def use_threads(threads: int | None) -> None:
+    """Let the calling thread compute with so many threads on the CPU; None changes nothing."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
 def for_inference(network: Network, device: torch.device, precision: str) -> Network:
     """Return a network moved to the device and made ready to run in a resolved precision.
 

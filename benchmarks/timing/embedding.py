@@ -36,7 +36,7 @@ from cipherlens.model.embedder import Embedder
 from cipherlens.model.evaluation.evaluate_vectors import evaluate_vectors
 from cipherlens.model.inference import use_one_core
 from cipherlens.model.networks.end_to_end import EndToEndNetwork
-from cipherlens.model.networks.network import to_input
+from cipherlens.model.networks.network import RetrievalNetwork, to_input
 from cipherlens.model.networks.network_config import NetworkConfig
 from cipherlens.model.precision import autocast, resolve_precision
 from cipherlens.v1 import retrieval_service_pb2 as pb
@@ -100,7 +100,7 @@ RATES = ("searches of 1", "searches of 4", "searches of 16", "Index of 1", "Inde
 class Bare:
     """A network in this process, in the arithmetic that a server would choose."""
 
-    network: EndToEndNetwork
+    network: RetrievalNetwork
     precision: str
 
     @classmethod

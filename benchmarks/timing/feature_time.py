@@ -32,7 +32,7 @@ from benchmarks.timing.networks import (
     trained_hash_network,
 )
 from cipherlens.crypto import open_image, prepare
-from cipherlens.model.config import HashNetworkConfig, NetworkConfig
+from cipherlens.model.checkpoint import AnyConfig
 from cipherlens.model.data.encryption import Encryptor, plain
 from cipherlens.model.data.images import list_folder
 
@@ -64,7 +64,7 @@ class Timed:
     sample: int
 
     @property
-    def size(self) -> NetworkConfig | HashNetworkConfig:
+    def size(self) -> AnyConfig:
         """What has the height and width of prepared pictures."""
         return self.network.configuration.network
 

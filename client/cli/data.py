@@ -19,7 +19,8 @@ Data = Annotated[
         "--data",
         metavar="SPEC",
         help="Labelled pictures: PATH or folder:PATH of class folders, fashion-mnist:PATH of the "
-        "IDX files, corel10k:PATH of N.jpg, openclipart:PATH of its category folders.",
+        "IDX files, corel10k:PATH of N.jpg, openclipart:PATH of its category folders; without "
+        "labels pictures:PATH, of pictures at any depth.",
     ),
 ]
 

@@ -67,6 +67,12 @@ Device = Annotated[
 ReadableIds = Annotated[
     bool, typer.Option("--readable-ids", help="Ids are names, which the server reads.")
 ]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", metavar="N", min=1, help="Threads on the CPU; as many as cores if left out."
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

@@ -1,7 +1,7 @@
 """`cipherlens train`: the owner's network."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +17,26 @@ from cipherlens.client.cli.passphrase import open_key
 from cipherlens.crypto import KeyEntry, PreparedSize, Scope
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from cipherlens.base import CipherProfile
-    from cipherlens.model.config import HashTrainConfig, TrainConfig
+    from cipherlens.model.config import AnyTrainConfig
     from cipherlens.model.data.encryption import Encryptor
     from cipherlens.model.training.state import EpochReport
 
 Plain = Annotated[
     bool, typer.Option("--plain", help="On plain pictures: the twin to compare with.")
 ]
+
+Distil = Annotated[
+    bool, typer.Option("--distil", help="Learn from a teacher of plain pictures, without labels.")
+]
+
+_LOOKS = (3, 10)
+"""Epochs after which a training is looked at."""
+
+_LEAST_FALL = 0.02
+"""The share by which the loss must have fallen since the first epoch."""
 
 
 def train(
@@ -34,8 +46,10 @@ def train(
     keyring: options.MaybeKeyringPath = None,
     key: options.KeyName = None,
     plain: Plain = False,
+    distil: Distil = False,
     seed: Annotated[int | None, typer.Option(min=0, help="In place of the settings' seed.")] = None,
     device: options.Device = "auto",
+    threads: options.Threads = None,
     passphrase_file: options.PassphraseFile = None,
     as_json: options.Json = False,
 ) -> None:
@@ -45,6 +59,11 @@ def train(
     encrypted under the key. With a key of scope image every sample is encrypted under fresh
     random sequences, so that the network serves any key of these parameters; the settings then
     should say positions = "none", and embedding = "convolution" or "residual" helps.
+
+    With --distil and settings with a table [blocks] no labels are needed: the folder of --data has
+    pictures at any depth, a teacher of plain pictures looks at them here, once, and the network
+    learns to put cipher-images of any key where the teacher puts the pictures. Its score in
+    validation is the mAP of rankings in which the teacher's ten nearest pictures count as found.
 
     Settings with a table [hash] are of the hash pipeline: the network learns binary codes from
     plain pictures and needs no key. Seal it with 'model seal' before it travels: whoever can run
@@ -63,11 +82,15 @@ def train(
       cipherlens train demo/any-key.toml --data photos/ --keyring my.keys --out my.safetensors
       cipherlens train demo/any-key.toml --data photos/ --keyring my.keys --plain --out twin.st
       cipherlens train hash.toml --data photos/ --out hash.safetensors
+      cipherlens train demo/distil.toml --distil --data photos/ --keyring my.keys --out my.st
       torchrun --nproc-per-node 4 -m cipherlens.client.cli train hash.toml --data photos/ --out h.st
     """
     from cipherlens.model.config import read_config
 
     settings = read_config(config)
+    _check_kind(settings, distil=distil, plain=plain)
+    if distil and ":" not in data:
+        data = f"pictures:{data}"
     if seed is not None:
         settings = replace(settings, seed=seed)
     entry = _training_key(settings, keyring, key, passphrase_file, plain=plain)
@@ -80,7 +103,10 @@ def train(
     encryptor, profile = _training_encryptor(entry, plain=plain)
     if processes.first:
         _remark_positions(settings, profile)
+    from cipherlens.model.precision import use_threads
     from cipherlens.model.training.train import train as train_network
+
+    use_threads(threads)
 
     with _silent(unless=processes.first), _shown_epochs(settings.epochs, as_json=as_json) as show:
         result = train_network(
@@ -89,7 +115,9 @@ def train(
             encryptor,
             profile,
             out,
-            progress=show,
+            progress=show.epoch,
+            taught=show.taught,
+            resumed=show.resumed,
             device=device,
             processes=processes,
         )
@@ -115,29 +143,78 @@ def _silent(*, unless: bool) -> Iterator[None]:
         yield
 
 
+class Shown:
+    """What people read of a training: a bar at a terminal, else lines; with --json, objects."""
+
+    def __init__(self, bar: "Progress", epochs: int, *, as_json: bool) -> None:
+        self._bar, self._epochs, self._as_json = bar, epochs, as_json
+        self._task: TaskID | None = None
+        self._first: EpochReport | None = None
+
+    def taught(self, done: int, total: int) -> None:
+        """Show how many pictures the teacher has seen."""
+        self._update("pictures seen by the teacher", done, total)
+        if done == total:
+            self._task = None
+
+    def resumed(self, epoch: int) -> None:
+        """Tell from which epoch an interrupted training goes on."""
+        remark(f"resuming in epoch {epoch} of {self._epochs}")
+
+    def epoch(self, report: "EpochReport") -> None:
+        """Show an epoch, and say so if nothing has been learnt by now."""
+        self._update(_epoch_text(report), report.epoch, self._epochs)
+        if self._as_json:
+            print_json(_epoch_document(report))
+        elif self._bar.disable:
+            remark(f"epoch {report.epoch} of {self._epochs}: {_epoch_text(report)}")
+        self._first = self._first or report
+        if report.epoch in _LOOKS and report.loss > (1 - _LEAST_FALL) * self._first.loss:
+            remark(
+                f"it is not learning: after {report.epoch} epochs the loss is {report.loss:.4f}, "
+                f"it was {self._first.loss:.4f}. Stop it and try another learning_rate, or "
+                'mining = "batch-all"; some networks start to learn only after 20 epochs'
+            )
+
+    def _update(self, text: str, done: int, total: int) -> None:
+        if self._task is None:
+            self._task = self._bar.add_task(text, total=total)
+        self._bar.update(self._task, completed=done, total=total, description=text)
+
+
 @contextmanager
-def _shown_epochs(epochs: int, *, as_json: bool) -> "Iterator[Callable[[EpochReport], None]]":
-    """Give what shows each epoch: a bar at a terminal, else a line; Ctrl-C says how to go on."""
+def _shown_epochs(epochs: int, *, as_json: bool) -> "Iterator[Shown]":
+    """Give what shows a training; Ctrl-C says how to go on."""
     with progress_bar() as bar:
-        task = bar.add_task("epochs", total=epochs)
-
-        def show(report: "EpochReport") -> None:
-            bar.update(task, completed=report.epoch, description=_epoch_text(report))
-            if as_json:
-                print_json(_epoch_document(report))
-            elif bar.disable:
-                remark(f"epoch {report.epoch} of {epochs}: {_epoch_text(report)}")
-
         try:
-            yield show
+            yield Shown(bar, epochs, as_json=as_json)
         except KeyboardInterrupt:
             bar.stop()
             remark("interrupted: give the same command again to go on from where it was saved last")
             raise typer.Exit(INTERRUPTED) from None
 
 
+def _check_kind(settings: "AnyTrainConfig", *, distil: bool, plain: bool) -> None:
+    """Raise CommandError unless --distil stands with settings of a distillation, and they with it.
+
+    Raises:
+        CommandError: it does not, or the network is to read plain pictures.
+    """
+    from cipherlens.model.config import DistillConfig
+
+    if distil is not isinstance(settings, DistillConfig):
+        raise CommandError(
+            "--distil goes with settings that have a table [blocks]", exit_code=USAGE
+        )
+    if distil and plain:
+        raise CommandError(
+            "--plain and --distil exclude each other: the teacher is the plain twin",
+            exit_code=USAGE,
+        )
+
+
 def _training_key(
-    settings: "TrainConfig | HashTrainConfig",
+    settings: "AnyTrainConfig",
     keyring: Path | None,
     key: str | None,
     passphrase_file: Path | None,
@@ -178,9 +255,7 @@ def _training_encryptor(
     return encryptor, encryptor.profile
 
 
-def _remark_positions(
-    settings: "TrainConfig | HashTrainConfig", profile: "CipherProfile | None"
-) -> None:
+def _remark_positions(settings: "AnyTrainConfig", profile: "CipherProfile | None") -> None:
     """Say so if a network is told the places of blocks that every image has in another order."""
     network = settings.to_dict()["network"]
     in_any_order = profile is not None and profile.scope == Scope.IMAGE

@@ -9,7 +9,12 @@ from pathlib import Path
 from cipherlens.crypto import PreparedSize
 from cipherlens.model.data.corel10k import list_corel10k
 from cipherlens.model.data.fashion_mnist import load_fashion_mnist
-from cipherlens.model.data.images import PreparedImages, list_folder, load_prepared
+from cipherlens.model.data.images import (
+    PreparedImages,
+    list_folder,
+    list_pictures,
+    load_prepared,
+)
 from cipherlens.model.data.openclipart import load_openclipart
 from cipherlens.model.errors import DataError
 
@@ -21,6 +26,9 @@ class DataKind(StrEnum):
 
     FOLDER = "folder"
     """A folder for each class."""
+
+    PICTURES = "pictures"
+    """Pictures at any depth, without classes."""
 
     FASHION_MNIST = "fashion-mnist"
     """The four gzipped IDX files of Fashion-MNIST."""
@@ -76,6 +84,8 @@ def load_data(
     match spec.kind:
         case DataKind.FOLDER:
             return load_prepared(list_folder(spec.path), size, progress)
+        case DataKind.PICTURES:
+            return load_prepared(list_pictures(spec.path), size, progress)
         case DataKind.COREL10K:
             return load_prepared(list_corel10k(spec.path), size, progress)
         case DataKind.FASHION_MNIST:

@@ -82,6 +82,22 @@ class Split:
     test: NDArray[np.intp]
 
 
+def list_pictures(root: Path) -> LabelledFiles:
+    """Return the image files anywhere below root, in order of their names, as one class "".
+
+    Hidden files and folders are passed over.
+
+    Raises:
+        DataError: if there are none.
+        OSError: if the folder cannot be read.
+    """
+    paths = tuple(_images(root))
+    if not paths:
+        raise DataError(f"{root} holds no pictures")
+    labels = np.zeros(len(paths), dtype=np.int64)
+    return LabelledFiles(root=root, paths=paths, labels=labels, class_names=("",))
+
+
 def list_folder(root: Path) -> LabelledFiles:
     """Return the image files below the class folders of root, both in order of their names.
 

@@ -113,7 +113,7 @@ def outputs(
     device = next(network.parameters()).device
     resolved = resolve_precision(precision, device)
     generator = np.random.default_rng(0)
-    values = np.empty((len(images), network.classifier.in_features), dtype=np.float32)
+    values = np.empty((len(images), network.dimension), dtype=np.float32)
     for positions, pixels in by_shape(images.images, BATCH):
         encrypted = encryptor(pixels, generator)
         for batch in batches(encrypted, device, BATCH):

@@ -55,9 +55,9 @@ class BlockEmbedding(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Return tokens, (n, blocks, dim), of (n, 3, h, w) from `to_input`, in raster order."""
         values = pixels.add(1).mul(127.5).round().clamp(0, LEVELS - 1).long()
-        features = _blocks(torch.cat([pixels, _log_share(values)], dim=1), self.patch_size[0])
-        blocks = _blocks(values, self.patch_size[0])
-        marks = [_same(blocks, dim=3), _same(blocks, dim=2), _log_share(blocks)]
+        features = blocks_of(torch.cat([pixels, log_share(values)], dim=1), self.patch_size[0])
+        blocks = blocks_of(values, self.patch_size[0])
+        marks = [same_as_next(blocks, dim=3), same_as_next(blocks, dim=2), log_share(blocks)]
         tokens: Tensor = self.layers(torch.cat([features, *marks], dim=1))
         return tokens.view(len(pixels), -1, tokens.shape[1])
 
@@ -80,14 +80,14 @@ class _ResidualBlock(nn.Module):
         return changed
 
 
-def _blocks(maps: Tensor, side: int) -> Tensor:
+def blocks_of(maps: Tensor, side: int) -> Tensor:
     """Return (n, c, h, w) maps as (n * blocks, c, side, side), the blocks in raster order."""
     n, channels, height, width = maps.shape
     tiles = maps.view(n, channels, height // side, side, width // side, side)
     return tiles.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, side, side)
 
 
-def _same(values: Tensor, *, dim: int) -> Tensor:
+def same_as_next(values: Tensor, *, dim: int) -> Tensor:
     """Return 1 where a value equals the next one along dim, else 0; 0 at the end."""
     length = values.shape[dim]
     equal = values.narrow(dim, 1, length - 1) == values.narrow(dim, 0, length - 1)
@@ -95,7 +95,7 @@ def _same(values: Tensor, *, dim: int) -> Tensor:
     return nn.functional.pad(equal.float(), pad)
 
 
-def _log_share(values: Tensor) -> Tensor:
+def log_share(values: Tensor) -> Tensor:
     """Return how often each value occurs in its map: log(count) / log(pixels), in [0, 1].
 
     Args:

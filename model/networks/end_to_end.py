@@ -10,12 +10,12 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from cipherlens.model.networks.block_embedding import BlockEmbedding
-from cipherlens.model.networks.network import RetrievalNetwork
+from cipherlens.model.networks.network import ClassifyingNetwork
 from cipherlens.model.networks.network_config import NetworkConfig
 from cipherlens.model.networks.timm_backbone import timm_backbone
 
 
-class EndToEndNetwork(RetrievalNetwork):
+class EndToEndNetwork(ClassifyingNetwork):
     """A backbone, the feature f = tanh(W1 LN(z_L*)) (E2E eq. 8) and pred = W2 f (eq. 9).
 
     Images of both orientations go through one set of weights, one orientation per batch.
@@ -36,6 +36,11 @@ class EndToEndNetwork(RetrievalNetwork):
         )
         self.feature = nn.Linear(cast("int", self.backbone.num_features), config.feature_dim)
         self.classifier = nn.Linear(config.feature_dim, config.classes)
+
+    @property
+    def dimension(self) -> int:
+        """The length of f."""
+        return self.config.feature_dim
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return f, (n, feature_dim) in [-1, 1], for (n, 3, h, w) from `to_input`."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cipherlens.model.networks.dlheir import DlheirBackbone
-from cipherlens.model.networks.network import RetrievalNetwork
+from cipherlens.model.networks.network import ClassifyingNetwork
 from cipherlens.model.networks.network_config import HashNetworkConfig
 from cipherlens.model.networks.timm_backbone import timm_backbone
 
@@ -25,7 +25,7 @@ class HashHead(nn.Module):
         return torch.sigmoid(self.norm(self.convolution(maps))).mean(dim=(2, 3))
 
 
-class HashNetwork(RetrievalNetwork):
+class HashNetwork(ClassifyingNetwork):
     """A backbone, the hash layer, and class logits that only the training needs.
 
     Whoever can run it can match any picture to stored codes: the cloud never has it in the clear.
@@ -46,6 +46,11 @@ class HashNetwork(RetrievalNetwork):
         )
         self.head = HashHead(cast("int", self.backbone.num_features), config.bits)
         self.classifier = nn.Linear(config.bits, config.classes)
+
+    @property
+    def dimension(self) -> int:
+        """The number of activations."""
+        return self.config.bits
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the activations AP, (n, bits) in (0, 1), for (n, 3, h, w) from `to_input`."""

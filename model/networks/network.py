@@ -1,5 +1,6 @@
 """What every network has in common, and the pixels that it takes."""
 
+from abc import abstractmethod
 from typing import cast
 
 import numpy as np
@@ -9,12 +10,22 @@ from torch import Tensor, nn
 
 
 class RetrievalNetwork(nn.Module):
-    """A network whose outputs are compared, with class logits that only the training needs.
+    """A network whose outputs are compared.
 
-    Called on (n, 3, h, w) from `to_input` it returns (n, dim) outputs.
+    Called on (n, 3, h, w) from `to_input` it returns (n, dimension) outputs.
     """
 
     backbone: nn.Module
+
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """The length of an output."""
+
+
+class ClassifyingNetwork(RetrievalNetwork):
+    """A network with class logits, which only its training needs."""
+
     classifier: nn.Linear
 
     def classify(self, outputs: Tensor) -> Tensor:

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 
 from cipherlens.base.fields import check_choice, check_integer, check_number
 
+BLOCKS = "blocks"
+"""The backbone of a `BlockSetConfig`."""
+
+CELLS = 8
+"""The sides of a block are multiples of so many pixels, for the cells of its description."""
+
 BACKBONE_NAME = re.compile(r"[a-z0-9_]{1,64}")  # no slash or colon: never a hub or a path
 
 
@@ -58,6 +64,56 @@ class NetworkConfig:
         check_choice("positions", self.positions, ("learned", "none"))
         check_choice("embedding", self.embedding, ("linear", "convolution", "residual"))
         check_integer("feature_dim", self.feature_dim, 1, 8192)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockSetConfig:
+    """A network of any key that knows no places: blocks, their likely neighbours, their set.
+
+    `block_size` is the keys' own. Tokens have `dim` numbers and go through `depth` layers; `heads`
+    weighted means of them are pooled. Of the `feature_dim` numbers of a vector the last
+    `identity_dim` say which blocks a picture is made of, with `identity_share` of the cosine; the
+    others a teacher of plain pictures has taught. `height` x `width` (landscape) comes from the
+    data. `backbone` has one value.
+
+    Raises:
+        ValueError: if a field is out of range.
+        TypeError: if a field has the wrong type.
+    """
+
+    backbone: str = BLOCKS
+    block_size: int = 16
+    dim: int = 160
+    depth: int = 3
+    heads: int = 4
+    feature_dim: int = 512
+    identity_dim: int = 256
+    identity_share: float = 0.1
+    height: int = 128
+    width: int = 192
+
+    def __post_init__(self) -> None:
+        check_choice("backbone", self.backbone, (BLOCKS,))
+        check_integer("width", self.width, 1, 2**12)
+        check_integer("height", self.height, 1, self.width)
+        check_integer("block_size", self.block_size, CELLS, self.height)
+        if any(side % self.block_size for side in (self.height, self.width)):
+            raise ValueError(
+                f"block_size must divide {self.height} and {self.width}, got {self.block_size}"
+            )
+        if self.block_size % CELLS:
+            raise ValueError(f"block_size must be a multiple of {CELLS}, got {self.block_size}")
+        check_integer("dim", self.dim, 1, 4096)
+        check_integer("depth", self.depth, 1, 64)
+        check_integer("heads", self.heads, 1, 128)
+        check_integer("feature_dim", self.feature_dim, 2, 8192)
+        check_integer("identity_dim", self.identity_dim, 1, self.feature_dim - 1)
+        check_number("identity_share", self.identity_share, 0, 1)
+
+    @property
+    def semantic_dim(self) -> int:
+        """How many numbers of a vector a teacher has taught."""
+        return self.feature_dim - self.identity_dim
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the trainings of the two kinds of network do not share; `train` has the loop."""
+"""What the trainings of the kinds of network do not share; `train` has the loop."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -8,18 +8,30 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim import SGD, Adam, Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from cipherlens.model.config import HashTrainConfig, LoopConfig, TrainConfig
+from cipherlens.model.config import (
+    AnyTrainConfig,
+    DistillConfig,
+    HashTrainConfig,
+    LoopConfig,
+    TrainConfig,
+)
 from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.errors import DataError
+from cipherlens.model.networks.block_set import BlockSetNetwork
 from cipherlens.model.networks.end_to_end import EndToEndNetwork
 from cipherlens.model.networks.hash_network import HashNetwork
 from cipherlens.model.networks.network import RetrievalNetwork
-from cipherlens.model.networks.network_config import HashNetworkConfig, NetworkConfig
+from cipherlens.model.networks.network_config import (
+    BlockSetConfig,
+    HashNetworkConfig,
+    NetworkConfig,
+)
 from cipherlens.model.networks.pretrained import origin, start_backbone
 from cipherlens.model.training.losses import LossParts, RetrievalLoss, class_loss
 from cipherlens.model.training.sampling import balanced_batches, shuffled_batches
+from cipherlens.model.training.teacher import start_stem, teacher_origin
 
 
 class Recipe(ABC):
@@ -28,7 +40,7 @@ class Recipe(ABC):
     architecture: ClassVar[str]
     """The kind of network, as a checkpoint names it."""
 
-    network: NetworkConfig | HashNetworkConfig
+    network: NetworkConfig | BlockSetConfig | HashNetworkConfig
     """The settings of the network, with what it takes from the data."""
 
     _config: LoopConfig
@@ -42,20 +54,16 @@ class Recipe(ABC):
             PretrainedError: if the weights that it is to start from cannot be had or do not fit.
             OSError: if a file cannot be read.
         """
-        network = self._random()
-        if self._config.pretrained:
-            start_backbone(network.backbone, self.network, self._config.pretrained)
-        return network
+        return self._random()
 
     def start(self) -> dict[str, object]:
-        """Return "start": what the backbone's first weights are; empty for random ones.
+        """Return what a checkpoint keeps of the weights that the training takes from elsewhere.
 
         Raises:
-            PretrainedError: if there are no such weights for the backbone.
+            PretrainedError: if there are no such weights.
             OSError: if a file cannot be read.
         """
-        source = self._config.pretrained
-        return {"start": origin(self.network, source)} if source else {}
+        return {}
 
     @abstractmethod
     def _random(self) -> RetrievalNetwork:
@@ -71,12 +79,30 @@ class Recipe(ABC):
     ) -> Iterator[NDArray[np.intp]]:
         """Yield one epoch of batches: positions of images in the training part."""
 
+
+class LabelRecipe(Recipe):
+    """A training with labels, from random weights or pretrained ones."""
+
+    network: NetworkConfig | HashNetworkConfig
+
+    def build(self) -> RetrievalNetwork:
+        """Return the network as `Recipe.build` does, its backbone with pretrained weights."""
+        network = self._random()
+        if self._config.pretrained:
+            start_backbone(network.backbone, self.network, self._config.pretrained)
+        return network
+
+    def start(self) -> dict[str, object]:
+        """Return "start": what the backbone's first weights are; empty for random ones."""
+        source = self._config.pretrained
+        return {"start": origin(self.network, source)} if source else {}
+
     @abstractmethod
     def loss(self, outputs: Tensor, logits: Tensor, labels: Tensor) -> LossParts:
         """Return the loss of a batch: (n, dim) outputs, (n, classes) logits, (n,) int64 labels."""
 
 
-class EndToEndRecipe(Recipe):
+class EndToEndRecipe(LabelRecipe):
     """The E2E paper, section II-B: triplets and classes, Adam, balanced batches, cosine mAP."""
 
     architecture = "e2e"
@@ -119,7 +145,7 @@ class EndToEndRecipe(Recipe):
         return self._loss(outputs, logits, labels)
 
 
-class HashRecipe(Recipe):
+class HashRecipe(LabelRecipe):
     """DLHEIR, section 3.3: classes from the activations, SGD, shuffled batches, mAP of codes."""
 
     architecture = "hash"
@@ -164,7 +190,48 @@ class HashRecipe(Recipe):
         return class_loss(logits, labels)
 
 
-def recipe_of(config: TrainConfig | HashTrainConfig, data: PreparedImages) -> Recipe:
+class DistillRecipe(Recipe):
+    """A network of any key that learns from a teacher: AdamW, shuffled batches."""
+
+    architecture = "blocks"
+    network: BlockSetConfig
+    _config: DistillConfig
+
+    def __init__(self, config: DistillConfig, data: PreparedImages) -> None:
+        """Fit the settings to the data's sizes."""
+        self._config = config
+        self.network = replace(config.network, height=data.height, width=data.width)
+
+    def start(self) -> dict[str, object]:
+        """Return "teacher": whose vectors are learnt."""
+        return {"teacher": teacher_origin(self._config)}
+
+    def build(self) -> RetrievalNetwork:
+        """Return the network as `Recipe.build` does, its first convolution being the teacher's."""
+        network = self._random()
+        start_stem(network.backbone.conv_stem, self._config)
+        return network
+
+    def _random(self) -> BlockSetNetwork:
+        return BlockSetNetwork(self.network)
+
+    def optimizer(self, network: RetrievalNetwork) -> Optimizer:
+        """Return AdamW, whose second moments forget faster than usual: a training is short."""
+        return AdamW(
+            network.parameters(),
+            lr=self._config.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=self._config.weight_decay,
+        )
+
+    def batches(
+        self, labels: NDArray[np.int64], generator: np.random.Generator
+    ) -> Iterator[NDArray[np.intp]]:
+        """Yield batches of pictures at random, each picture once."""
+        return shuffled_batches(len(labels), self._config.batch_size, generator)
+
+
+def recipe_of(config: AnyTrainConfig, data: PreparedImages) -> Recipe:
     """Return the recipe of the kind of network that the settings describe.
 
     Raises:
@@ -172,4 +239,6 @@ def recipe_of(config: TrainConfig | HashTrainConfig, data: PreparedImages) -> Re
     """
     if isinstance(config, HashTrainConfig):
         return HashRecipe(config, data)
+    if isinstance(config, DistillConfig):
+        return DistillRecipe(config, data)
     return EndToEndRecipe(config, data)

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,11 +14,13 @@ from cipherlens.model.config import LoopConfig
 from cipherlens.model.data.augmentation import augment
 from cipherlens.model.data.encryption import Encryptor
 from cipherlens.model.data.images import PreparedImages, by_shape
-from cipherlens.model.networks.network import RetrievalNetwork, to_input
+from cipherlens.model.errors import DataError
+from cipherlens.model.evaluation.evaluate import evaluate
+from cipherlens.model.networks.network import ClassifyingNetwork, RetrievalNetwork, to_input
 from cipherlens.model.precision import autocast
 from cipherlens.model.training.batch_norm import running_statistics
 from cipherlens.model.training.distributed import Processes
-from cipherlens.model.training.recipes import Recipe
+from cipherlens.model.training.recipes import LabelRecipe, Recipe
 
 # Each epoch or step seeds one generator per purpose: a resumed training draws what an unbroken one
 # would, and the plain twin sees the batches and changes that its encrypted sibling sees.
@@ -57,12 +60,20 @@ class Steps:
         torch.manual_seed(int(self._draw(*moment, DROPOUT, self.processes.rank).integers(2**63)))
         outputs, logits, order = self._forward(network, images, moment)
         labels = torch.from_numpy(images.labels[order]).to(self.device)
-        parts = self.recipe.loss(outputs, logits, labels)
+        parts = cast("LabelRecipe", self.recipe).loss(outputs, logits, labels)
         optimizer.zero_grad(set_to_none=True)
         parts.total.backward()  # type: ignore[no-untyped-call]
         self.processes.add_gradients(network.parameters())
         optimizer.step()
         return parts.values()
+
+    def score(self, network: RetrievalNetwork, validation: PreparedImages) -> float | None:
+        """Return the mAP of the validation pictures; None if there is nothing to retrieve."""
+        try:
+            evaluation = evaluate(network, validation, self.encryptor, precision=self.precision)
+        except DataError:
+            return None
+        return evaluation.mean_average_precision
 
     def _forward(
         self, network: RetrievalNetwork, images: PreparedImages, moment: tuple[int, int]
@@ -84,7 +95,7 @@ class Steps:
             orders.append(self.processes.parts(positions))
         rows = torch.cat(outputs)
         with self._autocast():
-            logits = network.classify(rows)
+            logits = cast("ClassifyingNetwork", network).classify(rows)
         shares = [np.concatenate(each) for each in zip(*orders, strict=True)]
         lengths = [len(each) for each in shares]
         gather = self.processes.gather

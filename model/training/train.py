@@ -12,15 +12,15 @@ import torch
 
 from cipherlens.base import CipherProfile, replace_file
 from cipherlens.model.checkpoint import CheckpointConfiguration, save
-from cipherlens.model.config import HashTrainConfig, LoopConfig, TrainConfig
+from cipherlens.model.config import AnyTrainConfig, DistillConfig, LoopConfig
 from cipherlens.model.data.encryption import Encryptor
 from cipherlens.model.data.images import PreparedImages, split_images
 from cipherlens.model.errors import DataError, TrainingDiverged
-from cipherlens.model.evaluation.evaluate import evaluate
 from cipherlens.model.networks.network import RetrievalNetwork
 from cipherlens.model.precision import resolve_precision
 from cipherlens.model.training.acceleration import accelerate
 from cipherlens.model.training.batch_norm import synchronise
+from cipherlens.model.training.distil import with_teacher
 from cipherlens.model.training.distributed import ALONE, Processes, joined
 from cipherlens.model.training.recipes import recipe_of
 from cipherlens.model.training.schedule import learning_rate
@@ -39,20 +39,23 @@ class TrainResult:
 
 
 def train(
-    config: TrainConfig | HashTrainConfig,
+    config: AnyTrainConfig,
     data: PreparedImages,
     encryptor: Encryptor,
     profile: CipherProfile | None,
     out: Path,
     *,
     progress: Callable[[EpochReport], None] = lambda _report: None,
+    taught: Callable[[int, int], None] = lambda _done, _all: None,
+    resumed: Callable[[int], None] = lambda _epoch: None,
     device: str = "cpu",
     processes: Processes = ALONE,
     save_minutes: float = 10.0,
 ) -> TrainResult:
     """Train on the training part of plain `data` and write the best checkpoint to `out`.
 
-    The best epoch is the one with the highest validation mAP, or the last where the split has no
+    A distillation needs no labels; its teacher's vectors are kept beside `out` until the end. The
+    best epoch is the one with the highest validation mAP, or the last where the split has no
     validation part. Beside `out` stand its log, a JSON object per epoch, and until the end the
     training state: after an interruption the same call goes on where the state was saved last.
     The same seed gives the same losses on the same machine with the same number of threads.
@@ -68,6 +71,9 @@ def train(
         profile: what the encryptor's images say of themselves; None for plain images.
         out: the checkpoint file.
         progress: called in the first process with each epoch's report, once the epoch is saved.
+        taught: called with the number of pictures that a teacher has seen, and of all, where there
+            is a teacher; before the first epoch.
+        resumed: called with the number of the epoch with which an interrupted training goes on.
         device: "cpu", "cuda:N" or "auto".
         processes: this process's place among those that train, as `launched` returns it.
         save_minutes: the state is saved at the end of each epoch, and within one when so much
@@ -84,7 +90,10 @@ def train(
         config, data, encryptor, profile, out, processes.device(device), processes, save_minutes
     )
     with joined(processes, run.device):
+        run.prepare(taught)
         state = run.start()
+        if state.history or state.partial.steps:
+            resumed(len(state.history) + 1)
         while not run.finished(state):
             report = run.epoch(state)
             if processes.first:
@@ -92,6 +101,7 @@ def train(
                 progress(report)
         if processes.first:
             run.state_path.unlink(missing_ok=True)
+            run.taught_path.unlink(missing_ok=True)
     best = _best(state.history)
     return TrainResult(
         checkpoint=out,
@@ -106,7 +116,7 @@ class _Run:
 
     def __init__(
         self,
-        config: TrainConfig | HashTrainConfig,
+        config: AnyTrainConfig,
         data: PreparedImages,
         encryptor: Encryptor,
         profile: CipherProfile | None,
@@ -120,6 +130,7 @@ class _Run:
         self.validation = data.take(parts.validation)
         self.out = out
         self.state_path = out.with_name(out.name + ".state")
+        self.taught_path = out.with_name(out.name + ".teacher")
         self.log_path = out.with_name(out.name + ".log.jsonl")
         self.device = device
         self.processes = processes
@@ -141,6 +152,11 @@ class _Run:
             training={**_facts(config, data), **self.recipe.start()},
             numeric_mode=self.steps.precision,
         )
+
+    def prepare(self, taught: Callable[[int, int], None]) -> None:
+        """Let the teacher see the pictures, where the settings have one."""
+        if isinstance(self.config, DistillConfig):
+            self.steps = with_teacher(self.steps, self.validation, self.taught_path, taught)
 
     def start(self) -> TrainingState:
         """Return the saved state, or a fresh one where none (or no checkpoint to it) is there.
@@ -247,18 +263,7 @@ class _Run:
 
         The first process does it for all.
         """
-        if not self.processes.first:
-            return None
-        try:
-            evaluation = evaluate(
-                network,
-                self.validation,
-                self.steps.encryptor,
-                precision=self.steps.precision,
-            )
-        except DataError:
-            return None
-        return evaluation.mean_average_precision
+        return self.steps.score(network, self.validation) if self.processes.first else None
 
     def _cuda_devices(self) -> list[torch.device]:
         return [self.device] if self.device.type == "cuda" else []

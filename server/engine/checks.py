@@ -103,7 +103,7 @@ def document_of(configuration: CheckpointConfiguration) -> str:
     Raises CheckpointError for a hash network, which must not lie here in the clear: whoever can
     run it can match any picture with stored codes.
     """
-    if configuration.architecture != "e2e":
+    if configuration.architecture == "hash":
         raise CheckpointError(
             "the server takes no hash network: its owner and the users run it, it travels sealed"
         )

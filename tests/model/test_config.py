@@ -95,7 +95,11 @@ def test_the_table_of_the_network_chooses_the_kind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[hash]\n[network]\n", "are two kinds of network, choose one"),
+        ("[hash]\n[network]\n", "are 2 kinds of network, choose one"),
+        ("[blocks]\n[hash]\n", "are 2 kinds of network, choose one"),
+        ("[blocks]\nheight = 64", "blocks.height comes from the data"),
+        ("[blocks]\n[training]\ncopies = 0", "copies must be from 1"),
+        ('[blocks]\n[training]\npretrained = ""', "pretrained must say"),
         ("[hash]\ndim = 96", "hash does not know dim; it knows .*bits"),
         ("[hash]\nheight = 385", "height must be from 1 to 384, got 385"),
         ("[hash]\nclasses = 3", "hash.classes comes from the data"),

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,118 @@ def test_a_data_set_of_an_unknown_kind(run, keyring, config, tmp_path) -> None:
     outcome = run("train", config, "--data", "imagenet:somewhere", *words)
     assert outcome.code == 2
     assert "fashion-mnist:PATH" in outcome.err
+
+
+DISTIL = """
+[blocks]
+block_size = 8
+dim = 8
+depth = 1
+heads = 2
+feature_dim = 16
+identity_dim = 8
+[training]
+epochs = 3
+batch_size = 8
+copies = 2
+precision = "fp32"
+learning_rate = 1e-9
+warmup_epochs = 0
+teacher = "test_efficientnet"
+pretrained = "{weights}"
+"""
+
+
+@pytest.fixture
+def distil(tmp_path: Path) -> Path:
+    """Settings whose teacher has weights in a file, and a rate at which nothing is learnt."""
+    import timm
+    from safetensors.torch import save_file
+
+    weights = tmp_path / "teacher.safetensors"
+    save_file(timm.create_model("test_efficientnet", num_classes=0).state_dict(), weights)
+    path = tmp_path / "distil.toml"
+    path.write_text(DISTIL.format(weights=weights))
+    return path
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Give PyTorch back its number of threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_distillation_needs_no_labels(run, image_key, data, distil, tmp_path) -> None:
+    import torch
+
+    from cipherlens.crypto import Keyring
+    from cipherlens.model.checkpoint import read_configuration
+
+    mine, out = tmp_path / "mine.keys", tmp_path / "m.safetensors"
+    Keyring([image_key]).save(mine, unprotected=True)
+    words = ("--data", data / "cats", "--keyring", mine, "--device", "cpu", "--threads", 1)
+    outcome = run("train", distil, "--distil", "--out", out, *words)
+    assert outcome.code == 0, outcome.err
+    assert torch.get_num_threads() == 1
+    assert read_configuration(out).architecture == "blocks"
+
+
+@pytest.mark.parametrize(("last", "told"), [(1.99, True), (1.5, False)])
+def test_a_training_that_does_not_learn_is_told_early(capsys, last, told) -> None:
+    from cipherlens.client.cli.console import progress_bar
+    from cipherlens.client.cli.training import Shown
+    from cipherlens.model.training.state import EpochReport
+
+    with progress_bar() as bar:
+        shown = Shown(bar, 20, as_json=False)
+        for number, loss in enumerate((2.0, 2.0, last), start=1):
+            shown.epoch(
+                EpochReport(
+                    epoch=number,
+                    loss=loss,
+                    triplet=None,
+                    cross_entropy=loss,
+                    learning_rate=1e-3,
+                    validation_map=None,
+                    seconds=1.0,
+                    cpu_seconds=1.0,
+                    images_per_second=1.0,
+                )
+            )
+    assert ("it is not learning: after 3 epochs" in capsys.readouterr().err) is told
+
+
+@pytest.mark.parametrize(("kind", "words"), [("distil", ()), ("config", ("--distil",))])
+def test_distil_stands_with_its_settings(
+    run, keyring, data, request, tmp_path, kind, words
+) -> None:
+    settings = request.getfixturevalue(kind)
+    out = tmp_path / "m.safetensors"
+    outcome = run("train", settings, *words, "--data", data, "--keyring", keyring, "--out", out)
+    assert outcome.code == 2
+    assert "--distil goes with settings that have a table [blocks]" in outcome.err
+
+
+def test_a_training_that_goes_on_says_from_where(
+    run, keyring, data, config, tmp_path, monkeypatch
+) -> None:
+    from cipherlens.model.training.state import TrainingState
+
+    saved = TrainingState.save
+
+    def interrupted(self: TrainingState, path: Path) -> None:
+        saved(self, path)
+        raise KeyboardInterrupt
+
+    words = ("--data", data, "--keyring", keyring, "--out", tmp_path / "m.safetensors")
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingState, "save", interrupted)
+        assert run("train", config, *words).code == 130
+    outcome = run("train", config, *words)
+    assert outcome.code == 0
+    assert "resuming in epoch 2 of 2" in outcome.err

@@ -14,6 +14,7 @@ from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.errors import DataError, TrainingDiverged
 from cipherlens.model.evaluation.evaluate import evaluate_checkpoint
 from cipherlens.model.evaluation.figures import Evaluation
+from cipherlens.model.training import steps
 from cipherlens.model.training import train as loop
 from cipherlens.model.training.losses import LossParts
 from cipherlens.model.training.state import EpochReport
@@ -162,7 +163,7 @@ def test_the_checkpoint_holds_the_weights_of_the_best_epoch(
             precision_at_recall=(),
         )
 
-    monkeypatch.setattr(loop, "evaluate", scripted)
+    monkeypatch.setattr(steps, "evaluate", scripted)
     whole = run(train_config, data, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         run(train_config, data, tmp_path / "two", stop_after=2)

@@ -1,0 +1,114 @@
+"""The steps of a training without labels, and how it is judged as it goes on."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim import Optimizer
+
+from cipherlens.model.config import DistillConfig
+from cipherlens.model.data.images import PreparedImages, by_shape
+from cipherlens.model.evaluation.evaluate import features
+from cipherlens.model.evaluation.measures import AVERAGE_PRECISION, Ranks
+from cipherlens.model.networks.network import RetrievalNetwork, to_input
+from cipherlens.model.training.distillation import DistillationLoss
+from cipherlens.model.training.steps import AUGMENTATION, ENCRYPTION, Steps
+from cipherlens.model.training.teacher import Progress, Teacher, changed_copies, taught
+
+NEAREST = 10
+"""How many of the teacher's nearest pictures count as relevant in the validation."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DistillSteps(Steps):
+    """Steps towards a teacher's vectors of the same pictures: `targets`, (copies, n, dim)."""
+
+    config: DistillConfig
+    targets: Tensor
+    relevant: NDArray[np.bool_]
+    """(m, m): which validation pictures are among the teacher's nearest of each."""
+
+    def step(
+        self,
+        network: RetrievalNetwork,
+        optimizer: Optimizer,
+        batch: NDArray[np.intp],
+        moment: tuple[int, int],
+    ) -> Tensor:
+        """Return the `LossParts.values` of a batch, after the optimizer has followed its gradient.
+
+        Each picture comes as one of its copies, under a key of its own.
+        """
+        draw, secret = (self._draw(*moment, each) for each in (AUGMENTATION, ENCRYPTION))
+        copies = draw.integers(self.config.copies, size=len(batch))
+        outputs, orders = [], []
+        for rows, pixels in by_shape(self.images.take(batch).images):
+            changed = changed_copies(pixels, batch[rows], copies[rows], self.config)
+            encrypted = to_input(self.encryptor(changed, secret), self.device)
+            with self._autocast():
+                outputs.append(network.backbone(encrypted))
+            orders.append(rows)
+        order = np.concatenate(orders)
+        targets = self.targets[copies[order], batch[order]].to(self.device)
+        loss = DistillationLoss(self.config.relation, self.config.temperature)
+        parts = loss(torch.cat(outputs), targets)
+        optimizer.zero_grad(set_to_none=True)
+        parts.total.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        return parts.values()
+
+    def score(self, network: RetrievalNetwork, validation: PreparedImages) -> float | None:
+        """Return the mAP of the validation pictures, the teacher's nearest ones being relevant."""
+        if len(validation) < 2:
+            return None
+        vectors = features(network, validation, self.encryptor, precision=self.precision)
+        cosines = vectors @ vectors.T
+        np.fill_diagonal(cosines, -np.inf)
+        order = np.argsort(-cosines, axis=1, kind="stable")[:, :-1]
+        relevance = np.take_along_axis(self.relevant, order, axis=1)
+        ranks = Ranks(relevance=relevance, relevant=relevance.sum(axis=1))
+        return float(AVERAGE_PRECISION.of_ranks(ranks).mean())
+
+
+def with_teacher(
+    steps: Steps, validation: PreparedImages, path: Path, progress: Progress
+) -> DistillSteps:
+    """Return the steps of a training whose teacher has seen the pictures.
+
+    Args:
+        steps: what they have in common with those of other trainings; settings of a distillation.
+        validation: the pictures that are ranked after each epoch.
+        path: where the teacher's vectors are kept until the training ends.
+        progress: called with the number of copies that the teacher has seen, and of all.
+
+    Raises:
+        PretrainedError: if the teacher's weights cannot be had.
+        ValueError: if there are several processes.
+    """
+    config = cast("DistillConfig", steps.config)
+    if steps.processes.count > 1:
+        raise ValueError(f"a distillation runs in one process, got {steps.processes.count}")
+    teacher = Teacher(config, steps.device)
+    shown = np.empty((len(validation), teacher.dimension), dtype=np.float32)
+    for positions, pixels in by_shape(validation.images):
+        shown[positions] = teacher.vectors(pixels)
+    return DistillSteps(
+        **{each.name: getattr(steps, each.name) for each in fields(Steps)},
+        targets=taught(teacher, steps.images, config, path, progress),
+        relevant=nearest(shown),
+    )
+
+
+def nearest(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return (n, n): whether a picture is among the nearest of another, never of itself."""
+    cosines = vectors @ vectors.T
+    np.fill_diagonal(cosines, -np.inf)
+    near = np.zeros(cosines.shape, dtype=bool)
+    found = np.argsort(-cosines, axis=1, kind="stable")[:, : min(NEAREST, len(vectors) - 1)]
+    np.put_along_axis(near, found, values=True, axis=1)
+    return near
