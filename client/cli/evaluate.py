@@ -1,5 +1,6 @@
 """`cipherlens evaluate`: how well a network ranks, here in memory or through a server."""
 
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from cipherlens.crypto import KeyEntry, is_sealed_network
 if TYPE_CHECKING:
     from cipherlens.model.checkpoint import CheckpointConfiguration
     from cipherlens.model.evaluation.agreement import Agreement
+    from cipherlens.model.evaluation.evaluate_collection import CollectionEvaluation
     from cipherlens.model.evaluation.evaluate_rankings import RankingEvaluation
     from cipherlens.model.evaluation.figures import Evaluation
 
@@ -29,16 +31,26 @@ def evaluate(
     data: Data,
     keyring: options.MaybeKeyringPath = None,
     key: options.KeyName = None,
-    part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    part: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
     server: Connection | None = None,
     device: options.Device = "auto",
     passphrase_file: options.PassphraseFile = None,
+    draws: Annotated[
+        int, typer.Option(min=2, max=100, help="With --part all: fresh encryptions to judge by.")
+    ] = 3,
     as_json: options.Json = False,
 ) -> None:
     """Tell how well a network ranks.
 
     Prints mAP, that of chance, and P@k: every held-out picture queries all the others; with a hash
     network the test pictures query those of the training. --json adds the precision-recall curve.
+
+    --part all judges by every picture of any folder, also one of which no training has seen a
+    picture: is it any good on mine? The pictures are encrypted several times, and beside the mean
+    and the lowest and highest mAP stand how often a picture finds itself first under another
+    encryption, and what three histograms reach that have learnt nothing. Scores are cosines and
+    have no calibrated meaning: none says that two pictures show the same.
+
     A network of encrypted pictures needs the key, and so does a sealed one, which is opened in
     memory; others read the pictures plain.
 
@@ -50,6 +62,7 @@ def evaluate(
     \b
     Examples:
       cipherlens evaluate my.safetensors --data photos/ --keyring my.keys
+      cipherlens evaluate demo/model.safetensors --data photos/ --keyring my.keys --part all
       cipherlens evaluate my.safetensors --data photos/ --keyring my.keys --server 127.0.0.1:50051
       cipherlens evaluate hash.safetensors --data photos/ --json
     """
@@ -67,9 +80,17 @@ def evaluate(
             agreement = evaluate_served(client, source, images, part=part, device=device)
         _print_agreement(agreement, head, as_json=as_json)
         return
+    encryptor, _ = encryptor_of(entry)
+    if part == "all" and configuration.architecture != "hash":
+        from cipherlens.model.embedder import Embedder
+        from cipherlens.model.evaluation.evaluate_collection import evaluate_collection
+
+        embedder = Embedder(source, device)
+        judged = evaluate_collection(embedder.embed, images, encryptor, draws=draws)
+        _print_collection(judged, head, as_json=as_json)
+        return
     from cipherlens.model.evaluation.evaluate import evaluate_checkpoint
 
-    encryptor, _ = encryptor_of(entry)
     outcome = evaluate_checkpoint(source, images, encryptor, part=part, device=device)
     _print(outcome, head, as_json=as_json)
 
@@ -134,6 +155,39 @@ def _print(outcome: "Evaluation", head: dict[str, Any], *, as_json: bool) -> Non
     ]
     facts += [(f"P@{k}", f"{value:.4f}") for k, value in outcome.precision_at.items()]
     print_facts(facts)
+
+
+def _print_collection(
+    judged: "CollectionEvaluation", head: dict[str, Any], *, as_json: bool
+) -> None:
+    scores = [each.mean_average_precision for each in judged.draws]
+    mean, identical = statistics.fmean(scores), statistics.fmean(judged.identical_first)
+    first = judged.draws[0]
+    if as_json:
+        print_json(
+            {
+                **head,
+                "queries": first.queries,
+                "draws": len(scores),
+                "map": mean,
+                "map_lowest": min(scores),
+                "map_highest": max(scores),
+                "chance_map": first.chance,
+                "identical_first": identical,
+                "baseline_map": dict(judged.baselines),
+                "precision_at": first.precision_at,
+            }
+        )
+        return
+    print_facts(
+        [
+            ("queries", first.queries),
+            ("mAP", f"{mean:.3f} ({min(scores):.3f} to {max(scores):.3f}, {len(scores)} draws)"),
+            ("mAP of chance", f"{first.chance:.3f}"),
+            *((f"mAP of the {name}", f"{each:.3f}") for name, each in judged.baselines.items()),
+            ("a picture finds itself first", f"{identical:.3f}"),
+        ]
+    )
 
 
 def _print_agreement(agreement: "Agreement", head: dict[str, Any], *, as_json: bool) -> None:

@@ -10,6 +10,9 @@ from cipherlens.model.config import SplitConfig, record
 from cipherlens.model.data.images import PARTS, PreparedImages, Split, split_images
 from cipherlens.model.errors import CheckpointError, DataError
 
+ALL = "all"
+"""The part that is every image."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetrievalTask:
@@ -25,15 +28,18 @@ def retrieval_task(
 ) -> RetrievalTask:
     """Return what a part of the split of a checkpoint's training has to find.
 
-    Each image of the part queries the others; with a hash network the test images query all images
-    that are not in the test part, as in DLHEIR.
+    Each image of the part queries the others. The part "all" is every image of any data, that of
+    the training or another. With a hash network the test images query all images that are not in
+    the test part, as in DLHEIR.
 
     Raises:
         CheckpointError: if the checkpoint does not say how its data was split.
         DataError: if the data is not that of its training, or there is nothing to find.
         ValueError: if the part is unknown.
     """
-    check_choice("part", part, PARTS)
+    check_choice("part", part, (*PARTS, ALL))
+    if part == ALL:
+        return part_task(data)
     positions = split_images(data, _split(configuration, data))
     if configuration.architecture == "hash" and part == "test":
         return rest_task(data, positions)

@@ -265,3 +265,29 @@ def test_both_pipelines_through_a_real_process(
         assert outcome.code == 0, outcome.err
         agrees(outcome.document, run(*shared).document)
     assert names_at(process) == []
+
+
+def test_part_all_judges_pictures_that_no_training_has_seen(
+    run, ciphered, keyring, noise, tmp_path
+) -> None:
+    """By one collection-scope key every draw is the same."""
+    others = tmp_path / "others"
+    for label in ("a", "b"):
+        (others / label).mkdir(parents=True)
+        for number in range(4):
+            noise(1000 + number + 10 * (label == "a")).save(others / label / f"{number}.png")
+    words = ("evaluate", ciphered, "--data", others, "--keyring", keyring, "--device", "cpu")
+    assert "not the data of the training" in run(*words).err
+    outcome = run(*words, "--part", "all", "--draws", 2, "--json")
+    assert outcome.code == 0, outcome.err
+    document = outcome.document
+    assert (document["queries"], document["draws"]) == (8, 2)
+    assert document["map_lowest"] == document["map"] == document["map_highest"]
+    assert document["identical_first"] == 1
+    assert len(document["baseline_map"]) == 3
+    assert "a picture finds itself first" in run(*words, "--part", "all").out
+
+
+def test_part_all_of_a_hash_network(run, hashing, data) -> None:
+    words = ("evaluate", hashing, "--data", data, "--device", "cpu", "--json")
+    assert run(*words, "--part", "all").document["queries"] == 40

@@ -15,7 +15,6 @@ from cipherlens.model.errors import DataError, TrainingDiverged
 from cipherlens.model.evaluation.evaluate import evaluate_checkpoint
 from cipherlens.model.evaluation.figures import Evaluation
 from cipherlens.model.training import steps
-from cipherlens.model.training import train as loop
 from cipherlens.model.training.losses import LossParts
 from cipherlens.model.training.state import EpochReport
 from cipherlens.model.training.train import train
