@@ -200,7 +200,7 @@ def test_a_checkpoint_is_evaluated_on_its_own_split_only(
     with pytest.raises(DataError, match="not the data of the training"):
         evaluate_checkpoint(out, data.take(np.arange(20)), plain)
     with pytest.raises(ValueError, match="part must be one of train, validation, test"):
-        evaluate_checkpoint(out, data, plain, part="all")
+        evaluate_checkpoint(out, data, plain, part="every")
 
 
 def test_bfloat16_trains_too(
