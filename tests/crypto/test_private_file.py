@@ -1,5 +1,6 @@
 """Private files: who may read them, and what a crash leaves."""
 
+import errno
 import os
 import stat
 
@@ -110,3 +111,18 @@ def test_a_file_that_is_not_what_was_known_is_left_alone(path, known):
         replace_private(path, b"new", known=known)
     assert path.read_bytes() == b"secret"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_that_does_not_sync_is_told_apart_from_a_file_that_was_not_written(
+    path, monkeypatch
+):
+    from cipherlens.base import files
+
+    def fail(_folder):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(files, "sync_folder", fail)
+    with pytest.raises(KeyringError, match="was written, but a crash may undo it") as caught:
+        replace_private(path, b"newer!", known=b"secret")
+    assert "cannot be written" not in str(caught.value)
+    assert path.read_bytes() == b"newer!"
