@@ -40,7 +40,7 @@ def push_manifest(client: Client, where: Collection, signed: bytes, counter: int
     parts = [
         CodedPicture(code=_CODE, sealed_original=signed[at : at + PART_BYTES]) for at in starts
     ]
-    ids = [_part_id(number) for number in range(len(parts))]
+    ids = [_part_id(where, number) for number in range(len(parts))]
     # What is read while this goes on may be of two manifests, and then fits no signature.
     client.index_encrypted(name, ids, parts, revisions=[counter] * len(parts))
 
@@ -57,7 +57,7 @@ def pull_manifest(client: Client, where: Collection) -> bytes:
 def _parts(client: Client, where: Collection) -> Iterator[bytes]:
     number = 0
     while True:
-        (fetched,) = client.fetch(where.name + SUFFIX, [_part_id(number)])
+        (fetched,) = client.fetch(where.name + SUFFIX, [_part_id(where, number)])
         if fetched.item is None or fetched.state is not ItemState.PRESENT:
             raise NotFound(f"part {number} of the manifest of {where.name!r} is {fetched.state}")
         yield fetched.item.sealed_original
@@ -66,5 +66,6 @@ def _parts(client: Client, where: Collection) -> Iterator[bytes]:
         number += 1
 
 
-def _part_id(number: int) -> str:
-    return f"part-{number:06}"
+def _part_id(where: Collection, number: int) -> str:
+    """Return the id of a part: a collection made anew under the name has parts of its own."""
+    return f"{where.uuid}/{number:06}"

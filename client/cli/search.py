@@ -16,6 +16,7 @@ from cipherlens.client import (
     Hit,
     Hits,
     ItemView,
+    PermissionDenied,
     SearchOptions,
     make_codes,
 )
@@ -69,7 +70,7 @@ def search(
 
     The query is encrypted here, or made into a code by the owner's hash network, --model, where
     the collection holds codes; the server ranks what it holds without seeing a picture. The names
-    of the hits are opened here.
+    of the hits are opened here; without the right to fetch them, ids are shown.
 
     Hits are held to the owner's manifest, if one is known here; what it shows to be wrong is said,
     with exit code 5. --verify compares with every item, on the server and here, which takes the
@@ -103,7 +104,7 @@ def search(
         problems = [] if manifest is None else problems_of_hits(hits, manifest, k)
         if verify and manifest is not None:
             problems += _verified(client, where, query, hits, manifest, k)
-        names = client.item_names(where, hits.item_ids)
+        names = _names(client, where, hits)
         if html is not None:
             seen = query.view() if isinstance(query, CipherImage) else None
             shown = [_shown(client, hit, names.get(hit.item_id, ""), manifest) for hit in hits]
@@ -142,6 +143,14 @@ def _found(
         return client.search_image(where, query, k, with_items=with_items, options=options)
     (hits,) = client.search_codes(where, query, k, with_items=with_items, options=options)
     return hits
+
+
+def _names(client: Client, where: Collection, hits: Hits) -> Mapping[str, str]:
+    """Return the names of hits by id; none where the caller may search and not fetch."""
+    try:
+        return client.item_names(where, hits.item_ids)
+    except PermissionDenied:
+        return {}
 
 
 def _verified(

@@ -366,7 +366,9 @@ def test_a_server_s_copy_of_a_manifest_is_the_owners_and_no_older(
     assert (pushed["counter"], pushed["item_count"]) == (1, 5)
     from cipherlens.v1 import retrieval_service_pb2 as messages
 
-    request = messages.FetchRequest(collection=f"{name}.manifest", item_ids=["part-000000"])
+    request = messages.FetchRequest(
+        collection=f"{name}.manifest", item_ids=[f"{pushed['uuid']}/000000"]
+    )
     (before,) = malicious._stub.Fetch(request)
     noise(71).save(folder / "more.png")
     assert run("index", name, folder, *indexed).code == 0

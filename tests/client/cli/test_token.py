@@ -50,6 +50,36 @@ def test_from_a_token_to_a_search_and_its_end(run, tmp_path: Path, monkeypatch) 
     assert (again.code, "no token with the id or name 'alice'" in again.err) == (1, True)
 
 
+def test_who_may_search_and_not_fetch_is_shown_ids(
+    run, keyring: Path, hash_checkpoint: Path, folder: Path, tmp_path: Path
+) -> None:
+    data = ("--data-dir", tmp_path / "data")
+    files = {name: tmp_path / f"{name}.token" for name in ("owner", "reader", "searcher")}
+    for name, allowed in (
+        ("owner", ("--allow", "server", "--allow", "index,search,fetch,admin:*")),
+        ("reader", ("--allow", "search,fetch:photos")),
+        ("searcher", ("--allow", "search:photos")),
+    ):
+        assert run("token", "new", name, *data, *allowed, "--out", files[name]).code == 0
+    server = CipherLensServer(ServerConfig(data_dir=tmp_path / "data", listen="127.0.0.1:0"))
+    to = ("--server", f"127.0.0.1:{server.start()}")
+    network = ("--keyring", keyring, "--model", hash_checkpoint, "--device", "cpu")
+    try:
+        owner = (*to, "--token-file", files["owner"])
+        made = run("collection", "create", "photos", "--kind", "code", "--bits", 24, *owner)
+        assert made.code == 0
+        assert run("index", "photos", folder, *network, *owner).code == 0
+        query = ("search", "photos", folder / "a.png", "-k", 1, *network, *to, "--json")
+        (named,) = run(*query, "--token-file", files["reader"]).document["hits"]
+        searched = run(*query, "--token-file", files["searcher"])
+        (unnamed,) = searched.document["hits"]
+    finally:
+        server.stop(0)
+    assert (named["name"], unnamed["name"]) == ("a.png", None)
+    assert named["item_id"] == unnamed["item_id"]
+    assert searched.code == 0
+
+
 def test_an_owners_tokens_stand_beside_his_keyring(run, keyring: Path, tmp_path: Path) -> None:
     words = ("token", "new", "app", "--allow", "trapdoor")
     refused = run(*words, "--data-dir", tmp_path)
