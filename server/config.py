@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -12,29 +13,51 @@ MIB = 2**20
 _LARGEST_LIMIT = 2**31 - MIB
 
 
+def _doc(text: str, metavar: str = "") -> Mapping[str, str]:
+    """Return what `serve --help` says of a setting, and what its value is called there."""
+    return {"doc": text, "metavar": metavar}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """The largest values accepted; GetServerInfo tells them. All are at least 1.
+    """The largest values accepted; GetServerInfo tells them. All are at least 1."""
 
-    max_k: the full ranking of a collection on which a network is judged; with the longest ids it
-        takes 3 MB of an answer.
-    max_hits: queries times k of one search, as ranking them takes some .7 s for a million.
-    """
-
-    max_message_bytes: int = 32 * MIB
-    max_sealed_bytes: int = 16 * MIB
-    max_batch_items: int = 1024
-    max_queries: int = 1024
-    max_k: int = 5000
-    max_hits: int = 512 * 1024
-    max_image_pixels: int = 4 * MIB
-    max_name_bytes: int = 64
-    max_item_id_bytes: int = 512
-    max_owner_tag_bytes: int = 1024
-    max_dimension: int = 8192
-    max_model_bytes: int = 1024 * MIB
-    max_page_size: int = 1000
-    max_concurrent_calls: int = 64
+    max_message_bytes: int = field(
+        default=32 * MIB, metadata=_doc("Bytes of one message; bounds the memory of a call.")
+    )
+    max_sealed_bytes: int = field(
+        default=16 * MIB, metadata=_doc("Bytes of one sealed original; it must fit a message.")
+    )
+    max_batch_items: int = field(
+        default=1024, metadata=_doc("Items of one Index, Delete or Fetch; bounds a transaction.")
+    )
+    max_queries: int = field(default=1024, metadata=_doc("Queries of one search."))
+    max_k: int = field(
+        default=5000,
+        metadata=_doc(
+            "Hits for each query. 5000 is the full ranking of a collection on which a network is "
+            "judged; with the longest ids it takes 3 MB of an answer."
+        ),
+    )
+    max_hits: int = field(
+        default=512 * 1024,
+        metadata=_doc("Queries times k of one search; ranking a million takes some .7 s."),
+    )
+    max_image_pixels: int = field(
+        default=4 * MIB, metadata=_doc("Pixels of one cipher-image; bounds a forward pass.")
+    )
+    max_name_bytes: int = field(default=64, metadata=_doc("Bytes of a collection's name."))
+    max_item_id_bytes: int = field(default=512, metadata=_doc("Bytes of an item's id."))
+    max_owner_tag_bytes: int = field(default=1024, metadata=_doc("Bytes of an owner tag."))
+    max_dimension: int = field(default=8192, metadata=_doc("Numbers of a vector."))
+    max_model_bytes: int = field(
+        default=1024 * MIB, metadata=_doc("Bytes of a pushed model; bounds disk and memory.")
+    )
+    max_page_size: int = field(default=1000, metadata=_doc("Items of one page of ListItems."))
+    max_concurrent_calls: int = field(
+        default=64,
+        metadata=_doc("Calls under way; one too many is refused at once. Also bounds threads."),
+    )
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -57,43 +80,54 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IvfSettings:
-    """When an index is trained, and how well a default search must then do.
+    """When an index is trained, and how well a default search must then do."""
 
-    minimum_rows: live vectors from which lists or a graph pay; below, every search is exact. Codes
-        whose index was asked for too.
-    minimum_codes: live codes from which lists pay where no index was asked for.
-    lists_per_root: lists as a multiple of the square root of the live rows.
-    growth: train anew when live rows have grown by this factor.
-    target_recall: what the mean recall of a default search must exceed, with 99 % confidence, where
-        queries are like what is stored. It lies above the .99 promised, as they never quite are.
-    recall_at: k of that recall.
-    calibration_queries: stored rows that are kept out of training and serve as queries.
-    """
-
-    minimum_rows: int = 2000
-    minimum_codes: int = 50_000
-    lists_per_root: float = 2.0
-    growth: float = 2.0
-    target_recall: float = 0.993
-    recall_at: int = 20
-    calibration_queries: int = 512
+    minimum_rows: int = field(
+        default=2000,
+        metadata=_doc(
+            "Live vectors from which lists or a graph pay, and codes whose index was asked for; "
+            "below, every search is exact. At least 100."
+        ),
+    )
+    minimum_codes: int = field(
+        default=50_000,
+        metadata=_doc("Live codes from which lists pay where no index was asked for."),
+    )
+    lists_per_root: float = field(
+        default=2.0, metadata=_doc("Lists as a multiple of the square root of the live rows.")
+    )
+    growth: float = field(
+        default=2.0, metadata=_doc("Train anew when live rows have grown by this factor.")
+    )
+    target_recall: float = field(
+        default=0.993,
+        metadata=_doc(
+            "What the mean recall of a default search must exceed, with 99 % confidence, where "
+            "queries are like what is stored. Above the .99 promised, as they never quite are."
+        ),
+    )
+    recall_at: int = field(default=20, metadata=_doc("k of that recall."))
+    calibration_queries: int = field(
+        default=512,
+        metadata=_doc("Stored rows that are kept out of training and serve as queries."),
+    )
 
     def __post_init__(self) -> None:
         if self.minimum_rows < 100:
-            raise ValueError(f"minimum_rows must be at least 100, got {self.minimum_rows}")
+            raise ValueError(f"ivf.minimum_rows must be at least 100, got {self.minimum_rows}")
         if self.minimum_codes < 100:
-            raise ValueError(f"minimum_codes must be at least 100, got {self.minimum_codes}")
+            raise ValueError(f"ivf.minimum_codes must be at least 100, got {self.minimum_codes}")
         if self.lists_per_root <= 0:
-            raise ValueError(f"lists_per_root must be positive, got {self.lists_per_root}")
+            raise ValueError(f"ivf.lists_per_root must be positive, got {self.lists_per_root}")
         if self.growth <= 1:
-            raise ValueError(f"growth must be above 1, got {self.growth}")
+            raise ValueError(f"ivf.growth must be above 1, got {self.growth}")
         if not 0 < self.target_recall <= 1:
-            raise ValueError(f"target_recall must lie in (0, 1], got {self.target_recall}")
+            raise ValueError(f"ivf.target_recall must lie in (0, 1], got {self.target_recall}")
         if self.recall_at < 1:
-            raise ValueError(f"recall_at must be at least 1, got {self.recall_at}")
+            raise ValueError(f"ivf.recall_at must be at least 1, got {self.recall_at}")
         if self.calibration_queries < 1:
             raise ValueError(
-                f"calibration_queries must be at least 1, got {self.calibration_queries}"
+                f"ivf.calibration_queries must be at least 1, got {self.calibration_queries}"
             )
 
     def nlist(self, live: int) -> int:
@@ -103,62 +137,122 @@ class IvfSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TlsListener:
-    """A listener with TLS, beside the one without.
+    """A listener with TLS, beside the one without, on grpcio."""
 
-    listen: "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; port 0 takes a free one.
-    certificate: PEM, the server's own first and those that lead to a known issuer behind it.
-    key: PEM, the private key of the server's own certificate, without a passphrase.
-    client_ca: PEM, the authorities of which a caller must show a certificate; None asks for none.
-    """
-
-    listen: str
-    certificate: Path
-    key: Path
-    client_ca: Path | None = None
+    listen: str = field(
+        metadata=_doc(
+            "Where to listen with TLS as well, on grpcio whatever the transport: as listen. Needs "
+            "--tls-certificate and --tls-key.",
+            "HOST:PORT",
+        )
+    )
+    certificate: Path = field(
+        metadata=_doc(
+            "PEM: the server's own certificate first, and those that lead to a known issuer.",
+            "FILE",
+        )
+    )
+    key: Path = field(
+        metadata=_doc(
+            "PEM: the private key of the server's own certificate, without a passphrase.", "FILE"
+        )
+    )
+    client_ca: Path | None = field(
+        default=None,
+        metadata=_doc(
+            "PEM: let in by TLS only who shows a certificate of these authorities.", "FILE"
+        ),
+    )
 
     def __post_init__(self) -> None:
-        _check_address("tls_listen", self.listen)
+        _check_address("tls.listen", self.listen)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerConfig:
-    """Everything a server needs to know.
+    """Everything a server needs to know; what each setting is for stands in its `doc`.
 
-    data_dir: the cloud's data folder, made if absent; held by one server at a time.
-    transport: what carries the calls, "grpcio", "native" (pygrpc-native, HTTP/2 outside the
-        interpreter's lock) or "auto", which is native where it is installed.
-    listen: where it listens without TLS, "HOST:PORT", "[IPv6]:PORT" or "unix:PATH"; port 0 takes a
-        free one.
-    require_tokens: ask every caller for a token, also where there is no file of them yet; where
-        there is one, they are asked for in any case.
-    insecure: listen where other machines reach it without TLS, or without asking for tokens.
-    tls: where it listens with TLS as well, on grpcio whatever `transport` says; None for nowhere.
-    device: where indexes and models live, "auto", "cpu" or "cuda:N".
-    keyring, passphrase: the owner's; refused for the role "cloud".
-    hash_model: the owner's hash network, sealed or plain, for trapdoors that are codes; refused
-        for the role "cloud".
-    max_batch: images that go through a model at once, where it takes as many.
-    max_waiting_images: queries that may wait for a model, and as many images that are to be
-        indexed; beyond it RESOURCE_EXHAUSTED.
-    grace_s: how long a stopping server lets calls under way finish.
-    ivf: when and how indexes of vectors get lists.
+    passphrase: the keyring's. It is no setting: it comes from a file, the environment or a prompt.
     """
 
-    data_dir: Path
-    role: Role = Role.CLOUD
-    listen: str = "127.0.0.1:50051"
-    transport: str = "auto"
+    data_dir: Path = field(
+        metadata=_doc("The data folder; made if absent, held by one server at a time.", "DIR")
+    )
+    role: Role = field(
+        default=Role.CLOUD,
+        metadata=_doc(
+            "cloud: stores and searches, without a key. owner: encrypts, with a keyring. all: "
+            "both, for one machine.",
+            "cloud|owner|all",
+        ),
+    )
+    listen: str = field(
+        default="127.0.0.1:50051",
+        metadata=_doc(
+            "Where to listen without TLS: HOST:PORT, [IPv6]:PORT or unix:PATH; port 0 takes a free "
+            "one.",
+            "HOST:PORT",
+        ),
+    )
+    transport: str = field(
+        default="auto",
+        metadata=_doc(
+            "What carries the calls without TLS. native: HTTP/2 in Rust, several times as many "
+            "searches a second. grpcio: the reference. auto: native where it is installed.",
+            "auto|grpcio|native",
+        ),
+    )
     tls: TlsListener | None = None
-    require_tokens: bool = False
-    insecure: bool = False
-    device: str = "auto"
-    keyring: Path | None = None
+    require_tokens: bool = field(
+        default=False,
+        metadata=_doc(
+            "Ask every caller for a token, though there is none yet. Once 'token new' has made "
+            "one, they are asked for in any case."
+        ),
+    )
+    insecure: bool = field(
+        default=False,
+        metadata=_doc("Listen where other machines can connect without TLS, or without a token."),
+    )
+    device: str = field(
+        default="auto", metadata=_doc("Where indexes and models live.", "auto|cpu|cuda:N")
+    )
+    keyring: Path | None = field(
+        default=None, metadata=_doc("The owner's keyring file. Not for role cloud.", "KEYRING")
+    )
+    passphrase_file: Path | None = field(
+        default=None,
+        metadata=_doc(
+            "A file whose first line is the keyring's passphrase; else CIPHERLENS_PASSPHRASE, else "
+            "a prompt.",
+            "FILE",
+        ),
+    )
     passphrase: str | None = field(default=None, repr=False)
-    hash_model: Path | None = None
+    hash_model: Path | None = field(
+        default=None,
+        metadata=_doc(
+            "The owner's hash network, sealed or plain: makes codes of query pictures for those "
+            "who do not hold it. Not for role cloud.",
+            "FILE",
+        ),
+    )
     limits: Limits = field(default_factory=Limits)
-    max_batch: int = 32
-    max_waiting_images: int = 2048
-    grace_s: float = 20.0
+    max_batch: int = field(
+        default=32,
+        metadata=_doc("Images that go through a model at once, where it takes as many."),
+    )
+    max_waiting_images: int = field(
+        default=2048,
+        metadata=_doc(
+            "Queries that may wait for a model, and as many images to be indexed; beyond it "
+            "RESOURCE_EXHAUSTED. Bounds memory."
+        ),
+    )
+    grace_s: float = field(
+        default=20.0,
+        metadata=_doc("Seconds that a stopping server lets calls under way finish."),
+    )
     ivf: IvfSettings = field(default_factory=IvfSettings)
 
     def __post_init__(self) -> None:

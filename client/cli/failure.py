@@ -33,6 +33,7 @@ _EXTRAS = {
     "sqlalchemy": "server",
     "grpc_health": "server",
     "grpc_reflection": "server",
+    "pydantic": "server",
     "torch": "model",
     "timm": "model",
     "safetensors": "model",

@@ -5,12 +5,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from cipherlens.client import Client
 from cipherlens.crypto import KeyEntry
+from cipherlens.server.settings import SETTINGS
 
 # Runs the command line's own entry point, and tells at the end what the process has loaded.
 PROGRAM = """
@@ -49,3 +52,25 @@ def test_a_cloud_server_never_loads_the_code_of_keys(
         printed, logged = server.communicate(timeout=60)
     assert server.returncode == 0, logged
     assert printed.splitlines()[-2:] == ["[]", "True"]
+
+
+def test_settings_in_force_are_printed_with_their_sources(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CIPHERLENS_SERVE_LIMITS_MAX_K", "77")
+    config = tmp_path / "c.toml"
+    config.write_text('data_dir = "data"\ninsecure = true\n')
+    said = run("serve", "--config", config, "--grace-s", "3", "--no-insecure", "--print-config")
+    assert said.code == 0
+    assert f'data_dir = "data"  # file {config}' in said.out
+    assert "max_k = 77  # environment CIPHERLENS_SERVE_LIMITS_MAX_K" in said.out
+    assert "grace_s = 3.0  # flag --grace-s" in said.out
+    assert "insecure = false  # flag --insecure" in said.out
+    assert not (tmp_path / "data").exists()
+
+
+def test_help_has_every_setting_with_its_default(run: Callable[..., Any]) -> None:
+    said = " ".join(run("serve", "--help").out.split())
+    for each in SETTINGS:
+        assert f" {each.flag} " in said
+    assert "bounds a transaction. [default: 1024]" in said

@@ -1,0 +1,134 @@
+"""Settings from a file, the environment and flags."""
+
+from pathlib import Path
+
+import pytest
+
+from cipherlens.server.config import IvfSettings, Limits, ServerConfig, TlsListener
+from cipherlens.server.settings import SETTINGS, SettingError, resolve
+
+DATA = {"data_dir": "data"}
+# Another value than the default for each, as a person writes it.
+OTHERS = {
+    "data_dir": "elsewhere",
+    "role": "all",
+    "listen": "unix:socket",
+    "transport": "grpcio",
+    "tls.listen": "0.0.0.0:443",
+    "tls.certificate": "a.pem",
+    "tls.key": "a.key",
+    "tls.client_ca": "ca.pem",
+    "require_tokens": "true",
+    "insecure": "true",
+    "device": "cpu",
+    "keyring": "my.keys",
+    "passphrase_file": "secret",
+    "hash_model": "hash.sealed",
+    "limits.max_concurrent_calls": "65",
+    "max_batch": "33",
+    "max_waiting_images": "5000",
+    "grace_s": "1.5",
+    "ivf.lists_per_root": "3.5",
+    "ivf.growth": "3.5",
+    "ivf.target_recall": "0.5",
+}
+
+
+def other(setting):
+    return OTHERS.get(setting.name) or str(int(setting.default) + 1)
+
+
+def written(path, text):
+    path.write_text(text)
+    return path
+
+
+def test_every_field_of_the_configuration_is_a_setting_with_words_for_it():
+    names = {each.name for each in SETTINGS}
+    for kind, above in ((ServerConfig, ""), (Limits, "limits."), (IvfSettings, "ivf.")):
+        fields = set(kind.__dataclass_fields__) - {"passphrase", "tls", "limits", "ivf"}
+        assert {above + name for name in fields} <= names
+    assert {f"tls.{name}" for name in TlsListener.__dataclass_fields__} <= names
+    assert all(each.doc.endswith(".") for each in SETTINGS)
+    assert len({each.variable for each in SETTINGS}) == len(SETTINGS)
+
+
+def test_every_setting_can_be_reached_from_the_environment():
+    resolved = resolve(None, {each.variable: other(each) for each in SETTINGS}, {})
+    default = ServerConfig(data_dir=Path("data"))
+    for each in SETTINGS:
+        value, standard = resolved.config, default
+        for part in each.name.split("."):
+            value, standard = getattr(value, part), getattr(standard, part, None)
+        assert value != standard, each.name
+        assert resolved.sources[each.name] == f"environment {each.variable}"
+
+
+def test_flags_count_before_the_environment_and_that_before_the_file(tmp_path):
+    file = written(tmp_path / "c.toml", "max_batch = 1\ngrace_s = 1\n[limits]\nmax_k = 1\n")
+    environment = {"CIPHERLENS_SERVE_GRACE_S": "2", "CIPHERLENS_SERVE_LIMITS_MAX_K": "2"}
+    resolved = resolve(file, environment, {**DATA, "limits.max_k": "3"})
+    config = resolved.config
+    assert (config.max_batch, config.grace_s, config.limits.max_k) == (1, 2.0, 3)
+    assert resolved.sources["max_batch"] == f"file {file}"
+    assert resolved.sources["limits.max_k"] == "flag --limits-max-k"
+    assert resolved.sources["device"] == "default"
+
+
+def test_what_is_printed_is_a_file_of_the_same_settings(tmp_path):
+    first = resolve(None, {each.variable: other(each) for each in SETTINGS}, {})
+    again = resolve(written(tmp_path / "c.toml", first.toml()), {}, {})
+    assert again.config == first.config
+    defaults = resolve(None, {}, DATA)
+    assert resolve(written(tmp_path / "d.toml", defaults.toml()), {}, {}).config == defaults.config
+
+
+def test_the_environment_may_name_the_file(tmp_path):
+    file = written(tmp_path / "c.toml", 'data_dir = "there"')
+    assert resolve(None, {"CIPHERLENS_SERVE_CONFIG": str(file)}, {}).config.data_dir == Path(
+        "there"
+    )
+
+
+def test_a_passphrase_is_no_setting():
+    with pytest.raises(SettingError, match="CIPHERLENS_SERVE_PASSPHRASE, which is no setting"):
+        resolve(None, {"CIPHERLENS_SERVE_PASSPHRASE": "hidden"}, DATA)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[limits]\nmax_k = 0", r"limits\.max_k must be .* got 0 \(limits\.max_k from file "),
+        ("[limits]\nmax_k = true", r"limits\.max_k: .*valid integer, got True .*from file"),
+        ("max_batch = 1.5", r"max_batch: .*valid integer, got 1\.5"),
+        ("max_k = 5", r"there is no setting max_k"),
+        ("[limits]\nmax_kk = 5", r"no setting limits\.max_kk; is it limits\.max_k\?"),
+        ("limits = 5", r"no setting limits"),
+        ("listen = 2026-01-01", r"listen must be"),
+        ("max_k =", r"c\.toml is no TOML"),
+        ("[tls]\nlisten = 'a:1'", r"tls\.certificate must be set: --tls-certificate FILE"),
+        ("[limits]\nmax_hits = 7", r"max_hits must be at least max_k, 5000, got 7 .*from file"),
+        ("role = 'both'", r"role: .*'cloud', 'owner' or 'all', got 'both' \(role from file"),
+    ],
+)
+def test_a_wrong_file_is_told_by_field_value_and_source(tmp_path, text, said):
+    with pytest.raises(SettingError, match=said):
+        resolve(written(tmp_path / "c.toml", text), {}, DATA)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "said"),
+    [
+        ("GRACE_S", "soon", r"grace_s: .*got 'soon' \(grace_s from environment CIPHERLENS_SERVE_G"),
+        ("INSECURE", "perhaps", r"insecure: .*got 'perhaps'"),
+        ("DEVICES", "cpu", r"CIPHERLENS_SERVE_DEVICES, which is no setting; is it .*DEVICE\?"),
+    ],
+)
+def test_a_wrong_variable_is_told_by_field_value_and_source(variable, text, said):
+    with pytest.raises(SettingError, match=said):
+        resolve(None, {f"CIPHERLENS_SERVE_{variable}": text}, DATA)
+
+
+def test_a_server_without_a_folder_is_told_where_it_may_be_said():
+    with pytest.raises(SettingError, match=r"data_dir must be set: --data-dir DIR, or CIPHERLENS_"):
+        resolve(None, {}, {})
