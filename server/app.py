@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cipherlens.server.access import OPEN_GATE, check_exposure, gate_of
 from cipherlens.server.config import ServerConfig
+from cipherlens.server.descriptors import take_all_descriptors
 from cipherlens.server.errors import StartupError, Stopping
 from cipherlens.server.priority import switch_often
 from cipherlens.server.transport import (
@@ -214,6 +215,7 @@ def transport_of(config: ServerConfig) -> NewTransport:
 def run(config: ServerConfig) -> int:
     """Serve until SIGTERM or SIGINT, then stop in good order; return the exit code."""
     stopping = _stop_signals()
+    take_all_descriptors()
     if transport_of(config) is not GrpcioTransport:  # whose many threads it would only slow down
         switch_often()
     server = CipherLensServer(config)

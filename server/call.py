@@ -27,12 +27,14 @@ class Call:
     is_active: tells whether the caller still waits.
     on_end: takes a function to be called, from another thread, once the caller waits no more.
     metadata: gives what came with the call, such as credentials; keys are in lower case.
+    peer: tells where the call comes from, such as "ipv4:127.0.0.1:40000".
     """
 
     expires_at: float | None = None
     is_active: Callable[[], bool] = _always
     on_end: Callable[[Callable[[], None]], object] = _never
     metadata: Callable[[], Iterable[tuple[str, str | bytes]]] = _none
+    peer: Callable[[], str] = str
 
     @classmethod
     def within(
@@ -41,10 +43,11 @@ class Call:
         is_active: Callable[[], bool] = _always,
         on_end: Callable[[Callable[[], None]], object] = _never,
         metadata: Callable[[], Iterable[tuple[str, str | bytes]]] = _none,
+        peer: Callable[[], str] = str,
     ) -> "Call":
         """Return a call that expires in so many seconds, or never."""
         expires_at = None if remaining_s is None else time.monotonic() + remaining_s
-        return cls(expires_at, is_active, on_end, metadata)
+        return cls(expires_at, is_active, on_end, metadata, peer)
 
     def remaining_s(self, at_most: float) -> float:
         """Return the seconds left, at most so many, at least 0."""

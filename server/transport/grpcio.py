@@ -1,28 +1,58 @@
-"""Services on grpcio's server: a thread for each call, health checks and reflection beside them."""
+"""Services on grpcio's server: a thread for each call, health checks and reflection beside them.
 
-from collections.abc import Callable, Iterator, Sequence
+Every method is served as one that takes a stream, which looks the same on the wire: so the thread
+has the call before its message has come, and can end one whose message never does.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_status import rpc_status
 
 from cipherlens.server.call import Call
-from cipherlens.server.errors import CannotListen
+from cipherlens.server.errors import CallCancelled, CannotListen, InvalidField, ServerError
 from cipherlens.server.transport.admission import Admission
 from cipherlens.server.transport.guard import Guard, Guarded, Refusal
+from cipherlens.server.transport.health import NAME as HEALTH_NAME
+from cipherlens.server.transport.health import Health
+from cipherlens.server.transport.patience import Patience
+from cipherlens.server.transport.payloads import Payloads, decoded
 from cipherlens.server.transport.service import Method, service_of
+from cipherlens.server.transport.status import status_of
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
 else:
     Handler = grpc.RpcMethodHandler  # generic for type checkers only
+Behaviour = Callable[[Any, Call], Any]
+Incoming = Callable[[Iterator[bytes], grpc.ServicerContext], AbstractContextManager[Any]]
+Handle = Callable[[Iterator[bytes], grpc.ServicerContext], Any]
 
 # Threads beyond the admitted calls: for health, reflection and refusals.
 SPARE_THREADS = 4
+# Seconds that a message may take to come whole, which 32 MiB do at 9 Mbit/s.
+_RECEIVE_S = 30.0
+# In this time a message that is on its way has mostly come: only later its call makes room.
+_SECURE_S = 0.25
+# Seconds that a caller may leave a part of a stream untaken.
+SEND_S = 60.0
+# A connection that is dead is noticed, one without calls closed, one in use renewed now and then.
+KEEPALIVE_MS = 60_000
+KEEPALIVE_TIMEOUT_MS = 20_000
+_RENEWAL = (
+    ("grpc.max_connection_idle_ms", 5 * 60_000),
+    ("grpc.max_connection_age_ms", 60 * 60_000),
+    ("grpc.max_connection_age_grace_ms", 5 * 60_000),
+)
+# Health checks whose message is still to come; another one ends the oldest.
+_HEALTH_CHECKS = 16
 # A stream of reflection holds a thread for as long as its caller likes.
 _REFLECTION_STREAMS = SPARE_THREADS // 2
 # Calls that may wait for a thread, as a multiple of the threads; the rest is refused at once.
@@ -42,19 +72,44 @@ class GrpcioTransport:
         max_concurrent_calls: int,
         max_message_bytes: int,
         credentials: grpc.ServerCredentials | None = None,
+        renews: bool = True,
     ) -> None:
-        """Put the services on a server that does not listen yet; with credentials it speaks TLS."""
+        """Put the services on a server that does not listen yet; with credentials it speaks TLS.
+
+        It `renews` connections, closing those that are idle or old, unless all come from a front.
+        """
         self._listen = listen
         self._credentials = credentials
-        self._names = [each.service.name for each in services]
-        threads = max_concurrent_calls + SPARE_THREADS
+        # Calls whose message is still to come, beside those that are admitted.
+        receiving = max(4, max_concurrent_calls // 2)
+        threads = max_concurrent_calls + receiving + _HEALTH_CHECKS + SPARE_THREADS
         self._pool = ThreadPoolExecutor(threads, "call")
-        self._server = _new_server(self._pool, threads, max_message_bytes)
-        self._health = _Health(services[0].guard)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        described = _reflection([*self._names, health.SERVICE_NAME], services[0].guard)
+        self._server = _new_server(self._pool, threads, max_message_bytes, renews=renews)
+        payloads = Payloads(max_message_bytes)
+        self._waits = _Waits(Patience(_RECEIVE_S, receiving, secure_s=_SECURE_S), payloads)
+        # Whatever comes, a health check finds a thread.
+        self._health_waits = _Waits(Patience(_RECEIVE_S, _HEALTH_CHECKS), payloads)
+        self._health = Health(services[0].guard)
+        self._names = [each.service.name for each in services]
+        described = _reflection([*self._names, HEALTH_NAME], services[0].guard)
         for each in [*services, described]:
-            self._server.add_generic_rpc_handlers([_handlers(each)])
+            handlers = {
+                method.name: _handler(method, each.guard.guarded(method), self._waits)
+                for method in each.service.methods
+            }
+            self._add(each.service.name, handlers)
+        self._add(
+            HEALTH_NAME,
+            {
+                "Check": _handler(self._health.method, self._health.check, self._health_waits),
+                "Watch": _watch_handler(self._health, self._health_waits),
+            },
+        )
+
+    def _add(self, name: str, handlers: dict[str, Handler]) -> None:
+        self._server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler(name, handlers)]
+        )
 
     def start(self) -> int:
         """Listen and return the port; nothing is served yet. Raises StartupError."""
@@ -72,7 +127,7 @@ class GrpcioTransport:
 
     def _say(self, status: Any) -> None:
         for name in ("", *self._names):
-            self._health.set(name, status)
+            self._health.say(name, status)
 
     def _port(self) -> int:
         if self._credentials is None:
@@ -81,7 +136,7 @@ class GrpcioTransport:
 
     def stop_serving(self) -> None:
         """Tell health checks that nothing is served any more; calls under way go on."""
-        self._health.enter_graceful_shutdown()
+        self._health.end()
 
     def stop(self, at_most_s: float) -> None:
         """Let what is on its way out leave, end the rest, and return when nothing is at work."""
@@ -89,31 +144,43 @@ class GrpcioTransport:
         # A call that was cancelled may still be at work: its thread is waited for, so that nothing
         # touches the database after it is closed.
         self._pool.shutdown(wait=True)
+        self._waits.close()
+        self._health_waits.close()
 
 
-class _Health(health.HealthServicer):
-    """gRPC's own health checks; one that names a service, the guard must know."""
+class _Waits:
+    """What calls on a listener wait for: their messages, and callers who read."""
 
-    def __init__(self, guard: Guard) -> None:
-        super().__init__()
-        self._guard = guard
+    def __init__(self, receiving: Patience, payloads: Payloads) -> None:
+        self.receiving = receiving
+        self.sending = Patience(SEND_S)
+        self.payloads = payloads
 
-    def Check(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - the protocol's name
-        """Answer for the server, or for a service of it."""
-        self._let_in(request, context)
-        return super().Check(request, context)
+    def close(self) -> None:
+        self.receiving.close()
+        self.sending.close()
 
-    def Watch(self, request: Any, context: grpc.ServicerContext, *extra: Any) -> Any:  # noqa: N802 - the same
-        """Answer now and with every change."""
-        self._let_in(request, context)
-        return super().Watch(request, context, *extra)
+    def payload(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes | None:
+        """Return the next message of a call, None after the last.
 
-    def _let_in(self, request: Any, context: grpc.ServicerContext) -> None:
-        if request.service:  # which tells what is served here
+        Raises CallCancelled where the caller is gone or took too long, QueueFull.
+        """
+        with self.receiving.kept(context.cancel):
             try:
-                self._guard.identify(_call(context))
-            except Refusal as refusal:
-                context.abort_with_status(rpc_status.to_status(refusal.status))
+                return next(requests, None)
+            except grpc.RpcError as error:
+                raise CallCancelled("the caller is gone") from error
+
+    def messages(
+        self, request_type: type[Any], requests: Iterator[bytes], context: grpc.ServicerContext
+    ) -> Generator[Any, None, None]:
+        """Yield the messages of a call, each counted until the next is asked for.
+
+        Raises InvalidField for one that does not decode, and as `payload` does.
+        """
+        while (payload := self.payload(requests, context)) is not None:
+            with self.payloads.counted(payload):
+                yield decoded(request_type, payload)
 
 
 class _Reflection:
@@ -136,7 +203,9 @@ def _reflection(names: Sequence[str], guard: Guard) -> Guarded:
     return Guarded(service, guard.beside(Admission(_REFLECTION_STREAMS)))
 
 
-def _new_server(pool: ThreadPoolExecutor, threads: int, max_message_bytes: int) -> grpc.Server:
+def _new_server(
+    pool: ThreadPoolExecutor, threads: int, max_message_bytes: int, *, renews: bool
+) -> grpc.Server:
     message_bytes = max_message_bytes + MESSAGE_MARGIN
     return grpc.server(
         pool,
@@ -146,57 +215,95 @@ def _new_server(pool: ThreadPoolExecutor, threads: int, max_message_bytes: int) 
             # An item goes out with a little more around it than it came in with.
             ("grpc.max_send_message_length", message_bytes + MESSAGE_MARGIN),
             ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it
+            ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+            ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+            *(_RENEWAL if renews else ()),
         ],
     )
 
 
-def _handlers(each: Guarded) -> grpc.GenericRpcHandler:
-    return grpc.method_handlers_generic_handler(
-        each.service.name,
-        {method.name: _handler(method, each.guard) for method in each.service.methods},
+def _handler(method: Method, behaviour: Behaviour, waits: _Waits) -> Handler:
+    answered = _streamed if method.gives_stream else _single
+    make = (
+        grpc.stream_stream_rpc_method_handler
+        if method.gives_stream
+        else grpc.stream_unary_rpc_method_handler
     )
-
-
-def _handler(method: Method, guard: Guard) -> Handler:
-    make: Any = {
-        (False, False): grpc.unary_unary_rpc_method_handler,
-        (False, True): grpc.unary_stream_rpc_method_handler,
-        (True, False): grpc.stream_unary_rpc_method_handler,
-        (True, True): grpc.stream_stream_rpc_method_handler,
-    }[method.takes_stream, method.gives_stream]
-    answered = _streamed if method.gives_stream else _answered
     handler: Handler = make(
-        answered(guard.guarded(method)),
-        request_deserializer=method.request_type.FromString,
+        answered(behaviour, partial(_incoming, method, waits), waits),
         response_serializer=methodcaller("SerializeToString"),
     )
     return handler
 
 
-def _answered(behaviour: Callable[[Any, Call], Any]) -> Callable[[Any, grpc.ServicerContext], Any]:
+def _single(behaviour: Behaviour, incoming: Incoming, _waits: _Waits) -> Handle:
     """Return a behaviour with one response as grpcio calls it."""
 
-    def handle(request: Any, context: grpc.ServicerContext) -> Any:
+    def handle(requests: Iterator[bytes], context: grpc.ServicerContext) -> Any:
         try:
-            return behaviour(request, _call(context))
+            with incoming(requests, context) as request:
+                return behaviour(request, _call(context))
         except Refusal as refusal:
             context.abort_with_status(rpc_status.to_status(refusal.status))
 
     return handle
 
 
-def _streamed(
-    behaviour: Callable[[Any, Call], Iterator[Any]],
-) -> Callable[[Any, grpc.ServicerContext], Iterator[Any]]:
+def _streamed(behaviour: Behaviour, incoming: Incoming, waits: _Waits) -> Handle:
     """Return a behaviour with a stream of responses as grpcio calls it."""
 
-    def handle(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+    def handle(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
         try:
-            yield from behaviour(request, _call(context))
+            with incoming(requests, context) as request:
+                for response in behaviour(request, _call(context)):
+                    with waits.sending.kept(context.cancel):
+                        yield response
         except Refusal as refusal:
             context.abort_with_status(rpc_status.to_status(refusal.status))
 
     return handle
+
+
+@contextmanager
+def _incoming(
+    method: Method, waits: _Waits, requests: Iterator[bytes], context: grpc.ServicerContext
+) -> Iterator[Any]:
+    """Give what a behaviour takes: the request, or an iterator of them. Raises Refusal."""
+    if method.takes_stream:
+        yield waits.messages(method.request_type, requests, context)
+        return
+    messages = waits.messages(method.request_type, requests, context)
+    try:
+        request = next(messages, None)
+        if request is None:
+            raise InvalidField("request", "has not come")
+    except ServerError as error:
+        raise Refusal(status_of(error)) from error
+    try:
+        yield request
+    finally:
+        messages.close()
+
+
+def _watch_handler(health: Health, waits: _Waits) -> Handler:
+    """Return what sends changes of health, for which a call holds no thread."""
+
+    def handle(requests: Iterator[bytes], context: grpc.ServicerContext, send: Any) -> None:
+        try:
+            payload = waits.payload(requests, context) or b""
+            request = decoded(health_pb2.HealthCheckRequest, payload)
+            health.watch(request, _call(context), context, send)
+        except ServerError as error:
+            context.abort_with_status(rpc_status.to_status(status_of(error)))
+        except Refusal as refusal:
+            context.abort_with_status(rpc_status.to_status(refusal.status))
+
+    behaviour: Any = handle
+    behaviour.experimental_non_blocking = True
+    handler: Handler = grpc.stream_stream_rpc_method_handler(
+        behaviour, response_serializer=methodcaller("SerializeToString")
+    )
+    return handler
 
 
 def _call(context: grpc.ServicerContext) -> Call:
@@ -205,4 +312,5 @@ def _call(context: grpc.ServicerContext) -> Call:
         is_active=context.is_active,
         on_end=context.add_callback,
         metadata=context.invocation_metadata,
+        peer=context.peer,
     )

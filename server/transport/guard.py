@@ -1,10 +1,12 @@
 """What stands in front of every method, whatever the transport."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from google.rpc.code_pb2 import INTERNAL
 from google.rpc.status_pb2 import Status
@@ -18,6 +20,8 @@ from cipherlens.server.transport.service import AnswerTogether, Method, Service
 from cipherlens.server.transport.status import Codes, status_of
 
 _log = logging.getLogger(__name__)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 Together = Callable[[Sequence[bytes], Callable[[], Sequence[Call]]], Sequence[bytes | None]]
 
@@ -47,7 +51,7 @@ class Guard:
         try:
             self._gate.caller(call)
         except Exception as error:
-            raise self._refusal(error, call) from error
+            raise Refusal(status_of(error, self._codes)) from error
 
     def guarded(self, method: Method) -> Callable[[Any, Call], Any]:
         """Return the method's behaviour behind the guard; it raises nothing but Refusal."""
@@ -83,13 +87,14 @@ class Guard:
 
         def guarded(request: Any, call: Call) -> Any:
             try:
+                call.check()  # it may have waited for a thread
                 caller = self._gate.caller(call)
                 request = _let_in(method, need, request, caller)
                 with places:
                     response = method.behaviour(request, call)
                 return response if need.shown is None else need.shown(response, caller)
             except Exception as error:
-                raise self._refusal(error, call) from error
+                raise self._refusal(error, method, call) from error
 
         return guarded
 
@@ -98,11 +103,12 @@ class Guard:
 
         def guarded(request: Any, call: Call) -> Iterator[Any]:
             try:
+                call.check()
                 request = _let_in(method, need, request, self._gate.caller(call))
                 with places:
                     yield from method.behaviour(request, call)
             except Exception as error:
-                raise self._refusal(error, call) from error
+                raise self._refusal(error, method, call) from error
 
         return guarded
 
@@ -140,10 +146,19 @@ class Guard:
     def _places(self, method: Method) -> AbstractContextManager[None]:
         return self._admission.writes if method.writes else self._admission.reads
 
-    def _refusal(self, error: Exception, call: Call) -> Refusal:
+    def _refusal(self, error: Exception, method: Method, call: Call) -> Refusal:
         status = status_of(error, self._codes)
-        if status.code == INTERNAL and call.is_active():
-            _log.error("a call failed", exc_info=error)
+        if status.code == INTERNAL:
+            number = request_id(call)
+            _log.error(
+                "%s/%s from %s failed, request %s",
+                method.service,
+                method.name,
+                call.peer() or "an unknown caller",
+                number,
+                exc_info=error,
+            )
+            status.message += f" under request {number}"
         return Refusal(status)
 
 
@@ -164,6 +179,14 @@ def _first_checked(need: Need, requests: Iterable[Any], caller: Principal) -> It
         if position == 0:
             need.check(request, caller)
         yield request
+
+
+def request_id(call: Call) -> str:
+    """Return the id that the caller gave in `x-request-id`, if it is one, else a new one."""
+    for name, value in call.metadata():
+        if name == "x-request-id" and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
+            return value
+    return uuid4().hex
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,21 +14,25 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
-from pygrpc_native import EVENT_CANCEL, NativeGrpcFront
+from pygrpc_native import EVENT_CANCEL, STREAM_FULL, STREAM_SENT, NativeGrpcFront
 
 from cipherlens.server.call import Call
-from cipherlens.server.errors import CannotListen
+from cipherlens.server.errors import CannotListen, InvalidField, QueueFull
 from cipherlens.server.priority import give_way
 from cipherlens.server.transport.grpcio import (
     CALLS_PER_THREAD,
+    KEEPALIVE_MS,
+    KEEPALIVE_TIMEOUT_MS,
     MESSAGE_MARGIN,
+    SEND_S,
     SPARE_THREADS,
     GrpcioTransport,
 )
 from cipherlens.server.transport.guard import Guarded, Refusal
+from cipherlens.server.transport.payloads import Payloads, decoded
 from cipherlens.server.transport.service import Method
+from cipherlens.server.transport.status import status_of
 
 _log = logging.getLogger(__name__)
 
@@ -36,15 +40,21 @@ _CALLS_AT_ONCE = 64
 # A request that is decoded on the thread that all calls come in on.
 _LARGEST_SHARED_BYTES = 64 * 1024
 _IO_THREADS = 1
+# Between looks whether a caller has read what was sent.
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.0005, 0.02
 
 
 class _Open:
     """A call that a thread works on, and who wants to know when its caller is gone."""
 
     def __init__(self) -> None:
-        self.is_active = True
+        self.ended = threading.Event()
         self._lock = threading.Lock()  # guards _callbacks against the end
         self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def is_active(self) -> bool:
+        return not self.ended.is_set()
 
     def on_end(self, callback: Callable[[], None]) -> bool:
         with self._lock:
@@ -54,7 +64,7 @@ class _Open:
 
     def end(self) -> None:
         with self._lock:
-            self.is_active = False
+            self.ended.set()
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()
@@ -89,6 +99,7 @@ class NativeTransport:
             listen=f"unix:{self._folder}/behind",
             max_concurrent_calls=max_concurrent_calls,
             max_message_bytes=max_message_bytes,
+            renews=False,
         )
         self._methods = [
             _NativeMethod(method, each)
@@ -104,6 +115,7 @@ class NativeTransport:
         threads = max_concurrent_calls + SPARE_THREADS
         self._max_open = CALLS_PER_THREAD * threads
         self._pool = ThreadPoolExecutor(threads, "call", initializer=give_way)
+        self._payloads = Payloads(max_message_bytes)
         self._calls: dict[int, _Open] = {}
         self._stopping = False
         self._dispatching = threading.Lock()  # held while calls are answered or given to threads
@@ -123,7 +135,8 @@ class NativeTransport:
                 io_threads=_IO_THREADS,
                 call_details=True,
                 delay_stream_headers=True,
-                keepalive_permit_without_calls=False,
+                keepalive_time_ms=KEEPALIVE_MS,
+                keepalive_timeout_ms=KEEPALIVE_TIMEOUT_MS,
             )
         except OSError as error:
             raise CannotListen(self._listen) from error
@@ -201,53 +214,75 @@ class NativeTransport:
                 f"Received message larger than max ({len(payload)} vs. {self._max_message_bytes})",
             )
         elif len(self._calls) >= self._max_open:
-            self._front.fail(call_id, code_pb2.RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!")
+            full = QueueFull(f"{self._max_open} calls wait, the most that this server lets wait")
+            self._refuse(call_id, Refusal(status_of(full)))
         else:
+            try:
+                self._payloads.take(len(payload))
+            except QueueFull as error:
+                self._refuse(call_id, Refusal(status_of(error)))
+                return
             state = self._calls[call_id] = _Open()
             self._pool.submit(self._answer, each, call_id, payload, _call(details, state))
 
     def _answer(self, each: _NativeMethod, call_id: int, payload: bytes, call: Call) -> None:
         try:
-            request = each.method.request_type.FromString(payload)
+            request = decoded(each.method.request_type, payload)
             if each.method.gives_stream:
                 self._send_stream(call_id, each.alone(request, call))
             else:
                 self._front.respond(call_id, each.alone(request, call).SerializeToString())
         except Refusal as refusal:
             self._refuse(call_id, refusal)
-        except DecodeError:
-            self._fail_undecoded(call_id)
+        except InvalidField as error:
+            self._refuse(call_id, Refusal(status_of(error)))
         except Exception:  # noqa: BLE001 - as a thread's failure nobody would see it
             _log.exception("an answer could not be sent")
             self._front.fail(call_id, code_pb2.INTERNAL, "internal error")
         finally:
+            self._payloads.give_back(len(payload))
             self._calls.pop(call_id).end()
 
     def _send_stream(self, call_id: int, responses: Any) -> None:
         try:
             for response in responses:
-                if not self._front.stream_send(call_id, response.SerializeToString()):
-                    return  # the caller is gone
+                if not self._sent(call_id, response.SerializeToString()):
+                    return  # the caller is gone, or does not read
             self._front.stream_end(call_id)
         finally:
             responses.close()
+
+    def _sent(self, call_id: int, data: bytes) -> bool:
+        """Send a part of a stream, if its caller takes it in time.
+
+        The front's own way of waiting has no end while a caller is there and does not read, and
+        it tells nobody when there is room: so it is asked again and again.
+        """
+        state, pause_s, waited_s = self._calls[call_id], _SHORTEST_PAUSE_S, 0.0
+        while (sent := self._front.stream_try_send(call_id, data)) == STREAM_FULL:
+            if waited_s >= SEND_S:
+                late = "what was sent was not read in time"
+                self._front.fail(call_id, code_pb2.DEADLINE_EXCEEDED, late)
+                return False
+            state.ended.wait(pause_s)
+            waited_s += pause_s
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        return bool(sent == STREAM_SENT)
 
     def _refuse(self, call_id: int, refusal: Refusal) -> None:
         status = refusal.status
         details = [("grpc-status-details-bin", status.SerializeToString())]
         self._front.fail(call_id, status.code, status.message, trailing_metadata=details)
 
-    def _fail_undecoded(self, call_id: int) -> None:
-        self._front.fail(call_id, code_pb2.INTERNAL, "Exception deserializing request!")
-
 
 def _call(details: Any, state: _Open | None = None) -> Call:
-    metadata, _, time_remaining = details
+    metadata, peer, time_remaining = details
     if state is None:  # answered before anything could end it
-        return Call.within(time_remaining, metadata=lambda: metadata)
+        return Call.within(time_remaining, metadata=lambda: metadata, peer=lambda: peer)
     return Call.within(
         time_remaining,
         is_active=lambda: state.is_active,
         on_end=state.on_end,
         metadata=lambda: metadata,
+        peer=lambda: peer,
     )

@@ -10,9 +10,10 @@ not agree with their checksum. A refused request has changed nothing.
 Where the server asks for tokens ("authorization: Bearer ..."), a call without one that holds is UNAUTHENTICATED, and
 one that the token does not allow is PERMISSION_DENIED with the scope, and the collection if there is one, in
 ErrorInfo: the same whether the collection is there or not.
-A message larger than limits.max_message_bytes, or one that does not decode, is answered by gRPC itself
-(RESOURCE_EXHAUSTED or INTERNAL) before any of this is reached, and then has no details; so is a flood of calls far
-beyond limits.max_concurrent_calls.
+INTERNAL names the request by the caller's x-request-id, or by a new id, under which the server's log has it.
+A message larger than limits.max_message_bytes is answered by gRPC itself (RESOURCE_EXHAUSTED) before any of this is
+reached, and then has no details; so may be a flood of calls far beyond limits.max_concurrent_calls. Messages that do
+not come within 30 s, and answers that are not read within 60 s, end their call (CANCELLED or DEADLINE_EXCEEDED).
 """
 
 import abc

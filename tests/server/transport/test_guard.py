@@ -131,6 +131,49 @@ def test_a_failure_leaves_as_its_status():
     assert (caught.value.status.code, called) == (code_pb2.NOT_FOUND, ["GetCollection"])
 
 
+def failing(call):
+    """Return the status of a call that fails unexpectedly."""
+    behaviours = Answering()
+    behaviours.Search = lambda _request, _call: 1 / 0
+    (method,) = [m for m in service_of(DESCRIPTOR, behaviours).methods if m.name == "Search"]
+    with pytest.raises(Refusal) as caught:
+        Guard(Admission(1), CODES).guarded(method)(pb.SearchRequest(), call)
+    return caught.value.status
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_unexpected_failure_is_logged_with_method_peer_and_id(caplog, is_there):
+    told = iter([True])  # it is gone only once the work has begun
+    call = Call(
+        metadata=lambda: [("x-request-id", "abc-1")],
+        peer=lambda: "ipv4:10.0.0.7:5",
+        is_active=lambda: next(told, is_there),
+    )
+    status = failing(call)
+    assert status.message.endswith("the server's log has the details under request abc-1")
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "cipherlens.v1.RetrievalService/Search from ipv4:10.0.0.7:5 failed, request abc-1"
+    )
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "line\nforged"])
+def test_an_id_that_is_none_is_replaced(caplog, given):
+    number = failing(Call(metadata=lambda: [("x-request-id", given)])).message.split()[-1]
+    assert len(number) == 32
+    assert (
+        caplog.records[0].getMessage().endswith(f"from an unknown caller failed, request {number}")
+    )
+
+
+def test_a_call_whose_deadline_passed_in_a_queue_is_not_begun():
+    behaviour, called = guarded("Search")
+    with pytest.raises(Refusal) as caught:
+        behaviour(pb.SearchRequest(), Call.within(0))
+    assert (caught.value.status.code, called) == (code_pb2.DEADLINE_EXCEEDED, [])
+
+
 def test_a_service_that_lacks_a_method_is_found_out_at_once():
     with pytest.raises(AttributeError, match="GetServerInfo"):
         service_of(DESCRIPTOR, object())

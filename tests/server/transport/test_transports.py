@@ -17,16 +17,6 @@ def test_a_message_beyond_the_limit_is_refused_by_the_transport(small_cloud, fai
     assert small_cloud.state() == before
 
 
-def test_a_message_that_does_not_decode_is_refused_by_the_transport(small_cloud, failure):
-    small_cloud.create()
-    before = small_cloud.state()
-    raw = small_cloud.channel.unary_unary("/cipherlens.v1.RetrievalService/Delete")
-    # Field 1, a string, with bytes that are no UTF-8.
-    code, _, _ = failure(raw, b"\x0a\x02\xff\xfe", timeout=20)
-    assert code is grpc.StatusCode.INTERNAL
-    assert small_cloud.state() == before
-
-
 def test_a_fetch_that_is_broken_off_gives_its_place_back(make_cloud, vectors, gaussian):
     cloud = make_cloud(limits=Limits(max_concurrent_calls=1))
     cloud.create()
