@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from cipherlens.server.errors import CallCancelled, DeadlineExpired
 
+Metadata = Iterable[tuple[str, str | bytes]]
+"""What comes with a call, such as credentials; keys are in lower case."""
+
 
 def _always() -> bool:
     return True
@@ -15,7 +18,7 @@ def _never(_callback: Callable[[], None]) -> None:
     pass
 
 
-def _none() -> Iterable[tuple[str, str | bytes]]:
+def _none() -> Metadata:
     return ()
 
 
@@ -26,14 +29,14 @@ class Call:
     expires_at: on the monotonic clock, None without a deadline.
     is_active: tells whether the caller still waits.
     on_end: takes a function to be called, from another thread, once the caller waits no more.
-    metadata: gives what came with the call, such as credentials; keys are in lower case.
+    metadata: gives what came with the call.
     peer: tells where the call comes from, such as "ipv4:127.0.0.1:40000".
     """
 
     expires_at: float | None = None
     is_active: Callable[[], bool] = _always
     on_end: Callable[[Callable[[], None]], object] = _never
-    metadata: Callable[[], Iterable[tuple[str, str | bytes]]] = _none
+    metadata: Callable[[], Metadata] = _none
     peer: Callable[[], str] = str
 
     @classmethod
@@ -42,7 +45,7 @@ class Call:
         remaining_s: float | None,
         is_active: Callable[[], bool] = _always,
         on_end: Callable[[Callable[[], None]], object] = _never,
-        metadata: Callable[[], Iterable[tuple[str, str | bytes]]] = _none,
+        metadata: Callable[[], Metadata] = _none,
         peer: Callable[[], str] = str,
     ) -> "Call":
         """Return a call that expires in so many seconds, or never."""

@@ -47,12 +47,13 @@ class GrpcContender:
     pid: int
     bodies: list[Body]
     recall: float | None
+    token: str = ""
 
     def drive(self, arrangement: Arrangement, seconds: float, turn: int) -> Driven:
         """Load it by h2load."""
         before_s = cpu_s(self.pid)
         answers = sum(
-            answered(self.url, processes, share_s)
+            answered(self.url, processes, share_s, token=self.token)
             for processes, share_s in self._loads(arrangement, seconds, turn)
         )
         spent_s = cpu_s(self.pid) - before_s
@@ -87,6 +88,7 @@ def grpc_contender(
     batch: int = 1,
     empty: bool = False,
     credentials: grpc.ChannelCredentials | None = None,
+    token: str = "",
 ) -> GrpcContender:
     """Ask every query once, check the answers, and return the server as a contender.
 
@@ -94,13 +96,14 @@ def grpc_contender(
     an empty call there is no recall.
     """
     requests = workload.requests(batch)
-    bodies, answers = checked_bodies(address, requests, folder, credentials)
+    bodies, answers = checked_bodies(address, requests, folder, credentials, token)
     found = np.array([row for answer in answers for row in _rows(answer)])
     return GrpcContender(
         url=_url(address, is_secure=credentials is not None),
         pid=pid,
         bodies=bodies,
         recall=None if empty else workload.recall(found),
+        token=token,
     )
 
 
@@ -116,6 +119,7 @@ def checked_bodies(
     requests: Sequence[pb.SearchRequest],
     folder: Path,
     credentials: grpc.ChannelCredentials | None = None,
+    token: str = "",
 ) -> tuple[list[Body], list[pb.SearchResponse]]:
     """Ask each request once; return bodies that lie in the folder, and the answers.
 
@@ -125,7 +129,8 @@ def checked_bodies(
         grpc.channel_ready_future(channel).result(_CHECK_TIMEOUT_S)
         search: Callable[..., bytes] = channel.unary_unary(SEARCH)
         messages = [each.SerializeToString() for each in requests]
-        answers = [search(each, timeout=_CHECK_TIMEOUT_S) for each in messages]
+        shown = [("authorization", f"Bearer {token}")] if token else None
+        answers = [search(each, timeout=_CHECK_TIMEOUT_S, metadata=shown) for each in messages]
     bodies = [
         Body(path=_write(folder, number, message), answer_bytes=len(answer))
         for number, (message, answer) in enumerate(zip(messages, answers, strict=True))

@@ -61,6 +61,7 @@ def answered(
     *,
     path: str = SEARCH,
     is_grpc: bool = True,
+    token: str = "",
 ) -> float:
     """Return how many right answers came, all processes at once, each for so many seconds.
 
@@ -68,7 +69,7 @@ def answered(
     """
     running = [
         subprocess.Popen(
-            _command(url + path, each, seconds, _GRPC if is_grpc else _JSON),
+            _command(url + path, each, seconds, _headers(is_grpc, token)),
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -105,6 +106,11 @@ def latencies_us(url: str, body: Body, seconds: float) -> NDArray[np.int64]:
         counted(done.stdout, body.answer_bytes)
         lines = np.loadtxt(log.name, np.int64, ndmin=2)
     return np.asarray(lines[:, 2], np.int64)
+
+
+def _headers(is_grpc: bool, token: str) -> list[str]:
+    bearing = ("-H", f"authorization: Bearer {token}") if token else ()
+    return [*(_GRPC if is_grpc else _JSON), *bearing]
 
 
 def _command(url: str, process: Process, seconds: float, headers: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """Who calls."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from functools import lru_cache
 
 from cipherlens.server.access.permission import Permission
@@ -17,17 +17,22 @@ class Principal:
         """Take the token's name, for people, and its permissions."""
         self.name = name
         self._permissions = tuple(permissions)
-        self.may = lru_cache(_REMEMBERED)(self._may)
-        self.sees = lru_cache(_REMEMBERED)(self._sees)
+        self._everywhere = frozenset(each.scope for each in self._permissions) - OF_COLLECTIONS
+        self._within = lru_cache(_REMEMBERED)(self._scopes_within)
 
-    def _may(self, scope: Scope, collection: str = "") -> bool:
-        """Return whether a scope is allowed, in a collection where the scope is of those."""
-        return any(each.allows(scope, collection) for each in self._permissions)
+    def may(self, scope: Scope) -> bool:
+        """Return whether a scope that is not one of collections is allowed."""
+        return scope in self._everywhere
 
-    def _sees(self, collection: str) -> bool:
-        """Return whether any scope is allowed in a collection: its existence is then no secret."""
-        return any(
-            each.allows(scope, collection) for each in self._permissions for scope in OF_COLLECTIONS
+    def may_within(self, scopes: Set[Scope], collection: str) -> bool:
+        """Return whether any of some scopes is allowed in a collection."""
+        return not self._within(collection).isdisjoint(scopes)
+
+    def _scopes_within(self, collection: str) -> frozenset[Scope]:
+        return frozenset(
+            scope
+            for scope in OF_COLLECTIONS
+            if any(each.allows(scope, collection) for each in self._permissions)
         )
 
 

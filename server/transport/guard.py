@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +12,7 @@ from google.rpc.code_pb2 import INTERNAL
 from google.rpc.status_pb2 import Status
 
 from cipherlens.server.access import OPEN_GATE, Gate, Principal, Scope
-from cipherlens.server.call import Call
-from cipherlens.server.errors import Unauthenticated
+from cipherlens.server.call import Call, Metadata
 from cipherlens.server.transport.admission import Admission
 from cipherlens.server.transport.needs import Need, need_of
 from cipherlens.server.transport.service import AnswerTogether, Method, Service
@@ -23,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-Together = Callable[[Sequence[bytes], Callable[[], Sequence[Call]]], Sequence[bytes | None]]
+Together = Callable[[Sequence[bytes], Callable[[], Sequence[Metadata]]], Sequence[bytes | None]]
 
 
 class Refusal(Exception):
@@ -49,7 +48,7 @@ class Guard:
     def identify(self, call: Call) -> None:
         """Raise Refusal unless the gate knows the caller."""
         try:
-            self._gate.caller(call)
+            self._gate.caller(call.metadata())
         except Exception as error:
             raise Refusal(status_of(error, self._codes)) from error
 
@@ -58,9 +57,10 @@ class Guard:
         return self._streaming(method) if method.gives_stream else self._single(method)
 
     def together(self, method: Method) -> Together | None:
-        """Return `method.together` behind the guard: it takes requests, and what gives their calls.
+        """Return `method.together` behind the guard.
 
-        It raises nothing: what is refused is among the requests that must be answered one by one.
+        It takes requests, and what gives what came with each. It raises nothing: what is refused
+        is among the requests that must be answered one by one.
         """
         together = method.together
         if together is None:
@@ -68,7 +68,7 @@ class Guard:
         scopes = need_of(method).one_of
 
         def guarded(
-            requests: Sequence[bytes], calls: Callable[[], Sequence[Call]]
+            requests: Sequence[bytes], metadata: Callable[[], Sequence[Metadata]]
         ) -> Sequence[bytes | None]:
             nothing = [None] * len(requests)
             if not self._admission.is_open:
@@ -76,7 +76,7 @@ class Guard:
             try:
                 if self._gate is OPEN_GATE:
                     return together(requests, None)
-                return self._of_known(requests, calls(), scopes, together)
+                return self._of_known(requests, metadata(), scopes, together)
             except Exception:  # noqa: BLE001 - whose it is shows when each has its own turn
                 return nothing
 
@@ -88,7 +88,7 @@ class Guard:
         def guarded(request: Any, call: Call) -> Any:
             try:
                 call.check()  # it may have waited for a thread
-                caller = self._gate.caller(call)
+                caller = self._gate.caller(call.metadata())
                 request = _let_in(method, need, request, caller)
                 with places:
                     response = method.behaviour(request, call)
@@ -104,7 +104,7 @@ class Guard:
         def guarded(request: Any, call: Call) -> Iterator[Any]:
             try:
                 call.check()
-                request = _let_in(method, need, request, self._gate.caller(call))
+                request = _let_in(method, need, request, self._gate.caller(call.metadata()))
                 with places:
                     yield from method.behaviour(request, call)
             except Exception as error:
@@ -115,33 +115,24 @@ class Guard:
     def _of_known(
         self,
         requests: Sequence[bytes],
-        calls: Sequence[Call],
-        scopes: Sequence[Scope],
+        metadata: Sequence[Metadata],
+        scopes: Set[Scope],
         together: AnswerTogether,
     ) -> Sequence[bytes | None]:
         """Return the answers of those whose callers the gate knows, None for the others."""
+        callers = self._gate.callers(metadata)
         known = [
-            (position, caller)
-            for position, call in enumerate(calls)
-            if (caller := self._known(call)) is not None
+            (position, caller) for position, caller in enumerate(callers) if caller is not None
         ]
 
         def may(place: int, collection: str) -> bool:
-            _, caller = known[place]
-            return any(caller.may(scope, collection) for scope in scopes)
+            return known[place][1].may_within(scopes, collection)
 
         found = together([requests[position] for position, _ in known], may)
         answers: list[bytes | None] = [None] * len(requests)
         for (position, _), answer in zip(known, found, strict=True):
             answers[position] = answer
         return answers
-
-    def _known(self, call: Call) -> Principal | None:
-        """Return who calls, None if the gate does not know."""
-        try:
-            return self._gate.caller(call)
-        except Unauthenticated:
-            return None
 
     def _places(self, method: Method) -> AbstractContextManager[None]:
         return self._admission.writes if method.writes else self._admission.reads

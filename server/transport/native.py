@@ -197,7 +197,7 @@ class NativeTransport:
 
     def _answer_together(self, number: int, events: Sequence[Any]) -> None:
         requests = [payload for _, _, _, payload, _, _ in events]
-        answers = self._shared[number](requests, lambda: [_call(event[-1]) for event in events])
+        answers = self._shared[number](requests, lambda: [event[-1][0] for event in events])
         for (_, call_id, _, payload, _, details), answer in zip(events, answers, strict=True):
             if answer is None:
                 self._give_to_thread(self._methods[number], call_id, payload, details)
@@ -275,10 +275,8 @@ class NativeTransport:
         self._front.fail(call_id, status.code, status.message, trailing_metadata=details)
 
 
-def _call(details: Any, state: _Open | None = None) -> Call:
+def _call(details: Any, state: _Open) -> Call:
     metadata, peer, time_remaining = details
-    if state is None:  # answered before anything could end it
-        return Call.within(time_remaining, metadata=lambda: metadata, peer=lambda: peer)
     return Call.within(
         time_remaining,
         is_active=lambda: state.is_active,

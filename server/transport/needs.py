@@ -1,6 +1,6 @@
 """One table: what a caller must be allowed for each method."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,20 +18,20 @@ class Need:
         collection: returns the name of the collection that a request, or the first of a stream, is
             about; empty for none.
         one_of: scopes of which one is enough in that collection.
-        further: returns scopes that a request needs there as well, all of them.
+        further: returns a scope that a request needs there as well, None for none.
         shown: returns what a caller may know of a response.
     """
 
     everywhere: Scope | None = None
     collection: Callable[[Any], str] | None = None
-    one_of: tuple[Scope, ...] = ()
-    further: Callable[[Any], tuple[Scope, ...]] | None = None
+    one_of: Set[Scope] = frozenset()
+    further: Callable[[Any], Scope | None] | None = None
     shown: Callable[[Any, Principal], Any] | None = None
 
     def check_caller(self, caller: Principal) -> None:
         """Raise PermissionDenied if no request of the caller's can be let in."""
         if self.everywhere is not None and not caller.may(self.everywhere):
-            raise _denied(caller, (self.everywhere,))
+            raise _denied(caller, {self.everywhere})
 
     def check(self, request: Any, caller: Principal) -> None:
         """Raise PermissionDenied unless the caller may make a request.
@@ -41,11 +41,11 @@ class Need:
         self.check_caller(caller)
         if self.collection is None or not (collection := self.collection(request)):
             return
-        if not any(caller.may(scope, collection) for scope in self.one_of):
+        if not caller.may_within(self.one_of, collection):
             raise _denied(caller, self.one_of, collection)
-        for scope in self.further(request) if self.further is not None else ():
-            if not caller.may(scope, collection):
-                raise _denied(caller, (scope,), collection)
+        further = self.further and self.further(request)
+        if further and not caller.may_within({further}, collection):
+            raise _denied(caller, {further}, collection)
 
 
 def need_of(method: Method) -> Need:
@@ -56,13 +56,13 @@ def need_of(method: Method) -> Need:
     return NEEDS[key]
 
 
-def _denied(caller: Principal, scopes: tuple[Scope, ...], collection: str = "") -> PermissionDenied:
-    needed = " or ".join(scopes)
+def _denied(caller: Principal, scopes: Set[Scope], collection: str = "") -> PermissionDenied:
+    needed = sorted(scopes)
     where = f" in collection {collection!r}" if collection else ""
     named = {"collection": collection} if collection else {}
     return PermissionDenied(
-        f"token {caller.name!r} does not allow {needed}{where}",
-        {"scope": ",".join(scopes), **named},
+        f"token {caller.name!r} does not allow {' or '.join(needed)}{where}",
+        {"scope": ",".join(needed), **named},
     )
 
 
@@ -81,20 +81,19 @@ def _announced(request: Any) -> str:
     return name
 
 
-def _items_along(request: Any) -> tuple[Scope, ...]:
+def _items_along(request: Any) -> Scope | None:
     """Return what a search needs that asks for the hits as they are stored."""
-    return (Scope.FETCH,) if request.item_budget_bytes else ()
+    return Scope.FETCH if request.item_budget_bytes else None
 
 
 def _visible(response: Any, caller: Principal) -> Any:
     """Return a response without the collections that its caller may not see."""
-    seen = [each for each in response.collections if caller.sees(each.name)]
+    seen = [each for each in response.collections if caller.may_within(OF_COLLECTIONS, each.name)]
     return type(response)(collections=seen)
 
 
 _CLOUD = "cipherlens.v1.RetrievalService"
 _OWNER = "cipherlens.v1.EncryptionService"
-_OF_COLLECTIONS = tuple(sorted(OF_COLLECTIONS))
 
 NEEDS: Mapping[str, Need] = {
     f"{_CLOUD}/GetServerInfo": Need(),  # every client must know the limits
@@ -102,19 +101,19 @@ NEEDS: Mapping[str, Need] = {
         # Both: an answer tells whether the name is taken, which who may not see it must not learn.
         everywhere=Scope.SERVER,
         collection=_name,
-        one_of=(Scope.ADMIN,),
+        one_of={Scope.ADMIN},
     ),
-    f"{_CLOUD}/GetCollection": Need(collection=_name, one_of=_OF_COLLECTIONS),
+    f"{_CLOUD}/GetCollection": Need(collection=_name, one_of=OF_COLLECTIONS),
     f"{_CLOUD}/ListCollections": Need(shown=_visible),
-    f"{_CLOUD}/DeleteCollection": Need(collection=_name, one_of=(Scope.ADMIN,)),
-    f"{_CLOUD}/Index": Need(collection=_collection, one_of=(Scope.INDEX,)),
-    f"{_CLOUD}/Delete": Need(collection=_collection, one_of=(Scope.INDEX,)),
-    f"{_CLOUD}/Search": Need(collection=_collection, one_of=(Scope.SEARCH,), further=_items_along),
-    f"{_CLOUD}/Fetch": Need(collection=_collection, one_of=(Scope.FETCH,)),
+    f"{_CLOUD}/DeleteCollection": Need(collection=_name, one_of={Scope.ADMIN}),
+    f"{_CLOUD}/Index": Need(collection=_collection, one_of={Scope.INDEX}),
+    f"{_CLOUD}/Delete": Need(collection=_collection, one_of={Scope.INDEX}),
+    f"{_CLOUD}/Search": Need(collection=_collection, one_of={Scope.SEARCH}, further=_items_along),
+    f"{_CLOUD}/Fetch": Need(collection=_collection, one_of={Scope.FETCH}),
     # Who indexes a folder goes on from what is there.
-    f"{_CLOUD}/ListItems": Need(collection=_collection, one_of=(Scope.FETCH, Scope.INDEX)),
+    f"{_CLOUD}/ListItems": Need(collection=_collection, one_of={Scope.FETCH, Scope.INDEX}),
     f"{_CLOUD}/PushModel": Need(
-        everywhere=Scope.SERVER, collection=_announced, one_of=(Scope.ADMIN,)
+        everywhere=Scope.SERVER, collection=_announced, one_of={Scope.ADMIN}
     ),
     f"{_CLOUD}/ListModels": Need(everywhere=Scope.SERVER),
     f"{_CLOUD}/DeleteModel": Need(everywhere=Scope.SERVER),

@@ -10,6 +10,7 @@ from benchmarks.timing import (
     load_beside,
     load_sizes,
     load_tls,
+    load_tokens,
 )
 
 
@@ -97,6 +98,22 @@ def test_tls_is_compared_under_the_heaviest_load():
     measured = {names[key]: each for key, each in contenders(a=10_000, b=20_000, c=4000).items()}
     (ratio,) = load_tls.tables(measured)["ratios"].values()
     assert ratio == {"reached": 2.5, "at least": 2.5}
+
+
+def test_each_transport_with_tokens_is_compared_with_itself_without():
+    rates = {"native, no tokens": 20_000, "native, tokens": 19_000}
+    rates |= {"grpcio, no tokens": 2000, "grpcio, tokens": 1000}
+    named = dict(zip("abcd", rates, strict=True))
+    measured = contenders(**dict(zip("abcd", rates.values(), strict=True)))
+    found = load_tokens.tables({"codes": {named[key]: each for key, each in measured.items()}})
+    reached = {
+        name: each["reached"] for name, each in found["ratios"].items() if "8 streams" in name
+    }
+    assert reached == {
+        "Hamming 48 bits, native, 4 connections x 8 streams: tokens / none": 0.95,
+        "Hamming 48 bits, grpcio, 4 connections x 8 streams: tokens / none": 0.5,
+    }
+    assert len(found["results"]) == 4
 
 
 def test_disturbed_tails_are_told_over_the_quiet_one():

@@ -341,6 +341,18 @@ def test_serve_refuses_a_key_in_the_cloud(run, keyring: Path, tmp_path: Path) ->
     assert "the cloud never holds keys" in outcome.err
 
 
+def test_serve_is_not_open_to_other_machines_by_mistake(run, tmp_path: Path) -> None:
+    data = ("--data-dir", tmp_path / "data")
+    outcome = run("serve", *data, "--listen", "0.0.0.0:0")
+    assert outcome.code == 1
+    assert "listen: 0.0.0.0:0 is reached from other machines without TLS" in outcome.err
+    assert "--insecure" in outcome.err
+    files = ("--tls-certificate", tmp_path / "c.pem", "--tls-key", tmp_path / "k.pem")
+    outcome = run("serve", *data, "--listen", "127.0.0.1:0", "--tls-listen", "[::]:0", *files)
+    assert outcome.code == 1
+    assert "no tokens are asked for: 'cipherlens token new' makes one" in outcome.err
+
+
 def test_the_options_of_tls_go_together(run, tmp_path: Path) -> None:
     outcome = run("serve", "--data-dir", tmp_path / "d", "--tls-listen", "127.0.0.1:0")
     assert outcome.code == 2

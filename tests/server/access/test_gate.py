@@ -15,7 +15,6 @@ from cipherlens.server.access import (
     issue,
 )
 from cipherlens.server.access import gate as gate_module
-from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.errors import StartupError, Unauthenticated
 
@@ -39,10 +38,8 @@ def added(file: TokenFile, name: str, days: float = 1) -> str:
     return token
 
 
-def bearing(*values: str | bytes) -> Call:
-    return Call(
-        metadata=lambda: [("user-agent", "x"), *(("authorization", each) for each in values)]
-    )
+def bearing(*values: str | bytes) -> list[tuple[str, str | bytes]]:
+    return [("user-agent", "x"), *(("authorization", each) for each in values)]
 
 
 def test_a_token_of_the_file_is_known(file: TokenFile) -> None:
@@ -75,6 +72,15 @@ def test_everything_else_is_not(file: TokenFile) -> None:
             gate.caller(bearing(*values))
         assert secret not in str(caught.value)
         assert token.split("_")[2] not in str(caught.value)
+
+
+def test_callers_together_are_who_they_are_alone(file: TokenFile) -> None:
+    alice, bob = added(file, "alice"), added(file, "bob")
+    gate = TokenGate(file)
+    shown = [bearing(f"Bearer {each}") for each in (alice, bob, "clens_x", alice)]
+    callers = gate.callers([*shown, bearing(), bearing(f"Bearer {bob}", f"Bearer {bob}")])
+    names = [each and each.name for each in callers]
+    assert names == ["alice", "bob", None, "alice", None, None]
 
 
 def test_a_token_ends(file: TokenFile) -> None:
@@ -128,7 +134,7 @@ def test_tokens_are_asked_for_where_there_is_a_file_or_the_server_says_so(tmp_pa
     assert gate_of(ServerConfig(data_dir=tmp_path)) is OPEN_GATE
     shut = gate_of(ServerConfig(data_dir=tmp_path, require_tokens=True))
     with pytest.raises(Unauthenticated, match="a token is needed"):
-        shut.caller(Call())
+        shut.caller([])
     file = TokenFile.of(tmp_path, None)
     file.add(issue("alice", SEARCH, timedelta(1))[1])
     file.revoke("alice")

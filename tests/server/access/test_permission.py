@@ -36,21 +36,22 @@ def test_a_pattern_is_a_name_in_which_a_star_is_anything(pattern, inside, outsid
 @given(NAMES, st.sampled_from(sorted(OF_COLLECTIONS)), st.sampled_from(list(Scope)))
 def test_no_scope_includes_another(name: str, given_scope: Scope, asked: Scope) -> None:
     principal = Principal("x", [Permission(given_scope, name)])
-    assert principal.may(asked, name) == (asked is given_scope)
-    assert principal.sees(name)
-    assert not principal.sees(f"{name}x")
+    assert principal.may_within({asked}, name) == (asked is given_scope)
+    assert principal.may_within(OF_COLLECTIONS, name)
+    assert not principal.may_within(OF_COLLECTIONS, f"{name}x")
+    assert not principal.may(asked)
 
 
 def test_owners_scopes_stand_apart_and_show_no_collection() -> None:
     for scope in OF_OWNERS | {Scope.SERVER}:
         principal = Principal("x", [Permission(scope)])
-        assert [each for each in Scope if principal.may(each, "photos")] == [scope]
-        assert not principal.sees("photos")
+        assert [each for each in Scope if principal.may(each)] == [scope]
+        assert not principal.may_within(set(Scope), "photos")
 
 
 def test_everyone_may_everything() -> None:
-    assert all(EVERYONE.may(scope, "any") for scope in Scope)
-    assert EVERYONE.sees("any")
+    assert all(EVERYONE.may_within({scope}, "any") for scope in OF_COLLECTIONS)
+    assert all(EVERYONE.may(scope) for scope in set(Scope) - OF_COLLECTIONS)
 
 
 @given(

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import threading
+from datetime import timedelta
 from types import SimpleNamespace
 
 import grpc
@@ -11,6 +12,7 @@ import pytest
 from cipherlens.base import Role
 from cipherlens.client.cli.dev_certificates import Authority
 from cipherlens.crypto import CipherParameters, KeyEntry, Keyring
+from cipherlens.server.access import TokenFile, issue, permissions_of
 from cipherlens.server.app import CipherLensServer
 from cipherlens.server.config import ServerConfig, TlsListener
 from cipherlens.server.errors import StartupError
@@ -96,15 +98,15 @@ def connected(server, trusted, shown=None):
     return grpc.secure_channel(f"localhost:{server.port}", credentials, options=options)
 
 
-def asked(channel, role=Role.CLOUD):
+def asked(channel, role=Role.CLOUD, metadata=None):
     """Return the code of a small call's error, None if it was answered."""
     try:
         if role is Role.OWNER:
             stub = encryption_service_pb2_grpc.EncryptionServiceStub(channel)
-            stub.ListKeys(owner.ListKeysRequest(), timeout=10)
+            stub.ListKeys(owner.ListKeysRequest(), timeout=10, metadata=metadata)
         else:
             cloud = retrieval_service_pb2_grpc.RetrievalServiceStub(channel)
-            cloud.ListModels(pb.ListModelsRequest(), timeout=10)
+            cloud.ListModels(pb.ListModelsRequest(), timeout=10, metadata=metadata)
     except grpc.RpcError as error:
         return error.code()
     return None
@@ -120,6 +122,17 @@ def test_only_who_shows_a_certificate_of_the_authority_is_let_in(serve, role, ol
     assert code(server, old, shown=old) is None
     assert code(server, old) is UNAVAILABLE
     assert code(server, old, shown=new) is UNAVAILABLE
+
+
+def test_by_tls_a_token_is_asked_for_too(serve, tmp_path, role, old) -> None:
+    keyring = tmp_path / "my.keys" if role is Role.OWNER else None
+    needed = "keys" if role is Role.OWNER else "server"
+    token, record = issue("someone", permissions_of(needed), timedelta(days=1))
+    TokenFile.of(tmp_path / "data", keyring).add(record)
+    server = serve(role, asks_clients=True)
+    with connected(server, old, shown=old) as channel:
+        assert asked(channel, role) is grpc.StatusCode.UNAUTHENTICATED
+        assert asked(channel, role, [("authorization", f"Bearer {token}")]) is None
 
 
 def test_renewed_certificates_count_without_a_restart(serve, tmp_path, role, old, new) -> None:
