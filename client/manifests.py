@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cipherlens.base import read_regular, replace_file
-from cipherlens.crypto import KeyEntry, ListedItem, Manifest, ManifestError
+from cipherlens.crypto import FormatError, KeyEntry, ListedItem, Manifest, ManifestError
 
 MAX_MANIFEST_BYTES = 512 * 2**20
 """The largest manifest that is read: some six million items."""
@@ -42,14 +42,17 @@ class ManifestFolder:
             verify_key: 32 bytes, `KeyEntry.verify_key` of its owner.
 
         Raises:
-            ManifestError: it is not signed by this owner, or is of another collection.
-            FormatError: it is signed, and not read by this version.
+            ManifestError: it is not signed by this owner, is of another collection, or is not read
+                by this version; names the file.
             OSError: it is there and cannot be read.
         """
         path = self.path(collection_uuid)
         if not path.exists():
             return None
-        return _of(collection_uuid, read_regular(path, MAX_MANIFEST_BYTES), verify_key)
+        try:
+            return _of(collection_uuid, read_regular(path, MAX_MANIFEST_BYTES), verify_key)
+        except (FormatError, ManifestError) as error:
+            raise ManifestError(f"{path}: {error}") from error
 
     def signed(self, collection_uuid: uuid.UUID) -> bytes:
         """Return the bytes of a collection's manifest, which are its owner's word.

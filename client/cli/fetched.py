@@ -6,10 +6,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from cipherlens.base import replace_file
+from cipherlens.base import read_regular, replace_file
 from cipherlens.client import Client, Fetched, Item, Naming
 from cipherlens.client.cli.failure import CommandError
-from cipherlens.client.cli.files import CIPHER_SUFFIX, SEALED_SUFFIX
+from cipherlens.client.cli.files import CIPHER_SUFFIX, MAX_SEALED_FILE_BYTES, SEALED_SUFFIX
 from cipherlens.client.picture import reason_of
 from cipherlens.client.sealed_file import read_sealed_file, sealed_file
 from cipherlens.crypto import (
@@ -89,8 +89,8 @@ def _check_age(path: Path, data: bytes) -> None:
     if not path.name.endswith(SEALED_SUFFIX):
         return
     try:
-        there = read_sealed_file(path.read_bytes())
-    except FormatError:
+        there = read_sealed_file(read_regular(path, MAX_SEALED_FILE_BYTES))
+    except (FormatError, OSError):
         return
     new = read_sealed_file(data)
     same = (there.collection_uuid, there.item_id) == (new.collection_uuid, new.item_id)

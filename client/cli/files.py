@@ -36,7 +36,8 @@ SEALED_SUFFIX = ".sealed"
 
 VIEW_SUFFIX = ".view.png"
 
-_MAX_FILE_BYTES = 2 * MAX_PICTURE_BYTES
+MAX_SEALED_FILE_BYTES = 2 * MAX_PICTURE_BYTES
+"""The largest file that is decrypted: an original, and what it stands beside."""
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
@@ -190,10 +191,10 @@ def _stored(path: Path) -> Item:
     sealed_path = _sealed(path)
     image: CipherImage | None = None
     if path != sealed_path:
-        image = CipherImage.from_bytes(read_regular(path, _MAX_FILE_BYTES))
+        image = CipherImage.from_bytes(read_regular(path, MAX_SEALED_FILE_BYTES))
     if image is not None and not sealed_path.exists():
         return _local_item(EncryptedPicture(cipher_image=image))
-    item = read_sealed_file(read_regular(sealed_path, _MAX_FILE_BYTES))
+    item = read_sealed_file(read_regular(sealed_path, MAX_SEALED_FILE_BYTES))
     if image is not None and image != item.cipher_image:
         raise CommandError(f"{sealed_path} is of another cipher-image; decrypt it by its own name")
     return item

@@ -37,7 +37,7 @@ def test_what_others_put_there_is_refused(folder: ManifestFolder, key: KeyEntry)
     folder.record(key, HERE, {"a": A})
     folder.record(key, THERE, {"a": A})
     folder.path(HERE).write_bytes(folder.signed(THERE))
-    with pytest.raises(ManifestError, match="is of collection"):
+    with pytest.raises(ManifestError, match=f"{HERE}.manifest: the manifest is of collection"):
         folder.load(HERE, key.verify_key)
     stranger = KeyEntry.generate("stranger", CipherParameters())
     with pytest.raises(ManifestError, match="does not carry the owner's signature"):
