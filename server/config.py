@@ -253,6 +253,13 @@ class ServerConfig:
         default=20.0,
         metadata=_doc("Seconds that a stopping server lets calls under way finish."),
     )
+    keep_tombstones_s: float = field(
+        default=7 * 86400.0,
+        metadata=_doc(
+            "Seconds for which a deleted item's revision is remembered: an Index of before the "
+            "deletion that comes later than that would write the item again."
+        ),
+    )
     ivf: IvfSettings = field(default_factory=IvfSettings)
 
     def __post_init__(self) -> None:
@@ -270,10 +277,10 @@ class ServerConfig:
             raise ValueError(f"transport must be auto, grpcio or native, got {self.transport!r}")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
             raise ValueError(f"device must be auto, cpu or cuda:N, got {self.device!r}")
-        if self.max_batch < 1 or self.grace_s < 0:
+        if self.max_batch < 1 or self.grace_s < 0 or self.keep_tombstones_s < 0:
             raise ValueError(
-                "max_batch must be at least 1 and grace_s at least 0, "
-                f"got {self.max_batch} and {self.grace_s}"
+                "max_batch must be at least 1, grace_s and keep_tombstones_s at least 0, "
+                f"got {self.max_batch}, {self.grace_s} and {self.keep_tombstones_s}"
             )
         if self.max_waiting_images < self.limits.max_batch_items:
             raise ValueError(

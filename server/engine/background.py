@@ -1,11 +1,10 @@
-"""Slow work on collections, one piece at a time, beside the searches."""
+"""Slow work, one piece at a time, beside the searches."""
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from typing import Protocol
 
-from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.errors import NotFound, ServerError
 from cipherlens.server.priority import give_way
 
@@ -15,21 +14,38 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
 
 
-class Background:
-    """One worker thread over the collections that want something done.
+class Chore(Protocol):
+    """Work that is done in pieces; equal ones are one."""
 
-    Collections take turns, a step each. One whose step fails is tried again after a pause that
-    doubles, so that nothing that was begun is ever left for good.
+    @property
+    def name(self) -> str:
+        """What it is, for the log."""
+        ...
+
+    @property
+    def wants_work(self) -> bool:
+        """Whether a piece is left to do."""
+        ...
+
+    def do_some(self) -> None:
+        """Do a piece. Raises NotFound where there is nothing to do it on any more."""
+        ...
+
+
+class Background:
+    """One worker thread over the chores that want something done.
+
+    They take turns, a piece each. One whose piece fails is tried again after a pause that doubles,
+    so that nothing that was begun is ever left for good.
     """
 
-    def __init__(self, step: Callable[[LiveCollection], None]) -> None:
-        """Start the worker. `step` does one piece of what a collection wants."""
-        self._step = step
+    def __init__(self) -> None:
+        """Start the worker."""
         # Guards _waiting and _closed; notified when either changes.
         self._changed = threading.Condition()
-        self._waiting: dict[LiveCollection, float] = {}  # and when each is due
+        self._waiting: dict[Chore, float] = {}  # and when each is due
         self._closed = False
-        self._failures: dict[LiveCollection, int] = {}  # in a row; of the worker alone
+        self._failures: dict[Chore, int] = {}  # in a row; only the worker changes it
         self._worker = threading.Thread(target=self._run, name="background", daemon=True)
         self._worker.start()
 
@@ -38,12 +54,20 @@ class Background:
         """Whether the step under way is the last one."""
         return self._closed
 
-    def consider(self, live: LiveCollection) -> None:
-        """Look at the collection soon, if it wants anything."""
-        if not live.wants_work:
+    def consider(self, chore: Chore) -> None:
+        """Do a piece of it soon, if it wants anything; after a failure, when its pause is over."""
+        if not chore.wants_work:
             return
         with self._changed:
-            self._waiting.setdefault(live, 0.0)
+            due = self._waiting.get(chore)
+            if due is None or chore not in self._failures:
+                self._waiting[chore] = 0.0
+            self._changed.notify()
+
+    def consider_in(self, chore: Chore, pause_s: float) -> None:
+        """Do a piece of it after a pause, whether it wants anything by now or not."""
+        with self._changed:
+            self._waiting.setdefault(chore, time.monotonic() + pause_s)
             self._changed.notify()
 
     def close(self) -> None:
@@ -55,40 +79,40 @@ class Background:
 
     def _run(self) -> None:
         give_way()
-        while (live := self._next()) is not None:
-            self._attend(live)
+        while (chore := self._next()) is not None:
+            self._attend(chore)
 
-    def _attend(self, live: LiveCollection) -> None:
+    def _attend(self, chore: Chore) -> None:
         try:
-            self._step(live)
+            chore.do_some()
         except NotFound:
-            self._failures.pop(live, None)
+            self._failures.pop(chore, None)
         except ServerError as error:
-            _log.info("collection %r: put off: %s", live.collection.name, error)
-            self._put_off(live)
-        except Exception:  # noqa: BLE001 - one collection's failure must not end all work
-            _log.exception("collection %r: background work failed", live.collection.name)
-            self._put_off(live)
+            _log.info("%s: put off: %s", chore.name, error)
+            self._put_off(chore)
+        except Exception:  # noqa: BLE001 - one chore's failure must not end all work
+            _log.exception("%s: background work failed", chore.name)
+            self._put_off(chore)
         else:
-            self._failures.pop(live, None)
-            self.consider(live)
+            self._failures.pop(chore, None)
+            self.consider(chore)
 
-    def _next(self) -> LiveCollection | None:
-        """Wait for a collection that is due and take it; None when closed."""
+    def _next(self) -> Chore | None:
+        """Wait for a chore that is due and take it; None when closed."""
         with self._changed:
             while not self._closed:
                 now = time.monotonic()
-                for live, due in self._waiting.items():
+                for chore, due in self._waiting.items():
                     if due <= now:
-                        del self._waiting[live]
-                        return live
+                        del self._waiting[chore]
+                        return chore
                 soonest = min(self._waiting.values(), default=None)
                 self._changed.wait(None if soonest is None else soonest - now)
             return None
 
-    def _put_off(self, live: LiveCollection) -> None:
-        failures = self._failures.get(live, 0)
-        self._failures[live] = failures + 1
+    def _put_off(self, chore: Chore) -> None:
+        failures = self._failures.get(chore, 0)
+        self._failures[chore] = failures + 1
         pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures, 10))
         with self._changed:
-            self._waiting[live] = time.monotonic() + pause_s
+            self._waiting[chore] = time.monotonic() + pause_s

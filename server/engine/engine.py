@@ -33,11 +33,12 @@ from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.loading import Loader, LoadProgress
 from cipherlens.server.engine.models import CollectionModels, in_use
 from cipherlens.server.engine.registry import Registry
+from cipherlens.server.engine.sweeping import Sweeper
 from cipherlens.server.engine.takeover import Takeover
-from cipherlens.server.engine.upkeep import Upkeep
+from cipherlens.server.engine.upkeep import CollectionChore, Upkeep
 from cipherlens.server.engine.waiters import Waiters
 from cipherlens.server.engine.writing import Writer
-from cipherlens.server.errors import NotFound, ServerError
+from cipherlens.server.errors import DataDamaged, NotFound, ServerError
 from cipherlens.server.index import SearchParameters, new_index, resolve_device
 from cipherlens.server.locks import ANY_CALL
 from cipherlens.server.revisions import lasting_revision
@@ -89,14 +90,22 @@ class Engine:
             takeover = Takeover(
                 self._database,
                 embedding,
+                taken_over=self._begin_sweeping,
                 is_closing=lambda: self._background.closed,
             )
             self._keeper = IndexKeeper(IndexFiles(config.data_dir / "indexes"))
             opened.callback(lambda: self._keeper.keep_all(self._registry.listed()))
-            self._background = Background(Upkeep(self._database, takeover, self._keeper).step)
+            self._background = Background()
             opened.callback(self._background.close)
-            self.models = CollectionModels(store, embedding, self._registry, self._background)
-            self._writer = Writer(self._database, self._background.consider)
+            self._upkeep = Upkeep(self._database, takeover, self._keeper)
+            self._sweeper = Sweeper(
+                self._database,
+                self._registry,
+                self._background,
+                keep_tombstones_s=config.keep_tombstones_s,
+            )
+            self.models = CollectionModels(store, embedding, self._registry, self._consider)
+            self._writer = Writer(self._database, self._consider)
             self._loader = Loader(self._database, self._keeper, self._new_live)
             self._opened = opened.pop_all()
 
@@ -108,8 +117,9 @@ class Engine:
         """
         for live in self._loader.loaded(self._registry.set_aside, watch):
             self._registry.add(live)
-            self._background.consider(live)
+            self._consider(live)
         self._keeper.forget_all_but(self._registry.listed())
+        self._sweeper.begin()
 
     def close(self) -> None:
         """Finish what was begun and close the database; a second time does nothing."""
@@ -142,11 +152,15 @@ class Engine:
         return description
 
     def drop_collection(self, name: str, call: Call = ANY_CALL) -> None:
-        """Delete a collection with all it holds, damaged or not. Raises NotFound."""
+        """Delete a collection with all it holds, damaged or not. Raises NotFound.
+
+        It is gone at once; its rows are removed in the background.
+        """
         if self._registry.is_set_aside(name):
             with self._database.write(call) as transaction:
                 transaction.collections.drop(name)
             self._registry.forget(name)
+            self._sweeper.begin()
             return
         live = self._registry.find(name)
         with live.writing.held(call):
@@ -157,6 +171,7 @@ class Engine:
             self._registry.remove(live)
         self._keeper.forget(live)
         self.models.release()
+        self._sweeper.begin()
 
     def describe(self, name: str) -> CollectionDescription:
         """Describe a collection. Raises NotFound."""
@@ -252,17 +267,33 @@ class Engine:
     def fetch(
         self, name: str, ids: Sequence[str]
     ) -> tuple[Collection, dict[str, StoredItem | Damaged]]:
-        """Return the collection and those of the items that are there, whole or as damaged."""
+        """Return the collection and those of the items that are there, whole or as damaged.
+
+        Where the file itself is damaged, those that it cannot give count as damaged.
+        """
         live = self._registry.find(name)
-        with self._database.read() as transaction:
-            state = transaction.collections.state(live.collection)
-            return state.collection, transaction.items.fetched(state, ids)
+        try:
+            return live.collection, self._fetched(live, ids)
+        except DataDamaged as error:
+            _log.error("collection %r: %s", name, error)
+        found: dict[str, StoredItem | Damaged] = {}
+        for each in ids:
+            try:
+                found |= self._fetched(live, [each])
+            except DataDamaged:
+                found[each] = Damaged(item_id=each, sequence=0, what="page")
+        return live.collection, found
 
     def list_items(self, name: str, *, after: str, size: int) -> list[ItemSummary]:
         """Return at most size items with ids greater than `after`, in the order of ids."""
         live = self._registry.find(name)
         with self._database.read() as transaction:
             return transaction.items.page(live.collection, after=after, size=size)
+
+    def _fetched(self, live: LiveCollection, ids: Sequence[str]) -> dict[str, StoredItem | Damaged]:
+        with self._database.read() as transaction:
+            state = transaction.collections.state(live.collection)
+            return transaction.items.fetched(state, ids)
 
     def _whole(self, live: LiveCollection, serving: ItemIndex, items: ItemBatch) -> dict[str, int]:
         """Return the sequences of those items that are there, at their revision, and whole.
@@ -274,6 +305,13 @@ class Engine:
             return {}
         with self._database.read() as transaction:
             return transaction.items.whole(live.collection, serving.generation, there)
+
+    def _consider(self, live: LiveCollection) -> None:
+        if live.wants_work:
+            self._background.consider(CollectionChore(live, self._upkeep))
+
+    def _begin_sweeping(self) -> None:
+        self._sweeper.begin()
 
     def _new_live(self, collection: Collection) -> LiveCollection:
         kind, choice = collection.kind, collection.index_choice

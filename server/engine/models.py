@@ -1,12 +1,12 @@
 """Models of collections: taken in, set to work, used, let go."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from cipherlens.model.checkpoint import read_configuration
 from cipherlens.server.call import Call
 from cipherlens.server.embedding import EmbeddingModels, ModelReleased
-from cipherlens.server.engine.background import Background
 from cipherlens.server.engine.batches import Batch
 from cipherlens.server.engine.checks import (
     check_directions,
@@ -37,12 +37,13 @@ class CollectionModels:
         store: ModelStore,
         embedding: EmbeddingModels,
         registry: Registry,
-        background: Background,
+        consider: Callable[[LiveCollection], None],
     ) -> None:
+        """`consider` is told of each collection that a model was set to work in."""
         self._store = store
         self._embedding = embedding
         self._registry = registry
-        self._background = background
+        self._consider = consider
 
     @property
     def device(self) -> str:
@@ -87,7 +88,7 @@ class CollectionModels:
                 live.shadow = turn.shadow
         finally:
             self._embedding.release()
-        self._background.consider(live)
+        self._consider(live)
         return record
 
     def delete(self, digest: bytes, call: Call) -> None:

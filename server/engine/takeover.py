@@ -26,11 +26,13 @@ class Takeover:
         database: Database,
         models: EmbeddingModels,
         *,
+        taken_over: Callable[[], None],
         is_closing: Callable[[], bool],
     ) -> None:
-        """A long step ends early once `is_closing`."""
+        """`taken_over` is called after each; a long step ends early once `is_closing`."""
         self._database = database
         self._models = models
+        self._taken_over = taken_over
         self._is_closing = is_closing
         # How far a fill came, (generation, sequence); of the background's thread alone.
         self._filled: dict[LiveCollection, tuple[int, int]] = {}
@@ -78,6 +80,7 @@ class Takeover:
             live.adopt(index)
             live.shadow = None
         self._models.release()
+        self._taken_over()
         _log.info(
             "collection %r: generation %d serves %d items",
             live.collection.name,

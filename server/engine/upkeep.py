@@ -1,10 +1,34 @@
 """What a collection may want: its index loaded, rid of dead rows, trained, kept; a model's turn."""
 
+from dataclasses import dataclass
+
 from cipherlens.server.engine.item_index import ItemIndex
 from cipherlens.server.engine.keeping import IndexKeeper
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.storage import Database
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionChore:
+    """What a collection wants, as a `Chore`."""
+
+    live: LiveCollection
+    upkeep: "Upkeep"
+
+    @property
+    def name(self) -> str:
+        """What it is, for the log."""
+        return f"collection {self.live.collection.name!r}"
+
+    @property
+    def wants_work(self) -> bool:
+        """Whether a piece is left to do."""
+        return self.live.wants_work
+
+    def do_some(self) -> None:
+        """Do the most urgent piece."""
+        self.upkeep.step(self.live)
 
 
 class Upkeep:

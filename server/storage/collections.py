@@ -7,21 +7,18 @@ from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from cipherlens.base import CipherProfile, IndexChoice, Kind
 from cipherlens.server.errors import AlreadyExists, DataDamaged, NotFound, StorageUnavailable
 from cipherlens.server.storage.checksum import UNREADABLE, agrees, checksum, with_sequence
 from cipherlens.server.storage.records import Collection, CollectionState, Generation
-from cipherlens.server.storage.schema import (
-    ciphertexts,
-    collections,
-    generations,
-    items,
-    representations,
-)
+from cipherlens.server.storage.schema import collections, generations
 from cipherlens.server.storage.statements import Statement
+
+DROPPED = "dropped:"
+"""How the name of a collection begins that was dropped and is not removed yet; no other can."""
 
 # In the order of the digest, which the sequence is added to.
 _CHECKED = (
@@ -47,12 +44,12 @@ _STATE = select(
 _BY_NAME = _STATE.where(collections.c.name == bindparam("name"))
 _NUMBER_OF = select(collections.c.id).where(collections.c.name == bindparam("name"))
 _BY_NUMBER = Statement(_STATE.where(collections.c.id == bindparam("number")), ["number"])
-_NAMES = select(collections.c.id, collections.c.name).order_by(collections.c.name)
-_GENERATION = select(generations).where(generations.c.id == bindparam("number"))
-_OTHER_GENERATIONS = select(generations.c.id).where(
-    generations.c.collection == bindparam("collection_id"),
-    generations.c.id.not_in(bindparam("kept", expanding=True)),
+_NAMES = (
+    select(collections.c.id, collections.c.name)
+    .where(collections.c.name.not_like(f"{DROPPED}%"))
+    .order_by(collections.c.name)
 )
+_GENERATION = select(generations).where(generations.c.id == bindparam("number"))
 _UPDATE = update(collections).where(collections.c.id == bindparam("number"))
 _TAKE = Statement(
     _UPDATE.where(collections.c.sequence == bindparam("known")).values(
@@ -64,14 +61,8 @@ _TURN = _UPDATE.values(
     active_generation=bindparam("active"), shadow_generation=bindparam("shadow")
 ).returning(collections)
 _STAMP = _UPDATE.values(checksum=bindparam("stamp"))
-_REPRESENTATIONS_OF = delete(representations).where(
-    representations.c.generation.in_(bindparam("numbers", expanding=True))
-)
-_GENERATIONS = delete(generations).where(generations.c.id.in_(bindparam("numbers", expanding=True)))
-_OF_COLLECTION = [
-    delete(table).where(table.c.collection == bindparam("number")) for table in (ciphertexts, items)
-]
-_COLLECTION = delete(collections).where(collections.c.id == bindparam("number"))
+_PURGE = _UPDATE.values(purge_horizon=bindparam("horizon")).returning(collections)
+_DROP = _UPDATE.values(name=bindparam("dropped"), active_generation=None, shadow_generation=None)
 
 
 class Collections:
@@ -140,11 +131,9 @@ class Collections:
         return [(row.id, str(row.name)) for row in self._connection.execute(_NAMES)]
 
     def drop(self, name: str) -> None:
-        """Delete the collection's row, damaged or not, and everything that belongs to it."""
+        """Make the collection, damaged or not, one that was dropped: `Removal` does the rest."""
         number = self._connection.scalar(_NUMBER_OF, {"name": name})
-        self._drop_generations_but(number, [])
-        for statement in (*_OF_COLLECTION, _COLLECTION):
-            self._connection.execute(statement, {"number": number})
+        self._connection.execute(_DROP, {"number": number, "dropped": f"{DROPPED}{number}"})
 
     def take_sequences(self, state: CollectionState, count: int) -> int:
         """Advance the collection's sequence by count and return the first number taken.
@@ -190,20 +179,18 @@ class Collections:
     def set_generations(
         self, collection: Collection, *, active: int | None, shadow: int | None
     ) -> None:
-        """Say which generation answers and which is filled; delete those that are neither."""
-        turned = self._connection.execute(
-            _TURN, {"number": collection.id, "active": active, "shadow": shadow}
-        ).one()
-        stamp = _checksum(turned._mapping)
-        self._connection.execute(_STAMP, {"number": collection.id, "stamp": stamp})
-        self._drop_generations_but(collection.id, [each for each in (active, shadow) if each])
+        """Say which generation answers and which is filled; `Removal` removes the others."""
+        self._change(_TURN, collection, active=active, shadow=shadow)
 
-    def _drop_generations_but(self, collection_id: int | None, kept: list[int]) -> None:
-        others = self._connection.scalars(
-            _OTHER_GENERATIONS, {"collection_id": collection_id, "kept": kept}
-        ).all()
-        for statement in (_REPRESENTATIONS_OF, _GENERATIONS):
-            self._connection.execute(statement, {"numbers": others})
+    def set_purge_horizon(self, collection: Collection, sequence: int) -> None:
+        """Say that tombstones up to the sequence may be gone."""
+        self._change(_PURGE, collection, horizon=sequence)
+
+    def _change(self, statement: Any, collection: Collection, **values: int | None) -> None:
+        """Change what hardly ever changes of a collection, and its checksum with it."""
+        row = self._connection.execute(statement, {"number": collection.id, **values}).one()
+        stamp = {"number": collection.id, "stamp": _checksum(row._mapping)}
+        self._connection.execute(_STAMP, stamp)
 
 
 def _checksum(values: Mapping[str, Any] | RowMapping) -> bytes:
@@ -222,6 +209,8 @@ def _state_of(row: Sequence[Any] | None, name: str) -> CollectionState:
     if row is None:
         raise NotFound("collection", name)
     number, sequence, stored, *checked = row
+    if str(checked[1]).startswith(DROPPED):
+        raise NotFound("collection", name)
     try:
         is_whole = with_sequence(_digest(*checked), sequence) == stored
     except UNREADABLE:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, insert, inspect, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from cipherlens.server.call import Call
@@ -17,11 +17,12 @@ from cipherlens.server.errors import (
     StorageUnavailable,
 )
 from cipherlens.server.locks import ANY_CALL
-from cipherlens.server.storage import schema
 from cipherlens.server.storage.collections import Collections
 from cipherlens.server.storage.dialect import Dialect
 from cipherlens.server.storage.items import Items
 from cipherlens.server.storage.models import Models
+from cipherlens.server.storage.removal import Removal
+from cipherlens.server.storage.version import bring_up
 from cipherlens.server.turns import SharedTurns
 
 _Result = TypeVar("_Result")
@@ -34,6 +35,7 @@ class Transaction:
         self.collections = Collections(connection)
         self.items = Items(connection)
         self.models = Models(connection)
+        self.removal = Removal(connection)
 
 
 class Database:
@@ -137,20 +139,17 @@ class Database:
                 raise
             raise known from error
 
+    def tidy(self) -> bool:
+        """Give back to the system a part of what deleted rows have left, and bound the log.
+
+        Returns whether there is more.
+        """
+        with self._dialect.writing, self._domain_errors():
+            return not self._closed and self._dialect.tidy()
+
     def _check_schema(self) -> None:
         with self._writing() as connection:
-            if not inspect(connection).has_table(schema.schema_version.name):
-                schema.metadata.create_all(connection)
-                connection.execute(
-                    insert(schema.schema_version).values(version=schema.SCHEMA_VERSION)
-                )
-                return
-            found = connection.execute(select(schema.schema_version.c.version)).scalar_one()
-        if found != schema.SCHEMA_VERSION:
-            raise StartupError(
-                f"the data folder has schema version {found}, "
-                f"this program reads {schema.SCHEMA_VERSION}"
-            )
+            bring_up(connection)
 
 
 @contextmanager

@@ -36,6 +36,13 @@ class Dialect(Protocol):
         """Return what an error of the driver means, None if it is a mistake of ours."""
         ...
 
+    def tidy(self) -> bool:
+        """Give back to the system a part of what is free; return whether there is more.
+
+        The caller holds `writing`.
+        """
+        ...
+
     def close(self) -> None:
         """Close all connections and give back what is held."""
         ...

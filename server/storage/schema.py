@@ -11,15 +11,18 @@ from sqlalchemy import (
     Column,
     Dialect,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = "3"
+"""The newest step in `migrations`; tables that are made now are of it from the start."""
 
 # SQLite numbers rows by itself only in a column of type INTEGER.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
@@ -37,10 +40,11 @@ class Blob(LargeBinary):
 
 metadata = MetaData()
 
-schema_version = Table(
-    "schema_version",
+# Alembic's own, of one row.
+alembic_version = Table(
+    "alembic_version",
     metadata,
-    Column("version", Integer, primary_key=True),
+    Column("version_num", String(32), primary_key=True),
 )
 
 collections = Table(
@@ -97,6 +101,22 @@ items = Table(
     Column("content_digest", Blob(16), nullable=False),
     Column("checksum", Blob(16), nullable=False),
     UniqueConstraint("collection", "sequence"),
+    Index(
+        "tombstones",
+        "collection",
+        "sequence",
+        sqlite_where=text("deleted"),
+        postgresql_where=text("deleted"),
+    ),
+)
+
+# What was deleted up to the sequence was deleted before that time.
+purge_marks = Table(
+    "purge_marks",
+    metadata,
+    Column("collection", ForeignKey("collections.id"), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("noted_at_us", BigInteger, nullable=False),
 )
 
 ciphertexts = Table(

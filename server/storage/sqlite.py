@@ -2,6 +2,7 @@
 
 import fcntl
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,6 +25,9 @@ _BEGIN = "cipherlens_begin"
 # Of 4 KiB in the write-ahead log before they are copied back, four times SQLite's own number: a
 # page that many commits change is copied once for all of them.
 _LOG_PAGES = 4096
+_LARGEST_LOG_BYTES = 64 * 2**20
+_PAGES_AT_ONCE = 1024
+_INCREMENTAL = 2  # in SQLite's words
 
 
 class FolderLock:
@@ -54,6 +58,7 @@ class SqliteDialect:
         self._lock = _locked(folder)
         # SQLite allows one writer: the others queue here, not in a busy loop there.
         self.writing = CallLock("the database")
+        self._log = folder / f"{_FILE}-wal"
         self.engine = _engine(folder / _FILE)
 
     def failure(self, error: BaseException) -> ServerError | None:
@@ -67,6 +72,21 @@ class SqliteDialect:
         if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
             return StorageUnavailable(f"the database is not available: {error}")
         return None
+
+    def tidy(self) -> bool:
+        """Cut some free pages off the file, and the log if it has grown; tell if there is more.
+
+        Readers that never leave a gap let the log grow: a checkpoint that waits for them ends that.
+        """
+        with closing(self.engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cuts = cursor.execute("PRAGMA auto_vacuum").fetchone()[0] == _INCREMENTAL
+            if cuts:  # else it was made by an older version: its pages are used again
+                cursor.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+            free = cursor.execute("PRAGMA freelist_count").fetchone()[0]
+            if self._log.exists() and self._log.stat().st_size > _LARGEST_LOG_BYTES:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return bool(cuts and free)
 
     def close(self) -> None:
         """Close all connections and give the folder back."""
@@ -107,11 +127,13 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
     """Set and assert what durability rests on, for every connection."""
     # Damaged text must come out, to be named; a checksum tells it from sound text.
     connection.text_factory = _text
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # where there are no tables yet
     for pragma, wanted in (
         ("journal_mode=WAL", "wal"),
         ("synchronous=FULL", 2),
         ("foreign_keys=ON", 1),
         (f"wal_autocheckpoint={_LOG_PAGES}", _LOG_PAGES),
+        (f"journal_size_limit={_LARGEST_LOG_BYTES}", _LARGEST_LOG_BYTES),
     ):
         connection.execute(f"PRAGMA {pragma}")
         found = connection.execute(f"PRAGMA {pragma.split('=')[0]}").fetchone()[0]

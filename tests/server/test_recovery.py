@@ -255,3 +255,34 @@ def test_a_call_that_is_gone_writes_nothing(filled, vectors, gaussian, failure):
     assert code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert filled.delete(["i9"]).sequence == 11
     assert filled.collection().item_count == 9
+
+
+def test_a_damaged_page_takes_only_the_items_on_it(cloud, vectors, gaussian):
+    """Where SQLite itself cannot read on, all other items are still fetched."""
+    cloud.create()
+    rows = gaussian(100)
+    for start in range(0, 100, 10):
+        names = [f"i{n}" for n in range(start, start + 10)]
+        cloud.index(names, vectors=vectors(rows[start : start + 10]), sealed=b"s" * 900)
+    cloud.stop()
+    pages = bytearray(cloud.database_path.read_bytes())
+    leaves = [
+        at
+        for at in range(0, len(pages), 4096)
+        if pages[at] == 0x0D
+        and b"i55" in pages[at : at + 4096]
+        and b"s" * 900 in pages[at : at + 4096]
+    ]
+    pages[leaves[0]] = 0xFF  # no kind of page
+    cloud.database_path.write_bytes(pages)
+    cloud.start()
+    found = cloud.fetch([f"i{n}" for n in range(100)])
+    damaged = {name for name, each in found.items() if each.state == pb.ITEM_STATE_DAMAGED}
+    assert "i55" in damaged
+    assert len(damaged) <= 4  # as many as a page holds
+    assert all(
+        each.item.sealed_original == b"s" * 900
+        for name, each in found.items()
+        if name not in damaged
+    )
+    assert cloud.ids_found(vectors=vectors(rows[55]), k=1) == [["i55"]]

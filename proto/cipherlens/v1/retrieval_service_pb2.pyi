@@ -74,7 +74,7 @@ class _ItemStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enum
     ITEM_STATE_MISSING: _ItemState.ValueType  # 2
     """There is no item of that id."""
     ITEM_STATE_DAMAGED: _ItemState.ValueType  # 3
-    """Its row does not agree with its checksum: it is set aside; write it again to mend it."""
+    """Its row does not agree with its checksum, or cannot be read: it is set aside; write it again to mend it."""
 
 class ItemState(_ItemState, metaclass=_ItemStateEnumTypeWrapper):
     """What became of an id that was asked for."""
@@ -86,7 +86,7 @@ ITEM_STATE_PRESENT: ItemState.ValueType  # 1
 ITEM_STATE_MISSING: ItemState.ValueType  # 2
 """There is no item of that id."""
 ITEM_STATE_DAMAGED: ItemState.ValueType  # 3
-"""Its row does not agree with its checksum: it is set aside; write it again to mend it."""
+"""Its row does not agree with its checksum, or cannot be read: it is set aside; write it again to mend it."""
 global___ItemState = ItemState
 
 @typing.final

@@ -136,7 +136,8 @@ class RetrievalServiceServicer(object):
     def Delete(self, request, context):
         """Deletes items by id, as they were at a sequence that the caller knows: what was written later stays, so that a
         request that is sent again, however late, never destroys a newer write. When it answers OK the deletion is on disk
-        and in force. Unknown ids are no error.
+        and in force. Unknown ids are no error. The server remembers a deletion for a week, unless it is set otherwise: an
+        Index of before it that comes later than that writes the item again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

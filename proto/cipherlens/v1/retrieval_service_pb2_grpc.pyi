@@ -83,7 +83,8 @@ class RetrievalServiceStub:
     ]
     """Deletes items by id, as they were at a sequence that the caller knows: what was written later stays, so that a
     request that is sent again, however late, never destroys a newer write. When it answers OK the deletion is on disk
-    and in force. Unknown ids are no error.
+    and in force. Unknown ids are no error. The server remembers a deletion for a week, unless it is set otherwise: an
+    Index of before it that comes later than that writes the item again.
     """
 
     Search: grpc.UnaryUnaryMultiCallable[
@@ -178,7 +179,8 @@ class RetrievalServiceAsyncStub:
     ]
     """Deletes items by id, as they were at a sequence that the caller knows: what was written later stays, so that a
     request that is sent again, however late, never destroys a newer write. When it answers OK the deletion is on disk
-    and in force. Unknown ids are no error.
+    and in force. Unknown ids are no error. The server remembers a deletion for a week, unless it is set otherwise: an
+    Index of before it that comes later than that writes the item again.
     """
 
     Search: grpc.aio.UnaryUnaryMultiCallable[
@@ -287,7 +289,8 @@ class RetrievalServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.DeleteResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.DeleteResponse]]:
         """Deletes items by id, as they were at a sequence that the caller knows: what was written later stays, so that a
         request that is sent again, however late, never destroys a newer write. When it answers OK the deletion is on disk
-        and in force. Unknown ids are no error.
+        and in force. Unknown ids are no error. The server remembers a deletion for a week, unless it is set otherwise: an
+        Index of before it that comes later than that writes the item again.
         """
 
     @abc.abstractmethod

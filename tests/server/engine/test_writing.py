@@ -18,15 +18,17 @@ from cipherlens.server.errors import (
     StaleRevision,
     StorageUnavailable,
 )
+from cipherlens.server.storage.sqlite import SqliteDialect
 
 
 @contextmanager
 def commits_of(codes):
-    """Give the list of transactions that have been committed meanwhile."""
+    """Give the list of writing transactions that have been committed meanwhile."""
     committed = []
 
     def note(connection):
-        committed.append(connection)
+        if SqliteDialect.write_options.items() <= connection.get_execution_options().items():
+            committed.append(connection)
 
     engine = codes.engine._database._dialect.engine
     event.listen(engine, "commit", note)

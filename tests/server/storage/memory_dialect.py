@@ -25,5 +25,8 @@ class MemoryDialect:
     def failure(self, error):
         return StorageUnavailable(str(error)) if isinstance(error, TimeoutError) else None
 
+    def tidy(self):
+        return False
+
     def close(self):
         self.engine.dispose()

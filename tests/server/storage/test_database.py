@@ -2,7 +2,7 @@ import sqlite3
 import threading
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
 
 from cipherlens.server.errors import (
     DataDamaged,
@@ -13,16 +13,26 @@ from cipherlens.server.errors import (
 )
 from cipherlens.server.storage import open_database
 from cipherlens.server.storage.database import file_errors
-from cipherlens.server.storage.schema import SCHEMA_VERSION, schema_version
+
+numbers = Table("numbers", MetaData(), Column("version", Integer, primary_key=True))
+
+
+@pytest.fixture
+def database(database):
+    """Return the database with a table of numbers, 1 in it."""
+    with database._writing() as connection:
+        numbers.create(connection)
+        add(connection, 1)
+    return database
 
 
 def rows(database):
     with database._reading() as connection:
-        return connection.scalars(select(schema_version.c.version)).all()
+        return connection.scalars(select(numbers.c.version)).all()
 
 
 def add(connection, version):
-    connection.execute(insert(schema_version).values(version=version))
+    connection.execute(insert(numbers).values(version=version))
 
 
 def test_what_was_committed_is_there_after_reopening(tmp_path):
@@ -45,7 +55,7 @@ def test_a_failing_block_changes_nothing(database):
 
     with pytest.raises(KeyError):
         fail()
-    assert rows(database) == [SCHEMA_VERSION]
+    assert rows(database) == [1]
 
 
 def test_every_connection_is_durable(database):
@@ -58,11 +68,11 @@ def test_every_connection_is_durable(database):
 
 def test_a_reader_sees_one_state(database):
     with database._reading() as reader:
-        before = reader.scalars(select(schema_version.c.version)).all()
+        before = reader.scalars(select(numbers.c.version)).all()
         with database._writing() as writer:
             add(writer, 99)
-        assert reader.scalars(select(schema_version.c.version)).all() == before
-    assert rows(database) == [SCHEMA_VERSION, 99]
+        assert reader.scalars(select(numbers.c.version)).all() == before
+    assert rows(database) == [1, 99]
 
 
 def test_writers_come_one_at_a_time(database):
@@ -85,16 +95,6 @@ def test_a_second_server_on_the_folder_is_refused_until_the_first_closes(tmp_pat
         open_database(tmp_path)
     first.close()
     open_database(tmp_path).close()
-
-
-def test_another_schema_is_refused_and_the_folder_given_back(tmp_path):
-    database = open_database(tmp_path)
-    with database._writing() as connection:
-        connection.execute(text("UPDATE schema_version SET version = 1"))
-    database.close()
-    for _ in range(2):  # the second time shows that the lock was not kept
-        with pytest.raises(StartupError, match="schema version 1, this program reads 2"):
-            open_database(tmp_path)
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
@@ -139,7 +139,7 @@ def test_a_full_disk_is_told_and_nothing_is_kept(database):
     with database._writing() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 100000")
         add(connection, 99)
-    assert rows(database) == [SCHEMA_VERSION, 99]
+    assert rows(database) == [1, 99]
 
 
 def test_a_database_that_somebody_else_holds_is_unavailable(database, tmp_path, monkeypatch):
@@ -150,7 +150,7 @@ def test_a_database_that_somebody_else_holds_is_unavailable(database, tmp_path, 
     with pytest.raises(StorageUnavailable), database._writing() as connection:
         add(connection, 99)
     other.close()
-    assert rows(database) == [SCHEMA_VERSION]
+    assert rows(database) == [1]
 
 
 def test_a_damaged_file_is_data_loss_and_not_a_mistake_of_ours(database):

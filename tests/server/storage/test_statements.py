@@ -1,25 +1,26 @@
 import pytest
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import Column, Integer, MetaData, Table, bindparam, insert, select
 
-from cipherlens.server.storage.schema import schema_version
 from cipherlens.server.storage.statements import AlreadyThere, Statement, attempt
 
-INSERT = Statement(insert(schema_version), ["version"])
+numbers = Table("numbers", MetaData(), Column("version", Integer, primary_key=True))
+
+INSERT = Statement(insert(numbers), ["version"])
 BETWEEN = (
-    select(schema_version.c.version)
-    .where(schema_version.c.version > bindparam("low"))
-    .where(schema_version.c.version < bindparam("high"))
+    select(numbers.c.version)
+    .where(numbers.c.version > bindparam("low"))
+    .where(numbers.c.version < bindparam("high"))
 )
 
 
 def versions(connection):
-    return connection.scalars(select(schema_version.c.version)).all()
+    return connection.scalars(select(numbers.c.version)).all()
 
 
 @pytest.fixture
 def connection(database):
     with database._writing() as connection:
-        connection.execute(delete(schema_version))
+        numbers.create(connection)
         yield connection
 
 

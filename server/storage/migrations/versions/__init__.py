@@ -1,0 +1,1 @@
+"""The steps, in files named by the version that each leads to."""
