@@ -202,6 +202,10 @@ class StartupError(DomainError):
     """The server cannot start as configured; the message says what to change."""
 
 
+class SnapshotError(DomainError):
+    """A snapshot cannot be made, or is not whole; the message says what is wrong with it."""
+
+
 class CannotListen(StartupError):
     """The address is taken, or is none of this machine."""
 

@@ -75,6 +75,7 @@ COMMANDS = {
     "search": "search:search",
     "item": "item:app",
     "manifest": "manifest:app",
+    "snapshot": "snapshot:app",
     "tls": "tls:app",
     "token": "token:app",
 }

@@ -148,4 +148,9 @@ class ModelStore:
         return strays
 
     def _path(self, digest: bytes) -> Path:
-        return self._folder / f"{digest.hex()}{_SUFFIX}"
+        return self._folder / file_name(digest)
+
+
+def file_name(digest: bytes) -> str:
+    """Return the name of a model's file within their folder."""
+    return f"{digest.hex()}{_SUFFIX}"

@@ -19,7 +19,9 @@ from cipherlens.server.errors import (
 )
 from cipherlens.server.locks import CallLock
 
-_FILE = "cipherlens.sqlite3"
+FILE = "cipherlens.sqlite3"
+"""The name of the database within a data folder."""
+
 _BUSY_TIMEOUT_S = 10.0
 _BEGIN = "cipherlens_begin"
 # Of 4 KiB in the write-ahead log before they are copied back, four times SQLite's own number: a
@@ -58,8 +60,8 @@ class SqliteDialect:
         self._lock = _locked(folder)
         # SQLite allows one writer: the others queue here, not in a busy loop there.
         self.writing = CallLock("the database")
-        self._log = folder / f"{_FILE}-wal"
-        self.engine = _engine(folder / _FILE)
+        self._log = folder / f"{FILE}-wal"
+        self.engine = _engine(folder / FILE)
 
     def failure(self, error: BaseException) -> ServerError | None:
         """Return what an error of the driver means, None if it is a mistake of ours."""
@@ -97,7 +99,7 @@ class SqliteDialect:
 def _locked(folder: Path) -> FolderLock:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / _FILE).touch(mode=0o600)  # before SQLite makes it readable for others
+        (folder / FILE).touch(mode=0o600)  # before SQLite makes it readable for others
         return FolderLock(folder)
     except FileExistsError as error:
         raise StartupError(f"the data folder {folder} is a file") from error
