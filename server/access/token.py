@@ -77,4 +77,4 @@ def id_of(token: str) -> str | None:
 
 def digest_of(token: str) -> bytes:
     """Return what is kept of a token."""
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()

@@ -4,6 +4,8 @@ import logging
 from datetime import timedelta
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from cipherlens.server.access import (
     OPEN_GATE,
@@ -72,6 +74,28 @@ def test_everything_else_is_not(file: TokenFile) -> None:
             gate.caller(bearing(*values))
         assert secret not in str(caught.value)
         assert token.split("_")[2] not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory) -> tuple[str, TokenGate]:
+    """A token, and a gate that knows it."""
+    file = TokenFile(tmp_path_factory.mktemp("lasting") / "tokens.json")
+    return added(file, "alice"), TokenGate(file)
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=90)  # lone surrogates too
+
+
+@example(shown=["\ud800"])
+@given(shown=st.lists(ANY_TEXT | st.binary(max_size=90), max_size=3))
+def test_whatever_else_is_shown_is_a_stranger(
+    lasting: tuple[str, TokenGate], shown: list[str | bytes]
+) -> None:
+    token, gate = lasting
+    for values in (shown, [f"Bearer {each!s}" for each in shown], [f"Bearer {token}", *shown, ""]):
+        with pytest.raises(Unauthenticated):
+            gate.caller(bearing(*values))
+        assert gate.callers([bearing(*values)]) == [None]
 
 
 def test_callers_together_are_who_they_are_alone(file: TokenFile) -> None:
