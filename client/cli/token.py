@@ -76,8 +76,8 @@ def new(
 
     \b
     Examples:
-      cipherlens token new alice --data-dir data/ --allow search,fetch:photos,album-*
-      cipherlens token new owner --data-dir data/ --allow server,search,fetch,index,admin:*
+      cipherlens token new alice --data-dir data/ --allow 'search,fetch:photos,album-*'
+      cipherlens token new root --data-dir data/ --allow server --allow 'search,fetch,index,admin:*'
       cipherlens token new app --keyring my.keys --allow trapdoor --days 7 --out app.token
     """
     permissions = _permissions(allow, owner=keyring is not None)

@@ -1,6 +1,7 @@
 """`cipherlens token`, and a server that asks for what it makes."""
 
 import re
+import shlex
 import stat
 from pathlib import Path
 
@@ -115,6 +116,18 @@ def test_which_server_must_be_said_once(run, tmp_path: Path, keyring: Path) -> N
         outcome = run("token", "list", *words)
         assert outcome.code == 2
         assert "say which server's tokens" in outcome.err
+
+
+def test_the_examples_of_the_help_make_tokens(
+    run, tmp_path: Path, keyring: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = run("token", "new", "--help").out
+    examples = [line for line in shown.splitlines() if line.startswith("    cipherlens token new")]
+    assert len(examples) == 3
+    for line in examples:
+        made = run(*shlex.split(line)[1:])
+        assert made.code == 0, line
 
 
 def test_a_file_that_is_there_is_not_written_over(run, tmp_path: Path) -> None:
