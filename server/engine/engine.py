@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
+from typing import TypeVar
 
 from cipherlens.base import Kind
 from cipherlens.server.call import Call
@@ -38,7 +39,7 @@ from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.engine.upkeep import CollectionChore, Upkeep
 from cipherlens.server.engine.waiters import Waiters
 from cipherlens.server.engine.writing import Writer
-from cipherlens.server.errors import DataDamaged, NotFound, ServerError
+from cipherlens.server.errors import DataDamaged, NotFound, ServerError, StorageFull
 from cipherlens.server.index import SearchParameters, new_index, resolve_device
 from cipherlens.server.locks import ANY_CALL
 from cipherlens.server.revisions import lasting_revision
@@ -60,6 +61,8 @@ from cipherlens.server.storage.records import (
 )
 
 _log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
 
 
 class Engine:
@@ -156,20 +159,7 @@ class Engine:
 
         It is gone at once; its rows are removed in the background.
         """
-        if self._registry.is_set_aside(name):
-            with self._database.write(call) as transaction:
-                transaction.collections.drop(name)
-            self._registry.forget(name)
-            self._sweeper.begin()
-            return
-        live = self._registry.find(name)
-        with live.writing.held(call):
-            live.check_there()
-            with self._database.write(call) as transaction:
-                transaction.collections.drop(name)
-            live.mark_dropped()
-            self._registry.remove(live)
-        self._keeper.forget(live)
+        self._making_room(lambda: self._drop(name, call))
         self.models.release()
         self._sweeper.begin()
 
@@ -207,7 +197,7 @@ class Engine:
             whole = self._whole(live, serving, items)
             with suppress(_TakenOver):  # by another model, with which to embed again
                 put = partial(_put, live, serving.generation, items, whole, call)
-                return live.write(put, call)
+                return self._tidying(partial(live.write, put, call))
 
     def delete(self, name: str, ids: Sequence[str], up_to: int, call: Call) -> Written:
         """Delete items last written at a sequence or before; return when that is in force.
@@ -215,7 +205,7 @@ class Engine:
         On disk, too. Unknown ids are passed over; `unchanged_count` has those deleted since.
         """
         live = self._registry.find(name)
-        return live.write(partial(_delete, ids, up_to, call), call)
+        return self._making_room(lambda: live.write(partial(_delete, ids, up_to, call), call))
 
     def search(
         self,
@@ -289,6 +279,38 @@ class Engine:
         live = self._registry.find(name)
         with self._database.read() as transaction:
             return transaction.items.page(live.collection, after=after, size=size)
+
+    def _drop(self, name: str, call: Call) -> None:
+        if self._registry.is_set_aside(name):
+            with self._database.write(call) as transaction:
+                transaction.collections.drop(name)
+            self._registry.forget(name)
+            return
+        live = self._registry.find(name)
+        with live.writing.held(call):
+            live.check_there()
+            with self._database.write(call) as transaction:
+                transaction.collections.drop(name)
+            live.mark_dropped()
+            self._registry.remove(live)
+        self._keeper.forget(live)
+
+    def _making_room(self, work: Callable[[], _Result]) -> _Result:
+        """Return what a deletion does, tried again in the room kept for it if the disk is full."""
+        try:
+            return work()
+        except StorageFull:
+            if not self._database.make_room():
+                raise
+        return self._tidying(work)
+
+    def _tidying(self, work: Callable[[], _Result]) -> _Result:
+        """Return what a write does; where the disk is full, have given back what can be."""
+        try:
+            return work()
+        except StorageFull:
+            self._sweeper.begin()
+            raise
 
     def _fetched(self, live: LiveCollection, ids: Sequence[str]) -> dict[str, StoredItem | Damaged]:
         with self._database.read() as transaction:

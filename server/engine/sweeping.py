@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from cipherlens.server.engine.background import Background
 from cipherlens.server.engine.registry import Registry
-from cipherlens.server.errors import NotFound
+from cipherlens.server.errors import NotFound, StorageFull
 from cipherlens.server.storage import Database
 from cipherlens.server.storage.records import Collection
 
@@ -42,10 +42,19 @@ class Sweeper:
     def do_some(self) -> None:
         """Remove one piece, or give back what is free; when all is done, come back later."""
         self.wants_work = False  # who begins it while it looks finds it wanting
-        if self._removed() or self._database.tidy():
+        if self._progressed():
             self.wants_work = True
         else:
             self._background.consider_in(self, _PAUSE_S)
+
+    def _progressed(self) -> bool:
+        """Remove or give back a piece; return whether there may be more."""
+        try:
+            return self._removed() or self._database.tidy()
+        except StorageFull:  # removing takes room, too
+            if self._database.make_room() or self._database.tidy():
+                return True
+            raise
 
     def _removed(self) -> bool:
         """Remove some rows of the first that has any to remove; return whether there was one.

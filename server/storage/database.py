@@ -139,6 +139,10 @@ class Database:
                 raise
             raise known from error
 
+    def make_room(self) -> bool:
+        """Give up room that is kept for deletions on a full disk; return whether there was any."""
+        return self._dialect.make_room()
+
     def tidy(self) -> bool:
         """Give back to the system a part of what deleted rows have left, and bound the log.
 

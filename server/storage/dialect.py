@@ -36,6 +36,13 @@ class Dialect(Protocol):
         """Return what an error of the driver means, None if it is a mistake of ours."""
         ...
 
+    def make_room(self) -> bool:
+        """Give up room that was kept for deletions on a full disk; return whether there was any.
+
+        `tidy` takes it again once there is as much.
+        """
+        ...
+
     def tidy(self) -> bool:
         """Give back to the system a part of what is free; return whether there is more.
 

@@ -2,9 +2,10 @@
 
 import fcntl
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine
@@ -18,10 +19,12 @@ from cipherlens.server.errors import (
     StorageUnavailable,
 )
 from cipherlens.server.locks import CallLock
+from cipherlens.server.storage.reserve import Reserve
 
 FILE = "cipherlens.sqlite3"
 """The name of the database within a data folder."""
 
+_RESERVE = "RESERVE"
 _BUSY_TIMEOUT_S = 10.0
 _BEGIN = "cipherlens_begin"
 # Of 4 KiB in the write-ahead log before they are copied back, four times SQLite's own number: a
@@ -29,6 +32,7 @@ _BEGIN = "cipherlens_begin"
 _LOG_PAGES = 4096
 _LARGEST_LOG_BYTES = 64 * 2**20
 _PAGES_AT_ONCE = 1024
+_PAGES_WHERE_TIGHT = 256
 _INCREMENTAL = 2  # in SQLite's words
 
 
@@ -61,12 +65,12 @@ class SqliteDialect:
         # SQLite allows one writer: the others queue here, not in a busy loop there.
         self.writing = CallLock("the database")
         self._log = folder / f"{FILE}-wal"
+        self._reserve = Reserve(folder / _RESERVE)
         self.engine = _engine(folder / FILE)
 
     def failure(self, error: BaseException) -> ServerError | None:
         """Return what an error of the driver means, None if it is a mistake of ours."""
-        # The lowest byte is the kind of failure, what stands above says more.
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        code = _kind(error)
         if code == sqlite3.SQLITE_FULL:
             return StorageFull("the disk is full; nothing was changed")
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
@@ -75,25 +79,72 @@ class SqliteDialect:
             return StorageUnavailable(f"the database is not available: {error}")
         return None
 
+    def make_room(self) -> bool:
+        """Give up the reserve for a deletion on a full disk; return whether there was one."""
+        return self._reserve.spend()
+
     def tidy(self) -> bool:
         """Cut some free pages off the file, and the log if it has grown; tell if there is more.
 
         Readers that never leave a gap let the log grow: a checkpoint that waits for them ends that.
+        Where the disk is full, small pieces and a log that is cut each time find room for the next.
         """
         with closing(self.engine.raw_connection()) as connection:
             cursor = connection.cursor()
-            cuts = cursor.execute("PRAGMA auto_vacuum").fetchone()[0] == _INCREMENTAL
-            if cuts:  # else it was made by an older version: its pages are used again
-                cursor.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
-            free = cursor.execute("PRAGMA freelist_count").fetchone()[0]
-            if self._log.exists() and self._log.stat().st_size > _LARGEST_LOG_BYTES:
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        return bool(cuts and free)
+            free = self._cut(cursor)
+            if self._log_bytes() > (_LARGEST_LOG_BYTES if self._reserve.is_there else 0):
+                with _unless_full():  # as long as the file is longer on its way than it will be
+                    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if not free:
+            self._reserve.restore()
+        return free
+
+    def _cut(self, cursor: Any) -> bool:
+        """Cut free pages off the file; return whether there are more."""
+        if cursor.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
+            return False  # made by an older version: its pages are used again
+        pages = _PAGES_AT_ONCE if self._reserve.is_there else _PAGES_WHERE_TIGHT
+        before = _free_pages(cursor)
+        with _unless_full():
+            # As a script, which goes on to its end: a statement alone would cut a single page.
+            cursor.executescript(f"PRAGMA incremental_vacuum({pages})")
+        after = _free_pages(cursor)
+        if before and after == before:  # nothing is said of it where the log finds no room
+            return self._reserve.spend()
+        return after > 0
+
+    def _log_bytes(self) -> int:
+        return self._log.stat().st_size if self._log.exists() else 0
 
     def close(self) -> None:
         """Close all connections and give the folder back."""
         self.engine.dispose()
         self._lock.release()
+
+
+def _free_pages(cursor: Any) -> int:
+    count: int = cursor.execute("PRAGMA freelist_count").fetchone()[0]
+    return count
+
+
+def _kind(error: BaseException) -> int:
+    """Return the kind of failure: the lowest byte, what stands above says more."""
+    code: int = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code
+
+
+def _is_full(error: BaseException) -> bool:
+    return _kind(error) == sqlite3.SQLITE_FULL
+
+
+@contextmanager
+def _unless_full() -> Iterator[None]:
+    """Give up what the block does where the disk is full."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if not _is_full(error):
+            raise
 
 
 def _locked(folder: Path) -> FolderLock:
@@ -134,6 +185,9 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
         ("journal_mode=WAL", "wal"),
         ("synchronous=FULL", 2),
         ("foreign_keys=ON", 1),
+        # Where a system's default is ON, a deletion would write all that it frees once more, as
+        # zeros: on a full disk there is no room for that. It is ciphertext.
+        ("secure_delete=FAST", 2),
         (f"wal_autocheckpoint={_LOG_PAGES}", _LOG_PAGES),
         (f"journal_size_limit={_LARGEST_LOG_BYTES}", _LARGEST_LOG_BYTES),
     ):

@@ -25,6 +25,9 @@ class MemoryDialect:
     def failure(self, error):
         return StorageUnavailable(str(error)) if isinstance(error, TimeoutError) else None
 
+    def make_room(self):
+        return False
+
     def tidy(self):
         return False
 
