@@ -33,9 +33,9 @@ class Access:
     """
 
     tls: bool = False
-    ca: Path | None = None
-    certificate: Path | None = None
-    certificate_key: Path | None = None
+    ca: str | Path | None = None
+    certificate: str | Path | None = None
+    certificate_key: str | Path | None = None
     token: str | None = field(default=None, repr=False)
     metadata: Sequence[tuple[str, str | bytes]] = field(default=(), repr=False)
     insecure: bool = False
@@ -84,5 +84,5 @@ OPEN = Access()
 """A plain connection on which nothing is shown: for a server on this machine without tokens."""
 
 
-def _bytes(path: Path | None) -> bytes | None:
-    return None if path is None else path.read_bytes()
+def _bytes(path: str | Path | None) -> bytes | None:
+    return None if path is None else Path(path).read_bytes()

@@ -152,8 +152,9 @@ def test_half_of_a_certificate_is_refused(tmp_path: Path) -> None:
 
 def test_tls_with_an_authority_of_ones_own(with_tls) -> None:
     address, ca = with_tls
-    with Client(address, access=Access(ca=ca, token=TOKEN)) as client:
-        assert client.list_models() == []
+    for path in (ca, str(ca)):
+        with Client(address, access=Access(ca=path, token=TOKEN)) as client:
+            assert client.list_models() == []
 
     async def call() -> None:
         async with AsyncClient(address, access=Access(ca=ca)) as client:
