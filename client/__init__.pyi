@@ -18,6 +18,7 @@ from cipherlens.client.core.collection import Model as Model
 from cipherlens.client.core.collection import ServerInfo as ServerInfo
 from cipherlens.client.core.deadlines import Deadlines as Deadlines
 from cipherlens.client.core.encryption import KeyInfo as KeyInfo
+from cipherlens.client.core.encryption import ReleasedKey as ReleasedKey
 from cipherlens.client.core.indexing import IndexResult as IndexResult
 from cipherlens.client.core.item import Fetched as Fetched
 from cipherlens.client.core.item import Hit as Hit
@@ -55,8 +56,11 @@ from cipherlens.client.folder.tally import Waiting as Waiting
 from cipherlens.client.folder.walk import Skipped as Skipped
 from cipherlens.client.manifests import ManifestFolder as ManifestFolder
 from cipherlens.client.naming import Naming as Naming
+from cipherlens.client.originals import open_released as open_released
 from cipherlens.client.picture import Picture as Picture
 from cipherlens.client.picture import PreparedPicture as PreparedPicture
+from cipherlens.client.rotation import Rotation as Rotation
+from cipherlens.client.rotation import RotationReport as RotationReport
 from cipherlens.client.verification import problems_of_hits as problems_of_hits
 from cipherlens.client.verification import problems_of_presence as problems_of_presence
 from cipherlens.client.verification import problems_of_ranking as problems_of_ranking

@@ -1,7 +1,7 @@
 """`Client`, awaited: index, search and open images that the server never sees."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import grpc
 import numpy as np
@@ -13,15 +13,18 @@ from cipherlens.client import keyed
 from cipherlens.client.access import OPEN, Access
 from cipherlens.client.async_keyless import AsyncKeylessClient
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
+from cipherlens.client.core.catalog import KnownCollections
 from cipherlens.client.core.collection import Collection
+from cipherlens.client.core.content import Rows, code_rows, vector_rows
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Hits, Item
-from cipherlens.client.core.question import DEFAULT_OPTIONS, SearchOptions
-from cipherlens.client.key_in_use import KeyHolder
+from cipherlens.client.core.question import DEFAULT_OPTIONS, SearchOptions, check_k
+from cipherlens.client.errors import MASK_REFUSED, FailedPrecondition
+from cipherlens.client.key_in_use import KeyHolder, needed
 from cipherlens.client.originals import decrypt_item, open_checked, restore_checked
 from cipherlens.client.picture import Picture
-from cipherlens.crypto import CipherImage, KeyEntry, Manifest, Original
+from cipherlens.crypto import CipherImage, Key, Manifest, Original
 
 
 class AsyncClient(KeyHolder, AsyncKeylessClient):
@@ -43,7 +46,7 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         self,
         target: str = DEFAULT_TARGET,
         *,
-        key: KeyEntry | None = None,
+        key: Key | None = None,
         access: Access = OPEN,
         channel: grpc.aio.Channel | None = None,
         deadlines: Deadlines | None = None,
@@ -71,6 +74,7 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
             join_searches=join_searches,
         )
         self.key = key
+        self._described = KnownCollections()
 
     async def create_cipher_collection(
         self,
@@ -78,10 +82,11 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         profile: CipherProfile | None = None,
         *,
         index: IndexChoice | str = IndexChoice.AUTO,
+        model_digest: bytes = b"",
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of cipher-images; see `Client`."""
-        made = keyed.create_collection(name, profile, self._in_use, index)
+        made = keyed.create_collection(name, profile, self._in_use, index, model_digest)
         return await self._transport.run(made, timeout_s)
 
     async def index_images(
@@ -138,6 +143,88 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
         written = keyed.index_codes(collection, heads, codes, originals, self._limits, self._in_use)
         return await self._transport.run(written, timeout_s, in_thread=True)
+
+    async def search_vectors(
+        self,
+        collection: str | Collection,
+        vectors: npt.ArrayLike,
+        k: int = 20,
+        *,
+        with_items: bool = False,
+        options: SearchOptions = DEFAULT_OPTIONS,
+        timeout_s: float | None = None,
+    ) -> list[Hits]:
+        """Return the k most similar items of every query, by cosine; see `Client`."""
+        search = super().search_vectors
+        if self._in_use is None:
+            return await search(
+                collection, vectors, k, with_items=with_items, options=options, timeout_s=timeout_s
+            )
+        check_k(k)
+        rows = vector_rows(vectors)
+
+        async def searched(masked: Rows, asked: SearchOptions) -> list[Hits]:
+            return await search(
+                collection, masked, k, with_items=with_items, options=asked, timeout_s=timeout_s
+            )
+
+        return await self._search_masked(collection, rows, options, timeout_s, searched)
+
+    async def search_codes(
+        self,
+        collection: str | Collection,
+        codes: npt.NDArray[np.uint8],
+        k: int = 20,
+        *,
+        with_items: bool = False,
+        options: SearchOptions = DEFAULT_OPTIONS,
+        timeout_s: float | None = None,
+    ) -> list[Hits]:
+        """Return the k nearest items of every query, by Hamming distance; see `Client`."""
+        search = super().search_codes
+        if self._in_use is None:
+            return await search(
+                collection, codes, k, with_items=with_items, options=options, timeout_s=timeout_s
+            )
+        check_k(k)
+        rows = code_rows(codes)
+
+        async def searched(masked: Rows, asked: SearchOptions) -> list[Hits]:
+            own = np.asarray(masked, np.uint8)
+            return await search(
+                collection, own, k, with_items=with_items, options=asked, timeout_s=timeout_s
+            )
+
+        return await self._search_masked(collection, rows, options, timeout_s, searched)
+
+    async def masked(self, where: Collection, rows: Rows) -> Rows:
+        """Return vectors or codes as a collection's server has them; see `Client`."""
+        return await asyncio.to_thread(needed(self._in_use).masks.masked, where, rows)
+
+    async def unmasked(self, where: Collection, rows: Rows) -> Rows:
+        """Return what `masked` was given; see `Client`."""
+        return await asyncio.to_thread(needed(self._in_use).masks.unmasked, where, rows)
+
+    async def _search_masked(
+        self,
+        collection: str | Collection,
+        rows: Rows,
+        options: SearchOptions,
+        timeout_s: float | None,
+        search: Callable[[Rows, SearchOptions], Awaitable[list[Hits]]],
+    ) -> list[Hits]:
+        """Search by rows, under the mask of the collection if it has one; as `Client` does."""
+        masks = needed(self._in_use).masks
+        for is_last in (False, True):
+            where = await self._transport.run(self._described.of(collection), timeout_s)
+            masked, asked = masks.query(where, rows, options)
+            try:
+                return await search(masked, asked)
+            except FailedPrecondition as error:
+                if is_last or error.reason != MASK_REFUSED:
+                    raise
+                self._described.forget(collection)
+        raise AssertionError("the second try returns or raises")
 
     async def search_image(
         self,

@@ -75,11 +75,17 @@ class AsyncKeylessClient(AsyncShell):
         *,
         encoder_digest: bytes = b"",
         index: IndexChoice | str = IndexChoice.AUTO,
+        masked: bool | None = None,
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of ready vectors; see `Client`."""
         made = catalog.create_collection(
-            name, Kind.VECTOR, dimension=dimension, encoder_digest=encoder_digest, index=index
+            name,
+            Kind.VECTOR,
+            dimension=dimension,
+            encoder_digest=encoder_digest,
+            index=index,
+            mask_id=self._mask_id(masked),
         )
         return await self._transport.run(made, timeout_s)
 
@@ -90,13 +96,25 @@ class AsyncKeylessClient(AsyncShell):
         *,
         encoder_digest: bytes = b"",
         index: IndexChoice | str = IndexChoice.AUTO,
+        masked: bool | None = None,
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of ready binary codes; see `Client`."""
         made = catalog.create_collection(
-            name, Kind.CODE, bits=bits, encoder_digest=encoder_digest, index=index
+            name,
+            Kind.CODE,
+            bits=bits,
+            encoder_digest=encoder_digest,
+            index=index,
+            mask_id=self._mask_id(masked),
         )
         return await self._transport.run(made, timeout_s)
+
+    def _mask_id(self, masked: bool | None) -> str:
+        """Return the name of the masks of a new collection: none, for there is no key."""
+        if masked:
+            raise ValueError("masks need a key: make the client with AsyncClient(target, key=...)")
+        return ""
 
     async def get_collection(self, name: str, *, timeout_s: float | None = None) -> Collection:
         """Return a collection as it stands now; raises NotFound."""
@@ -113,6 +131,13 @@ class AsyncKeylessClient(AsyncShell):
     async def delete_collection(self, name: str, *, timeout_s: float | None = None) -> None:
         """Remove a collection with all its items; raises NotFound. It cannot be undone."""
         await self._transport.run(catalog.delete_collection(name), timeout_s)
+
+    async def replace_collection(
+        self, name: str, replacement: str, sequence: int, *, timeout_s: float | None = None
+    ) -> Collection:
+        """Remove a collection and give its name to another in one step; see `Client`."""
+        replaced = catalog.replace_collection(name, replacement, sequence)
+        return await self._transport.run(replaced, timeout_s)
 
     async def push_model(
         self,

@@ -11,16 +11,19 @@ from cipherlens.base import CipherProfile, IndexChoice
 from cipherlens.client import keyed
 from cipherlens.client.access import OPEN, Access
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
+from cipherlens.client.core.catalog import KnownCollections
 from cipherlens.client.core.collection import Collection
+from cipherlens.client.core.content import Rows
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Hits, Item
-from cipherlens.client.core.question import DEFAULT_OPTIONS, SearchOptions
-from cipherlens.client.key_in_use import KeyHolder
+from cipherlens.client.core.question import DEFAULT_OPTIONS, SearchOptions, check_k
+from cipherlens.client.errors import MASK_REFUSED, FailedPrecondition
+from cipherlens.client.key_in_use import KeyHolder, needed
 from cipherlens.client.keyless import KeylessClient
 from cipherlens.client.originals import decrypt_item, open_checked, restore_checked
 from cipherlens.client.picture import Picture
-from cipherlens.crypto import CipherImage, KeyEntry, Manifest, Original
+from cipherlens.crypto import CipherImage, Key, Manifest, Original
 
 
 class Client(KeyHolder, KeylessClient):
@@ -47,7 +50,7 @@ class Client(KeyHolder, KeylessClient):
         self,
         target: str = DEFAULT_TARGET,
         *,
-        key: KeyEntry | None = None,
+        key: Key | None = None,
         access: Access = OPEN,
         channel: grpc.Channel | None = None,
         deadlines: Deadlines | None = None,
@@ -76,6 +79,7 @@ class Client(KeyHolder, KeylessClient):
             max_message_bytes=max_message_bytes,
         )
         self.key = key
+        self._described = KnownCollections()
 
     def create_cipher_collection(
         self,
@@ -83,6 +87,7 @@ class Client(KeyHolder, KeylessClient):
         profile: CipherProfile | None = None,
         *,
         index: IndexChoice | str = IndexChoice.AUTO,
+        model_digest: bytes = b"",
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of cipher-images, of this client's key unless a profile is given.
@@ -91,11 +96,14 @@ class Client(KeyHolder, KeylessClient):
             name: the name that requests will use.
             profile: what every cipher-image in it will claim.
             index: how it is searched, of `IndexChoice`: "auto" takes what is fastest.
+            model_digest: SHA-256 of a model that the server holds, which is set to work at once.
 
         Raises:
             AlreadyExists: the name is taken.
+            NotFound, FailedPrecondition: the model is not there, or is of other cipher-images.
         """
-        return self._run(keyed.create_collection(name, profile, self._in_use, index), timeout_s)
+        made = keyed.create_collection(name, profile, self._in_use, index, model_digest)
+        return self._run(made, timeout_s)
 
     def index_images(
         self,
@@ -176,6 +184,49 @@ class Client(KeyHolder, KeylessClient):
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
         written = keyed.index_codes(collection, heads, codes, originals, self._limits, self._in_use)
         return self._run(written, timeout_s)
+
+    def masked(self, where: Collection, rows: Rows) -> Rows:
+        """Return vectors or codes as a collection's server has them: under its mask, if it has one.
+
+        Searching and indexing do that by themselves; this is to compare with what was fetched.
+
+        Raises:
+            WrongKey: the collection is masked under another key.
+        """
+        return needed(self._in_use).masks.masked(where, rows)
+
+    def unmasked(self, where: Collection, rows: Rows) -> Rows:
+        """Return what `masked` was given, the vectors but for rounding to float32."""
+        return needed(self._in_use).masks.unmasked(where, rows)
+
+    def _search_rows(
+        self,
+        collection: str | Collection,
+        rows: Rows,
+        k: int,
+        options: SearchOptions,
+        timeout_s: float | None,
+        *,
+        with_items: bool,
+    ) -> list[Hits]:
+        """Search by rows, under the mask of the collection if it has one."""
+        check_k(k)
+        if self._in_use is None:
+            return super()._search_rows(
+                collection, rows, k, options, timeout_s, with_items=with_items
+            )
+        for is_last in (False, True):
+            where = self._run(self._described.of(collection), timeout_s)
+            masked, asked = self._in_use.masks.query(where, rows, options)
+            try:
+                return super()._search_rows(
+                    collection, masked, k, asked, timeout_s, with_items=with_items
+                )
+            except FailedPrecondition as error:
+                if is_last or error.reason != MASK_REFUSED:
+                    raise
+                self._described.forget(collection)  # it is another one by now
+        raise AssertionError("the second try returns or raises")
 
     def search_image(
         self,

@@ -11,8 +11,9 @@ from cipherlens.client.core.batches import batched
 from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.item import Place
 from cipherlens.client.core.pictures import CodedPicture
+from cipherlens.client.masking import Masks
 from cipherlens.client.picture import Picture, PreparedPicture, prepare_query, seal_beside
-from cipherlens.crypto import KeyEntry, companion_digest
+from cipherlens.crypto import Key, companion_digest
 
 Codes = npt.NDArray[np.uint8]
 
@@ -56,7 +57,11 @@ def make_codes(pictures: Iterable[Picture], encoder: CodeMaker) -> Codes:
 
 
 def code_pictures(
-    pictures: Sequence[PreparedPicture], encoder: CodeMaker, key: KeyEntry, places: Sequence[Place]
+    pictures: Sequence[PreparedPicture],
+    encoder: CodeMaker,
+    key: Key,
+    places: Sequence[Place],
+    where: Collection | None = None,
 ) -> list[CodedPicture]:
     """Return the codes of pictures, their originals sealed for their places beside them.
 
@@ -66,11 +71,15 @@ def code_pictures(
         encoder: the hash network.
         key: seals the originals.
         places: one for each picture.
+        where: the collection, whose mask they are put under if it has one; None for no mask.
     """
-    codes = _encoded([picture.pixels for picture in pictures], encoder)
+    codes, mask = _encoded([picture.pixels for picture in pictures], encoder), ""
+    if where is not None and where.mask_id:
+        codes, mask = np.asarray(Masks(key).masked(where, codes), np.uint8), where.mask_id
     return [
         CodedPicture(
             code=code,
+            mask_id=mask,
             sealed_original=seal_beside(
                 picture.original, companion_digest(code.tobytes()), key, place
             ),

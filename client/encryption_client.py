@@ -11,8 +11,9 @@ from cipherlens.client.access import OPEN, Access
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
 from cipherlens.client.core import encryption
 from cipherlens.client.core.batches import check_count
+from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.deadlines import Deadlines
-from cipherlens.client.core.encryption import KeyInfo
+from cipherlens.client.core.encryption import KeyInfo, ReleasedKey
 from cipherlens.client.core.item import Item, Place
 from cipherlens.client.core.pictures import EncryptedPicture
 from cipherlens.client.picture import file_bytes
@@ -105,6 +106,26 @@ class EncryptionClient(Shell):
         """
         return self._run(encryption.decrypt(items, key, self._max_message_bytes), timeout_s)
 
+    def release_keys(
+        self, items: Sequence[Item], *, key: str = "", timeout_s: float | None = None
+    ) -> list[ReleasedKey]:
+        """Return the keys of single sealed originals, such as the hits of a search.
+
+        This is the DLHEIR paper's way for a user who holds no key: he asks for those of the results
+        that he found. `open_released` opens an item with its key, which opens no other. The
+        originals stay where they are: what travels are their headers and digests.
+
+        Args:
+            items: with sealed originals, from a search with items or from `fetch`.
+            key: name or hexadecimal fingerprint; may be empty if the service has one key.
+            timeout_s: how long each batch may take.
+
+        Raises:
+            OpenError: an item has no sealed original.
+            FailedPrecondition: an item is not what the owner sealed there; without detail.
+        """
+        return self._run(encryption.release_keys(items, key), timeout_s)
+
     def trapdoor(
         self, picture: bytes | Path, *, key: str = "", timeout_s: float | None = None
     ) -> CipherImage:
@@ -122,7 +143,12 @@ class EncryptionClient(Shell):
         return self._run(made, timeout_s)
 
     def trapdoor_codes(
-        self, pictures: Sequence[bytes | Path], *, timeout_s: float | None = None
+        self,
+        pictures: Sequence[bytes | Path],
+        *,
+        where: Collection | None = None,
+        key: str = "",
+        timeout_s: float | None = None,
     ) -> npt.NDArray[np.uint8]:
         """Return the codes of queries under the owner's hash network, for `Client.search_codes`.
 
@@ -130,6 +156,10 @@ class EncryptionClient(Shell):
 
         Args:
             pictures: bytes or paths of picture files, at least one.
+            where: the collection to search. If it is masked, the codes come under its mask, and
+                searches by them take `SearchOptions(mask_id=where.mask_id)`.
+            key: name or hexadecimal fingerprint of the key of the mask; may be empty if the service
+                has one key.
             timeout_s: how long each batch may take.
 
         Returns:
@@ -138,5 +168,7 @@ class EncryptionClient(Shell):
         Raises:
             FailedPrecondition: the service has no hash network.
         """
-        made = encryption.trapdoor_codes(map(file_bytes, pictures), self._max_message_bytes)
+        made = encryption.trapdoor_codes(
+            map(file_bytes, pictures), where, key, self._max_message_bytes
+        )
         return self._run(made, timeout_s)

@@ -8,6 +8,9 @@ import grpc
 from cipherlens.base import DomainError
 from cipherlens.wire import ErrorDetails
 
+MASK_REFUSED = "MASK_REFUSED"
+"""The reason of a FailedPrecondition for rows under another mask than a collection's."""
+
 
 class CipherLensError(DomainError):
     """A call that the server refused or did not answer.

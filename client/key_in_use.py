@@ -11,6 +11,7 @@ from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.content import Rows
 from cipherlens.client.core.item import Place
 from cipherlens.client.core.pictures import EncryptedPicture
+from cipherlens.client.masking import Masks, stated_key
 from cipherlens.client.picture import (
     Picture,
     encrypt_pictures,
@@ -22,10 +23,11 @@ from cipherlens.client.picture import (
 from cipherlens.crypto import (
     CipherImage,
     ImageCipher,
-    KeyEntry,
+    Key,
     Original,
     WrongKey,
     companion_digest,
+    mask_id,
 )
 
 
@@ -34,11 +36,13 @@ class KeyInUse:
 
     Attributes:
         entry: the key.
+        masks: what it puts over vectors and codes.
     """
 
-    def __init__(self, entry: KeyEntry) -> None:
+    def __init__(self, entry: Key) -> None:
         """Take the key; its cipher is made when it is first needed."""
         self.entry = entry
+        self.masks = Masks(entry)
 
     @cached_property
     def cipher(self) -> ImageCipher:
@@ -84,14 +88,22 @@ class KeyHolder:
     _in_use: KeyInUse | None = None
 
     @property
-    def key(self) -> KeyEntry | None:
+    def key(self) -> Key | None:
         """Return the key that encrypts, seals and opens, if any; it may be set."""
         return None if self._in_use is None else self._in_use.entry
 
     @key.setter
-    def key(self, key: KeyEntry | None) -> None:
+    def key(self, key: Key | None) -> None:
         """Take a key in place of the one before, and its cipher with it."""
         self._in_use = None if key is None else KeyInUse(key)
+
+    def _mask_id(self, masked: bool | None) -> str:
+        """Return the name of the masks of a new collection: of the key, if there is one."""
+        if self._in_use is None and masked:
+            raise ValueError("masks need a key: make the client with Client(target, key=...)")
+        if self._in_use is None or masked is False:
+            return ""
+        return mask_id(self._in_use.entry.fingerprint)
 
     @property
     def cipher(self) -> ImageCipher:
@@ -99,13 +111,13 @@ class KeyHolder:
         return needed(self._in_use).cipher
 
 
-def check_key(where: Collection, key: KeyEntry) -> None:
+def check_key(where: Collection, key: Key) -> None:
     """Return if a collection is of a key, or says nothing of keys.
 
     Raises:
         WrongKey: it is of another; names both.
     """
-    stated = b"" if where.profile is None else where.profile.key_fingerprint
+    stated = stated_key(where)
     if stated and stated != key.fingerprint:
         raise WrongKey(
             f"collection {where.name!r} is of key {stated.hex()}, "

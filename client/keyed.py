@@ -23,11 +23,17 @@ from cipherlens.crypto import CipherImage, Original
 
 
 def create_collection(
-    name: str, profile: CipherProfile | None, key: KeyInUse | None, index: IndexChoice | str
+    name: str,
+    profile: CipherProfile | None,
+    key: KeyInUse | None,
+    index: IndexChoice | str,
+    model_digest: bytes,
 ) -> Call[Collection]:
     """Make a collection of cipher-images, of the key unless a profile is given."""
     profile = needed(key).entry.profile if profile is None else profile
-    return catalog.create_collection(name, Kind.CIPHER, profile=profile, index=index)
+    return catalog.create_collection(
+        name, Kind.CIPHER, profile=profile, encoder_digest=model_digest, index=index
+    )
 
 
 def query_of(picture: Picture | CipherImage, key: KeyInUse | None) -> CipherImage:
@@ -119,9 +125,15 @@ def _rows(
     key: KeyInUse | None,
 ) -> Steps[IndexResult]:
     """Write vectors or codes, and originals sealed beside them where there are any."""
-    sealed = [b""] * len(heads.item_ids)
+    sealed, mask = [b""] * len(heads.item_ids), ""
+    indexing.check_rows(len(heads.item_ids), rows, sealed)
     if originals is not None:
         check_count("originals", originals, len(heads.item_ids))
+        needed(key)
+    if key is not None:
         collection = yield from catalog.resolve(collection)
-        sealed = needed(key).sealed(originals, rows, heads.places(collection.uuid))
-    return (yield from indexing.index_rows(collection, heads, rows, sealed, limits))
+        # Masked before it is sealed: the seal binds the code as the server has it.
+        rows, mask = key.masks.masked(collection, rows), collection.mask_id
+        if originals is not None:
+            sealed = key.sealed(originals, rows, heads.places(collection.uuid))
+    return (yield from indexing.index_rows(collection, heads, rows, sealed, limits, mask))

@@ -61,6 +61,7 @@ class KeylessClient(Shell):
         *,
         encoder_digest: bytes = b"",
         index: IndexChoice | str = IndexChoice.AUTO,
+        masked: bool | None = None,
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of ready vectors, compared by cosine similarity.
@@ -70,12 +71,19 @@ class KeylessClient(Shell):
             dimension: numbers in a vector.
             encoder_digest: SHA-256 of what makes the vectors; searches may then ask for it.
             index: how it is searched, of `IndexChoice`: "auto" takes what is fastest.
+            masked: put masks of the client's key over the vectors, which keep their distances;
+                None does so if the client has a key.
 
         Raises:
             AlreadyExists: the name is taken.
         """
         made = catalog.create_collection(
-            name, Kind.VECTOR, dimension=dimension, encoder_digest=encoder_digest, index=index
+            name,
+            Kind.VECTOR,
+            dimension=dimension,
+            encoder_digest=encoder_digest,
+            index=index,
+            mask_id=self._mask_id(masked),
         )
         return self._run(made, timeout_s)
 
@@ -86,6 +94,7 @@ class KeylessClient(Shell):
         *,
         encoder_digest: bytes = b"",
         index: IndexChoice | str = IndexChoice.AUTO,
+        masked: bool | None = None,
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of ready binary codes, compared by Hamming distance.
@@ -96,14 +105,26 @@ class KeylessClient(Shell):
             encoder_digest: SHA-256 of what makes the codes; searches may then ask for it.
             index: how it is searched, of `IndexChoice`: "auto" takes what is fastest; codes have
                 no "hnsw".
+            masked: as in `create_vector_collection`.
 
         Raises:
             AlreadyExists: the name is taken.
         """
         made = catalog.create_collection(
-            name, Kind.CODE, bits=bits, encoder_digest=encoder_digest, index=index
+            name,
+            Kind.CODE,
+            bits=bits,
+            encoder_digest=encoder_digest,
+            index=index,
+            mask_id=self._mask_id(masked),
         )
         return self._run(made, timeout_s)
+
+    def _mask_id(self, masked: bool | None) -> str:
+        """Return the name of the masks of a new collection: none, for there is no key."""
+        if masked:
+            raise ValueError("masks need a key: make the client with Client(target, key=...)")
+        return ""
 
     def get_collection(self, name: str, *, timeout_s: float | None = None) -> Collection:
         """Return a collection as it stands now.
@@ -128,6 +149,22 @@ class KeylessClient(Shell):
             NotFound: there is none of that name.
         """
         self._run(catalog.delete_collection(name), timeout_s)
+
+    def replace_collection(
+        self, name: str, replacement: str, sequence: int, *, timeout_s: float | None = None
+    ) -> Collection:
+        """Remove a collection and give its name to another in one step, and return that.
+
+        Args:
+            name: what is removed, and what the other one is called from then on.
+            replacement: the collection that takes its place.
+            sequence: the last change of the one to remove that the caller knows.
+
+        Raises:
+            FailedPrecondition: it has changed since, with the reason "COLLECTION_CHANGED".
+            InvalidArgument: the two are of different kinds, or the replacement has no model.
+        """
+        return self._run(catalog.replace_collection(name, replacement, sequence), timeout_s)
 
     def push_model(
         self,

@@ -34,7 +34,7 @@ def push_manifest(client: Client, where: Collection, signed: bytes, counter: int
     """
     name = where.name + SUFFIX
     with suppress(AlreadyExists):
-        client.create_code_collection(name, _BITS)
+        client.create_code_collection(name, _BITS, masked=False)
     # One part more where the last is full: a part that is not ends the manifest.
     starts = range(0, len(signed) + 1, PART_BYTES)
     parts = [

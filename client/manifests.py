@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cipherlens.base import read_regular, replace_file
-from cipherlens.crypto import FormatError, KeyEntry, ListedItem, Manifest, ManifestError
+from cipherlens.crypto import FormatError, Key, ListedItem, Manifest, ManifestError
 
 MAX_MANIFEST_BYTES = 512 * 2**20
 """The largest manifest that is read: some six million items."""
@@ -77,7 +77,7 @@ class ManifestFolder:
 
     def record(
         self,
-        key: KeyEntry,
+        key: Key,
         collection_uuid: uuid.UUID,
         written: Mapping[str, ListedItem],
         removed: Iterable[str] = (),

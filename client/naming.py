@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cipherlens.client.core.collection import Limits
-from cipherlens.crypto import ItemNames, KeyEntry, is_keyed_id, longest_name_bytes
+from cipherlens.crypto import ItemNames, Key, is_keyed_id, longest_name_bytes
 
 CONTENT_TAG_BYTES = 32
 """Length of what an owner tag begins with; the sealed name follows."""
@@ -26,9 +26,7 @@ class Named(Protocol):
 class Naming:
     """The names of one collection's items, under a key that opens originals."""
 
-    def __init__(
-        self, key: KeyEntry, collection_uuid: uuid.UUID, *, readable_ids: bool = False
-    ) -> None:
+    def __init__(self, key: Key, collection_uuid: uuid.UUID, *, readable_ids: bool = False) -> None:
         """Derive the keys of names.
 
         Args:

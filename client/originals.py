@@ -2,12 +2,13 @@
 
 from PIL import Image
 
+from cipherlens.client.core.encryption import ReleasedKey
 from cipherlens.client.core.item import Item
 from cipherlens.client.key_in_use import KeyInUse, needed
 from cipherlens.client.picture import png_bytes, sealed_context
 from cipherlens.crypto import (
     ImageCipher,
-    KeyEntry,
+    Key,
     Manifest,
     ManifestError,
     Original,
@@ -15,6 +16,7 @@ from cipherlens.crypto import (
     WrongKey,
     open_sealed,
 )
+from cipherlens.crypto import open_released as crypto_open_released
 
 
 def open_checked(
@@ -30,11 +32,10 @@ def restore_checked(
 ) -> Original:
     """Return the original of an item or a PNG of its cipher-image; see `Client.restore`."""
     check_vouched(item, min_revision, manifest)
-    in_use = needed(key)
-    return restore_item(item, in_use.entry, in_use.cipher)
+    return restore_item(item, needed(key))
 
 
-def open_item(item: Item, key: KeyEntry) -> Original:
+def open_item(item: Item, key: Key) -> Original:
     """Return the sealed original of an item, whatever its age.
 
     Raises:
@@ -54,6 +55,18 @@ def open_item(item: Item, key: KeyEntry) -> Original:
     return open_sealed(item.sealed_original, seal_key, key.verify_key, context)
 
 
+def open_released(item: Item, released: ReleasedKey) -> Original:
+    """Return the sealed original of an item, opened with the key that its owner released.
+
+    Raises:
+        OpenError: it was altered, swapped or re-labelled, or the key is of another item.
+    """
+    context = sealed_context(item.place, item.companion_digest())
+    return crypto_open_released(
+        item.sealed_original, released.item_key, released.verify_key, context
+    )
+
+
 def decrypt_item(item: Item, cipher: ImageCipher) -> Image.Image:
     """Return the prepared picture in an item's cipher-image; see `Client.decrypt`."""
     if item.cipher_image is None:
@@ -61,11 +74,11 @@ def decrypt_item(item: Item, cipher: ImageCipher) -> Image.Image:
     return Image.fromarray(cipher.decrypt_image(item.cipher_image))
 
 
-def restore_item(item: Item, key: KeyEntry, cipher: ImageCipher) -> Original:
+def restore_item(item: Item, key: KeyInUse) -> Original:
     """Return what `Client.restore` does, without a look at what vouches for it: `check_vouched`."""
     if item.sealed_original or item.cipher_image is None:
-        return open_item(item, key)
-    return Original(media_type="image/png", data=png_bytes(decrypt_item(item, cipher)))
+        return open_item(item, key.entry)
+    return Original(media_type="image/png", data=png_bytes(decrypt_item(item, key.cipher)))
 
 
 def check_vouched(item: Item, min_revision: int, manifest: Manifest | None) -> None:

@@ -15,7 +15,7 @@ from cipherlens.client.core.item import Place
 from cipherlens.client.core.pictures import EncryptedPicture
 from cipherlens.crypto import (
     ImageCipher,
-    KeyEntry,
+    Key,
     Original,
     PreparedSize,
     SealedContext,
@@ -104,7 +104,7 @@ def read_original(picture: Picture | Original) -> Original:
 
 def encrypt_pictures(
     pictures: Sequence[PreparedPicture],
-    key: KeyEntry,
+    key: Key,
     cipher: ImageCipher,
     places: Sequence[Place] | None = None,
 ) -> list[EncryptedPicture]:
@@ -128,7 +128,7 @@ def encrypt_pictures(
     ]
 
 
-def seal_beside(original: Original | None, companion: bytes, key: KeyEntry, place: Place) -> bytes:
+def seal_beside(original: Original | None, companion: bytes, key: Key, place: Place) -> bytes:
     """Return an original sealed for its place beside a companion of a 32-byte digest.
 
     Where there is no original there is nothing to seal: empty.

@@ -7,6 +7,7 @@ from cipherlens.crypto.errors import (
     CipherMismatch,
     CryptoError,
     FormatError,
+    GrantError,
     ImageError,
     KeyringChanged,
     KeyringError,
@@ -16,23 +17,38 @@ from cipherlens.crypto.errors import (
     KeyringPermissionError,
     ManifestError,
     NotGenuine,
+    NotGranted,
     OpenError,
     StaleItem,
     UnknownKey,
     WrongKey,
 )
+from cipherlens.crypto.grant import Grant
+from cipherlens.crypto.granted_key import GrantedKey, Rights
+from cipherlens.crypto.identity import Identity, recipient_from, recipient_text
 from cipherlens.crypto.item_names import ItemNames, is_keyed_id, longest_name_bytes
+from cipherlens.crypto.key import Key
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.keyring import Keyring
 from cipherlens.crypto.keyring_file import ScryptCost
 from cipherlens.crypto.manifest import ListedItem, Manifest
+from cipherlens.crypto.masks import CodeMask, VectorMask, mask_id
 from cipherlens.crypto.parameters import (
     PREPARATION_VERSION,
     SCHEME_VERSION,
     CipherParameters,
 )
 from cipherlens.crypto.preparation import PreparedSize, open_image, prepare
-from cipherlens.crypto.seal import Original, SealedContext, companion_digest, open_sealed, seal
+from cipherlens.crypto.seal import (
+    Original,
+    SealedContext,
+    companion_digest,
+    open_released,
+    open_sealed,
+    release_key,
+    seal,
+    sealed_head,
+)
 from cipherlens.crypto.sealed_network import (
     is_sealed_network,
     open_network,
@@ -46,11 +62,17 @@ __all__ = [
     "CipherImage",
     "CipherMismatch",
     "CipherParameters",
+    "CodeMask",
     "CryptoError",
     "FormatError",
+    "Grant",
+    "GrantError",
+    "GrantedKey",
+    "Identity",
     "ImageCipher",
     "ImageError",
     "ItemNames",
+    "Key",
     "KeyEntry",
     "Keyring",
     "KeyringChanged",
@@ -63,24 +85,33 @@ __all__ = [
     "Manifest",
     "ManifestError",
     "NotGenuine",
+    "NotGranted",
     "OpenError",
     "Original",
     "PreparedSize",
+    "Rights",
     "Scope",
     "ScryptCost",
     "SealedContext",
     "StaleItem",
     "UnknownKey",
+    "VectorMask",
     "WrongKey",
     "companion_digest",
     "is_keyed_id",
     "is_sealed_network",
     "longest_name_bytes",
+    "mask_id",
     "open_image",
     "open_network",
+    "open_released",
     "open_sealed",
     "prepare",
     "read_network",
+    "recipient_from",
+    "recipient_text",
+    "release_key",
     "seal",
     "seal_network",
+    "sealed_head",
 ]

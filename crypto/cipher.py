@@ -1,4 +1,4 @@
-"""Encryption and decryption of prepared images under one key entry."""
+"""Encryption and decryption of prepared images under one key."""
 
 import os
 from collections.abc import Sequence
@@ -11,27 +11,32 @@ from cipherlens.crypto.cipher_image import CipherImage
 from cipherlens.crypto.errors import CipherMismatch, WrongKey
 from cipherlens.crypto.hazmat.blocks import Pixels, decrypt_blocks, encrypt_blocks
 from cipherlens.crypto.hazmat.sequences import Sequences
-from cipherlens.crypto.key_entry import KeyEntry
+from cipherlens.crypto.key import Key
 from cipherlens.crypto.parameters import CipherParameters
 
 Nonces = npt.NDArray[np.uint8]
 
 
 class ImageCipher:
-    """The image cipher of one key entry; safe to share between threads.
+    """The image cipher of one key; safe to share between threads.
 
     This is perceptual encryption, which carries features to a network that never sees the plain
     image. It does not protect an original: under a collection-scope key one chosen image gives
     away all sequences, so never let strangers encrypt with it.
     """
 
-    def __init__(self, entry: KeyEntry) -> None:
-        """Take the key entry, and draw the one set of sequences of a collection-scope key."""
+    def __init__(self, entry: Key) -> None:
+        """Take the key, and draw the one set of sequences if it is of collection scope.
+
+        Raises:
+            NotGranted: it was granted for something else than cipher-images.
+        """
         self._entry = entry
+        self._keys = entry.image_keys()
         self._shared: Sequences | None = None
         if entry.parameters.scope is Scope.COLLECTION:
             zero = np.zeros((1, NONCE_BYTES), np.uint8)
-            self._shared = Sequences.derive(entry.root, entry.parameters, zero)
+            self._shared = Sequences.derive(self._keys, entry.parameters, zero)
 
     @property
     def parameters(self) -> CipherParameters:
@@ -153,7 +158,7 @@ class ImageCipher:
                 f"nonces must be ({count}, {NONCE_BYTES}) uint8, got {nonces.shape} {nonces.dtype}"
             )
         if self._shared is None:
-            return Sequences.derive(self._entry.root, self.parameters, nonces)
+            return Sequences.derive(self._keys, self.parameters, nonces)
         if nonces.any():
             raise ValueError("nonces must be all zero in collection scope")
         return self._shared

@@ -35,6 +35,14 @@ class UnknownKey(CryptoError):
     """No key entry answers to the name or fingerprint that was asked for."""
 
 
+class NotGranted(CryptoError):
+    """A granted key was asked for what its owner did not grant; names what he did."""
+
+
+class GrantError(CryptoError):
+    """A grant that its owner did not sign, that is another user's, or that has expired."""
+
+
 class CipherMismatch(CryptoError):
     """A cipher-image of another key or of other parameters than the cipher's; names both."""
 

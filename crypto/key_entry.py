@@ -11,6 +11,7 @@ from typing import NoReturn
 from cipherlens.base import FINGERPRINT_BYTES, CipherProfile
 from cipherlens.crypto.hazmat.schedule import (
     ROOT_SIZE,
+    ImageKeys,
     Purpose,
     derive_collection_key,
     derive_subkey,
@@ -51,9 +52,9 @@ class KeyEntry:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        _check_name(self.name)
-        _check_secret("root", self.root, ROOT_SIZE)
-        _check_secret("signing_seed", self.signing_seed, SEED_SIZE)
+        check_name(self.name)
+        check_secret("root", self.root, ROOT_SIZE)
+        check_secret("signing_seed", self.signing_seed, SEED_SIZE)
         if self.created_at.utcoffset() is None:
             raise ValueError(f"created_at must have a time zone, got {self.created_at}")
 
@@ -83,6 +84,15 @@ class KeyEntry:
         """Return the 32-byte Ed25519 public key that checks this owner's signatures."""
         return public_key(self.signing_seed)
 
+    @property
+    def may_sign(self) -> bool:
+        """Return True: this is the owner's."""
+        return True
+
+    def image_keys(self) -> ImageKeys:
+        """Return the subkeys of the image cipher."""
+        return ImageKeys.of(self.root)
+
     def seal_key(self, collection_uuid: uuid.UUID) -> bytes:
         """Return the 32-byte key that seals the originals of one collection."""
         return derive_collection_key(self.root, Purpose.SEAL, collection_uuid)
@@ -90,6 +100,10 @@ class KeyEntry:
     def network_key(self) -> bytes:
         """Return the 32-byte key that seals hash networks."""
         return derive_subkey(self.root, Purpose.NETWORK)
+
+    def mask_key(self, collection_uuid: uuid.UUID) -> bytes:
+        """Return the 32-byte key that masks the vectors or codes of one collection."""
+        return derive_collection_key(self.root, Purpose.MASK, collection_uuid)
 
     def sign(self, what: Signed, message: bytes) -> bytes:
         """Return the 64-byte Ed25519 signature of a message for one purpose."""
@@ -100,7 +114,7 @@ class KeyEntry:
         raise TypeError("a key entry holds a secret and is not pickled")
 
 
-def _check_secret(field: str, value: bytes, size: int) -> None:
+def check_secret(field: str, value: bytes, size: int) -> None:
     """Raise unless value is size bytes; its content is in no error."""
     if not isinstance(value, bytes):
         raise TypeError(f"{field} must be bytes, got {type(value).__name__}")
@@ -108,7 +122,7 @@ def _check_secret(field: str, value: bytes, size: int) -> None:
         raise ValueError(f"{field} must be {size} bytes, got {len(value)}")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
     """Raise unless name can stand in a listing and cannot be taken for a fingerprint."""
     if not 1 <= len(name) <= MAX_NAME_LENGTH:
         raise ValueError(f"name must be 1 to {MAX_NAME_LENGTH} characters, got {len(name)}")

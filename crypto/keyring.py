@@ -1,11 +1,17 @@
 """The keys that a person holds."""
 
-from collections.abc import Callable, Iterable, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from cipherlens.crypto.errors import KeyringChanged, KeyringError, UnknownKey
+from cipherlens.crypto.errors import KeyringChanged, KeyringError, NotGranted, UnknownKey
+from cipherlens.crypto.grant import Grant
+from cipherlens.crypto.granted_key import GrantedKey
+from cipherlens.crypto.identity import Identity
+from cipherlens.crypto.key import Key
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.keyring_file import (
     DEFAULT_SCRYPT_COST,
@@ -15,28 +21,32 @@ from cipherlens.crypto.keyring_file import (
     read_keyring,
     write_keyring,
 )
+from cipherlens.crypto.received_grants import ReceivedGrants
 
 _UPDATE_TRIES = 5
 
 
 class Keyring:
-    """Key entries in the order in which they were added, and received grants.
+    """An owner's key entries, in the order in which they were added, and a user's grants.
 
     Attributes:
         entries: the key entries.
-        grants: JSON objects that are kept as they were read.
+        received: grants of other owners, and the identities that open them.
     """
 
     def __init__(
-        self, entries: Iterable[KeyEntry] = (), grants: Iterable[Mapping[str, object]] = ()
+        self,
+        entries: Iterable[KeyEntry] = (),
+        grants: Iterable[Mapping[str, object]] = (),
+        identities: Iterable[Identity] = (),
     ) -> None:
-        """Take the entries and grants.
+        """Take the entries, and grants as a file has them.
 
         Raises:
             ValueError: two entries share a name or a root.
         """
         self._entries: list[KeyEntry] = []
-        self.grants = tuple(grants)
+        self.received = ReceivedGrants(identities, grants)
         self._others: Mapping[str, object] = {}  # of a file, for a version that knows them
         self._files: dict[Path, bytes] = {}  # those it was read from or saved to, as they were then
         for entry in entries:
@@ -110,6 +120,64 @@ class Keyring:
                 return entry
         raise UnknownKey(f"the keyring does not hold key {fingerprint.hex()}")
 
+    def receive(self, grant: Grant, name: str) -> GrantedKey:
+        """Keep a grant for one of the identities here under a name, and return its key.
+
+        Raises:
+            GrantError, FormatError: it is for nobody here, or does not hold what it says.
+            ValueError: the name is taken or none that a key may have, or the grant is here already.
+        """
+        if any(entry.name == name for entry in self._entries):
+            raise ValueError(f"the keyring already has a key named {name!r}")
+        return self.received.add(grant, name)
+
+    def holders(self, fingerprint: bytes) -> Sequence[Key]:
+        """Return all that is held of the key with a fingerprint: the entry, else granted parts.
+
+        Raises:
+            UnknownKey: there is nothing of it.
+            GrantError: all that there is has expired.
+        """
+        for entry in self._entries:
+            if entry.fingerprint == fingerprint:
+                return [entry]
+        granted = [each for each in self.received.granted() if each.fingerprint == fingerprint]
+        if not granted:
+            raise UnknownKey(f"the keyring does not hold key {fingerprint.hex()}")
+        return _current(granted)
+
+    def key_for(
+        self, collection_uuid: uuid.UUID, fingerprint: bytes = b"", name: str | None = None
+    ) -> Key:
+        """Return what is held of a collection's key: the entry if it is here, else a granted part.
+
+        Args:
+            collection_uuid: the collection.
+            fingerprint: of the key that the collection says it is of; empty where it says nothing.
+            name: name or fingerprint in hexadecimal of the key to take; None lets the collection
+                choose, and where it says nothing, takes what was granted for it or the only entry.
+
+        Raises:
+            UnknownKey: there is no such key.
+            NotGranted: what was granted of it is for other collections.
+            GrantError: it has expired.
+        """
+        granted = self.received.granted()
+        here = [each for each in granted if each.collection_uuid == collection_uuid]
+        if name is not None and (named := [each for each in granted if each.name == name]):
+            return _current(named)[0]
+        if name is not None:
+            return self.get(name)
+        if not fingerprint:
+            return _current(here)[0] if here else self.get()
+        held = self.holders(fingerprint)
+        for key in held:
+            if not isinstance(key, GrantedKey) or key.collection_uuid == collection_uuid:
+                return key
+        raise NotGranted(
+            f"of key {fingerprint.hex()} the keyring holds grants for other collections only"
+        )
+
     @staticmethod
     def is_protected(path: str | Path) -> bool:
         """Return whether a keyring file needs a passphrase; raises as `load` does."""
@@ -135,7 +203,7 @@ class Keyring:
         """
         contents, data = read_keyring(Path(path), passphrase, upgrade=upgrade)
         try:
-            keyring = cls(contents.entries, contents.grants)
+            keyring = cls(contents.entries, contents.grants, contents.identities)
         except ValueError as error:
             raise KeyringError(f"{path}: {error}") from error
         keyring._others = contents.others
@@ -191,10 +259,24 @@ class Keyring:
         if unprotected == (passphrase is not None):
             raise ValueError("give either a passphrase or unprotected=True, and not both")
         place = Path(path).absolute()
-        contents = Contents(entries=self.entries, grants=self.grants, others=self._others)
+        contents = Contents(
+            entries=self.entries,
+            grants=self.received.documents,
+            identities=self.received.identities,
+            others=self._others,
+        )
         data = write_keyring(Path(path), contents, passphrase, scrypt_cost, self._files.get(place))
         self._files[place] = data
 
     def __repr__(self) -> str:
         """Return the names only."""
         return f"Keyring(entries={[entry.name for entry in self._entries]})"
+
+
+def _current(granted: Sequence[GrantedKey]) -> list[GrantedKey]:
+    """Return those that have not expired. Raises GrantError if all of them have."""
+    now = datetime.now(UTC)
+    current = [each for each in granted if each.expires_at is None or now < each.expires_at]
+    if not current:
+        granted[0].check_current(now)
+    return current

@@ -8,12 +8,12 @@
       "checksum": ...
     }
 
-Bytes are base64; the passphrase is UTF-8 in form NFC. The body is the JSON text of entries and
-grants, encrypted with AES-256-GCM under the scrypt key of the passphrase; its associated data is
-the canonical JSON (sorted keys, no spaces) of the first three members. Without a passphrase the
-protection is {"kind": "none"} and the body is the plain JSON text. The checksum is the BLAKE3 of
-the canonical header and the body as stored: it tells an accident from a wrong passphrase, and
-protects against nobody.
+Bytes are base64; the passphrase is UTF-8 in form NFC. The body is the JSON text of entries,
+received grants and identities, encrypted with AES-256-GCM under the scrypt key of the passphrase;
+its associated data is the canonical JSON (sorted keys, no spaces) of the first three members.
+Without a passphrase the protection is {"kind": "none"} and the body is the plain JSON text. The
+checksum is the BLAKE3 of the canonical header and the body as stored: it tells an accident from a
+wrong passphrase, and protects against nobody.
 
 Version 1 had no signing seeds: owners signed with a subkey of the root that readers hold. Such a
 file is read only to be upgraded.
@@ -40,6 +40,7 @@ from cipherlens.crypto.errors import (
     KeyringOutdated,
     KeyringPassphraseError,
 )
+from cipherlens.crypto.identity import Identity
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.parameters import CipherParameters
 from cipherlens.crypto.private_file import read_private, replace_private
@@ -55,11 +56,13 @@ class Contents:
     Attributes:
         entries: the key entries.
         grants: received grants, JSON objects.
+        identities: what opens them.
         others: members of the body that this version does not know, kept as they were read.
     """
 
     entries: Sequence[KeyEntry]
     grants: Grants
+    identities: Sequence[Identity]
     others: Mapping[str, object]
 
 
@@ -240,6 +243,14 @@ def _encode_body(contents: Contents) -> bytes:
             for entry in contents.entries
         ],
         "grants": [dict(grant) for grant in contents.grants],
+        "identities": [
+            {
+                "name": identity.name,
+                "private_key": _to_base64(identity.private_key),
+                "created_at": identity.created_at.isoformat(),
+            }
+            for identity in contents.identities
+        ],
     }
     return json.dumps(body).encode()
 
@@ -251,9 +262,10 @@ def _decode_body(text: bytes, version: int, path: Path) -> Contents:
         body = dict(json.loads(text))
         entries = [decode(**member) for member in body.pop("entries")]
         grants = [dict(grant) for grant in body.pop("grants")]
+        identities = [_decode_identity(**member) for member in body.pop("identities", [])]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise KeyringError(f"{path} holds an entry that this version does not read") from error
-    return Contents(entries=entries, grants=grants, others=body)
+    return Contents(entries=entries, grants=grants, identities=identities, others=body)
 
 
 def _upgraded_entry(**member: Any) -> KeyEntry:
@@ -270,6 +282,15 @@ def _decode_entry(
         root=_from_base64(root),
         signing_seed=_from_base64(signing_seed),
         parameters=CipherParameters(**parameters),
+        created_at=datetime.fromisoformat(created_at),
+    )
+
+
+def _decode_identity(*, name: str, private_key: str, created_at: str) -> Identity:
+    """Return one identity; a member too many or too few is a TypeError, as saving would lose it."""
+    return Identity(
+        name=name,
+        private_key=_from_base64(private_key),
         created_at=datetime.fromisoformat(created_at),
     )
 

@@ -26,7 +26,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from cipherlens.crypto.errors import FormatError, ManifestError, StaleItem
-from cipherlens.crypto.key_entry import KeyEntry
+from cipherlens.crypto.key import Key
 from cipherlens.crypto.signing import SIGNATURE_SIZE, Signed, is_signed
 
 _MAGIC = b"CLMF"
@@ -76,7 +76,7 @@ class Manifest:
             _check_item(item_id, listed)
         object.__setattr__(self, "items", MappingProxyType(dict(self.items)))
 
-    def sign(self, entry: KeyEntry) -> bytes:
+    def sign(self, entry: Key) -> bytes:
         """Return this manifest with the signature of a key entry."""
         body = self._encode()
         return body + entry.sign(Signed.MANIFEST, body)

@@ -6,8 +6,9 @@ seals. Every part that the seal binds has its length before it in the associated
 lists of parts have the same encoding.
 
 Whoever reads holds the seal key, so ciphertext and tag alone vouch for nobody. After them stands
-the owner's signature of the BLAKE3 of all that is bound and of the ciphertext with its tag, each
-with its length before it: a reader can check it, and only the owner can make it.
+the owner's signature of a BLAKE3 of all that is bound and of the BLAKE3 of ciphertext and tag, each
+with its length before it: a reader can check it, and only the owner can make it. Without the
+ciphertext, but with its BLAKE3, it can be checked too.
 """
 
 import os
@@ -26,8 +27,10 @@ SALT_SIZE = 32
 OVERHEAD_SIZE = 16 + SIGNATURE_SIZE
 """Bytes by which ciphertext, tag and signature are longer than what they hide."""
 
+ITEM_KEY_SIZE = 44
+"""Bytes of what opens one seal and no other: the AES key and the nonce."""
+
 _KEY_SIZE = 32
-_NONCE_SIZE = 12
 _LENGTH = struct.Struct("<Q")
 _DIGEST_CONTEXT = "cipherlens 2026-11-25 v1 sealed digest"
 
@@ -56,36 +59,40 @@ def encrypt_salted(
 
     The salt is one of the parts, or stands in one.
     """
-    key, nonce = _key_and_nonce(seal_key, salt)
+    key, nonce = _parts(item_key(seal_key, salt))
     body = AESGCM(key).encrypt(nonce, data, _associated_data(bound))
-    return body + sign(_digest(bound, body))
+    return body + sign(signed_digest(bound, blake3(body).digest()))
 
 
-def decrypt_salted(
-    seal_key: bytes, salt: bytes, data: bytes, bound: Sequence[bytes], check: Check
-) -> bytes:
-    """Return the data of ciphertext, tag and signature.
+def decrypt_salted(own_key: bytes, data: bytes, bound: Sequence[bytes], check: Check) -> bytes:
+    """Return the data of ciphertext, tag and signature, opened with the key of the one seal.
 
     Raises:
-        InvalidTag, InvalidSignature: the key, the salt, the bytes or a bound part is another.
+        InvalidTag, InvalidSignature: the key, the bytes or a bound part is another.
     """
     body, signature = data[:-SIGNATURE_SIZE], data[-SIGNATURE_SIZE:]
-    if not check(_digest(bound, body), signature):
+    if not check(signed_digest(bound, blake3(body).digest()), signature):
         raise InvalidSignature
-    key, nonce = _key_and_nonce(seal_key, salt)
+    key, nonce = _parts(own_key)
     return AESGCM(key).decrypt(nonce, body, _associated_data(bound))
 
 
-def _key_and_nonce(seal_key: bytes, salt: bytes) -> tuple[bytes, bytes]:
-    """Return the AES key and the nonce of the one seal with this salt."""
-    output = blake3(salt, key=seal_key).digest(length=_KEY_SIZE + _NONCE_SIZE)
-    return output[:_KEY_SIZE], output[_KEY_SIZE:]
+def item_key(seal_key: bytes, salt: bytes) -> bytes:
+    """Return the 44 bytes that open the one seal with this salt."""
+    return blake3(salt, key=seal_key).digest(length=ITEM_KEY_SIZE)
 
 
-def _digest(bound: Sequence[bytes], body: bytes) -> bytes:
-    """Return the 32 bytes that the owner signs."""
-    hasher = blake3(_associated_data(bound), derive_key_context=_DIGEST_CONTEXT)
-    return hasher.update(_LENGTH.pack(len(body))).update(body).digest()
+def signed_digest(bound: Sequence[bytes], body_hash: bytes) -> bytes:
+    """Return the 32 bytes that the owner signs, of all that is bound and the hash of the rest."""
+    parts = _associated_data([*bound, body_hash])
+    return blake3(parts, derive_key_context=_DIGEST_CONTEXT).digest()
+
+
+def _parts(own_key: bytes) -> tuple[bytes, bytes]:
+    """Return the AES key and the nonce; ValueError for another length."""
+    if len(own_key) != ITEM_KEY_SIZE:
+        raise ValueError(f"the key of one seal must be {ITEM_KEY_SIZE} bytes, got {len(own_key)}")
+    return own_key[:_KEY_SIZE], own_key[_KEY_SIZE:]
 
 
 def _associated_data(bound: Sequence[bytes]) -> bytes:

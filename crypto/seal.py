@@ -19,33 +19,59 @@ could open such a seal could make one, so none of them opens.
 
 import struct
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, wraps
+from typing import ParamSpec, TypeVar
 
 from blake3 import blake3
 from cryptography.exceptions import InvalidSignature, InvalidTag
 
 from cipherlens.crypto.errors import OpenError
+from cipherlens.crypto.key import Key
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.salted import (
     OVERHEAD_SIZE,
     check_seal_key,
     decrypt_salted,
     encrypt_salted,
+    item_key,
     new_salt,
+    signed_digest,
 )
-from cipherlens.crypto.signing import Signed, is_signed
+from cipherlens.crypto.signing import SIGNATURE_SIZE, Signed, is_signed
 
 MAX_MEDIA_TYPE_LENGTH = 255
 """Longest media type in characters: RFC 6838 allows 127 on each side of the slash."""
 
+COMPANION_DIGEST_BYTES = 32
+"""Length of the digest of what stands beside an original."""
+
 MAX_REVISION = 2**64 - 1
 _MAX_ITEM_ID_SIZE = 4096
-_DIGEST_SIZE = 32
+_DIGEST_SIZE = COMPANION_DIGEST_BYTES  # both are BLAKE3
 _MAGIC = b"CLSO"
 _FORMAT_VERSION = 2
 _HEADER = struct.Struct("<4sBBQ32s")
 _COMPANION_CONTEXT = "cipherlens 2026-11-21 v1 companion digest"
+
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def _one_error(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Return a function that tells whatever is wrong with a seal by the one error, OpenError."""
+
+    @wraps(function)
+    def told(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+        try:
+            return function(*arguments, **named)
+        except (InvalidTag, InvalidSignature, ValueError, struct.error):
+            pass
+        raise OpenError  # outside of the handler, so that it carries no cause
+
+    return told
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,13 +137,16 @@ def companion_digest(data: bytes) -> bytes:
     return blake3(data, derive_key_context=_COMPANION_CONTEXT).digest()
 
 
-def seal(original: Original, key: KeyEntry, context: SealedContext) -> bytes:
+def seal(original: Original, key: Key, context: SealedContext) -> bytes:
     """Return the sealed original, bound to its context and signed by the key's owner.
 
     Args:
         original: the file and its media type.
         key: the owner's.
         context: where the sealed original will stand.
+
+    Raises:
+        NotGranted: the key is a granted one, which signs nothing.
     """
     media_type = original.media_type.encode("ascii")
     salt = new_salt()
@@ -145,25 +174,82 @@ def open_sealed(
         ValueError: the seal key is not 32 bytes.
     """
     check_seal_key(seal_key)
-    try:
-        return _open(sealed, seal_key, verify_key, context)
-    except (InvalidTag, InvalidSignature, ValueError, struct.error):
-        pass
-    raise OpenError  # outside of the handler, so that it carries no cause
+    return open_released(sealed, _own_key(sealed, seal_key), verify_key, context)
 
 
-def _open(sealed: bytes, seal_key: bytes, verify_key: bytes, context: SealedContext) -> Original:
-    """Return the original, or raise one of several errors that nobody should see."""
-    magic, version, type_size, plain_size, salt = _HEADER.unpack_from(sealed)
-    header_size = _HEADER.size + type_size
-    if (magic, version) != (_MAGIC, _FORMAT_VERSION):
-        raise ValueError("not a sealed original of this version")
-    if len(sealed) != header_size + plain_size + OVERHEAD_SIZE:
-        raise ValueError("the length is wrong")
-    header, body = sealed[:header_size], sealed[header_size:]
+@_one_error
+def sealed_head(sealed: bytes) -> bytes:
+    """Return what the owner needs of a sealed original to release its key: all but the ciphertext.
+
+    That is the header, the 32-byte BLAKE3 of ciphertext and tag, and the signature.
+
+    Raises:
+        OpenError: it is no sealed original of this version.
+    """
+    header, rest = _parts(sealed)
+    body, signature = rest[:-SIGNATURE_SIZE], rest[-SIGNATURE_SIZE:]
+    return header + blake3(body).digest() + signature
+
+
+@_one_error
+def release_key(head: bytes, key: KeyEntry, context: SealedContext) -> bytes:
+    """Return the 44 bytes that open one sealed original and no other.
+
+    They are released only for what the owner sealed himself, for this very place: who asks cannot
+    name another item than the one that he gets the key of.
+
+    Args:
+        head: what `sealed_head` returned.
+        key: the owner's.
+        context: where the sealed original stands.
+
+    Raises:
+        OpenError: the owner sealed no such original for this place.
+    """
+    size = _HEADER.size + _unpacked(head)[2]
+    header, rest = head[:size], head[size:]
+    body_hash, signature = rest[:_DIGEST_SIZE], rest[_DIGEST_SIZE:]
+    digest = signed_digest(_bound(header, context), body_hash)
+    if not is_signed(key.verify_key, Signed.ORIGINAL, digest, signature):
+        raise InvalidSignature
+    return _own_key(head, key.seal_key(context.collection_uuid))
+
+
+@_one_error
+def open_released(
+    sealed: bytes, own_key: bytes, verify_key: bytes, context: SealedContext
+) -> Original:
+    """Return the original of sealed bytes, opened with what `release_key` returned for it.
+
+    The other arguments and the errors are those of `open_sealed`.
+    """
+    header, body = _parts(sealed)
     check = partial(is_signed, verify_key, Signed.ORIGINAL)
-    data = decrypt_salted(seal_key, salt, body, _bound(header, context), check)
+    data = decrypt_salted(own_key, body, _bound(header, context), check)
     return Original(media_type=header[_HEADER.size :].decode("ascii"), data=data)
+
+
+def _parts(sealed: bytes) -> tuple[bytes, bytes]:
+    """Return the header, and ciphertext, tag and signature; ValueError, struct.error."""
+    _, _, type_size, plain_size, _ = _unpacked(sealed)
+    size = _HEADER.size + type_size
+    if len(sealed) != size + plain_size + OVERHEAD_SIZE:
+        raise ValueError("the length is wrong")
+    return sealed[:size], sealed[size:]
+
+
+@_one_error
+def _own_key(sealed: bytes, seal_key: bytes) -> bytes:
+    """Return the key of the one seal whose header this begins with."""
+    return item_key(seal_key, _unpacked(sealed)[4])
+
+
+def _unpacked(sealed: bytes) -> tuple[bytes, int, int, int, bytes]:
+    """Return the fields of a header; ValueError, struct.error if it is none of this version."""
+    fields: tuple[bytes, int, int, int, bytes] = _HEADER.unpack_from(sealed)
+    if fields[:2] != (_MAGIC, _FORMAT_VERSION):
+        raise ValueError("not a sealed original of this version")
+    return fields
 
 
 def _bound(header: bytes, context: SealedContext) -> tuple[bytes, ...]:

@@ -20,14 +20,22 @@ open.
 """
 
 import struct
+from contextlib import suppress
 from functools import partial
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 
-from cipherlens.crypto.errors import OpenError
+from cipherlens.crypto.errors import NotGranted, OpenError
+from cipherlens.crypto.key import Key
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.keyring import Keyring
-from cipherlens.crypto.salted import OVERHEAD_SIZE, decrypt_salted, encrypt_salted, new_salt
+from cipherlens.crypto.salted import (
+    OVERHEAD_SIZE,
+    decrypt_salted,
+    encrypt_salted,
+    item_key,
+    new_salt,
+)
 from cipherlens.crypto.signing import Signed, is_signed
 
 MAGIC = b"CLSN"
@@ -58,12 +66,13 @@ def seal_network(checkpoint: bytes, key: KeyEntry) -> bytes:
     return header + encrypt_salted(key.network_key(), salt, checkpoint, [header], sign)
 
 
-def open_network(sealed: bytes, key: KeyEntry) -> bytes:
+def open_network(sealed: bytes, key: Key) -> bytes:
     """Return the checkpoint in a sealed network.
 
     Raises:
         OpenError: it is of another key, altered, cut short or no sealed network of this version;
             the same error for all of them.
+        NotGranted: the key is a granted one without networks.
     """
     try:
         return _open(sealed, key)
@@ -77,12 +86,17 @@ def read_network(data: bytes, keyring: Keyring) -> bytes:
 
     Raises:
         UnknownKey: it is sealed, and the keyring does not hold the key that its header names.
+        NotGranted: of that key the keyring holds grants without networks only.
         OpenError: it does not open.
     """
     if not is_sealed_network(data):
         return data
     _, _, fingerprint, _, _ = _header(data)
-    return open_network(data, keyring.by_fingerprint(fingerprint))
+    *others, last = keyring.holders(fingerprint)
+    for key in others:
+        with suppress(NotGranted):
+            return open_network(data, key)
+    return open_network(data, last)
 
 
 def is_sealed_network(data: bytes) -> bool:
@@ -99,7 +113,7 @@ def _header(data: bytes) -> tuple[bytes, int, bytes, int, bytes]:
     return fields
 
 
-def _open(sealed: bytes, key: KeyEntry) -> bytes:
+def _open(sealed: bytes, key: Key) -> bytes:
     """Return the checkpoint, or raise one of several errors that nobody should see."""
     magic, version, fingerprint, size, salt = _HEADER.unpack_from(sealed)
     if (magic, version, fingerprint) != (MAGIC, _FORMAT_VERSION, key.fingerprint):
@@ -108,4 +122,4 @@ def _open(sealed: bytes, key: KeyEntry) -> bytes:
         raise ValueError("the length is wrong")
     header, body = sealed[: _HEADER.size], sealed[_HEADER.size :]
     check = partial(is_signed, key.verify_key, Signed.NETWORK)
-    return decrypt_salted(key.network_key(), salt, body, [header], check)
+    return decrypt_salted(item_key(key.network_key(), salt), body, [header], check)

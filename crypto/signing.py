@@ -23,6 +23,7 @@ class Signed(Enum):
 
     ORIGINAL = "cipherlens 2026-11-25 v1 signature of a sealed original"
     NETWORK = "cipherlens 2026-11-25 v1 signature of a sealed network"
+    GRANT = "cipherlens 2026-11-25 v1 signature of a grant"
     MANIFEST = "cipherlens 2026-11-25 v1 signature of a manifest"
 
 

@@ -111,6 +111,18 @@ class NumericModeRefused(ModelRefused):
     reason = "NUMERIC_MODE_MISMATCH"
 
 
+class MaskRefused(Refused):
+    """Vectors or codes are under another mask than the collection, or under none."""
+
+    reason = "MASK_REFUSED"
+
+
+class CollectionChanged(Refused):
+    """The collection has changed since the caller looked."""
+
+    reason = "COLLECTION_CHANGED"
+
+
 class ModelInUse(Refused):
     """The model serves a collection, or fills one."""
 

@@ -64,6 +64,7 @@ Environment:
 # neighbours use.
 COMMANDS = {
     "keys": "keys:app",
+    "grant": "grant:app",
     "encrypt": "files:encrypt",
     "decrypt": "files:decrypt",
     "train": "training:train",

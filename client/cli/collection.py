@@ -13,7 +13,7 @@ from cipherlens.client.cli.documents import collection_document
 from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.client.cli.group import group
 from cipherlens.client.cli.hash_network import HashNetworkPath, describe_network
-from cipherlens.client.cli.passphrase import open_key, open_keyring
+from cipherlens.client.cli.passphrase import open_keyring
 from cipherlens.crypto import Keyring
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The collection's name.")]
@@ -43,6 +43,13 @@ def create(
             "of the hits; auto is the fastest, ivf from 2,000 vectors or 50,000 codes on."
         ),
     ] = IndexChoice.AUTO,
+    mask: Annotated[
+        bool,
+        typer.Option(
+            "--mask/--no-mask",
+            help="Put masks of the key over vectors or codes, where a keyring is given.",
+        ),
+    ] = True,
     passphrase_file: options.PassphraseFile = None,
     server: Connection = LOCAL,
     as_json: options.Json = False,
@@ -54,21 +61,27 @@ def create(
     same way: --model takes the bits from it and tells the server its digest, so that 'index' and
     'search' refuse another network.
 
+    With --keyring vectors and codes are masked: turned, or put into another order and flipped in
+    part, by a secret of the key for this collection alone. Searches find the same, and who has the
+    encoder or the network alone can do nothing with what the server holds. Without the key nobody
+    can search it then.
+
     \b
     Examples:
       cipherlens collection create photos --kind cipher --keyring my.keys
       cipherlens collection create faces --kind vector --dimension 768 --index hnsw
-      cipherlens collection create hashes --kind code --bits 48
+      cipherlens collection create hashes --kind code --bits 48 --keyring my.keys
       cipherlens collection create hashes --kind code --model hash.sealed --keyring my.keys
     """
     _check_options(kind, keyring, dimension, bits, model)
+    keys = Keyring() if keyring is None else open_keyring(keyring, passphrase_file)
     with server.client() as client:
+        if kind is Kind.CIPHER or (keyring is not None and mask):
+            client.key = keys.get(key)
         if model is not None:
-            keys = Keyring() if keyring is None else open_keyring(keyring, passphrase_file)
             length, digest = describe_network(model, keys)
             made = client.create_code_collection(name, length, encoder_digest=digest, index=index)
-        elif keyring is not None:
-            client.key = open_key(keyring, key, passphrase_file)
+        elif kind is Kind.CIPHER:
             made = client.create_cipher_collection(name, index=index)
         elif dimension is not None:
             made = client.create_vector_collection(name, dimension, index=index)
@@ -139,8 +152,9 @@ def _check_options(
 ) -> None:
     """Raise CommandError unless the options are those of the kind."""
     opens_model = kind is Kind.CODE and model is not None
+    if kind is Kind.CIPHER and keyring is None:
+        raise CommandError(f"--kind {kind} needs --keyring", exit_code=USAGE)
     for value, option, owner in (
-        (None if opens_model else keyring, "--keyring", Kind.CIPHER),
         (dimension, "--dimension", Kind.VECTOR),
         (model if bits is None else bits, "--bits or --model", Kind.CODE),
     ):
@@ -168,6 +182,8 @@ def _print(collection: Collection, *, as_json: bool) -> None:
         ("asked for", collection.index_choice),
         ("made", f"{collection.created_at:%Y-%m-%d %H:%M:%S} UTC"),
     ]
+    if collection.mask_id:
+        facts.append(("mask", collection.mask_id.partition(":")[0]))
     if index.nlist:
         facts.append(("lists", f"{index.nlist}, {index.nprobe} probed"))
     print_facts(facts + _profile_facts(collection))

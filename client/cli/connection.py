@@ -15,7 +15,7 @@ from cipherlens.client import Access, Client
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import options
 from cipherlens.client.cli.failure import USAGE, CommandError
-from cipherlens.crypto import KeyEntry
+from cipherlens.crypto import Key
 
 VARIABLE = "CIPHERLENS_TOKEN"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -28,7 +28,7 @@ class Connection:
     target: str
     access: Access
 
-    def client(self, key: KeyEntry | None = None) -> Client:
+    def client(self, key: Key | None = None) -> Client:
         """Return a client of the server, which encrypts and decrypts with a key if given one."""
         return Client(self.target, key=key, access=self.access)
 

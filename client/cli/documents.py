@@ -6,7 +6,7 @@ from typing import Any
 from cipherlens.client.core.collection import Collection, Generation, Model
 from cipherlens.client.core.item import Hit, ItemSummary
 from cipherlens.client.folder.tally import FolderReport
-from cipherlens.crypto import KeyEntry
+from cipherlens.crypto import GrantedKey, KeyEntry
 
 
 def key_document(key: KeyEntry) -> dict[str, Any]:
@@ -17,6 +17,20 @@ def key_document(key: KeyEntry) -> dict[str, Any]:
         **asdict(key.parameters),
         "verify_key": key.verify_key.hex(),
         "created_at": key.created_at.isoformat(),
+    }
+
+
+def granted_document(key: GrantedKey) -> dict[str, Any]:
+    """Return a granted key as others may know it."""
+    return {
+        "name": key.name,
+        "grant_id": str(key.grant_id),
+        "fingerprint": key.fingerprint.hex(),
+        "verify_key": key.verify_key.hex(),
+        "collection_uuid": str(key.collection_uuid),
+        "kind": str(key.kind),
+        "rights": key.rights.value,
+        "expires_at": key.expires_at and key.expires_at.isoformat(),
     }
 
 
@@ -34,6 +48,7 @@ def collection_document(collection: Collection) -> dict[str, Any]:
         "sequence": collection.sequence,
         "active_generation": _generation_document(collection.active),
         "shadow_generation": _generation_document(collection.shadow),
+        "mask_id": collection.mask_id,
         "index_choice": str(collection.index_choice),
         "index": asdict(collection.index),
         "created_at": collection.created_at.isoformat(),

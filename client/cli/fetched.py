@@ -15,7 +15,7 @@ from cipherlens.client.sealed_file import read_sealed_file, sealed_file
 from cipherlens.crypto import (
     CryptoError,
     FormatError,
-    KeyEntry,
+    Key,
     Manifest,
     NotGenuine,
     Original,
@@ -55,7 +55,7 @@ def write_fetched(
     }
 
 
-def _name_of(item: Item, asked: str, key: KeyEntry | None) -> str:
+def _name_of(item: Item, asked: str, key: Key | None) -> str:
     """Return the name of an item: what it was asked for by, where there is no key to open it."""
     return asked if key is None else Naming(key, item.collection_uuid).name_of(item)
 

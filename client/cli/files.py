@@ -15,6 +15,7 @@ from cipherlens.client.cli.manifest import Manifests, manifest_folder
 from cipherlens.client.cli.passphrase import open_key, open_keyring
 from cipherlens.client.core.item import Item
 from cipherlens.client.core.pictures import EncryptedPicture
+from cipherlens.client.key_in_use import KeyInUse
 from cipherlens.client.manifests import ManifestFolder
 from cipherlens.client.originals import check_vouched, restore_item
 from cipherlens.client.picture import (
@@ -173,12 +174,10 @@ def _decrypted(
 ) -> dict[str, bytes]:
     """Return the plain file of a cipher-image's or sealed original's file, by its name."""
     item = _stored(path)
-    if item.cipher_image is not None and key is None:
-        entry = ring.by_fingerprint(item.cipher_image.key_fingerprint)
-    else:
-        entry = ring.get(key)
+    stated = b"" if item.cipher_image is None else item.cipher_image.key_fingerprint
+    entry = ring.key_for(item.collection_uuid, stated, key)
     check_vouched(item, 0, manifests.load(item.collection_uuid, entry.verify_key))
-    return {_plain_name(path): restore_item(item, entry, ImageCipher(entry)).data}
+    return {_plain_name(path): restore_item(item, KeyInUse(entry)).data}
 
 
 def _stored(path: Path) -> Item:

@@ -17,7 +17,7 @@ from cipherlens.client.cli.group import group
 from cipherlens.client.cli.manifest import Manifests, known_manifest, manifest_folder
 from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.crypto import (
-    KeyEntry,
+    Key,
     Keyring,
 )
 
@@ -162,13 +162,13 @@ def delete(
     print_outcome({"collection": collection, "deleted": count}, told, as_json=as_json)
 
 
-def _key(where: Collection, keys: Keyring | None, name: str | None) -> KeyEntry | None:
+def _key(where: Collection, keys: Keyring | None, name: str | None) -> Key | None:
     """Return the key of a collection, if there is a keyring."""
     return None if keys is None else key_of(where, keys, name)
 
 
 def _ids_of(
-    names: list[str], entry: KeyEntry | None, where: Collection, *, readable_ids: bool
+    names: list[str], entry: Key | None, where: Collection, *, readable_ids: bool
 ) -> dict[str, str]:
     """Return the ids of items, each with what it was asked for by."""
     if entry is None:

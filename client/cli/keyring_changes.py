@@ -15,7 +15,8 @@ from cipherlens.client.cli.passphrase import (
     new_passphrase,
     open_keyring,
 )
-from cipherlens.crypto import KeyEntry, Keyring
+from cipherlens.crypto import Grant, KeyEntry, Keyring
+from cipherlens.crypto.grant import MAGIC as GRANT_MAGIC
 
 KeyringArgument = Annotated[
     Path, typer.Argument(metavar="KEYRING", help="The keyring file.", dir_okay=False)
@@ -90,7 +91,17 @@ def export(
 
 def import_(
     keyring: KeyringArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The keyring to take the keys of.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A grant, or the keyring to take the keys of.")
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="What you call a grant's key; its grant id if left out."),
+    ] = None,
+    owner: Annotated[
+        str | None,
+        typer.Option(metavar="VERIFY_KEY", help="The public key that must have signed a grant."),
+    ] = None,
     file_passphrase_file: Annotated[
         Path | None,
         typer.Option(
@@ -103,12 +114,23 @@ def import_(
     passphrase_file: options.PassphraseFile = None,
     as_json: options.Json = False,
 ) -> None:
-    """Add the keys of another keyring to this one; all of them, or none if a name is taken.
+    """Add a grant to a keyring, or the keys of another keyring: all, or none if a name is taken.
+
+    A grant is signed, but who signed it only its owner can tell you: compare the public key that is
+    printed with the one that 'keys show --json' prints for him, or give that with --owner.
 
     \b
-    Example:
+    Examples:
+      cipherlens keys import my.keys anna.grant --name annas-photos
       cipherlens keys import my.keys main.keys
     """
+    if _is_grant(file):
+        grant = Grant.read(file.read_bytes())
+        _check_owner(grant, owner)
+        _receive(grant, name or str(grant.grant_id), keyring, passphrase_file, as_json=as_json)
+        return
+    if name is not None or owner is not None:
+        raise CommandError("--name and --owner are for grants", exit_code=USAGE)
     entries = open_keyring(file, file_passphrase_file).entries
     _change(keyring, passphrase_file, lambda ring: _add_all(ring, entries))
     names = [entry.name for entry in entries]
@@ -141,18 +163,56 @@ def remove(
     passphrase_file: options.PassphraseFile = None,
     as_json: options.Json = False,
 ) -> None:
-    """Remove a key from a keyring. What is encrypted under it can then be read by nobody.
+    """Remove a key, or a grant, from a keyring.
+
+    What is encrypted under a key of yours can then be read by nobody; a grant its owner can renew.
 
     \b
     Example:
       cipherlens keys remove my.keys old --yes
     """
-    entry = open_keyring(keyring, passphrase_file).get(key)
+    ring = open_keyring(keyring, passphrase_file)
+    if any(each.name == key for each in ring.received.granted()):
+        _change(keyring, passphrase_file, lambda ring: ring.received.remove(key))
+        document = {"keyring": str(keyring), "removed": key}
+        print_outcome(document, f"grant {key!r} is gone from {keyring}", as_json=as_json)
+        return
+    entry = ring.get(key)
     options.confirm(f"remove key {entry.name!r} ({entry.fingerprint.hex()}) for ever?", yes=yes)
     fingerprint = entry.fingerprint.hex()
     _change(keyring, passphrase_file, lambda ring: ring.remove(fingerprint))
     document = {"keyring": str(keyring), "removed": entry.name, "fingerprint": fingerprint}
     print_outcome(document, f"key {entry.name!r} is gone from {keyring}", as_json=as_json)
+
+
+def _is_grant(path: Path) -> bool:
+    """Return whether a file begins as a grant does."""
+    with path.open("rb") as file:
+        return file.read(len(GRANT_MAGIC)) == GRANT_MAGIC
+
+
+def _check_owner(grant: Grant, owner: str | None) -> None:
+    """Raise CommandError unless a grant is signed by whom the user expects, if he says."""
+    if owner is not None and owner.lower() != grant.verify_key.hex():
+        raise CommandError(f"the grant is signed by {grant.verify_key.hex()}, not by {owner}")
+
+
+def _receive(
+    grant: Grant, name: str, keyring: Path, passphrase_file: Path | None, *, as_json: bool
+) -> None:
+    _change(keyring, passphrase_file, lambda ring: ring.receive(grant, name))
+    document = {
+        "keyring": str(keyring),
+        "name": name,
+        "verify_key": grant.verify_key.hex(),
+        "rights": grant.rights.value,
+        "collection_uuid": str(grant.collection_uuid),
+    }
+    told = (
+        f"{name!r} lets you {grant.rights.value} collection {grant.collection_uuid}\n"
+        f"signed by {grant.verify_key.hex()}"
+    )
+    print_outcome(document, told, as_json=as_json)
 
 
 def _change(

@@ -6,22 +6,25 @@ from typing import Annotated
 
 import typer
 
-from cipherlens.client.cli import keyring_changes, options
+from cipherlens.client.cli import identity, keyring_changes, options
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
-from cipherlens.client.cli.documents import key_document
+from cipherlens.client.cli.documents import granted_document, key_document
 from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.client.cli.group import group
 from cipherlens.client.cli.keyring_changes import KeyringArgument
 from cipherlens.client.cli.passphrase import keyring_passphrase, new_passphrase, open_keyring
-from cipherlens.crypto import CipherParameters, KeyEntry, Keyring, Scope
+from cipherlens.client.cli.rotate import rotate
+from cipherlens.crypto import CipherParameters, GrantedKey, KeyEntry, Keyring, Scope
 
 app = group("Make and show keys, and change the keyring that holds them.")
+app.add_typer(identity.app, name="identity")
 for name, command in (
     ("passphrase", keyring_changes.passphrase),
     ("export", keyring_changes.export),
     ("import", keyring_changes.import_),
     ("rename", keyring_changes.rename),
     ("remove", keyring_changes.remove),
+    ("rotate", rotate),
 ):
     app.command(name)(command)
 
@@ -83,19 +86,25 @@ def show(
     passphrase_file: options.PassphraseFile = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show the keys of a keyring, by what others may know of them.
+    """Show the keys of a keyring, by what others may know of them, and the grants in it.
 
     \b
     Examples:
       cipherlens keys show my.keys
       cipherlens keys show my.keys --json
     """
-    entries = open_keyring(keyring, passphrase_file).entries
+    ring = open_keyring(keyring, passphrase_file)
+    granted = ring.received.granted()
     if as_json:
-        print_json({"keyring": str(keyring), "keys": [key_document(entry) for entry in entries]})
+        keys = [key_document(entry) for entry in ring.entries]
+        grants = [granted_document(each) for each in granted]
+        print_json({"keyring": str(keyring), "keys": keys, "grants": grants})
         return
     columns = ("NAME", "FINGERPRINT", "SCOPE", "SIZE", "P#", "M#", "MADE")
-    print_table(columns, [_row(entry) for entry in entries])
+    print_table(columns, [_row(entry) for entry in ring.entries])
+    if granted:
+        heads = ("GRANTED", "FINGERPRINT", "RIGHTS", "KIND", "COLLECTION", "EXPIRES")
+        print_table(heads, [_granted_row(each) for each in granted])
 
 
 @app.command()
@@ -148,6 +157,12 @@ def _tell(entry: KeyEntry, keyring: Path, *, protected: bool, as_json: bool) -> 
     print_outcome(document, told, as_json=as_json)
     if not protected:
         remark(f"warning: {keyring} has no passphrase: whoever can read the file has the keys")
+
+
+def _granted_row(key: GrantedKey) -> tuple[object, ...]:
+    expires = f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never"
+    rights = key.rights.value
+    return key.name, key.fingerprint.hex(), rights, key.kind, key.collection_uuid, expires
 
 
 def _row(entry: KeyEntry) -> tuple[object, ...]:

@@ -16,7 +16,7 @@ from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.client.manifest_copy import pull_manifest, push_manifest
 from cipherlens.client.manifests import ManifestFolder
 from cipherlens.client.originals import open_item
-from cipherlens.crypto import KeyEntry, ListedItem, Manifest
+from cipherlens.crypto import Key, ListedItem, Manifest
 
 Manifests = Annotated[
     Path | None,
@@ -40,7 +40,7 @@ def manifest_folder(manifests: Path | None, keyring: Path) -> ManifestFolder:
 
 
 def known_manifest(
-    manifests: Path | None, keyring: Path, collection_uuid: uuid.UUID, key: KeyEntry
+    manifests: Path | None, keyring: Path, collection_uuid: uuid.UUID, key: Key
 ) -> Manifest | None:
     """Return the manifest of a collection, if there is one."""
     return manifest_folder(manifests, keyring).load(collection_uuid, key.verify_key)
@@ -157,7 +157,7 @@ def pull(
     _tell(collection, folder, known, as_json=as_json)
 
 
-def _opened(client: Client, where: Collection, key: KeyEntry) -> dict[str, ListedItem]:
+def _opened(client: Client, where: Collection, key: Key) -> dict[str, ListedItem]:
     """Return what is listed of all items, whose sealed originals must open."""
     ids = [item.item_id for item in client.list_items(where)]
     items: dict[str, ListedItem] = {}

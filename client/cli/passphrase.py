@@ -17,7 +17,9 @@ from cipherlens.client.cli.failure import (
     CommandError,
 )
 from cipherlens.client.key_in_use import check_key
+from cipherlens.client.masking import stated_key
 from cipherlens.crypto import (
+    Key,
     KeyEntry,
     Keyring,
     KeyringNotProtected,
@@ -25,6 +27,7 @@ from cipherlens.crypto import (
     KeyringPassphraseError,
     KeyringPermissionError,
     NotGenuine,
+    NotGranted,
     UnknownKey,
     WrongKey,
 )
@@ -46,25 +49,36 @@ ADVICE |= {
 }
 
 
-def key_of(where: Collection, ring: Keyring, name: str | None) -> KeyEntry:
-    """Return the key of a name, or the one of several that a collection says it is of.
+def key_of(where: Collection, ring: Keyring, name: str | None) -> Key:
+    """Return the key of a name, or what the keyring holds of the key that a collection is of.
 
     Raises:
         UnknownKey: none has that name, or none was named and the collection does not say.
         WrongKey: the collection is of another key.
+        NotGranted, GrantError: what was granted of it is for other collections, or has expired.
     """
-    if name is None and where.profile is not None:
-        return _stated(where, where.profile.key_fingerprint, ring)
-    entry = ring.get(name)
-    check_key(where, entry)
-    return entry
-
-
-def _stated(where: Collection, fingerprint: bytes, ring: Keyring) -> KeyEntry:
+    stated = stated_key(where)
     try:
-        return ring.by_fingerprint(fingerprint)
+        key = ring.key_for(where.uuid, stated, name)
     except UnknownKey as error:
-        raise WrongKey(f"collection {where.name!r}: {error}") from error
+        if name is None and stated:
+            raise WrongKey(f"collection {where.name!r}: {error}") from error
+        raise
+    check_key(where, key)
+    return key
+
+
+def owner_key_of(where: Collection, ring: Keyring, name: str | None) -> KeyEntry:
+    """Return the owner's key of a collection, as `key_of` chooses it.
+
+    Raises:
+        NotGranted: it is a granted one.
+        What `key_of` raises.
+    """
+    key = key_of(where, ring, name)
+    if not isinstance(key, KeyEntry):
+        raise NotGranted(f"key {key.name!r} was granted: this is for the owner of {where.name!r}")
+    return key
 
 
 def open_keyring(path: Path, passphrase_file: Path | None) -> Keyring:

@@ -1,6 +1,7 @@
 """`cipherlens search`: find what is like a picture."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,14 @@ from cipherlens.client.verification import (
     problems_of_presence,
     problems_of_ranking,
 )
-from cipherlens.crypto import CipherImage, CryptoError, Manifest, NotGenuine, open_image
+from cipherlens.crypto import (
+    CipherImage,
+    CryptoError,
+    Manifest,
+    NotGenuine,
+    NotGranted,
+    open_image,
+)
 
 
 @connected
@@ -70,7 +78,7 @@ def search(
 
     The query is encrypted here, or made into a code by the owner's hash network, --model, where
     the collection holds codes; the server ranks what it holds without seeing a picture. The names
-    of the hits are opened here; without the right to fetch them, ids are shown.
+    of the hits are opened here; who may not fetch them, or was not granted to open, sees ids.
 
     Hits are held to the owner's manifest, if one is known here; what it shows to be wrong is said,
     with exit code 5. --verify compares with every item, on the server and here, which takes the
@@ -99,7 +107,7 @@ def search(
         if verify and manifest is None:
             raise CommandError("--verify needs the owner's manifest", hint=MANIFEST_HINT)
         encoder = encoder_for(where, model, keys, device)
-        query = _query(client, picture, encoder)
+        query = _query(client, where, picture, encoder)
         hits = _found(client, where, query, k, options, with_items=html is not None)
         problems = [] if manifest is None else problems_of_hits(hits, manifest, k)
         if verify and manifest is not None:
@@ -124,9 +132,13 @@ Query = CipherImage | npt.NDArray[np.uint8]
 """What the server is given: a cipher-image, or one code, (1, bytes)."""
 
 
-def _query(client: Client, picture: Image.Image, encoder: CodeMaker | None) -> Query:
+def _query(
+    client: Client, where: Collection, picture: Image.Image, encoder: CodeMaker | None
+) -> Query:
     """Return the picture as the server may see it."""
-    return client.encrypt_query(picture) if encoder is None else make_codes([picture], encoder)
+    if encoder is None:
+        return client.encrypt_query(picture)
+    return np.asarray(client.masked(where, make_codes([picture], encoder)), np.uint8)
 
 
 def _found(
@@ -141,15 +153,16 @@ def _found(
     """Return the hits."""
     if isinstance(query, CipherImage):
         return client.search_image(where, query, k, with_items=with_items, options=options)
-    (hits,) = client.search_codes(where, query, k, with_items=with_items, options=options)
+    masked = replace(options, mask_id=where.mask_id)
+    (hits,) = client.search_codes(where, query, k, with_items=with_items, options=masked)
     return hits
 
 
 def _names(client: Client, where: Collection, hits: Hits) -> Mapping[str, str]:
-    """Return the names of hits by id; none where the caller may search and not fetch."""
+    """Return the names of hits by id; none where the caller may search and not fetch or open."""
     try:
         return client.item_names(where, hits.item_ids)
-    except PermissionDenied:
+    except (PermissionDenied, NotGranted):
         return {}
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,14 +12,9 @@ from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
 from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.client.cli.group import group
-from cipherlens.server.access import (
-    OF_OWNERS,
-    Permission,
-    TokenFile,
-    TokenRecord,
-    issue,
-    permissions_of,
-)
+
+if TYPE_CHECKING:
+    from cipherlens.server.access import Permission, TokenFile, TokenRecord
 
 DataDir = Annotated[
     Path | None,
@@ -80,6 +75,8 @@ def new(
       cipherlens token new root --data-dir data/ --allow server --allow 'search,fetch,index,admin:*'
       cipherlens token new app --keyring my.keys --allow trapdoor --days 7 --out app.token
     """
+    from cipherlens.server.access import issue  # no other command loads the server's code
+
     permissions = _permissions(allow, owner=keyring is not None)
     file = _file(data_dir, keyring)
     is_first = not file.exists()
@@ -127,7 +124,9 @@ def revoke(
     print_outcome({"revoked": gone.token_id, "name": gone.name}, told, as_json=as_json)
 
 
-def _file(data_dir: Path | None, keyring: Path | None) -> TokenFile:
+def _file(data_dir: Path | None, keyring: Path | None) -> "TokenFile":
+    from cipherlens.server.access import TokenFile
+
     if (data_dir is None) == (keyring is None):
         raise CommandError(
             "say which server's tokens: --data-dir, or --keyring for an owner's", exit_code=USAGE
@@ -135,8 +134,10 @@ def _file(data_dir: Path | None, keyring: Path | None) -> TokenFile:
     return TokenFile.of(data_dir, keyring)
 
 
-def _permissions(allow: Sequence[str], *, owner: bool) -> tuple[Permission, ...]:
+def _permissions(allow: Sequence[str], *, owner: bool) -> "tuple[Permission, ...]":
     """Return what the options allow. Raises CommandError, ValueError."""
+    from cipherlens.server.access import OF_OWNERS, permissions_of
+
     found = tuple(each for text in allow for each in permissions_of(text))
     for each in found:
         if each.scope in OF_OWNERS and not owner:
@@ -155,7 +156,7 @@ def _write(path: Path, token: str) -> None:
         file.write(f"{token}\n")
 
 
-def _row(record: TokenRecord, now: datetime) -> tuple[object, ...]:
+def _row(record: "TokenRecord", now: datetime) -> tuple[object, ...]:
     expires = f"{record.expires_at:%Y-%m-%d %H:%M} UTC"
     return (
         record.token_id,
@@ -165,7 +166,7 @@ def _row(record: TokenRecord, now: datetime) -> tuple[object, ...]:
     )
 
 
-def _document(record: TokenRecord) -> dict[str, Any]:
+def _document(record: "TokenRecord") -> dict[str, Any]:
     return {
         "id": record.token_id,
         "name": record.name,

@@ -17,6 +17,7 @@ from cipherlens.client.core.methods import (
     LIST_COLLECTIONS,
     LIST_MODELS,
     PUSH_MODEL,
+    REPLACE_COLLECTION,
 )
 from cipherlens.v1 import retrieval_service_pb2 as messages
 from cipherlens.wire import index_choice_message, kind_message, profile_message
@@ -50,6 +51,30 @@ class KnownLimits:
         return self._known
 
 
+class KnownCollections:
+    """Collections as they were when they were first asked for: what never changes about one.
+
+    One that was dropped, and made again or replaced, is known wrongly until it is forgotten.
+    """
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._known: dict[str, Collection] = {}
+
+    def of(self, collection: str | Collection) -> Steps[Collection]:
+        """Return the collection of a name; one that is given as it is."""
+        if not isinstance(collection, str):
+            return collection
+        found = self._known.get(collection)
+        if found is None:
+            found = self._known[collection] = yield from get_collection(collection)
+        return found
+
+    def forget(self, collection: str | Collection) -> None:
+        """Ask again the next time."""
+        self._known.pop(name_of(collection), None)
+
+
 def create_collection(
     name: str,
     kind: Kind,
@@ -59,6 +84,7 @@ def create_collection(
     bits: int = 0,
     encoder_digest: bytes = b"",
     index: IndexChoice | str = IndexChoice.AUTO,
+    mask_id: str = "",
 ) -> Call[Collection]:
     """Make a collection of a kind, with what that kind needs.
 
@@ -72,6 +98,7 @@ def create_collection(
         bits=bits,
         encoder_digest=encoder_digest,
         index=index_choice_message(IndexChoice(index)),
+        mask_id=mask_id,
     )
     return CREATE_COLLECTION.call(request, lambda answer: collection_from(answer.collection))
 
@@ -106,6 +133,14 @@ def list_collections() -> Call[list[Collection]]:
 def delete_collection(name: str) -> Call[None]:
     """Remove a collection with all its items."""
     return DELETE_COLLECTION.call(messages.DeleteCollectionRequest(name=name), lambda _answer: None)
+
+
+def replace_collection(name: str, replacement: str, sequence: int) -> Call[Collection]:
+    """Remove a collection and give its name to another, unless it is past the sequence."""
+    return REPLACE_COLLECTION.call(
+        messages.ReplaceCollectionRequest(name=name, replacement=replacement, sequence=sequence),
+        lambda answer: collection_from(answer.collection),
+    )
 
 
 def push_model(

@@ -17,12 +17,14 @@ class Generation:
         model_digest: SHA-256 of the model or encoder; empty where not stated.
         numeric_mode: precision and processor, such as "cpu-fp32"; empty for ready features.
         item_count: how many items are represented.
+        mask_id: the name of the masks over its vectors or codes; empty for none.
     """
 
     id: int
     model_digest: bytes
     numeric_mode: str
     item_count: int
+    mask_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +81,15 @@ class Collection:
     index_choice: IndexChoice
     index: IndexStatus
     created_at: datetime
+
+    @property
+    def mask_id(self) -> str:
+        """Return what requests name the mask of its vectors or codes by; empty if it has none.
+
+        It names the collection too: under one key each has a mask of its own.
+        """
+        stated = "" if self.active is None else self.active.mask_id
+        return f"{stated}:{self.uuid}" if stated else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
 """The owner's service: make and list keys, encrypt, decrypt, make trapdoors."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,11 +12,19 @@ from cipherlens.base import CipherProfile
 from cipherlens.client.core.answers import cipher_image_from, code_rows_from, profile_of
 from cipherlens.client.core.batches import MAX_BATCH_BYTES, MESSAGE_MARGIN_BYTES, batched
 from cipherlens.client.core.call import Call, Steps
+from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.item import Item, Place
-from cipherlens.client.core.methods import CREATE_KEY, DECRYPT, ENCRYPT, LIST_KEYS, TRAPDOOR
+from cipherlens.client.core.methods import (
+    CREATE_KEY,
+    DECRYPT,
+    ENCRYPT,
+    LIST_KEYS,
+    RELEASE_KEYS,
+    TRAPDOOR,
+)
 from cipherlens.client.core.pictures import EncryptedPicture
 from cipherlens.client.errors import UnreadableAnswer
-from cipherlens.crypto import CipherImage, CipherParameters, Original
+from cipherlens.crypto import CipherImage, CipherParameters, Original, sealed_head
 from cipherlens.v1 import encryption_service_pb2 as messages
 from cipherlens.wire import datetime_from, profile_message
 from cipherlens.wire.owner import encrypted_message
@@ -84,6 +92,35 @@ def decrypt(items: Iterable[Item], key: str, max_bytes: int) -> Steps[list[Origi
     return originals
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReleasedKey:
+    """What opens the sealed original of one item and of no other.
+
+    Attributes:
+        item_key: 44 bytes.
+        verify_key: 32 bytes, the public key of the owner who sealed it, as his service says.
+    """
+
+    item_key: bytes = field(repr=False)
+    verify_key: bytes
+
+
+def release_keys(items: Iterable[Item], key: str) -> Steps[list[ReleasedKey]]:
+    """Have the keys of sealed originals released."""
+    released: list[ReleasedKey] = []
+    for heads in batched(map(_sealed_head, items), lambda head: head.ByteSize()):
+        request = messages.ReleaseKeysRequest(key=key, items=heads)
+        answer = yield from RELEASE_KEYS.answered(request)
+        if len(answer.keys) != len(heads):
+            raise UnreadableAnswer(
+                f"the server released {len(answer.keys)} keys where {len(heads)} were asked for"
+            )
+        released += (
+            ReleasedKey(item_key=each, verify_key=answer.verify_key) for each in answer.keys
+        )
+    return released
+
+
 def trapdoors(pictures: Iterable[bytes], key: str, max_bytes: int) -> Steps[list[CipherImage]]:
     """Have picture files made into encrypted queries."""
     kind = messages.TRAPDOOR_KIND_CIPHER_IMAGE
@@ -97,11 +134,16 @@ def trapdoors(pictures: Iterable[bytes], key: str, max_bytes: int) -> Steps[list
     )
 
 
-def trapdoor_codes(pictures: Iterable[bytes], max_bytes: int) -> Steps[npt.NDArray[np.uint8]]:
-    """Have picture files made into codes, (n, ceil(bits / 8)) uint8."""
+def trapdoor_codes(
+    pictures: Iterable[bytes], where: Collection | None, key: str, max_bytes: int
+) -> Steps[npt.NDArray[np.uint8]]:
+    """Have picture files made into codes, (n, ceil(bits / 8)) uint8, under a collection's mask."""
+    mask = "" if where is None or not where.mask_id else str(where.uuid)
     rows = yield from _trapdoors(
         pictures,
-        messages.TrapdoorRequest(kind=messages.TRAPDOOR_KIND_CODE),
+        messages.TrapdoorRequest(
+            kind=messages.TRAPDOOR_KIND_CODE, key=key, mask_collection_uuid=mask
+        ),
         lambda answer: list(code_rows_from(answer.codes)),
         max_bytes,
     )
@@ -117,7 +159,8 @@ def _trapdoors(
     """Return what is read of the answers to pictures, sent in batches; ValueError without any."""
     made: list[_Entry] = []
     for batch in _batches(pictures, len, max_bytes):
-        request = messages.TrapdoorRequest(key=asked.key, kind=asked.kind, pictures=batch)
+        request = messages.TrapdoorRequest(pictures=batch)
+        request.MergeFrom(asked)
         answered = read((yield from TRAPDOOR.answered(request)))
         _check_answered(len(answered), len(batch))
         made += answered
@@ -163,6 +206,15 @@ def _decrypt_item(item: Item) -> messages.DecryptItem:
     if item.sealed_original:
         message.seal.CopyFrom(_target(item.place))
     return message
+
+
+def _sealed_head(item: Item) -> messages.SealedHead:
+    """Return what the owner needs to release the key of an item. Raises OpenError."""
+    return messages.SealedHead(
+        seal=_target(item.place),
+        head=sealed_head(item.sealed_original),
+        companion_digest=item.companion_digest(),
+    )
 
 
 def _key_info(message: messages.Key) -> KeyInfo:

@@ -112,10 +112,12 @@ def index_rows(
     rows: Rows,
     sealed: Sequence[bytes],
     limits: KnownLimits,
+    mask_id: str = "",
 ) -> Steps[IndexResult]:
     """Write vectors or codes, and sealed originals, one for each; see `row_requests`."""
     known = yield from limits
-    return (yield from _write(row_requests(name_of(collection), heads, rows, sealed, known)))
+    requests = row_requests(name_of(collection), heads, rows, sealed, known, mask_id)
+    return (yield from _write(requests))
 
 
 def picture_requests(
@@ -143,8 +145,22 @@ def picture_requests(
         yield request
 
 
+def check_rows(count: int, rows: Rows, sealed: Sequence[bytes]) -> None:
+    """Raise ValueError unless there is a row, and a sealed original or none, for every id."""
+    if len(rows) != count or len(sealed) != count:
+        raise ValueError(
+            f"item_ids, rows and sealed originals must be as many, got {count}, {len(rows)} "
+            f"and {len(sealed)}"
+        )
+
+
 def row_requests(
-    collection: str, heads: ItemHeads, rows: Rows, sealed: Sequence[bytes], limits: Limits
+    collection: str,
+    heads: ItemHeads,
+    rows: Rows,
+    sealed: Sequence[bytes],
+    limits: Limits,
+    mask_id: str = "",
 ) -> Iterator[messages.IndexRequest]:
     """Yield the requests that write vectors (float32 rows) or codes (uint8 rows).
 
@@ -152,11 +168,7 @@ def row_requests(
         ValueError: the lengths differ.
     """
     count = len(heads.item_ids)
-    if len(rows) != count or len(sealed) != count:
-        raise ValueError(
-            f"item_ids, rows and sealed originals must be as many, got {count}, {len(rows)} "
-            f"and {len(sealed)}"
-        )
+    check_rows(count, rows, sealed)
     row_bytes = rows.shape[1] * rows.itemsize
     for numbers in batched(
         range(count),
@@ -167,6 +179,7 @@ def row_requests(
         request = messages.IndexRequest(
             collection=collection,
             items=[heads.message(number, sealed[number]) for number in numbers],
+            mask_id=mask_id,
         )
         put_rows(request, rows[numbers[0] : numbers[-1] + 1])
         yield request
@@ -183,6 +196,14 @@ def _write(requests: Iterable[messages.IndexRequest]) -> Steps[IndexResult]:
     return IndexResult(sequence=sequence, written_count=written, unchanged_count=unchanged)
 
 
+def _one_mask(pictures: Sequence[EncryptedPicture | CodedPicture]) -> set[str]:
+    """Return the one mask that codes are under. Raises ValueError if they are under several."""
+    masks = {each.mask_id for each in pictures if isinstance(each, CodedPicture)}
+    if len(masks) != 1:
+        raise ValueError("codes must all be under one mask or all under none")
+    return masks
+
+
 def _put_pictures(
     request: messages.IndexRequest, pictures: Sequence[EncryptedPicture | CodedPicture]
 ) -> None:
@@ -197,5 +218,6 @@ def _put_pictures(
         raise TypeError("pictures must all be cipher-images or all be codes")
     if codes:
         put_rows(request, np.stack(codes))
+        (request.mask_id,) = _one_mask(pictures)
     else:
         put_images(request, images)

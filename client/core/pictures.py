@@ -27,10 +27,14 @@ class EncryptedPicture:
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class CodedPicture:
-    """The same in the hash pipeline: a code, (ceil(bits / 8),) uint8, and the sealed original."""
+    """The same in the hash pipeline: a code, (ceil(bits / 8),) uint8, and the sealed original.
+
+    `mask_id` is `Collection.mask_id` where the code is under a mask, and empty where not.
+    """
 
     code: npt.NDArray[np.uint8]
     sealed_original: bytes = field(default=b"", repr=False)
+    mask_id: str = ""
 
     @property
     def size_bytes(self) -> int:

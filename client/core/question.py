@@ -26,12 +26,15 @@ class SearchOptions:
         exact: compare with every item, whatever index there is.
         min_sequence: wait until searches see this change, at most to the deadline.
         model_digest: SHA-256 of the model that must serve; empty for any.
+        mask_id: `Collection.mask_id` of vectors or codes that are under its mask already, as
+            trapdoors of the owner's service are. A client with the key leaves it empty.
     """
 
     nprobe: int | None = None
     exact: bool = False
     min_sequence: int = 0
     model_digest: bytes = b""
+    mask_id: str = ""
 
 
 DEFAULT_OPTIONS = SearchOptions()
@@ -99,19 +102,25 @@ def max_answered(k: int, limits: Limits) -> int:
     return max(1, min(limits.max_queries, limits.max_hits // max(1, k), fitting))
 
 
+def check_k(k: int) -> None:
+    """Raise ValueError unless at least one hit is wanted."""
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+
+
 def search_request(collection: str, k: int, options: SearchOptions) -> messages.SearchRequest:
     """Return a request that lacks only its queries.
 
     Raises:
         ValueError: k is below 1.
     """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
+    check_k(k)
     request = messages.SearchRequest(
         collection=collection,
         k=k,
         min_sequence=options.min_sequence,
         model_digest=options.model_digest,
+        mask_id=options.mask_id,
     )
     request.parameters.exact = options.exact
     if options.nprobe is not None:

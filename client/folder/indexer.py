@@ -25,7 +25,7 @@ from cipherlens.client.folder.walk import PictureFile, Skipped, Walk
 from cipherlens.client.manifests import ManifestFolder
 from cipherlens.client.naming import Naming
 from cipherlens.client.picture import MAX_PICTURE_BYTES, prepare_picture, reason_of
-from cipherlens.crypto import ImageError, KeyEntry, Manifest, PreparedSize
+from cipherlens.crypto import ImageError, Key, Manifest, PreparedSize
 
 _SEAL_OVERHEAD_BYTES = 512
 
@@ -147,7 +147,7 @@ class FolderIndexer:
                 self._manifests.record(making.key, where.uuid, dict(sender.written), deleted)
         return self.report
 
-    def _manifest(self, where: Collection, key: KeyEntry) -> Manifest | None:
+    def _manifest(self, where: Collection, key: Key) -> Manifest | None:
         """Return the manifest to go by; without a folder of them there is none."""
         if self._manifests is None:
             return None

@@ -10,7 +10,7 @@ from cipherlens.client.core.item import Place
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
 from cipherlens.client.key_in_use import KeyInUse, check_key
 from cipherlens.client.picture import PreparedPicture, encrypt_pictures
-from cipherlens.crypto import PreparedSize
+from cipherlens.crypto import NotGranted, PreparedSize
 
 
 class Making:
@@ -28,14 +28,18 @@ class Making:
         Raises:
             ValueError: they do not; names what is wrong.
             WrongKey: the collection is of another key.
+            NotGranted: the key is a granted one.
         """
         if client.key is None:
             raise ValueError(
                 "indexing pictures needs a key: make the client with Client(..., key=...)"
             )
+        if not client.key.may_sign:
+            raise NotGranted(f"key {client.key.name!r} was granted: the owner alone indexes")
         self.key = client.key
         self._in_use = KeyInUse(client.key)
         self._encoder = encoder
+        self._where = where
         if encoder is None:
             _check_pictures(where)
             check_key(where, self.key)
@@ -50,7 +54,7 @@ class Making:
         """Return what the server is given of prepared pictures, one for each and its place."""
         if self._encoder is None:
             return encrypt_pictures(pictures, self.key, self._in_use.cipher, places)
-        return code_pictures(pictures, self._encoder, self.key, places)
+        return code_pictures(pictures, self._encoder, self.key, places, self._where)
 
 
 def _check_pictures(where: Collection) -> None:

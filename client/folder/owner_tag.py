@@ -13,7 +13,7 @@ import uuid
 from blake3 import blake3
 
 from cipherlens.client.naming import CONTENT_TAG_BYTES, Naming
-from cipherlens.crypto import KeyEntry
+from cipherlens.crypto import Key
 
 _CONTEXT = "cipherlens 2026-11-21 v1 owner tag key"
 _HEAD = struct.Struct("<BI")
@@ -24,7 +24,7 @@ class OwnerTags:
 
     def __init__(
         self,
-        key: KeyEntry,
+        key: Key,
         collection_uuid: uuid.UUID,
         *,
         sealed: bool,

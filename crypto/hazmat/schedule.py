@@ -23,6 +23,7 @@ uniform but for ties, which have a chance of about n^2 / 2^65.
 
 import struct
 import uuid
+from collections.abc import Mapping
 from enum import Enum
 
 import numpy as np
@@ -45,8 +46,7 @@ _FINGERPRINT_CONTEXT = "cipherlens 2026-11-21 v1 key fingerprint"
 class Purpose(Enum):
     """What a subkey is for; the value is its BLAKE3 context string.
 
-    Nothing uses MASK: it is reserved, so that no other purpose ever takes its context string. So is
-    "cipherlens 2026-11-21 v1 subkey sign", under which owners once signed.
+    No other purpose ever takes "cipherlens 2026-11-21 v1 subkey sign": owners once signed under it.
     """
 
     PERMUTATION = "cipherlens 2026-11-21 v1 subkey block permutation"
@@ -66,6 +66,36 @@ _STREAM_CODES = {
     Purpose.SUBSTITUTION_G: (3, 1),
     Purpose.SUBSTITUTION_B: (3, 2),
 }
+
+
+IMAGE_PURPOSES = tuple(_STREAM_CODES)
+"""What the image cipher has subkeys for."""
+
+
+class ImageKeys:
+    """The five subkeys of the image cipher; they do not tell the root."""
+
+    def __init__(self, subkeys: Mapping[Purpose, bytes]) -> None:
+        """Take a 32-byte subkey for each of `IMAGE_PURPOSES`. Raises ValueError for others."""
+        if set(subkeys) != set(IMAGE_PURPOSES):
+            raise ValueError("subkeys must be those of the five purposes of the image cipher")
+        for purpose, subkey in subkeys.items():
+            if len(subkey) != ROOT_SIZE:
+                raise ValueError(f"{purpose.name} must be {ROOT_SIZE} bytes, got {len(subkey)}")
+        self._subkeys = dict(subkeys)
+
+    @classmethod
+    def of(cls, root: bytes) -> "ImageKeys":
+        """Return the subkeys of a root."""
+        return cls({purpose: derive_subkey(root, purpose) for purpose in IMAGE_PURPOSES})
+
+    def __getitem__(self, purpose: Purpose) -> bytes:
+        """Return the subkey of a purpose."""
+        return self._subkeys[purpose]
+
+    def __repr__(self) -> str:
+        """Show nothing: they are secret."""
+        return "ImageKeys()"
 
 
 def derive_subkey(root: bytes, purpose: Purpose) -> bytes:
@@ -101,7 +131,7 @@ def stream_message(parameters: CipherParameters, purpose: Purpose, nonce: bytes)
 
 
 def derive_permutations(
-    root: bytes,
+    keys: ImageKeys,
     purpose: Purpose,
     parameters: CipherParameters,
     nonces: npt.NDArray[np.uint8],
@@ -110,7 +140,7 @@ def derive_permutations(
     """Return one keyed permutation of 0..size-1 for every nonce.
 
     Args:
-        root: the 32-byte root of a key entry.
+        keys: the subkeys of a key.
         purpose: one of the five purposes that have a stream.
         parameters: the parameters of the key entry.
         nonces: (n, 16) uint8.
@@ -119,7 +149,7 @@ def derive_permutations(
     Returns:
         (n, size) intp.
     """
-    subkey = derive_subkey(root, purpose)
+    subkey = keys[purpose]
     streams = [
         blake3(stream_message(parameters, purpose, nonce.tobytes()), key=subkey).digest(
             length=8 * size
@@ -127,10 +157,10 @@ def derive_permutations(
         for nonce in nonces
     ]
     words = np.frombuffer(b"".join(streams), dtype="<u8").reshape(len(nonces), size)
-    return _stable_argsort(words)
+    return stable_argsort(words)
 
 
-def _stable_argsort(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
+def stable_argsort(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
     """Return the stable argsort of every row of (n, size) words.
 
     NumPy's default sort is several times faster than its stable one, and the two differ only

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cipherlens.crypto.hazmat.schedule import COLOUR_LEVELS, Purpose, derive_permutations
+from cipherlens.crypto.hazmat.schedule import (
+    COLOUR_LEVELS,
+    ImageKeys,
+    Purpose,
+    derive_permutations,
+)
 from cipherlens.crypto.parameters import CipherParameters
 
 _SUBSTITUTIONS = (Purpose.SUBSTITUTION_R, Purpose.SUBSTITUTION_G, Purpose.SUBSTITUTION_B)
@@ -39,12 +44,12 @@ class Sequences:
 
     @classmethod
     def derive(
-        cls, root: bytes, parameters: CipherParameters, nonces: npt.NDArray[np.uint8]
+        cls, keys: ImageKeys, parameters: CipherParameters, nonces: npt.NDArray[np.uint8]
     ) -> "Sequences":
         """Return the key schedule's set for every nonce of (n, 16) uint8."""
 
         def permutations(purpose: Purpose, size: int) -> npt.NDArray[np.intp]:
-            return derive_permutations(root, purpose, parameters, nonces, size)
+            return derive_permutations(keys, purpose, parameters, nonces, size)
 
         order = permutations(Purpose.SELECTION, parameters.blknum)
         tables = [permutations(purpose, COLOUR_LEVELS) for purpose in _SUBSTITUTIONS]

@@ -37,7 +37,7 @@ class KeyEncryptor:
             return pixels
         _check_size(images, parameters)
         nonces = generator.integers(0, 256, (len(images), NONCE_BYTES), dtype=np.uint8)
-        sequences = Sequences.derive(self._entry.root, parameters, nonces)
+        sequences = Sequences.derive(self._entry.image_keys(), parameters, nonces)
         return encrypt_blocks(images, sequences, parameters.block_size)
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from cipherlens.crypto import (
     CipherImage,
     CipherParameters,
+    CodeMask,
     ImageCipher,
     KeyEntry,
     Keyring,
@@ -20,8 +21,10 @@ from cipherlens.crypto import (
     SealedContext,
     companion_digest,
     open_sealed,
+    release_key,
     seal,
 )
+from cipherlens.crypto.seal import COMPANION_DIGEST_BYTES
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.encryption.hash_model import HashModel
@@ -44,7 +47,8 @@ from cipherlens.server.fields import (
 )
 from cipherlens.v1 import encryption_service_pb2 as pb
 from cipherlens.v1.cipher_image_pb2 import CipherImages
-from cipherlens.wire import MalformedMessage
+from cipherlens.v1.representation_pb2 import Codes
+from cipherlens.wire import MalformedMessage, codes_from, codes_message
 from cipherlens.wire.owner import encrypted_from, encrypted_message
 
 _Part = TypeVar("_Part")
@@ -108,19 +112,41 @@ class EncryptionService:
             ]
         )
 
+    def ReleaseKeys(self, request: pb.ReleaseKeysRequest, call: Call) -> pb.ReleaseKeysResponse:
+        """Release keys of single sealed originals."""
+        check_count("items", len(request.items), self._limits.max_batch_items)
+        entry = self._entry(request.key)
+        return pb.ReleaseKeysResponse(
+            keys=[
+                self._released(f"items[{position}]", item, entry)
+                for position, item in enumerate(_while_wanted(request.items, call))
+            ],
+            verify_key=entry.verify_key,
+        )
+
     def Trapdoor(self, request: pb.TrapdoorRequest, call: Call) -> pb.TrapdoorResponse:
         """Encrypt query pictures for a cipher collection, or make codes of them."""
         check_count("pictures", len(request.pictures), self._limits.max_batch_items)
         if request.kind == pb.TRAPDOOR_KIND_CODE:
             if self._hash_model is None:
                 raise ModelRefused("this server holds no hash network to make codes with")
-            if request.key:
-                raise InvalidField("key", "must be empty: a code depends on no key")
+            if request.key and not request.mask_collection_uuid:
+                raise InvalidField("key", "must be empty: a code without a mask depends on no key")
             codes = self._hash_model.codes(request.pictures, call)
-            return pb.TrapdoorResponse(codes=codes)
+            return pb.TrapdoorResponse(codes=self._masked(codes, request))
+        if request.mask_collection_uuid:
+            raise InvalidField("mask_collection_uuid", "must be empty: it is for codes")
         if request.kind != pb.TRAPDOOR_KIND_CIPHER_IMAGE:
             raise InvalidField("kind", "must be CIPHER_IMAGE or CODE", value=request.kind)
         return pb.TrapdoorResponse(cipher_images=self._encrypted_queries(request, call))
+
+    def _masked(self, codes: Codes, request: pb.TrapdoorRequest) -> Codes:
+        """Return codes under the mask of the collection that a request names, if it does."""
+        if not request.mask_collection_uuid:
+            return codes
+        collection = _uuid("mask_collection_uuid", request.mask_collection_uuid)
+        mask = CodeMask(self._entry(request.key).mask_key(collection), codes.bits)
+        return codes_message(mask.masked(codes_from(codes)))
 
     def _entry(self, key: str) -> KeyEntry:
         return self._keyring.get(key or None)
@@ -177,16 +203,21 @@ class EncryptionService:
         return pb.EncryptedImage(cipher_image=encrypted_message(image), sealed_original=sealed)
 
     def _sealed_context(self, field: str, target: pb.SealTarget, companion: bytes) -> SealedContext:
-        try:
-            collection_uuid = uuid.UUID(target.collection_uuid)
-        except ValueError as error:
-            raise InvalidField(f"{field}.collection_uuid", "is not a UUID") from error
         return SealedContext(
-            collection_uuid=collection_uuid,
+            collection_uuid=_uuid(f"{field}.collection_uuid", target.collection_uuid),
             item_id=check_item_id(f"{field}.item_id", target.item_id, self._limits),
             revision=check_revision(f"{field}.revision", target.revision),
             companion_digest=companion,
         )
+
+    def _released(self, field: str, item: pb.SealedHead, entry: KeyEntry) -> bytes:
+        if len(item.companion_digest) != COMPANION_DIGEST_BYTES:
+            size = len(item.companion_digest)
+            raise InvalidField(
+                f"{field}.companion_digest", f"must be {COMPANION_DIGEST_BYTES} bytes", value=size
+            )
+        context = self._sealed_context(f"{field}.seal", item.seal, item.companion_digest)
+        return release_key(item.head, entry, context)
 
     def _decrypted(self, field: str, item: pb.DecryptItem, key: str) -> pb.DecryptedImage:
         image = _cipher_image(field, item) if item.HasField("cipher_image") else None
@@ -206,6 +237,14 @@ class EncryptionService:
         file = io.BytesIO()
         Image.fromarray(ImageCipher(entry).decrypt_image(image)).save(file, "PNG")
         return pb.DecryptedImage(media_type="image/png", data=file.getvalue())
+
+
+def _uuid(field: str, text: str) -> uuid.UUID:
+    """Return the UUID of its text form. Raises InvalidField."""
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise InvalidField(field, "is not a UUID") from error
 
 
 def _while_wanted(parts: Iterable[_Part], call: Call) -> Iterator[_Part]:

@@ -25,6 +25,7 @@ class NewCollection:
     profile: CipherProfile | None = None
     encoder_digest: bytes = b""
     index_choice: IndexChoice = IndexChoice.AUTO
+    mask_id: str = ""
 
 
 class ItemHead(NamedTuple):

@@ -12,6 +12,7 @@ from cipherlens.server.engine.item_index import ItemIndex
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.errors import (
     InvalidField,
+    MaskRefused,
     ModelRefused,
     NoModel,
     NumericModeRefused,
@@ -40,11 +41,11 @@ def check_batch(collection: Collection, batch: Batch) -> None:
 
 
 def check_served(
-    collection: Collection, serving: ItemIndex | None, model_digest: bytes
+    collection: Collection, serving: ItemIndex | None, model_digest: bytes, mask_id: str
 ) -> ItemIndex:
-    """Return the index that answers, if it is of the model that the caller expects, if any.
+    """Return the index that answers, if it is of the mask, and of the model if any is expected.
 
-    Raises NoModel, ModelRefused.
+    Raises NoModel, ModelRefused, MaskRefused.
     """
     if serving is None:
         raise NoModel(
@@ -59,7 +60,20 @@ def check_served(
             f"not by {model_digest.hex()}",
             {"active": active.hex(), "value": model_digest.hex()},
         )
+    if mask_id or serving.generation.mask_id:
+        _check_mask(collection, serving.generation.mask_id, mask_id)
     return serving
+
+
+def _check_mask(collection: Collection, stored: str, sent: str) -> None:
+    """Raise MaskRefused unless rows are under the mask of the collection, and of no other."""
+    wanted = f"{stored}:{collection.uuid}" if stored else ""
+    if sent != wanted:
+        raise MaskRefused(
+            f"mask_id: collection {collection.name!r} is under {wanted or 'no mask'}, "
+            f"what was sent is under {sent or 'no mask'}",
+            {"field": "mask_id", "wanted": wanted, "value": sent},
+        )
 
 
 def check_takes_models(collection: Collection) -> None:

@@ -34,6 +34,7 @@ from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.loading import Loader, LoadProgress
 from cipherlens.server.engine.models import CollectionModels, in_use
 from cipherlens.server.engine.registry import Registry
+from cipherlens.server.engine.replacement import replace_collection
 from cipherlens.server.engine.sweeping import Sweeper
 from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.engine.upkeep import CollectionChore, Upkeep
@@ -129,7 +130,11 @@ class Engine:
         self._opened.close()
 
     def create_collection(self, new: NewCollection, call: Call = ANY_CALL) -> CollectionDescription:
-        """Make an empty collection. Raises InvalidField for its index, AlreadyExists."""
+        """Make an empty collection, with a model held here if it names one.
+
+        Raises InvalidField for its index, AlreadyExists; NotFound, ProfileRefused and what trying
+        a model raises, for its model: then there is no collection.
+        """
         check_index(new.kind, new.index_choice, self.device)
         with self._database.write(call) as transaction:
             collections = transaction.collections
@@ -147,11 +152,19 @@ class Engine:
                     model_digest=new.encoder_digest,
                     numeric_mode="",
                     length=new.dimension or new.bits,
+                    mask_id=new.mask_id,
                 )
                 collections.set_generations(made, active=generation.id, shadow=None)
             live = self._loader.load(transaction, collections.state(made))
             description = describe(transaction, live)
         self._registry.add(live)
+        if new.kind is Kind.CIPHER and new.encoder_digest:
+            try:
+                self.models.push_held(new.encoder_digest, new.name, call)
+            except BaseException:
+                self.drop_collection(new.name)
+                raise
+            return self.describe(new.name)
         return description
 
     def drop_collection(self, name: str, call: Call = ANY_CALL) -> None:
@@ -162,6 +175,20 @@ class Engine:
         self._making_room(lambda: self._drop(name, call))
         self.models.release()
         self._sweeper.begin()
+
+    def replace_collection(
+        self, name: str, replacement: str, sequence: int, call: Call = ANY_CALL
+    ) -> CollectionDescription:
+        """Give a collection the name and the place of another, which is deleted: both or neither.
+
+        Raises NotFound, InvalidField, CollectionChanged if the other is past the sequence.
+        """
+        old, new = self._registry.find(name), self._registry.find(replacement)
+        replace_collection(self._database, self._registry, old, new, sequence, call)
+        self._keeper.forget(old)
+        self.models.release()
+        self._sweeper.begin()
+        return self.describe(name)
 
     def describe(self, name: str) -> CollectionDescription:
         """Describe a collection. Raises NotFound."""
@@ -184,15 +211,17 @@ class Engine:
         batch: Batch,
         model_digest: bytes,
         call: Call,
+        *,
+        mask_id: str = "",
     ) -> Written:
         """Write a batch, all or none, and return when it is on disk and searchable.
 
-        Raises NotFound, ProfileRefused, ModelRefused, InvalidField, StaleRevision and what the
-        queue raises.
+        Raises NotFound, ProfileRefused, ModelRefused, MaskRefused, InvalidField, StaleRevision and
+        what the queue raises.
         """
         live = self._registry.find(name)
         while True:
-            serving, rows = self._represent(live, batch, model_digest, call, urgent=False)
+            serving, rows = self._represent(live, batch, model_digest, mask_id, call, urgent=False)
             items = item_batch(heads, batch, rows)
             whole = self._whole(live, serving, items)
             with suppress(_TakenOver):  # by another model, with which to embed again
@@ -216,19 +245,20 @@ class Engine:
         *,
         min_sequence: int,
         model_digest: bytes,
+        mask_id: str = "",
         call: Call = ANY_CALL,
     ) -> Answer:
         """Rank the collection for each query.
 
-        Raises NotFound, ProfileRefused, ModelRefused, InvalidField, OutOfReach, DeadlineExpired and
-        what the queue raises.
+        Raises NotFound, ProfileRefused, ModelRefused, MaskRefused, InvalidField, OutOfReach,
+        DeadlineExpired and what the queue raises.
         """
         live = self._registry.find(name)
         if min_sequence and not live.sees(min_sequence):
             live.check_within(min_sequence, self._reach)
             with self._waiters:
                 live.wait_for(min_sequence, call)
-        serving, rows = self._represent(live, queries, model_digest, call, urgent=True)
+        serving, rows = self._represent(live, queries, model_digest, mask_id, call, urgent=True)
         return live.search(serving, rows, k, parameters, call)
 
     def search_quick(
@@ -239,16 +269,17 @@ class Engine:
         parameters: SearchParameters,
         *,
         model_digest: bytes,
+        mask_id: str = "",
         at_most_bytes: int,
     ) -> Answer | None:
         """Rank the collection for each query; None if that takes time.
 
         It does where it reads more of the index than so much, or would have to wait for a change
-        that is being made. Raises NotFound, ModelRefused, InvalidField.
+        that is being made. Raises NotFound, ModelRefused, MaskRefused, InvalidField.
         """
         live = self._registry.find(name)
         check_batch(live.collection, queries)
-        serving = _serving(live, model_digest)
+        serving = _serving(live, model_digest, mask_id)
         if serving.vectors.reads_bytes(parameters) * len(queries) > at_most_bytes:
             return None
         answer, is_clean = serving.search(queries.rows, k, parameters)
@@ -348,6 +379,7 @@ class Engine:
         live: LiveCollection,
         batch: Batch,
         model_digest: bytes,
+        mask_id: str,
         call: Call,
         *,
         urgent: bool,
@@ -355,7 +387,7 @@ class Engine:
         """Return the index that answers and the rows that it compares, one per item or query."""
         check_batch(live.collection, batch)
         while True:
-            serving = _serving(live, model_digest)
+            serving = _serving(live, model_digest, mask_id)
             rows = self.models.rows(live, serving, batch, call, urgent=urgent)
             if rows is not None:  # else see which model serves now
                 return serving, rows
@@ -387,8 +419,8 @@ def _delete(
     return transaction.items.delete(state, ids, up_to=up_to, lasting=lasting_revision)
 
 
-def _serving(live: LiveCollection, model_digest: bytes) -> ItemIndex:
-    """Return the index that answers. Raises NotFound, NoModel, ModelRefused."""
+def _serving(live: LiveCollection, model_digest: bytes, mask_id: str) -> ItemIndex:
+    """Return the index that answers. Raises NotFound, NoModel, ModelRefused, MaskRefused."""
     serving = live.serving
     live.check_there()  # after the index was taken: a dropped collection has none
-    return check_served(live.collection, serving, model_digest)
+    return check_served(live.collection, serving, model_digest, mask_id)

@@ -32,7 +32,7 @@ _LONGEST_WAIT_S = 30.0
 class LiveCollection:
     """A collection that answers searches.
 
-    collection: what never changes about it.
+    collection: what never changes about it, but for its name, which takes the place of another's.
     serving: the index that answers, None before there is a model; replaced as a whole.
     shadow: the generation that a new model fills, if one does.
     """

@@ -18,6 +18,7 @@ from cipherlens.server.engine.checks import (
 from cipherlens.server.engine.item_index import ItemIndex, Rows
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.registry import Registry
+from cipherlens.server.errors import NotFound
 from cipherlens.server.storage import ModelStore, Transaction, Upload
 from cipherlens.server.storage.records import Generation, ModelRecord
 
@@ -90,6 +91,17 @@ class CollectionModels:
             self._embedding.release()
         self._consider(live)
         return record
+
+    def push_held(self, digest: bytes, collection: str, call: Call) -> None:
+        """Set a model that is held here to work in a collection, as if it had come again.
+
+        Raises NotFound if it is not held, and what `push` raises.
+        """
+        if digest not in {each.digest for each in self._store.listed()}:
+            raise NotFound("model", digest.hex())
+        with self._store.incoming() as upload:
+            upload.write(self._store.read(digest))
+            self.push(upload, name="", collection=collection, call=call)
 
     def delete(self, digest: bytes, call: Call) -> None:
         """Forget a model. Raises NotFound; ModelInUse while a collection needs it."""

@@ -4,6 +4,7 @@ import threading
 
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.errors import DataDamaged, NotFound
+from cipherlens.server.storage.records import Collection
 
 
 class Registry:
@@ -40,6 +41,13 @@ class Registry:
         with self._lock:
             if self._live.get(live.collection.name) is live:
                 del self._live[live.collection.name]
+
+    def rename(self, new: LiveCollection, renamed: Collection) -> None:
+        """Serve a collection under another name, in the place of what had that name."""
+        with self._lock:
+            del self._live[new.collection.name]
+            new.collection = renamed
+            self._live[renamed.name] = new
 
     def set_aside(self, name: str, problem: str) -> None:
         """Answer every call to that name with the problem."""

@@ -119,6 +119,7 @@ def _generation_message(
         id=generation.id,
         model_digest=generation.model_digest,
         numeric_mode=generation.numeric_mode,
+        mask_id=generation.mask_id,
         item_count=item_count,
     )
 

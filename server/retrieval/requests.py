@@ -24,6 +24,8 @@ from cipherlens.server.revisions import newest_revision
 from cipherlens.v1 import retrieval_service_pb2
 from cipherlens.wire import MalformedMessage, index_choice_from, kind_from
 
+_MAX_MASK_ID = 64
+
 
 def item_ids(ids: Sequence[str], limits: Limits) -> list[str]:
     """Return item ids if each is sound and none comes twice."""
@@ -127,8 +129,6 @@ def new_collection(
         )
     if request.bits and request.bits not in BITS:
         raise InvalidField("bits", f"must be one of {BITS}", value=request.bits)
-    if request.encoder_digest and kind is Kind.CIPHER:
-        raise InvalidField("encoder_digest", f"does not go with the kind {kind}")
     return NewCollection(
         name=check_name("name", request.name, limits),
         kind=kind,
@@ -137,7 +137,21 @@ def new_collection(
         profile=profile("profile", request.profile, limits) if kind is Kind.CIPHER else None,
         encoder_digest=check_digest("encoder_digest", request.encoder_digest),
         index_choice=index_choice,
+        mask_id=_mask_id(kind, request.mask_id),
     )
+
+
+def _mask_id(kind: Kind, mask_id: str) -> str:
+    """Return the name of a collection's masks, if it can have any."""
+    if not mask_id:
+        return ""
+    if kind is Kind.CIPHER:
+        raise InvalidField("mask_id", f"does not go with the kind {kind}")
+    if len(mask_id) > _MAX_MASK_ID or not mask_id.isascii() or not mask_id.isprintable():
+        raise InvalidField(
+            "mask_id", "must be printable ASCII", limit=_MAX_MASK_ID, value=len(mask_id)
+        )
+    return mask_id
 
 
 def _item_head(

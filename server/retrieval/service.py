@@ -46,6 +46,7 @@ class RetrievalService:
     writes: ClassVar = {
         "CreateCollection",
         "DeleteCollection",
+        "ReplaceCollection",
         "Index",
         "Delete",
         "PushModel",
@@ -100,13 +101,25 @@ class RetrievalService:
         self._engine.drop_collection(self._named(request.name, "name"), call)
         return pb.DeleteCollectionResponse()
 
+    def ReplaceCollection(
+        self, request: pb.ReplaceCollectionRequest, call: Call
+    ) -> pb.ReplaceCollectionResponse:
+        """Let one collection take the name and place of another."""
+        found = self._engine.replace_collection(
+            self._named(request.name, "name"),
+            self._named(request.replacement, "replacement"),
+            request.sequence,
+            call,
+        )
+        return pb.ReplaceCollectionResponse(collection=answers.collection_message(found))
+
     def Index(self, request: pb.IndexRequest, call: Call) -> pb.IndexResponse:
         """Write a batch of items."""
         name = self._named(request.collection)
         heads = requests.item_heads(request.items, self._limits)
         batch = requests.index_content(request, self._limits)
         digest = check_digest("model_digest", request.model_digest)
-        written = self._engine.index(name, heads, batch, digest, call)
+        written = self._engine.index(name, heads, batch, digest, call, mask_id=request.mask_id)
         return pb.IndexResponse(
             sequence=written.sequence,
             written_count=len(written.changes),
@@ -132,6 +145,7 @@ class RetrievalService:
             question.parameters,
             min_sequence=request.min_sequence,
             model_digest=question.model_digest,
+            mask_id=question.mask_id,
             call=call,
         )
         (response,) = self._search_responses(answer, queries.kind, len(queries))
@@ -205,6 +219,7 @@ class RetrievalService:
             k=requests.search_k(request.k, self._limits),
             parameters=requests.search_parameters(request.parameters),
             model_digest=check_digest("model_digest", request.model_digest),
+            mask_id=request.mask_id,
         )
 
     def _checked(

@@ -31,6 +31,7 @@ class Question:
     k: int
     parameters: SearchParameters
     model_digest: bytes
+    mask_id: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +112,7 @@ class SharedSearches:
             question.k,
             question.parameters,
             model_digest=question.model_digest,
+            mask_id=question.mask_id,
             at_most_bytes=_QUICK_BYTES * len(requests),
         )
         if answer is None:

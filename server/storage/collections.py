@@ -60,6 +60,7 @@ _TAKE = Statement(
 _TURN = _UPDATE.values(
     active_generation=bindparam("active"), shadow_generation=bindparam("shadow")
 ).returning(collections)
+_NAME = _UPDATE.values(name=bindparam("new_name")).returning(collections)
 _STAMP = _UPDATE.values(checksum=bindparam("stamp"))
 _PURGE = _UPDATE.values(purge_horizon=bindparam("horizon")).returning(collections)
 _DROP = _UPDATE.values(name=bindparam("dropped"), active_generation=None, shadow_generation=None)
@@ -135,6 +136,14 @@ class Collections:
         number = self._connection.scalar(_NUMBER_OF, {"name": name})
         self._connection.execute(_DROP, {"number": number, "dropped": f"{DROPPED}{number}"})
 
+    def replace(self, old: Collection, new: Collection) -> Collection:
+        """Drop a collection and give its name to another, which is returned under it."""
+        self.drop(old.name)
+        named = self._connection.execute(_NAME, {"number": new.id, "new_name": old.name}).one()
+        stamp = _checksum(named._mapping)
+        self._connection.execute(_STAMP, {"number": new.id, "stamp": stamp})
+        return self.numbered(new.id, old.name).collection
+
     def take_sequences(self, state: CollectionState, count: int) -> int:
         """Advance the collection's sequence by count and return the first number taken.
 
@@ -148,11 +157,17 @@ class Collections:
         return state.sequence + 1
 
     def add_generation(
-        self, collection: Collection, *, model_digest: bytes, numeric_mode: str, length: int
+        self,
+        collection: Collection,
+        *,
+        model_digest: bytes,
+        numeric_mode: str,
+        length: int,
+        mask_id: str = "",
     ) -> Generation:
         """Insert a generation of the collection; it is neither active nor shadow yet."""
         fingerprint = collection.profile.key_fingerprint if collection.profile else b""
-        fixed = (collection.id, model_digest, numeric_mode, fingerprint, "", length)
+        fixed = (collection.id, model_digest, numeric_mode, fingerprint, mask_id, length)
         columns = generations.c.keys()[1:]
         row = dict(zip(columns, (*fixed, checksum(*fixed)), strict=True))
         result = self._connection.execute(insert(generations), row)

@@ -18,6 +18,7 @@ class Need:
         collection: returns the name of the collection that a request, or the first of a stream, is
             about; empty for none.
         one_of: scopes of which one is enough in that collection.
+        beside: returns the name of another collection in which one of them is needed as well.
         further: returns a scope that a request needs there as well, None for none.
         shown: returns what a caller may know of a response.
     """
@@ -25,6 +26,7 @@ class Need:
     everywhere: Scope | None = None
     collection: Callable[[Any], str] | None = None
     one_of: Set[Scope] = frozenset()
+    beside: Callable[[Any], str] | None = None
     further: Callable[[Any], Scope | None] | None = None
     shown: Callable[[Any, Principal], Any] | None = None
 
@@ -41,8 +43,10 @@ class Need:
         self.check_caller(caller)
         if self.collection is None or not (collection := self.collection(request)):
             return
-        if not caller.may_within(self.one_of, collection):
-            raise _denied(caller, self.one_of, collection)
+        named = [collection] if self.beside is None else [collection, self.beside(request)]
+        for each in named:
+            if not caller.may_within(self.one_of, each):
+                raise _denied(caller, self.one_of, each)
         further = self.further and self.further(request)
         if further and not caller.may_within({further}, collection):
             raise _denied(caller, {further}, collection)
@@ -76,6 +80,11 @@ def _name(request: Any) -> str:
     return name
 
 
+def _replacement(request: Any) -> str:
+    name: str = request.replacement
+    return name
+
+
 def _announced(request: Any) -> str:
     name: str = request.header.collection
     return name
@@ -106,6 +115,9 @@ NEEDS: Mapping[str, Need] = {
     f"{_CLOUD}/GetCollection": Need(collection=_name, one_of=OF_COLLECTIONS),
     f"{_CLOUD}/ListCollections": Need(shown=_visible),
     f"{_CLOUD}/DeleteCollection": Need(collection=_name, one_of={Scope.ADMIN}),
+    f"{_CLOUD}/ReplaceCollection": Need(
+        collection=_name, one_of={Scope.ADMIN}, beside=_replacement
+    ),
     f"{_CLOUD}/Index": Need(collection=_collection, one_of={Scope.INDEX}),
     f"{_CLOUD}/Delete": Need(collection=_collection, one_of={Scope.INDEX}),
     f"{_CLOUD}/Search": Need(collection=_collection, one_of={Scope.SEARCH}, further=_items_along),
@@ -121,6 +133,8 @@ NEEDS: Mapping[str, Need] = {
     f"{_OWNER}/ListKeys": Need(everywhere=Scope.KEYS),
     f"{_OWNER}/Encrypt": Need(everywhere=Scope.ENCRYPT),
     f"{_OWNER}/Decrypt": Need(everywhere=Scope.DECRYPT),
+    # Keys of single items are as good as the items.
+    f"{_OWNER}/ReleaseKeys": Need(everywhere=Scope.DECRYPT),
     f"{_OWNER}/Trapdoor": Need(everywhere=Scope.TRAPDOOR),
     # Health checks of the server as a whole need no token, those that name a service do.
     "grpc.health.v1.Health/Check": Need(),

@@ -12,6 +12,7 @@ from cipherlens.crypto import (
     KeyEntry,
     Keyring,
     OpenError,
+    WrongKey,
     read_network,
     seal_network,
 )
@@ -56,10 +57,12 @@ def test_keygen_encimg_hashgen_trapgen_search_dec(
             assert original.data == files[ids.index(hit.item_id)].read_bytes()
 
     with Client(target, key=KeyEntry.generate("x", CipherParameters())) as stranger:
-        (hits,) = stranger.search_codes("dlheir", trapdoors, k=1, with_items=True)
-        assert hits[0].item is not None
+        with pytest.raises(WrongKey, match="the masks of key 'x' are"):
+            stranger.search_codes("dlheir", trapdoors, k=1)
+        (fetched,) = stranger.fetch("dlheir", [ids[3]])
+        assert fetched.item is not None
         with pytest.raises(OpenError):
-            stranger.open_original(hits[0].item)
+            stranger.open_original(fetched.item)
 
 
 def test_the_owners_service_makes_trapdoors_for_who_holds_no_network(

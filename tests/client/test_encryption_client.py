@@ -1,9 +1,11 @@
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cipherlens.client import (
     AlreadyExists,
@@ -14,9 +16,18 @@ from cipherlens.client import (
     Place,
     Unimplemented,
     UnreadableAnswer,
+    open_released,
 )
 from cipherlens.client.picture import png_bytes
-from cipherlens.crypto import CipherParameters, ImageCipher, KeyEntry, Keyring, open_image, prepare
+from cipherlens.crypto import (
+    CipherParameters,
+    ImageCipher,
+    KeyEntry,
+    Keyring,
+    OpenError,
+    open_image,
+    prepare,
+)
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +151,68 @@ def test_answers_of_another_number_are_unreadable(count: int, noise) -> None:
     next(steps)
     with pytest.raises(UnreadableAnswer, match=f"answered {count} pictures where 2 were sent"):
         steps.send(messages.EncryptResponse(images=[messages.EncryptedImage()] * count))
+
+
+def test_a_user_without_a_key_opens_the_results_whose_keys_are_released(
+    owner: str, key: KeyEntry, checkpoint: Path, folder: Path
+) -> None:
+    """DLHEIR: the user asks for the keys after the results."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())[:3]
+    with Client(owner, key=key) as mine:
+        where = mine.create_cipher_collection("released")
+        mine.push_model(checkpoint, collection="released")
+        mine.index_images(where, ["a", "b", "c"], files)
+        other = mine.create_cipher_collection("elsewhere")
+        mine.push_model(checkpoint, collection="elsewhere")
+        mine.index_images(other, ["a"], [files[1]])
+    with EncryptionClient(owner) as encryption, Client(owner) as user:
+        trapdoor = encryption.trapdoor(files[0], key=key.name)
+        hits = user.search_image(where, trapdoor, k=2, with_items=True)
+        first, second = (hit.item for hit in hits if hit.item)
+        released, _ = encryption.release_keys([first, second], key=key.name)
+        assert open_released(first, released).data == files[0].read_bytes()
+        with pytest.raises(OpenError):
+            open_released(second, released)
+        with pytest.raises(OpenError):
+            open_released(replace(first, item_id="b"), released)
+        # Who asks for one item cannot be given the key of another.
+        for asked in (
+            replace(first, item_id="b"),
+            replace(first, revision=first.revision + 1),
+            replace(first, collection_uuid=other.uuid),
+            replace(first, cipher_image=second.cipher_image),
+        ):
+            with pytest.raises(FailedPrecondition, match="the sealed data does not open"):
+                encryption.release_keys([second, asked], key=key.name)
+        with pytest.raises(OpenError):
+            encryption.release_keys([replace(first, sealed_original=b"")])
+
+
+def test_keys_are_released_for_what_the_owner_sealed_alone(
+    owner: str, key: KeyEntry, noise: Callable[..., Image.Image]
+) -> None:
+    forger = replace(key, signing_seed=bytes(32))
+    with Client(owner, key=forger) as user, EncryptionClient(owner) as encryption:
+        where = user.create_vector_collection("forged", 4)
+        user.index_vectors(where, ["x"], [[1, 0, 0, 0]], originals=[noise(1)])
+        (fetched,) = user.fetch(where, ["x"])
+        assert fetched.item is not None
+        with pytest.raises(FailedPrecondition, match="does not open"):
+            encryption.release_keys([fetched.item], key=key.name)
+
+
+def test_fewer_keys_than_were_asked_for_are_no_answer(
+    owner: str, key: KeyEntry, noise: Callable[..., Image.Image]
+) -> None:
+    from cipherlens.client.core.encryption import release_keys
+    from cipherlens.v1 import encryption_service_pb2 as messages
+
+    with Client(owner, key=key) as mine:
+        where = mine.create_vector_collection("short", 4)
+        mine.index_vectors(where, ["x"], [[1, 0, 0, 0]], originals=[noise(1)])
+        (fetched,) = mine.fetch(where, ["x"])
+    assert fetched.item is not None
+    steps = release_keys([fetched.item], "")
+    next(steps)
+    with pytest.raises(UnreadableAnswer, match="released 0 keys where 1 were asked for"):
+        steps.send(messages.ReleaseKeysResponse())

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from cipherlens.client import Client, Item, Place
+from cipherlens.client.key_in_use import KeyInUse
 from cipherlens.client.originals import check_vouched, decrypt_item, open_item, restore_item
 from cipherlens.client.picture import encrypt_pictures, prepare_picture
 from cipherlens.crypto import (
@@ -59,7 +60,7 @@ def test_what_was_swapped_or_relabelled_does_not_open(item: Item, key: KeyEntry,
         with pytest.raises(OpenError):
             open_item(changed, key)
         with pytest.raises(OpenError):
-            restore_item(changed, key, cipher)
+            restore_item(changed, KeyInUse(key))
 
 
 def test_without_an_original_the_prepared_picture_is_restored(item: Item, key: KeyEntry) -> None:
@@ -67,7 +68,7 @@ def test_without_an_original_the_prepared_picture_is_restored(item: Item, key: K
     cipher = ImageCipher(key)
     with pytest.raises(ValueError, match="'a' has no sealed original"):
         open_item(bare, key)
-    restored = restore_item(bare, key, cipher)
+    restored = restore_item(bare, KeyInUse(key))
     assert restored.media_type == "image/png"
     assert np.array_equal(open_image(restored.data), decrypt_item(bare, cipher))
 
@@ -82,7 +83,7 @@ def test_an_item_without_anything(item: Item, key: KeyEntry) -> None:
     with pytest.raises(ValueError, match="no cipher-image"):
         decrypt_item(empty, ImageCipher(key))
     with pytest.raises(ValueError, match="no sealed original"):
-        restore_item(empty, key, ImageCipher(key))
+        restore_item(empty, KeyInUse(key))
 
 
 def manifest_of(item: Item, **changes: object) -> Manifest:

@@ -12,6 +12,7 @@ def test_the_public_names_are_these() -> None:
     assert set(cipherlens.client.__all__) == {
         *("Access", "AsyncClient", "Client", "EncryptionClient", "Deadlines", "SearchOptions"),
         "pack_bits",
+        *("ReleasedKey", "open_released", "Rotation", "RotationReport"),
         *("Collection", "Generation", "IndexChoice", "IndexStatus", "Kind", "Limits", "Model"),
         "CipherProfile",
         *("ServerInfo", "KeyInfo", "Fetched", "Hit", "Hits", "Item", "ItemState", "ItemSummary"),

@@ -7,11 +7,13 @@ beside it: `python tests/crypto/reference.py`.
 
 import base64
 import hashlib
+import hmac
 import json
 from pathlib import Path
 
 from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -148,7 +150,8 @@ def sign(context, message, seed=None):
 
 def sealed_digest(parts, body):
     """Return what the owner signs of a seal."""
-    joined = b"".join(number(len(part), 8) + part for part in [*parts, body])
+    hashed = [*parts, blake3(body).digest()]
+    joined = b"".join(number(len(part), 8) + part for part in hashed)
     return blake3(joined, derive_key_context=SEALED_DIGEST).digest()
 
 
@@ -250,8 +253,51 @@ def keyring(entries, grants, passphrase, salt, nonce, n, version=2):
     return json.dumps(whole, indent=2) + "\n"
 
 
+def extract(salt, label, material, suite):
+    """Return LabeledExtract of RFC 9180, section 4."""
+    return hmac.digest(salt or bytes(32), b"HPKE-v1" + suite + label + material, "sha256")
+
+
+def expand(secret, label, info, length, suite):
+    """Return LabeledExpand of RFC 9180, section 4."""
+    whole = length.to_bytes(2, "big") + b"HPKE-v1" + suite + label + info
+    output, block, number_of_block = b"", b"", 1
+    while len(output) < length:
+        block = hmac.digest(secret, block + whole + bytes([number_of_block]), "sha256")
+        output += block
+        number_of_block += 1
+    return output[:length]
+
+
+def wrap(plain, recipient, ephemeral, info):
+    """Return HPKE's base mode over X25519, HKDF-SHA256 and AES-256-GCM, single-shot."""
+    own = X25519PrivateKey.from_private_bytes(ephemeral)
+    public = own.public_key().public_bytes_raw()
+    kem, suite = b"KEM\x00\x20", b"HPKE\x00\x20\x00\x01\x00\x02"
+    shared = own.exchange(X25519PublicKey.from_public_bytes(recipient))
+    secret = extract(b"", b"eae_prk", shared, kem)
+    secret = expand(secret, b"shared_secret", public + recipient, 32, kem)
+    context = b"\0" + extract(b"", b"psk_id_hash", b"", suite)
+    context += extract(b"", b"info_hash", info, suite)
+    secret = extract(secret, b"secret", b"", suite)
+    key = expand(secret, b"key", context, 32, suite)
+    nonce = expand(secret, b"base_nonce", context, 12, suite)
+    return public + AESGCM(key).encrypt(nonce, plain, b"")
+
+
+def grant(rights, kind, recipient, body, expires=0, seed=None):
+    """Return a grant that wraps a text to a recipient."""
+    owner = Ed25519PrivateKey.from_private_bytes(SIGNING_SEED if seed is None else seed)
+    header = b"CLGR" + bytes([1, rights, kind]) + bytes(range(16)) + recipient + COLLECTION
+    header += fingerprint(ROOT) + owner.public_key().public_bytes_raw()
+    header += number(1767323045, 8) + number(expires, 8) + number(len(body) + 48, 4)
+    signed = header + wrap(body, recipient, bytes(range(128, 160)), header)
+    return signed + sign(b"grant", signed, seed)
+
+
 ROOT = bytes(range(32))
 SIGNING_SEED = bytes(range(96, 128))
+IDENTITY = bytes(range(160, 192))
 SEALED_DIGEST = "cipherlens 2026-11-25 v1 sealed digest"
 NONCES = {"collection": bytes(16), "image": bytes(range(100, 116))}
 SHAPES = [(16, 24, 8, 3), (128, 192, 8, 96), (128, 192, 16, 72)]
@@ -328,6 +374,7 @@ def sealed_case():
         "media_type": "image/png",
         "plain": b"an original".hex(),
         "sealed": sealed.hex(),
+        "item_key": blake3(salt, key=key).digest(length=44).hex(),
     }
 
 
@@ -336,6 +383,127 @@ def sealed_network_case():
     checkpoint = b"weights that stand for a network"
     sealed = seal_network(checkpoint, ROOT, bytes(range(64, 96)))
     return {"root": ROOT.hex(), "checkpoint": checkpoint.hex(), "sealed": sealed.hex()}
+
+
+def grant_body(*purposes):
+    """Return what a grant for some purposes wraps."""
+    names = {
+        "SEAL": seal_key(ROOT, COLLECTION),
+        "MASK": blake3(COLLECTION, key=subkey(ROOT, "subkey mask")).digest(),
+        "NETWORK": subkey(ROOT, "subkey network"),
+        "PERMUTATION": subkey(ROOT, "subkey block permutation"),
+        "SELECTION": subkey(ROOT, "subkey block selection"),
+        **{f"SUBSTITUTION_{each}": subkey(ROOT, f"subkey substitution {each}") for each in "RGB"},
+    }
+    parameters = {"scheme_version": 1, "preparation_version": 1, **parameter_sets()[1]}
+    secrets = {name: base64.b64encode(names[name]).decode() for name in purposes}
+    return json.dumps({"parameters": parameters, "secrets": secrets}).encode()
+
+
+def grant_cases():
+    """Return grants that must open, and some that must not, with the reason."""
+    image = ["PERMUTATION", "SELECTION", *(f"SUBSTITUTION_{each}" for each in "RGB")]
+    recipient = X25519PrivateKey.from_private_bytes(IDENTITY).public_key().public_bytes_raw()
+    whole = grant(2, 1, recipient, grant_body(*image, "SEAL"), expires=1800000000)
+    stranger = bytes(range(1, 33))
+    return {
+        "identity": IDENTITY.hex(),
+        "recipient": recipient.hex(),
+        "must_open": {
+            "search and open cipher-images": whole.hex(),
+            "search codes": grant(1, 3, recipient, grant_body("MASK", "NETWORK")).hex(),
+            "search vectors": grant(1, 2, recipient, grant_body("MASK")).hex(),
+        },
+        "must_not_open": {
+            "rights raised after signing": (whole[:5] + b"\1" + whole[6:]).hex(),
+            "another collection after signing": (whole[:55] + bytes(16) + whole[71:]).hex(),
+            "another owner's public key": (whole[:87] + bytes(32) + whole[119:]).hex(),
+            "cut short": whole[:-1].hex(),
+            "magic": (b"XXXX" + whole[4:]).hex(),
+            "version 2": (whole[:4] + b"\2" + whole[5:]).hex(),
+            "wrapped under another header": _moved(whole).hex(),
+            "rights that are not known": grant(3, 1, recipient, grant_body(*image)).hex(),
+            "a signed body that is no JSON": grant(1, 1, recipient, b"no JSON").hex(),
+            "a purpose that is not known": grant(
+                1, 1, recipient, grant_body("MASK").replace(b"MASK", b"ROOT")
+            ).hex(),
+        },
+        "of another recipient": grant(1, 2, public_of(stranger), grant_body("MASK")).hex(),
+    }
+
+
+def public_of(private):
+    """Return the public key of an X25519 private key."""
+    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+
+def _moved(whole):
+    """Return a grant whose wrapped part is signed anew under a header of another collection."""
+    signed = whole[:55] + bytes(16) + whole[71:-64]
+    return signed + sign(b"grant", signed)
+
+
+def mask_stream(purpose, turn, length, size):
+    """Return bytes of a stream of the mask key of the collection."""
+    key = blake3(COLLECTION, key=subkey(ROOT, "subkey mask")).digest()
+    message = number(1, 2) + number(purpose, 1) + number(turn, 1) + number(length, 4) + bytes(24)
+    return blake3(message, key=key).digest(length=size)
+
+
+def mask_order(purpose, turn, length):
+    data = mask_stream(purpose, turn, length, 8 * length)
+    words = [int.from_bytes(data[8 * i : 8 * i + 8], "little") for i in range(length)]
+    return sorted(range(length), key=lambda i: (words[i], i))
+
+
+def mask_bits(purpose, turn, length):
+    data = mask_stream(purpose, turn, length, -(-length // 8))
+    return [data[i // 8] >> (i % 8) & 1 for i in range(length)]
+
+
+def masked_code(code, bits):
+    """Return a code bit by bit under the mask."""
+    plain = [code[i // 8] >> (i % 8) & 1 for i in range(bits)]
+    order, flips = mask_order(1, 0, bits), mask_bits(2, 0, bits)
+    result = bytearray(len(code))
+    for i in range(bits):
+        result[i // 8] |= (plain[order[i]] ^ flips[i]) << (i % 8)
+    return bytes(result)
+
+
+def masked_vector(vector):
+    """Return a vector under the mask: signs, order and plain sums of a Hadamard transform."""
+    length = len(vector)
+    for turn in range(4):
+        signs, order = mask_bits(3, turn, length), mask_order(4, turn, length)
+        signed = [-each if sign else each for each, sign in zip(vector, signs, strict=True)]
+        moved = [signed[i] for i in order]
+        vector, start = [], 0
+        for exponent in reversed(range(length.bit_length())):
+            size = length & 1 << exponent
+            part = moved[start : start + size]
+            vector += [
+                sum(-each if (i & j).bit_count() % 2 else each for j, each in enumerate(part))
+                / size**0.5
+                for i in range(size)
+            ]
+            start += size
+    return vector
+
+
+def masks_case():
+    """Return codes and vectors, and what they become under the masks of the collection."""
+    codes = {12: "a5c3"[:2] + "0c", 48: "0123456789ab", 64: "f00dfeed12345678"}
+    vectors = [[(7 * i) % 11 - 5.0 for i in range(length)] for length in (1, 2, 5, 100)]
+    return {
+        "mask_id": "mask-1-" + fingerprint(ROOT).hex(),
+        "mask_key": blake3(COLLECTION, key=subkey(ROOT, "subkey mask")).hexdigest(),
+        "codes": [
+            {"bits": bits, "plain": code, "masked": masked_code(bytes.fromhex(code), bits).hex()}
+            for bits, code in codes.items()
+        ],
+        "vectors": [{"plain": each, "masked": masked_vector(each)} for each in vectors],
+    }
 
 
 def manifest_case():
@@ -406,6 +574,8 @@ def main():
     write_json("sealed_network.json", sealed_network_case())
     write_json("manifest.json", manifest_case())
     write_json("item_names.json", item_names())
+    write_json("masks.json", masks_case())
+    write_json("grants.json", grant_cases())
     (VECTORS / "keyring.json").write_text(keyring_text())
     (VECTORS / "keyring_v1.json").write_text(keyring_text(version=1))
     (VECTORS / "cipher_image.bin").write_bytes(cipher_image_file())

@@ -69,7 +69,7 @@ def test_a_file_gives_back_what_was_saved(tmp_path, entries, passphrase):
     )
     loaded = Keyring.load(path, passphrase)
     assert loaded.entries == tuple(entries)
-    assert list(loaded.grants) == grants
+    assert list(loaded.received.documents) == grants
     assert Keyring.is_protected(path) == (passphrase is not None)
 
 

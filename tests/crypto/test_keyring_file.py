@@ -64,7 +64,7 @@ def test_file_agrees_with_its_vector(tmp_path, vector_text, reference, make_entr
     assert reference.keyring_text() == vector_text
     keyring = Keyring.load(put(tmp_path / "keyring", vector_text), reference.PASSPHRASE)
     assert keyring.entries == (make_entry("reference", **REFERENCE),)
-    assert keyring.grants == ({"kind": "not known to this version", "kept": [1, 2, 3]},)
+    assert keyring.received.documents == ({"kind": "not known to this version", "kept": [1, 2, 3]},)
 
 
 def test_a_file_of_version_1_is_read_only_to_be_upgraded(
@@ -80,7 +80,7 @@ def test_a_file_of_version_1_is_read_only_to_be_upgraded(
     expected = make_entry("reference", **REFERENCE)
     assert replace(upgraded, signing_seed=expected.signing_seed) == expected
     assert upgraded.signing_seed not in {reference.SIGNING_SEED, bytes(32)}
-    assert Keyring.load(path, reference.PASSPHRASE).grants == keyring.grants
+    assert Keyring.load(path, reference.PASSPHRASE).received.documents == keyring.received.documents
 
 
 def test_default_cost_is_the_strong_one(tmp_path, make_entry):

@@ -17,8 +17,11 @@ from cipherlens.crypto import (
     Original,
     SealedContext,
     companion_digest,
+    open_released,
     open_sealed,
+    release_key,
     seal,
+    sealed_head,
     signing,
 )
 from cipherlens.crypto.signing import Signed
@@ -226,3 +229,66 @@ def test_a_seal_key_of_another_size_is_refused(size):
 
 def test_text_leaves_the_data_out():
     assert repr(ORIGINAL) == "Original(media_type='image/png')"
+
+
+def test_a_released_key_opens_its_item_and_no_other():
+    first, second = (seal(ORIGINAL, KEY, CONTEXT) for _ in range(2))
+    own_key = release_key(sealed_head(first), KEY, CONTEXT)
+    assert open_released(first, own_key, KEY.verify_key, CONTEXT) == ORIGINAL
+    assert len(own_key) == 44
+    assert KEY.seal_key(CONTEXT.collection_uuid) not in own_key
+    for wrong in ((second, own_key), (first, bytes(44)), (first, own_key[:-1]), (first, b"")):
+        with pytest.raises(OpenError):
+            open_released(*wrong, KEY.verify_key, CONTEXT)
+
+
+def test_a_released_key_agrees_with_its_vector(vectors):
+    case = vectors("sealed_original.json")
+    context = SealedContext(
+        collection_uuid=uuid.UUID(case["collection_uuid"]),
+        item_id=case["item_id"],
+        revision=case["revision"],
+        companion_digest=bytes.fromhex(case["companion_digest"]),
+    )
+    head = sealed_head(bytes.fromhex(case["sealed"]))
+    assert release_key(head, KEY, context).hex() == case["item_key"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"collection_uuid": uuid.UUID(int=2)},
+        {"item_id": "other"},
+        {"revision": 4},
+        {"companion_digest": b"\7" * 31 + b"\6"},
+    ],
+)
+def test_no_key_is_released_under_another_name(change):
+    """Who asks for one item cannot get the key of another."""
+    head = sealed_head(seal(ORIGINAL, KEY, CONTEXT))
+    with pytest.raises(OpenError):
+        release_key(head, KEY, replace(CONTEXT, **change))
+
+
+def test_no_key_is_released_for_what_another_sealed():
+    forged = sealed_head(seal(ORIGINAL, replace(KEY, signing_seed=bytes(32)), CONTEXT))
+    with pytest.raises(OpenError):
+        release_key(forged, KEY, CONTEXT)
+
+
+@given(position=st.integers(0), change=st.integers(1, 255))
+def test_no_key_is_released_for_a_head_that_was_altered(position, change):
+    head = bytearray(sealed_head(seal(ORIGINAL, KEY, CONTEXT)))
+    head[position % len(head)] ^= change
+    with pytest.raises(OpenError):
+        release_key(bytes(head), KEY, CONTEXT)
+
+
+def test_what_is_no_seal_has_no_head():
+    for data in (b"", b"CLSO", seal(ORIGINAL, KEY, CONTEXT)[:-1]):
+        with pytest.raises(OpenError):
+            sealed_head(data)
+    head = sealed_head(seal(ORIGINAL, KEY, CONTEXT))
+    for length in range(len(head)):
+        with pytest.raises(OpenError):
+            release_key(head[:length], KEY, CONTEXT)

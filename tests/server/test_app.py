@@ -54,6 +54,7 @@ def test_a_client_that_knows_nothing_finds_everything_by_reflection(cloud):
         "GetCollection",
         "ListCollections",
         "DeleteCollection",
+        "ReplaceCollection",
         "Index",
         "Delete",
         "Search",

@@ -16,21 +16,21 @@ from cipherlens.v1 import cipher_image_pb2 as cipherlens_dot_v1_dot_cipher__imag
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63ipherlens/v1/collection.proto\x12\rcipherlens.v1\x1a cipherlens/v1/cipher_image.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdc\x03\n\nCollection\x12\x0c\n\x04uuid\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12+\n\x04kind\x18\x03 \x01(\x0e\x32\x1d.cipherlens.v1.CollectionKind\x12\x11\n\tdimension\x18\x04 \x01(\r\x12\x0c\n\x04\x62its\x18\x05 \x01(\r\x12-\n\x07profile\x18\x06 \x01(\x0b\x32\x1c.cipherlens.v1.CipherProfile\x12\x34\n\x11\x61\x63tive_generation\x18\x07 \x01(\x0b\x32\x19.cipherlens.v1.Generation\x12\x34\n\x11shadow_generation\x18\x08 \x01(\x0b\x32\x19.cipherlens.v1.Generation\x12\x10\n\x08sequence\x18\t \x01(\x04\x12\x12\n\nitem_count\x18\n \x01(\x04\x12\x15\n\rdamaged_count\x18\x0b \x01(\x04\x12)\n\x05index\x18\x0c \x01(\x0b\x32\x1a.cipherlens.v1.IndexStatus\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cindex_choice\x18\x0e \x01(\x0e\x32\x1a.cipherlens.v1.IndexChoice\"X\n\nGeneration\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x14\n\x0cmodel_digest\x18\x02 \x01(\x0c\x12\x14\n\x0cnumeric_mode\x18\x03 \x01(\t\x12\x12\n\nitem_count\x18\x04 \x01(\x04\"\\\n\x0bIndexStatus\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05nlist\x18\x02 \x01(\r\x12\x0e\n\x06nprobe\x18\x03 \x01(\r\x12\x0e\n\x06\x64\x65vice\x18\x04 \x01(\t\x12\x10\n\x08sequence\x18\x05 \x01(\x04*\x83\x01\n\x0e\x43ollectionKind\x12\x1f\n\x1b\x43OLLECTION_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43OLLECTION_KIND_CIPHER\x10\x01\x12\x1a\n\x16\x43OLLECTION_KIND_VECTOR\x10\x02\x12\x18\n\x14\x43OLLECTION_KIND_CODE\x10\x03*\x86\x01\n\x0bIndexChoice\x12\x1c\n\x18INDEX_CHOICE_UNSPECIFIED\x10\x00\x12\x15\n\x11INDEX_CHOICE_AUTO\x10\x01\x12\x15\n\x11INDEX_CHOICE_FLAT\x10\x02\x12\x14\n\x10INDEX_CHOICE_IVF\x10\x03\x12\x15\n\x11INDEX_CHOICE_HNSW\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63ipherlens/v1/collection.proto\x12\rcipherlens.v1\x1a cipherlens/v1/cipher_image.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdc\x03\n\nCollection\x12\x0c\n\x04uuid\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12+\n\x04kind\x18\x03 \x01(\x0e\x32\x1d.cipherlens.v1.CollectionKind\x12\x11\n\tdimension\x18\x04 \x01(\r\x12\x0c\n\x04\x62its\x18\x05 \x01(\r\x12-\n\x07profile\x18\x06 \x01(\x0b\x32\x1c.cipherlens.v1.CipherProfile\x12\x34\n\x11\x61\x63tive_generation\x18\x07 \x01(\x0b\x32\x19.cipherlens.v1.Generation\x12\x34\n\x11shadow_generation\x18\x08 \x01(\x0b\x32\x19.cipherlens.v1.Generation\x12\x10\n\x08sequence\x18\t \x01(\x04\x12\x12\n\nitem_count\x18\n \x01(\x04\x12\x15\n\rdamaged_count\x18\x0b \x01(\x04\x12)\n\x05index\x18\x0c \x01(\x0b\x32\x1a.cipherlens.v1.IndexStatus\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cindex_choice\x18\x0e \x01(\x0e\x32\x1a.cipherlens.v1.IndexChoice\"i\n\nGeneration\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x14\n\x0cmodel_digest\x18\x02 \x01(\x0c\x12\x14\n\x0cnumeric_mode\x18\x03 \x01(\t\x12\x12\n\nitem_count\x18\x04 \x01(\x04\x12\x0f\n\x07mask_id\x18\x05 \x01(\t\"\\\n\x0bIndexStatus\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05nlist\x18\x02 \x01(\r\x12\x0e\n\x06nprobe\x18\x03 \x01(\r\x12\x0e\n\x06\x64\x65vice\x18\x04 \x01(\t\x12\x10\n\x08sequence\x18\x05 \x01(\x04*\x83\x01\n\x0e\x43ollectionKind\x12\x1f\n\x1b\x43OLLECTION_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43OLLECTION_KIND_CIPHER\x10\x01\x12\x1a\n\x16\x43OLLECTION_KIND_VECTOR\x10\x02\x12\x18\n\x14\x43OLLECTION_KIND_CODE\x10\x03*\x86\x01\n\x0bIndexChoice\x12\x1c\n\x18INDEX_CHOICE_UNSPECIFIED\x10\x00\x12\x15\n\x11INDEX_CHOICE_AUTO\x10\x01\x12\x15\n\x11INDEX_CHOICE_FLAT\x10\x02\x12\x14\n\x10INDEX_CHOICE_IVF\x10\x03\x12\x15\n\x11INDEX_CHOICE_HNSW\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cipherlens.v1.collection_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_COLLECTIONKIND']._serialized_start=780
-  _globals['_COLLECTIONKIND']._serialized_end=911
-  _globals['_INDEXCHOICE']._serialized_start=914
-  _globals['_INDEXCHOICE']._serialized_end=1048
+  _globals['_COLLECTIONKIND']._serialized_start=797
+  _globals['_COLLECTIONKIND']._serialized_end=928
+  _globals['_INDEXCHOICE']._serialized_start=931
+  _globals['_INDEXCHOICE']._serialized_end=1065
   _globals['_COLLECTION']._serialized_start=117
   _globals['_COLLECTION']._serialized_end=593
   _globals['_GENERATION']._serialized_start=595
-  _globals['_GENERATION']._serialized_end=683
-  _globals['_INDEXSTATUS']._serialized_start=685
-  _globals['_INDEXSTATUS']._serialized_end=777
+  _globals['_GENERATION']._serialized_end=700
+  _globals['_INDEXSTATUS']._serialized_start=702
+  _globals['_INDEXSTATUS']._serialized_end=794
 # @@protoc_insertion_point(module_scope)

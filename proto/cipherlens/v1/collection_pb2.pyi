@@ -173,6 +173,7 @@ class Generation(google.protobuf.message.Message):
     MODEL_DIGEST_FIELD_NUMBER: builtins.int
     NUMERIC_MODE_FIELD_NUMBER: builtins.int
     ITEM_COUNT_FIELD_NUMBER: builtins.int
+    MASK_ID_FIELD_NUMBER: builtins.int
     id: builtins.int
     """Number of the generation, unique in the server's data folder."""
     model_digest: builtins.bytes
@@ -183,6 +184,8 @@ class Generation(google.protobuf.message.Message):
     """Precision and processor that the embeddings were computed with, such as "cpu-fp32"; empty for vectors and codes."""
     item_count: builtins.int
     """How many items are represented."""
+    mask_id: builtins.str
+    """The name of the masks over vectors or codes, as their owner gave it; empty for none."""
     def __init__(
         self,
         *,
@@ -190,8 +193,9 @@ class Generation(google.protobuf.message.Message):
         model_digest: builtins.bytes = ...,
         numeric_mode: builtins.str = ...,
         item_count: builtins.int = ...,
+        mask_id: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["id", b"id", "item_count", b"item_count", "model_digest", b"model_digest", "numeric_mode", b"numeric_mode"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["id", b"id", "item_count", b"item_count", "mask_id", b"mask_id", "model_digest", b"model_digest", "numeric_mode", b"numeric_mode"]) -> None: ...
 
 global___Generation = Generation
 

@@ -383,6 +383,83 @@ class DecryptResponse(google.protobuf.message.Message):
 global___DecryptResponse = DecryptResponse
 
 @typing.final
+class SealedHead(google.protobuf.message.Message):
+    """A sealed original whose key is wanted, without its ciphertext."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SEAL_FIELD_NUMBER: builtins.int
+    HEAD_FIELD_NUMBER: builtins.int
+    COMPANION_DIGEST_FIELD_NUMBER: builtins.int
+    head: builtins.bytes
+    """Its header, the BLAKE3 of its ciphertext and tag, and its signature: what the owner needs to see that he sealed it."""
+    companion_digest: builtins.bytes
+    """32 bytes: the digest of the cipher-image, code or vector that is stored beside it."""
+    @property
+    def seal(self) -> global___SealTarget:
+        """Where it is stored."""
+
+    def __init__(
+        self,
+        *,
+        seal: global___SealTarget | None = ...,
+        head: builtins.bytes = ...,
+        companion_digest: builtins.bytes = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["seal", b"seal"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["companion_digest", b"companion_digest", "head", b"head", "seal", b"seal"]) -> None: ...
+
+global___SealedHead = SealedHead
+
+@typing.final
+class ReleaseKeysRequest(google.protobuf.message.Message):
+    """Sealed originals whose keys are wanted."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: builtins.int
+    ITEMS_FIELD_NUMBER: builtins.int
+    key: builtins.str
+    """Name or hexadecimal fingerprint of the key; may be empty if the keyring holds one."""
+    @property
+    def items(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___SealedHead]:
+        """One for each original."""
+
+    def __init__(
+        self,
+        *,
+        key: builtins.str = ...,
+        items: collections.abc.Iterable[global___SealedHead] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["items", b"items", "key", b"key"]) -> None: ...
+
+global___ReleaseKeysRequest = ReleaseKeysRequest
+
+@typing.final
+class ReleaseKeysResponse(google.protobuf.message.Message):
+    """Keys that open one original each."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: builtins.int
+    VERIFY_KEY_FIELD_NUMBER: builtins.int
+    verify_key: builtins.bytes
+    """32 bytes: the owner's Ed25519 public key, by which the signature of an original is checked."""
+    @property
+    def keys(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bytes]:
+        """44 bytes each, an AES-256 key and its nonce, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        keys: collections.abc.Iterable[builtins.bytes] | None = ...,
+        verify_key: builtins.bytes = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["keys", b"keys", "verify_key", b"verify_key"]) -> None: ...
+
+global___ReleaseKeysResponse = ReleaseKeysResponse
+
+@typing.final
 class TrapdoorRequest(google.protobuf.message.Message):
     """Query pictures."""
 
@@ -391,10 +468,13 @@ class TrapdoorRequest(google.protobuf.message.Message):
     KEY_FIELD_NUMBER: builtins.int
     PICTURES_FIELD_NUMBER: builtins.int
     KIND_FIELD_NUMBER: builtins.int
+    MASK_COLLECTION_UUID_FIELD_NUMBER: builtins.int
     key: builtins.str
-    """Name or hexadecimal fingerprint of the key; may be empty if the keyring holds one. A code takes none."""
+    """Name or hexadecimal fingerprint of the key; may be empty if the keyring holds one. A code takes one only for a mask."""
     kind: global___TrapdoorKind.ValueType
     """What the search will take."""
+    mask_collection_uuid: builtins.str
+    """For codes of a masked collection its UUID, in its text form: they are put under its mask by the key. Else empty."""
     @property
     def pictures(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bytes]:
         """The picture files."""
@@ -405,8 +485,9 @@ class TrapdoorRequest(google.protobuf.message.Message):
         key: builtins.str = ...,
         pictures: collections.abc.Iterable[builtins.bytes] | None = ...,
         kind: global___TrapdoorKind.ValueType = ...,
+        mask_collection_uuid: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["key", b"key", "kind", b"kind", "pictures", b"pictures"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["key", b"key", "kind", b"kind", "mask_collection_uuid", b"mask_collection_uuid", "pictures", b"pictures"]) -> None: ...
 
 global___TrapdoorRequest = TrapdoorRequest
 

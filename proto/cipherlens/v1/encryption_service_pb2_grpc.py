@@ -35,6 +35,11 @@ class EncryptionServiceStub(object):
                 request_serializer=cipherlens_dot_v1_dot_encryption__service__pb2.DecryptRequest.SerializeToString,
                 response_deserializer=cipherlens_dot_v1_dot_encryption__service__pb2.DecryptResponse.FromString,
                 )
+        self.ReleaseKeys = channel.unary_unary(
+                '/cipherlens.v1.EncryptionService/ReleaseKeys',
+                request_serializer=cipherlens_dot_v1_dot_encryption__service__pb2.ReleaseKeysRequest.SerializeToString,
+                response_deserializer=cipherlens_dot_v1_dot_encryption__service__pb2.ReleaseKeysResponse.FromString,
+                )
         self.Trapdoor = channel.unary_unary(
                 '/cipherlens.v1.EncryptionService/Trapdoor',
                 request_serializer=cipherlens_dot_v1_dot_encryption__service__pb2.TrapdoorRequest.SerializeToString,
@@ -74,6 +79,14 @@ class EncryptionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReleaseKeys(self, request, context):
+        """Releases the keys of single sealed originals, such as the hits of a search: each opens its own and no other.
+        FAILED_PRECONDITION without detail for what the owner did not seal for the place that the request names.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Trapdoor(self, request, context):
         """Makes the trapdoors of query pictures: what a search of the owner's collections takes in their place.
         """
@@ -103,6 +116,11 @@ def add_EncryptionServiceServicer_to_server(servicer, server):
                     servicer.Decrypt,
                     request_deserializer=cipherlens_dot_v1_dot_encryption__service__pb2.DecryptRequest.FromString,
                     response_serializer=cipherlens_dot_v1_dot_encryption__service__pb2.DecryptResponse.SerializeToString,
+            ),
+            'ReleaseKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseKeys,
+                    request_deserializer=cipherlens_dot_v1_dot_encryption__service__pb2.ReleaseKeysRequest.FromString,
+                    response_serializer=cipherlens_dot_v1_dot_encryption__service__pb2.ReleaseKeysResponse.SerializeToString,
             ),
             'Trapdoor': grpc.unary_unary_rpc_method_handler(
                     servicer.Trapdoor,
@@ -185,6 +203,23 @@ class EncryptionService(object):
         return grpc.experimental.unary_unary(request, target, '/cipherlens.v1.EncryptionService/Decrypt',
             cipherlens_dot_v1_dot_encryption__service__pb2.DecryptRequest.SerializeToString,
             cipherlens_dot_v1_dot_encryption__service__pb2.DecryptResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ReleaseKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cipherlens.v1.EncryptionService/ReleaseKeys',
+            cipherlens_dot_v1_dot_encryption__service__pb2.ReleaseKeysRequest.SerializeToString,
+            cipherlens_dot_v1_dot_encryption__service__pb2.ReleaseKeysResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -51,6 +51,14 @@ class EncryptionServiceStub:
     ]
     """Decrypts cipher-images and opens sealed originals. One that does not open is FAILED_PRECONDITION without detail."""
 
+    ReleaseKeys: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.encryption_service_pb2.ReleaseKeysRequest,
+        cipherlens.v1.encryption_service_pb2.ReleaseKeysResponse,
+    ]
+    """Releases the keys of single sealed originals, such as the hits of a search: each opens its own and no other.
+    FAILED_PRECONDITION without detail for what the owner did not seal for the place that the request names.
+    """
+
     Trapdoor: grpc.UnaryUnaryMultiCallable[
         cipherlens.v1.encryption_service_pb2.TrapdoorRequest,
         cipherlens.v1.encryption_service_pb2.TrapdoorResponse,
@@ -83,6 +91,14 @@ class EncryptionServiceAsyncStub:
         cipherlens.v1.encryption_service_pb2.DecryptResponse,
     ]
     """Decrypts cipher-images and opens sealed originals. One that does not open is FAILED_PRECONDITION without detail."""
+
+    ReleaseKeys: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.encryption_service_pb2.ReleaseKeysRequest,
+        cipherlens.v1.encryption_service_pb2.ReleaseKeysResponse,
+    ]
+    """Releases the keys of single sealed originals, such as the hits of a search: each opens its own and no other.
+    FAILED_PRECONDITION without detail for what the owner did not seal for the place that the request names.
+    """
 
     Trapdoor: grpc.aio.UnaryUnaryMultiCallable[
         cipherlens.v1.encryption_service_pb2.TrapdoorRequest,
@@ -124,6 +140,16 @@ class EncryptionServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[cipherlens.v1.encryption_service_pb2.DecryptResponse, collections.abc.Awaitable[cipherlens.v1.encryption_service_pb2.DecryptResponse]]:
         """Decrypts cipher-images and opens sealed originals. One that does not open is FAILED_PRECONDITION without detail."""
+
+    @abc.abstractmethod
+    def ReleaseKeys(
+        self,
+        request: cipherlens.v1.encryption_service_pb2.ReleaseKeysRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[cipherlens.v1.encryption_service_pb2.ReleaseKeysResponse, collections.abc.Awaitable[cipherlens.v1.encryption_service_pb2.ReleaseKeysResponse]]:
+        """Releases the keys of single sealed originals, such as the hits of a search: each opens its own and no other.
+        FAILED_PRECONDITION without detail for what the owner did not seal for the place that the request names.
+        """
 
     @abc.abstractmethod
     def Trapdoor(

@@ -247,6 +247,7 @@ class CreateCollectionRequest(google.protobuf.message.Message):
     PROFILE_FIELD_NUMBER: builtins.int
     ENCODER_DIGEST_FIELD_NUMBER: builtins.int
     INDEX_FIELD_NUMBER: builtins.int
+    MASK_ID_FIELD_NUMBER: builtins.int
     name: builtins.str
     """1 to limits.max_name_bytes bytes of letters, digits, ".", "_" and "-", beginning with a letter or digit."""
     kind: cipherlens.v1.collection_pb2.CollectionKind.ValueType
@@ -256,9 +257,15 @@ class CreateCollectionRequest(google.protobuf.message.Message):
     bits: builtins.int
     """Bits in a code; required for COLLECTION_KIND_CODE, else 0."""
     encoder_digest: builtins.bytes
-    """SHA-256 of the encoder that makes the vectors or codes, if the owner wants it checked; empty for cipher-images."""
+    """SHA-256 of the encoder that makes the vectors or codes, if the owner wants it checked. For cipher-images that of a
+    model held here, which is set to work at once; if it does not fit, or is not here, no collection is made.
+    """
     index: cipherlens.v1.collection_pb2.IndexChoice.ValueType
     """How it will be searched; refused where its kind or the server's device has no such index."""
+    mask_id: builtins.str
+    """The name of the masks that the owner puts over its vectors or codes; at most 64 printable ASCII characters, empty
+    for none. The server knows the name alone: it sees that items and queries are under the same mask.
+    """
     @property
     def profile(self) -> cipherlens.v1.cipher_image_pb2.CipherProfile:
         """What its cipher-images will claim; required for COLLECTION_KIND_CIPHER, else absent. It never changes."""
@@ -273,9 +280,10 @@ class CreateCollectionRequest(google.protobuf.message.Message):
         profile: cipherlens.v1.cipher_image_pb2.CipherProfile | None = ...,
         encoder_digest: builtins.bytes = ...,
         index: cipherlens.v1.collection_pb2.IndexChoice.ValueType = ...,
+        mask_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["profile", b"profile"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["bits", b"bits", "dimension", b"dimension", "encoder_digest", b"encoder_digest", "index", b"index", "kind", b"kind", "name", b"name", "profile", b"profile"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bits", b"bits", "dimension", b"dimension", "encoder_digest", b"encoder_digest", "index", b"index", "kind", b"kind", "mask_id", b"mask_id", "name", b"name", "profile", b"profile"]) -> None: ...
 
 global___CreateCollectionRequest = CreateCollectionRequest
 
@@ -402,6 +410,53 @@ class DeleteCollectionResponse(google.protobuf.message.Message):
 global___DeleteCollectionResponse = DeleteCollectionResponse
 
 @typing.final
+class ReplaceCollectionRequest(google.protobuf.message.Message):
+    """Names a collection to replace, and the one that takes its place."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    REPLACEMENT_FIELD_NUMBER: builtins.int
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Name of the collection to delete, which the other one then has."""
+    replacement: builtins.str
+    """Name of the collection that takes its place: of the same kind, and with a model if the other has one."""
+    sequence: builtins.int
+    """The last change of the collection to delete that the caller knows: Collection.sequence."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        replacement: builtins.str = ...,
+        sequence: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "replacement", b"replacement", "sequence", b"sequence"]) -> None: ...
+
+global___ReplaceCollectionRequest = ReplaceCollectionRequest
+
+@typing.final
+class ReplaceCollectionResponse(google.protobuf.message.Message):
+    """The collection that has the name now."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    @property
+    def collection(self) -> cipherlens.v1.collection_pb2.Collection:
+        """Under its new name, with the UUID that it has always had."""
+
+    def __init__(
+        self,
+        *,
+        collection: cipherlens.v1.collection_pb2.Collection | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["collection", b"collection"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection"]) -> None: ...
+
+global___ReplaceCollectionResponse = ReplaceCollectionResponse
+
+@typing.final
 class IndexItem(google.protobuf.message.Message):
     """One item of a batch, apart from what it is compared by."""
 
@@ -446,10 +501,15 @@ class IndexRequest(google.protobuf.message.Message):
     VECTORS_FIELD_NUMBER: builtins.int
     CODES_FIELD_NUMBER: builtins.int
     MODEL_DIGEST_FIELD_NUMBER: builtins.int
+    MASK_ID_FIELD_NUMBER: builtins.int
     collection: builtins.str
     """Name of the collection."""
     model_digest: builtins.bytes
     """If set, the model that the collection must be served by; another is FAILED_PRECONDITION."""
+    mask_id: builtins.str
+    """The mask that vectors or codes are under: Generation.mask_id, ":" and the collection's UUID; empty for none. Another
+    than the collection's is FAILED_PRECONDITION with the reason MASK_REFUSED.
+    """
     @property
     def items(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___IndexItem]:
         """The items."""
@@ -475,9 +535,10 @@ class IndexRequest(google.protobuf.message.Message):
         vectors: cipherlens.v1.representation_pb2.Vectors | None = ...,
         codes: cipherlens.v1.representation_pb2.Codes | None = ...,
         model_digest: builtins.bytes = ...,
+        mask_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "content", b"content", "vectors", b"vectors"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "content", b"content", "items", b"items", "model_digest", b"model_digest", "vectors", b"vectors"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "content", b"content", "items", b"items", "mask_id", b"mask_id", "model_digest", b"model_digest", "vectors", b"vectors"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["content", b"content"]) -> typing.Literal["cipher_images", "vectors", "codes"] | None: ...
 
 global___IndexRequest = IndexRequest
@@ -601,6 +662,7 @@ class SearchRequest(google.protobuf.message.Message):
     MIN_SEQUENCE_FIELD_NUMBER: builtins.int
     MODEL_DIGEST_FIELD_NUMBER: builtins.int
     ITEM_BUDGET_BYTES_FIELD_NUMBER: builtins.int
+    MASK_ID_FIELD_NUMBER: builtins.int
     collection: builtins.str
     """Name of the collection."""
     k: builtins.int
@@ -617,6 +679,8 @@ class SearchRequest(google.protobuf.message.Message):
     """If set, the model that the collection must be served by; another is FAILED_PRECONDITION."""
     item_budget_bytes: builtins.int
     """Send hits along as stored, best ranks first, as long as they fit in this many bytes; the rest by Fetch."""
+    mask_id: builtins.str
+    """The mask that the queries are under, as in IndexRequest."""
     @property
     def cipher_images(self) -> cipherlens.v1.cipher_image_pb2.CipherImages:
         """For COLLECTION_KIND_CIPHER."""
@@ -645,9 +709,10 @@ class SearchRequest(google.protobuf.message.Message):
         min_sequence: builtins.int = ...,
         model_digest: builtins.bytes = ...,
         item_budget_bytes: builtins.int = ...,
+        mask_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "parameters", b"parameters", "queries", b"queries", "vectors", b"vectors"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "item_budget_bytes", b"item_budget_bytes", "k", b"k", "min_sequence", b"min_sequence", "model_digest", b"model_digest", "parameters", b"parameters", "queries", b"queries", "vectors", b"vectors"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "item_budget_bytes", b"item_budget_bytes", "k", b"k", "mask_id", b"mask_id", "min_sequence", b"min_sequence", "model_digest", b"model_digest", "parameters", b"parameters", "queries", b"queries", "vectors", b"vectors"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["queries", b"queries"]) -> typing.Literal["cipher_images", "vectors", "codes"] | None: ...
 
 global___SearchRequest = SearchRequest

@@ -40,6 +40,11 @@ class RetrievalServiceStub(object):
                 request_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.DeleteCollectionRequest.SerializeToString,
                 response_deserializer=cipherlens_dot_v1_dot_retrieval__service__pb2.DeleteCollectionResponse.FromString,
                 )
+        self.ReplaceCollection = channel.unary_unary(
+                '/cipherlens.v1.RetrievalService/ReplaceCollection',
+                request_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.ReplaceCollectionRequest.SerializeToString,
+                response_deserializer=cipherlens_dot_v1_dot_retrieval__service__pb2.ReplaceCollectionResponse.FromString,
+                )
         self.Index = channel.unary_unary(
                 '/cipherlens.v1.RetrievalService/Index',
                 request_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.IndexRequest.SerializeToString,
@@ -117,6 +122,15 @@ class RetrievalServiceServicer(object):
 
     def DeleteCollection(self, request, context):
         """Removes a collection with all its items, damaged or not. It cannot be undone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplaceCollection(self, request, context):
+        """Deletes a collection and gives its name to another, in one step: every call finds the one or the other, and a search
+        under way ends where it began. This is how a collection comes under another key while it serves. FAILED_PRECONDITION
+        with the reason COLLECTION_CHANGED if it has changed since the sequence in the request.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -215,6 +229,11 @@ def add_RetrievalServiceServicer_to_server(servicer, server):
                     servicer.DeleteCollection,
                     request_deserializer=cipherlens_dot_v1_dot_retrieval__service__pb2.DeleteCollectionRequest.FromString,
                     response_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.DeleteCollectionResponse.SerializeToString,
+            ),
+            'ReplaceCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplaceCollection,
+                    request_deserializer=cipherlens_dot_v1_dot_retrieval__service__pb2.ReplaceCollectionRequest.FromString,
+                    response_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.ReplaceCollectionResponse.SerializeToString,
             ),
             'Index': grpc.unary_unary_rpc_method_handler(
                     servicer.Index,
@@ -349,6 +368,23 @@ class RetrievalService(object):
         return grpc.experimental.unary_unary(request, target, '/cipherlens.v1.RetrievalService/DeleteCollection',
             cipherlens_dot_v1_dot_retrieval__service__pb2.DeleteCollectionRequest.SerializeToString,
             cipherlens_dot_v1_dot_retrieval__service__pb2.DeleteCollectionResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ReplaceCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cipherlens.v1.RetrievalService/ReplaceCollection',
+            cipherlens_dot_v1_dot_retrieval__service__pb2.ReplaceCollectionRequest.SerializeToString,
+            cipherlens_dot_v1_dot_retrieval__service__pb2.ReplaceCollectionResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

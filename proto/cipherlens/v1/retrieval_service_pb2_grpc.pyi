@@ -66,6 +66,15 @@ class RetrievalServiceStub:
     ]
     """Removes a collection with all its items, damaged or not. It cannot be undone."""
 
+    ReplaceCollection: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.ReplaceCollectionRequest,
+        cipherlens.v1.retrieval_service_pb2.ReplaceCollectionResponse,
+    ]
+    """Deletes a collection and gives its name to another, in one step: every call finds the one or the other, and a search
+    under way ends where it began. This is how a collection comes under another key while it serves. FAILED_PRECONDITION
+    with the reason COLLECTION_CHANGED if it has changed since the sequence in the request.
+    """
+
     Index: grpc.UnaryUnaryMultiCallable[
         cipherlens.v1.retrieval_service_pb2.IndexRequest,
         cipherlens.v1.retrieval_service_pb2.IndexResponse,
@@ -161,6 +170,15 @@ class RetrievalServiceAsyncStub:
         cipherlens.v1.retrieval_service_pb2.DeleteCollectionResponse,
     ]
     """Removes a collection with all its items, damaged or not. It cannot be undone."""
+
+    ReplaceCollection: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.ReplaceCollectionRequest,
+        cipherlens.v1.retrieval_service_pb2.ReplaceCollectionResponse,
+    ]
+    """Deletes a collection and gives its name to another, in one step: every call finds the one or the other, and a search
+    under way ends where it began. This is how a collection comes under another key while it serves. FAILED_PRECONDITION
+    with the reason COLLECTION_CHANGED if it has changed since the sequence in the request.
+    """
 
     Index: grpc.aio.UnaryUnaryMultiCallable[
         cipherlens.v1.retrieval_service_pb2.IndexRequest,
@@ -267,6 +285,17 @@ class RetrievalServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.DeleteCollectionResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.DeleteCollectionResponse]]:
         """Removes a collection with all its items, damaged or not. It cannot be undone."""
+
+    @abc.abstractmethod
+    def ReplaceCollection(
+        self,
+        request: cipherlens.v1.retrieval_service_pb2.ReplaceCollectionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.ReplaceCollectionResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.ReplaceCollectionResponse]]:
+        """Deletes a collection and gives its name to another, in one step: every call finds the one or the other, and a search
+        under way ends where it began. This is how a collection comes under another key while it serves. FAILED_PRECONDITION
+        with the reason COLLECTION_CHANGED if it has changed since the sequence in the request.
+        """
 
     @abc.abstractmethod
     def Index(

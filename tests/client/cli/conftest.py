@@ -55,3 +55,8 @@ def keyring(tmp_path: Path, key: KeyEntry) -> Path:
     path = tmp_path / "my.keys"
     Keyring([key]).save(path, unprotected=True)
     return path
+
+
+@pytest.fixture
+def to(target: str) -> tuple[str, str]:
+    return ("--server", target)

@@ -35,11 +35,6 @@ precision = "fp32"
 
 
 @pytest.fixture
-def to(target: str) -> tuple[str, str]:
-    return ("--server", target)
-
-
-@pytest.fixture
 def sealed(run, keyring: Path, hash_checkpoint: Path, tmp_path: Path) -> Path:
     out = tmp_path / "hash.sealed"
     made = run("model", "seal", hash_checkpoint, "--keyring", keyring, "--out", out)
@@ -141,7 +136,6 @@ def test_networks_and_collections_that_do_not_go_together(
     [
         ((), "--kind code needs --bits or --model"),
         (("--bits", 24, "--model"), "leave --bits out"),
-        (("--bits", 24, "--keyring"), "--kind code does not take --keyring"),
     ],
 )
 def test_options_of_a_code_collection(
@@ -225,3 +219,58 @@ def test_from_keys_to_hits_between_processes(run, folder: Path, noise, tmp_path:
     assert cloud_printed[-1] == "False False"
     assert owner_printed[-1] == "True True"
     assert not any(path.suffix == ".safetensors" for path in tmp_path.rglob("*"))
+
+
+def test_a_masked_collection_is_indexed_searched_and_verified_by_its_key(
+    run, to, keyring: Path, sealed: Path, folder: Path, client: Client, tmp_path: Path
+) -> None:
+    words = ("--kind", "code", "--bits", 24, "--keyring", keyring)
+    made = run("collection", "create", "masked", *words, *to, "--json").document
+    assert made["mask_id"].endswith(made["uuid"])
+    assert "mask-1-" in run("collection", "show", "masked", *to).out
+    mine = ("--keyring", keyring, "--model", sealed, *to)
+    assert run("index", "masked", folder, *mine).code == 0
+    found = run("search", "masked", folder / "a.png", *mine, "--verify", "--json")
+    assert found.code == 0
+    assert (found.document["hits"][0]["name"], found.document["hits"][0]["distance"]) == (
+        "a.png",
+        0,
+    )
+    fetched = run("item", "fetch", "masked", "a.png", "--keyring", keyring, "--out", tmp_path, *to)
+    assert fetched.code == 0
+    assert run("index", "masked", folder, *mine, "--json").document["unchanged"] == 5
+    bare = run("collection", "create", "bare", *words, "--no-mask", *to, "--json").document
+    assert bare["mask_id"] == ""
+
+
+def test_a_masked_collection_is_searched_by_trapdoors_of_the_owners_service(
+    run, keyring: Path, key: KeyEntry, sealed: Path, folder: Path, tmp_path: Path
+) -> None:
+    from cipherlens.client import SearchOptions
+    from cipherlens.server.app import CipherLensServer
+    from cipherlens.server.config import Role, ServerConfig
+
+    server = CipherLensServer(
+        ServerConfig(
+            data_dir=tmp_path / "data",
+            role=Role.ALL,
+            listen="127.0.0.1:0",
+            device="cpu",
+            keyring=keyring,
+            hash_model=sealed,
+        )
+    )
+    target = f"127.0.0.1:{server.start()}"
+    try:
+        words = ("--kind", "code", "--bits", 24, "--keyring", keyring, "--server", target)
+        assert run("collection", "create", "masked", *words).code == 0
+        mine = ("--keyring", keyring, "--model", sealed, "--server", target)
+        assert run("index", "masked", folder, *mine).code == 0
+        with Client(target) as user, EncryptionClient(target) as owner:
+            where = user.get_collection("masked")
+            trapdoors = owner.trapdoor_codes([folder / "a.png"], where=where)
+            options = SearchOptions(mask_id=where.mask_id)
+            (hits,) = user.search_codes(where, trapdoors, 1, options=options)
+        assert hits.distances == (0,)
+    finally:
+        server.stop(1)

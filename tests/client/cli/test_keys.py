@@ -3,6 +3,7 @@ import stat
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cipherlens.crypto import Keyring, Scope
@@ -200,3 +201,16 @@ def test_a_key_is_renamed_and_removed(run, keyring: Path, key) -> None:
     assert run("keys", "remove", keyring, "large", "--yes").code == 0
     assert [entry.name for entry in Keyring.load(keyring).entries] == ["second"]
     assert run("keys", "remove", keyring, "large", "--yes").code == 3
+
+
+def test_rotate_says_what_it_takes(run, to, keyring: Path, client) -> None:
+    run("keys", "new", keyring, "--name", "next")
+    client.create_code_collection("rotated", 24)
+    client.index_codes("rotated", ["a"], np.array([[1, 2, 3]], np.uint8))
+    words = ("keys", "rotate", "rotated", "--keyring", keyring, *to)
+    assert run(*words, "--to", "nobody").code == 3
+    done = run(*words, "--to", "next", "--json").document
+    assert (done["copied"], done["items"], done["key"]) == (1, 1, "next")
+    again = run(*words, "--to", "small")
+    assert again.code == 0
+    assert "'rotated' is under key 'small': 1 items brought over" in again.out

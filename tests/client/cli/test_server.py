@@ -19,11 +19,6 @@ from cipherlens.crypto import Keyring, is_keyed_id
 
 
 @pytest.fixture
-def to(target: str) -> tuple[str, str]:
-    return ("--server", target)
-
-
-@pytest.fixture
 def picture(tmp_path: Path, noise) -> Path:
     path = tmp_path / "picture.png"
     noise(21).save(path)

@@ -21,6 +21,7 @@ def test_what_must_not_be_sent_twice() -> None:
     assert once == {
         "CreateCollection",
         "DeleteCollection",
+        "ReplaceCollection",
         "PushModel",
         "DeleteModel",
         "CreateKey",

@@ -8,12 +8,14 @@ from blake3 import blake3
 
 from cipherlens.crypto import CipherParameters
 from cipherlens.crypto.hazmat.schedule import (
+    IMAGE_PURPOSES,
+    ImageKeys,
     Purpose,
-    _stable_argsort,
     derive_collection_key,
     derive_permutations,
     derive_subkey,
     fingerprint,
+    stable_argsort,
     stream_message,
 )
 
@@ -78,15 +80,33 @@ def test_a_subkey_without_a_stream_has_none(purpose):
         stream_message(CipherParameters(), purpose, bytes(16))
 
 
+def test_image_keys_are_the_five_subkeys_and_show_nothing():
+    keys = ImageKeys.of(bytes(32))
+    assert len(IMAGE_PURPOSES) == 5
+    for purpose in IMAGE_PURPOSES:
+        assert keys[purpose] == derive_subkey(bytes(32), purpose)
+        assert keys[purpose].hex() not in repr(keys)
+    with pytest.raises(KeyError):
+        keys[Purpose.SEAL]
+
+
+def test_image_keys_of_another_purpose_or_length_are_refused():
+    subkeys = {purpose: bytes(32) for purpose in IMAGE_PURPOSES}
+    with pytest.raises(ValueError, match="of the five purposes"):
+        ImageKeys(subkeys | {Purpose.SEAL: bytes(32)})
+    with pytest.raises(ValueError, match="SELECTION must be 32 bytes, got 31"):
+        ImageKeys(subkeys | {Purpose.SELECTION: bytes(31)})
+
+
 def test_ties_are_sorted_by_position():
     words = np.array([[3, 1, 3, 1, 2], [5, 4, 3, 2, 1]], np.uint64)
-    assert _stable_argsort(words).tolist() == [[1, 3, 4, 0, 2], [4, 3, 2, 1, 0]]
+    assert stable_argsort(words).tolist() == [[1, 3, 4, 0, 2], [4, 3, 2, 1, 0]]
 
 
 def test_sort_agrees_with_the_stable_one_under_many_ties():
     words = np.random.default_rng(1).integers(0, 40, (200, 384), dtype=np.uint64)
     expected = np.argsort(words, axis=1, kind="stable")
-    assert np.array_equal(_stable_argsort(words), expected)
+    assert np.array_equal(stable_argsort(words), expected)
 
 
 def test_permutations_are_uniform():
@@ -94,7 +114,7 @@ def test_permutations_are_uniform():
     parameters = CipherParameters(height=8, width=64, substituted_blocks=4)
     nonces = np.zeros((6000, 16), np.uint8)
     nonces[:, :2] = np.arange(6000, dtype="<u2").view(np.uint8).reshape(-1, 2)
-    drawn = derive_permutations(bytes(32), Purpose.PERMUTATION, parameters, nonces, 8)
+    drawn = derive_permutations(ImageKeys.of(bytes(32)), Purpose.PERMUTATION, parameters, nonces, 8)
     counts = np.stack([np.bincount(drawn[:, place], minlength=8) for place in range(8)])
     chi_square = ((counts - 750) ** 2 / 750).sum()
     # 49 degrees of freedom: the mean is 49, the deviation 9.9; a skew of 5 % would give 168.

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cipherlens.crypto import CipherParameters
 from cipherlens.crypto.hazmat import Sequences
+from cipherlens.crypto.hazmat.schedule import ImageKeys
 
 SIZES = st.tuples(st.integers(1, 6), st.integers(1, 6)).map(sorted)
 
@@ -30,7 +31,7 @@ def test_sequences_are_permutations(blocks, data, root):
     )
     generator = np.random.default_rng(0)
     for drawn in (
-        Sequences.derive(root, parameters, nonces(3)),
+        Sequences.derive(ImageKeys.of(root), parameters, nonces(3)),
         Sequences.random(generator, parameters, 3),
     ):
         assert len(drawn) == 3
@@ -50,7 +51,7 @@ def test_sequences_agree_with_their_vectors(vectors):
     for case in document["cases"]:
         parameters = CipherParameters(**case["parameters"])
         nonce = np.frombuffer(bytes.fromhex(case["nonce"]), np.uint8)[None]
-        drawn = Sequences.derive(root, parameters, nonce)
+        drawn = Sequences.derive(ImageKeys.of(root), parameters, nonce)
         assert drawn.permutation[0].tolist() == case["permutation"]
         assert drawn.selection[0].tolist() == case["selection"]
         assert [table.tobytes().hex() for table in drawn.tables[0]] == case["tables"]
@@ -58,9 +59,11 @@ def test_sequences_agree_with_their_vectors(vectors):
 
 def test_a_batch_of_nonces_gives_what_each_alone_gives():
     parameters = CipherParameters()
-    batch = Sequences.derive(bytes(32), parameters, nonces(4))
+    batch = Sequences.derive(ImageKeys.of(bytes(32)), parameters, nonces(4))
     for number in range(4):
-        alone = Sequences.derive(bytes(32), parameters, nonces(4)[number : number + 1])
+        alone = Sequences.derive(
+            ImageKeys.of(bytes(32)), parameters, nonces(4)[number : number + 1]
+        )
         assert np.array_equal(batch.permutation[number], alone.permutation[0])
         assert np.array_equal(batch.selection[number], alone.selection[0])
         assert np.array_equal(batch.tables[number], alone.tables[0])
@@ -69,7 +72,7 @@ def test_a_batch_of_nonces_gives_what_each_alone_gives():
 def test_the_three_tables_and_all_images_differ():
     parameters = CipherParameters()
     for drawn in (
-        Sequences.derive(bytes(32), parameters, nonces(5)),
+        Sequences.derive(ImageKeys.of(bytes(32)), parameters, nonces(5)),
         Sequences.random(np.random.default_rng(0), parameters, 5),
     ):
         assert len(np.unique(drawn.tables.reshape(15, 256), axis=0)) == 15

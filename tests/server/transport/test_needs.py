@@ -36,6 +36,11 @@ EXPECTED = [
     (f"{CLOUD}GetCollection", cloud.GetCollectionRequest(name="photos"), ANY_OF_COLLECTIONS),
     (f"{CLOUD}ListCollections", cloud.ListCollectionsRequest(), [set()]),
     (f"{CLOUD}DeleteCollection", cloud.DeleteCollectionRequest(name="photos"), [{"admin"}]),
+    (
+        f"{CLOUD}ReplaceCollection",
+        cloud.ReplaceCollectionRequest(name="photos", replacement="photos"),
+        [{"admin"}],
+    ),
     (f"{CLOUD}Index", cloud.IndexRequest(collection="photos"), [{"index"}]),
     (f"{CLOUD}Delete", cloud.DeleteRequest(collection="photos"), [{"index"}]),
     (f"{CLOUD}Search", cloud.SearchRequest(collection="photos"), [{"search"}]),
@@ -54,6 +59,7 @@ EXPECTED = [
     (f"{OWNER}ListKeys", owner.ListKeysRequest(), [{"keys"}]),
     (f"{OWNER}Encrypt", owner.EncryptRequest(), [{"encrypt"}]),
     (f"{OWNER}Decrypt", owner.DecryptRequest(), [{"decrypt"}]),
+    (f"{OWNER}ReleaseKeys", owner.ReleaseKeysRequest(), [{"decrypt"}]),
     (f"{OWNER}Trapdoor", owner.TrapdoorRequest(), [{"trapdoor"}]),
 ]
 
@@ -118,3 +124,12 @@ def test_only_collections_that_a_caller_sees_are_listed() -> None:
         caller = Principal("x", [Permission(Scope.SEARCH, pattern)])
         assert [each.name for each in shown(response, caller).collections] == names
     assert list(shown(response, Principal("x", [Permission(Scope.SERVER)])).collections) == []
+
+
+def test_who_replaces_a_collection_must_have_both() -> None:
+    caller = Principal("x", [Permission(Scope.ADMIN, "photos"), Permission(Scope.ADMIN, "new-*")])
+    need = NEEDS[f"{CLOUD}ReplaceCollection"]
+    need.check(cloud.ReplaceCollectionRequest(name="photos", replacement="new-photos"), caller)
+    for name, replacement in (("photos", "theirs"), ("theirs", "photos")):
+        with pytest.raises(PermissionDenied, match="collection 'theirs'"):
+            need.check(cloud.ReplaceCollectionRequest(name=name, replacement=replacement), caller)
