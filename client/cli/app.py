@@ -20,7 +20,7 @@ EPILOG = """
 A first round, from keys to hits:
 
 \b
-  cipherlens keys new my.keys --block 16
+  cipherlens keys new my.keys
   cipherlens train demo/any-key.toml --data photos/ --keyring my.keys --out my.safetensors
   cipherlens serve --data-dir data/ &
   cipherlens collection create photos --kind cipher --keyring my.keys

@@ -41,7 +41,7 @@ def new(
             "model is of this key alone."
         ),
     ] = Scope.IMAGE,
-    block: Annotated[int, typer.Option(metavar="P", help="Side of a block in pixels.")] = 8,
+    block: Annotated[int, typer.Option(metavar="P", help="Side of a block in pixels.")] = 16,
     substituted: Annotated[
         int | None,
         typer.Option(metavar="M", help="Colour-substituted blocks; a quarter if left out."),

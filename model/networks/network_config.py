@@ -68,10 +68,9 @@ class NetworkConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockSetConfig:
-    """A network of any key that knows no places: blocks, their likely neighbours, their set.
+    """A network of any key that knows no places: what is pooled over a set of blocks.
 
-    `block_size` is the keys' own. Tokens have `dim` numbers and go through `depth` layers; `heads`
-    weighted means of them are pooled. Of the `feature_dim` numbers of a vector the last
+    `block_size` is the keys' own. Of the `feature_dim` numbers of a vector the last
     `identity_dim` say which blocks a picture is made of, with `identity_share` of the cosine; the
     others a teacher of plain pictures has taught. `height` x `width` (landscape) comes from the
     data. `backbone` has one value.
@@ -83,9 +82,6 @@ class BlockSetConfig:
 
     backbone: str = BLOCKS
     block_size: int = 16
-    dim: int = 160
-    depth: int = 3
-    heads: int = 4
     feature_dim: int = 512
     identity_dim: int = 256
     identity_share: float = 0.1
@@ -103,9 +99,6 @@ class BlockSetConfig:
             )
         if self.block_size % CELLS:
             raise ValueError(f"block_size must be a multiple of {CELLS}, got {self.block_size}")
-        check_integer("dim", self.dim, 1, 4096)
-        check_integer("depth", self.depth, 1, 64)
-        check_integer("heads", self.heads, 1, 128)
         check_integer("feature_dim", self.feature_dim, 2, 8192)
         check_integer("identity_dim", self.identity_dim, 1, self.feature_dim - 1)
         check_number("identity_share", self.identity_share, 0, 1)

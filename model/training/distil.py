@@ -8,17 +8,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import normalize
 from torch.optim import Optimizer
 
 from cipherlens.model.config import DistillConfig
 from cipherlens.model.data.images import PreparedImages, by_shape
 from cipherlens.model.evaluation.evaluate import features
 from cipherlens.model.evaluation.measures import AVERAGE_PRECISION, Ranks
+from cipherlens.model.networks.block_set import BlockSetNetwork
 from cipherlens.model.networks.network import RetrievalNetwork, to_input
 from cipherlens.model.training.distillation import DistillationLoss
+from cipherlens.model.training.head_start import fit_gate, fit_head
 from cipherlens.model.training.steps import AUGMENTATION, ENCRYPTION, Steps
 from cipherlens.model.training.teacher import Progress, Teacher, changed_copies, taught
 
+AT_ONCE = 16  # on a CPU more blocks at a time leave the cache
 NEAREST = 10
 """How many of the teacher's nearest pictures count as relevant in the validation."""
 
@@ -39,28 +43,45 @@ class DistillSteps(Steps):
         batch: NDArray[np.intp],
         moment: tuple[int, int],
     ) -> Tensor:
-        """Return the `LossParts.values` of a batch, after the optimizer has followed its gradient.
+        """Return the `LossParts.values` of a batch, after the head has followed its gradient."""
+        described, targets = self._described(network, batch, moment)
+        loss = DistillationLoss(self.config.relation, self.config.temperature)
+        parts = loss(cast("BlockSetNetwork", network).semantic(described), targets)
+        optimizer.zero_grad(set_to_none=True)
+        parts.total.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return parts.values()
+
+    def begin(self, network: RetrievalNetwork) -> None:
+        """Fit the gate, and the head to the teacher's vectors of one copy of each picture."""
+        started = cast("BlockSetNetwork", network)
+        fit_gate(started.backbone, self.images, self.encryptor)
+        described = (
+            self._described(network, batch, (0, index))
+            for index, batch in enumerate(self.batches(0))
+        )
+        fit_head(started, described, self.config.penalty)
+
+    @torch.no_grad()
+    def _described(
+        self, network: RetrievalNetwork, batch: NDArray[np.intp], moment: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """Return what is pooled over cipher-images, (n, width), and the unit targets, (n, dim).
 
         Each picture comes as one of its copies, under a key of its own.
         """
         draw, secret = (self._draw(*moment, each) for each in (AUGMENTATION, ENCRYPTION))
         copies = draw.integers(self.config.copies, size=len(batch))
-        outputs, orders = [], []
-        for rows, pixels in by_shape(self.images.take(batch).images):
-            changed = changed_copies(pixels, batch[rows], copies[rows], self.config)
+        rows, orders = [], []
+        for positions, pixels in by_shape(self.images.take(batch).images, AT_ONCE):
+            changed = changed_copies(pixels, batch[positions], copies[positions], self.config)
             encrypted = to_input(self.encryptor(changed, secret), self.device)
             with self._autocast():
-                outputs.append(network.backbone(encrypted))
-            orders.append(rows)
+                rows.append(network.backbone(encrypted).float())
+            orders.append(positions)
         order = np.concatenate(orders)
         targets = self.targets[copies[order], batch[order]].to(self.device)
-        loss = DistillationLoss(self.config.relation, self.config.temperature)
-        parts = loss(torch.cat(outputs), targets)
-        optimizer.zero_grad(set_to_none=True)
-        parts.total.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        return parts.values()
+        return torch.cat(rows), normalize(targets)
 
     def score(self, network: RetrievalNetwork, validation: PreparedImages) -> float | None:
         """Return the mAP of the validation pictures, the teacher's nearest ones being relevant."""

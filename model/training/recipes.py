@@ -19,7 +19,7 @@ from cipherlens.model.config import (
 )
 from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.errors import DataError
-from cipherlens.model.networks.block_set import BlockSetNetwork
+from cipherlens.model.networks.block_set import ARCHITECTURE, BlockSetNetwork
 from cipherlens.model.networks.end_to_end import EndToEndNetwork
 from cipherlens.model.networks.hash_network import HashNetwork
 from cipherlens.model.networks.network import RetrievalNetwork
@@ -29,9 +29,10 @@ from cipherlens.model.networks.network_config import (
     NetworkConfig,
 )
 from cipherlens.model.networks.pretrained import origin, start_backbone
+from cipherlens.model.training.head_start import start_stages
 from cipherlens.model.training.losses import LossParts, RetrievalLoss, class_loss
 from cipherlens.model.training.sampling import balanced_batches, shuffled_batches
-from cipherlens.model.training.teacher import start_stem, teacher_origin
+from cipherlens.model.training.teacher import teacher_origin
 
 
 class Recipe(ABC):
@@ -203,20 +204,27 @@ class DistillRecipe(Recipe):
         self.network = replace(config.network, height=data.height, width=data.width)
 
     def start(self) -> dict[str, object]:
-        """Return "teacher": whose vectors are learnt."""
-        return {"teacher": teacher_origin(self._config)}
+        """Return "teacher", whose vectors are learnt, and "start", the weights of the stages."""
+        stages = NetworkConfig(backbone=ARCHITECTURE)
+        return {
+            "teacher": teacher_origin(self._config),
+            "start": origin(stages, self._config.stages),
+        }
 
     def build(self) -> RetrievalNetwork:
-        """Return the network as `Recipe.build` does, its first convolution being the teacher's."""
+        """Return the network as `Recipe.build` does, with its stages' weights."""
         network = self._random()
-        start_stem(network.backbone.conv_stem, self._config)
+        start_stages(network.backbone, self._config.stages)
         return network
 
     def _random(self) -> BlockSetNetwork:
         return BlockSetNetwork(self.network)
 
     def optimizer(self, network: RetrievalNetwork) -> Optimizer:
-        """Return AdamW, whose second moments forget faster than usual: a training is short."""
+        """Return AdamW, whose second moments forget faster than usual: a training is short.
+
+        Only the head has a gradient.
+        """
         return AdamW(
             network.parameters(),
             lr=self._config.learning_rate,

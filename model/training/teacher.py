@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import normalize
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from cipherlens.base import replace_file
 from cipherlens.model.config import DistillConfig
@@ -62,28 +61,6 @@ class Teacher:
         ]
         found: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
         return found
-
-
-def start_stem(stem: nn.Conv2d, config: DistillConfig) -> None:
-    """Give a network's first convolution the weights of the teacher's, if it has such a one.
-
-    The batch norm behind it goes into the weights.
-    """
-    backbone = timm_backbone(config.teacher, "")
-    start_backbone(backbone, _architecture(config), config.pretrained)
-    first, norm = getattr(backbone, "conv_stem", None), getattr(backbone, "bn1", None)
-    if first is None or norm is None or first.weight.shape != stem.weight.shape:
-        return
-    fused = fuse_conv_bn_weights(
-        first.weight,
-        first.bias,
-        norm.running_mean,
-        norm.running_var,
-        norm.eps,
-        norm.weight,
-        norm.bias,
-    )
-    stem.weight, stem.bias = fused
 
 
 def teacher_origin(config: DistillConfig) -> dict[str, str]:

@@ -94,6 +94,8 @@ def train(
         state = run.start()
         if state.history or state.partial.steps:
             resumed(len(state.history) + 1)
+        else:
+            run.begin(state)
         while not run.finished(state):
             report = run.epoch(state)
             if processes.first:
@@ -157,6 +159,10 @@ class _Run:
         """Let the teacher see the pictures, where the settings have one."""
         if isinstance(self.config, DistillConfig):
             self.steps = with_teacher(self.steps, self.validation, self.taught_path, taught)
+
+    def begin(self, state: TrainingState) -> None:
+        """Do what comes before the first step of a training that starts."""
+        self.steps.begin(state.network)
 
     def start(self) -> TrainingState:
         """Return the saved state, or a fresh one where none (or no checkpoint to it) is there.

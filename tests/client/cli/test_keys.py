@@ -89,7 +89,7 @@ def test_what_is_shown_is_public(run, keyring: Path, key) -> None:
 def test_parameters_out_of_range_are_named(run, tmp_path: Path) -> None:
     outcome = run("keys", "new", tmp_path / "k", "--height", 33, "--no-passphrase", "--json")
     assert outcome.code == 2
-    assert outcome.error["error"] == "height must be a multiple of block_size 8, got 33"
+    assert outcome.error["error"] == "height must be a multiple of block_size 16, got 33"
     assert outcome.out == ""
 
 

@@ -146,9 +146,6 @@ def test_a_data_set_of_an_unknown_kind(run, keyring, config, tmp_path) -> None:
 DISTIL = """
 [blocks]
 block_size = 8
-dim = 8
-depth = 1
-heads = 2
 feature_dim = 16
 identity_dim = 8
 [training]
@@ -156,23 +153,25 @@ epochs = 3
 batch_size = 8
 copies = 2
 precision = "fp32"
-learning_rate = 1e-9
-warmup_epochs = 0
+learning_rate = 1e-3
 teacher = "test_efficientnet"
 pretrained = "{weights}"
+stages = "{stages}"
 """
 
 
 @pytest.fixture
 def distil(tmp_path: Path) -> Path:
-    """Settings whose teacher has weights in a file, and a rate at which nothing is learnt."""
+    """Settings whose teacher and stages have weights in files."""
     import timm
     from safetensors.torch import save_file
 
     weights = tmp_path / "teacher.safetensors"
     save_file(timm.create_model("test_efficientnet", num_classes=0).state_dict(), weights)
+    stages = tmp_path / "stages.safetensors"
+    save_file(timm.create_model("tf_efficientnet_lite0", num_classes=0).state_dict(), stages)
     path = tmp_path / "distil.toml"
-    path.write_text(DISTIL.format(weights=weights))
+    path.write_text(DISTIL.format(weights=weights, stages=stages))
     return path
 
 
