@@ -28,7 +28,7 @@ from cipherlens.model.data.openclipart import MAX_PIXELS
 LIST = CONFIGS / "unlabelled.csv"
 OXYGEN = Path("/usr/share/icons/oxygen")
 VARIANTS = 20
-FASHION = 1000
+FASHION = 500
 
 Pairs = list[tuple[str, Image.Image]]
 """Classes and pictures."""
