@@ -1,6 +1,7 @@
 """Minutes of index, search, delete, drop and restart: what the server holds must stay level.
 
-`CIPHERLENS_SOAK_S` shortens it, `CIPHERLENS_SOAK_OUT` names a file for what was measured.
+`CIPHERLENS_SOAK_S` shortens it, `CIPHERLENS_SOAK_OUT` names a JSON file for what was measured; a plot
+is drawn beside it. The last ten minutes are in `benchmarks/results/soak.json`.
 """
 
 import json
@@ -184,4 +185,23 @@ def keep(measured, work, lasts_s):
             "searches": work.searches,
             "measured": measured,
         }
-        Path(out).write_text(json.dumps(document, indent=1) + "\n")
+        rows = ",\n ".join(map(json.dumps, document.pop("measured")))
+        text = json.dumps(document).removesuffix("}")
+        Path(out).write_text(f'{text}, "measured": [\n {rows}\n]}}\n')
+        plot(measured, Path(out).with_suffix(".png"))
+
+
+def plot(measured, path):
+    """Draw what the process and its folder held, one life behind the other."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    axes = figure.subplots()
+    length = max(each["at_s"] for each in measured)
+    at = [(each["life"] * length + each["at_s"]) / 60 for each in measured]
+    for name, label in (("resident_bytes", "memory"), ("folder_bytes", "data folder")):
+        axes.plot(at, [each[name] / MIB for each in measured], label=label)
+    axes.axvline(length / 60, color="grey", linestyle=":", label="restart")
+    axes.set(xlabel="minutes", ylabel="MiB", ylim=(0, None))
+    axes.legend(loc="lower right")
+    figure.savefig(path, dpi=120)
