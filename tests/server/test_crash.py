@@ -19,7 +19,8 @@ import sys
 from pathlib import Path
 from cipherlens.server.app import run
 from cipherlens.server.config import ServerConfig
-sys.exit(run(ServerConfig(data_dir=Path(sys.argv[1]), listen="127.0.0.1:0")))
+sys.exit(run(ServerConfig(
+    data_dir=Path(sys.argv[1]), listen="127.0.0.1:0", keep_tombstones_s=0.0)))
 """
 PER_BATCH = 20
 DIMENSION = 32
@@ -98,6 +99,43 @@ class Writer(threading.Thread):
                     self.gone.add(batch - 3)
 
 
+class Passing(threading.Thread):
+    """Makes collections, fills them and drops every other one, until the server is gone."""
+
+    def __init__(self, stub, vectors, prefix):
+        super().__init__()
+        self.filled, self.dropped, self.unsure = set(), set(), set()
+        self._stub, self._vectors, self._prefix = stub, vectors, prefix
+
+    def run(self):
+        kind = collection_pb2.COLLECTION_KIND_VECTOR
+        with contextlib.suppress(grpc.RpcError):
+            for number in itertools.count():
+                name = f"{self._prefix}.{number}"
+                request = batch_request(self._vectors, 9, number)
+                request.collection = name
+                self.unsure.add(name)  # from here on it may be there or not
+                new = pb.CreateCollectionRequest(name=name, kind=kind, dimension=DIMENSION)
+                self._stub.CreateCollection(new, timeout=30)
+                self._stub.Index(request, timeout=30)
+                if number % 2:
+                    self.filled.add(name)
+                else:
+                    self._stub.DeleteCollection(pb.DeleteCollectionRequest(name=name), timeout=30)
+                    self.dropped.add(name)
+                self.unsure.discard(name)
+
+
+def check_passing(child, passing):
+    """Collections that were filled are there in full, and those that were dropped are not."""
+    found = child.stub.ListCollections(pb.ListCollectionsRequest(), timeout=30).collections
+    there = {each.name: each.item_count for each in found if each.name != "v"}
+    for each in passing:
+        assert all(there.get(name) == PER_BATCH for name in each.filled), "a collection is lost"
+        assert not there.keys() & each.dropped, "a dropped collection is back"
+        assert all(there.get(name, 0) in (0, PER_BATCH) for name in each.unsure)
+
+
 def all_items(stub):
     found, token = {}, ""
     while True:
@@ -146,20 +184,22 @@ def rounds(tmp_path, vectors, count, seed):
             name="v", kind=collection_pb2.COLLECTION_KIND_VECTOR, dimension=DIMENSION
         )
     )
-    sums = None
+    sums, passing = None, []
     for turn in range(count):
         acknowledged = threading.Semaphore(0)
         writers = [
             Writer(child.stub, vectors, number, 1000 * turn, acknowledged) for number in range(2)
         ]
-        for writer in writers:
-            writer.start()
+        passing.append(Passing(child.stub, vectors, f"p{turn}"))
+        for each in (*writers, passing[-1]):
+            each.start()
         for _ in range(int(rng.integers(3, 25))):
             assert acknowledged.acquire(timeout=30)
-        assert child.end(callers=writers) == -signal.SIGKILL
+        assert child.end(callers=[*writers, passing[-1]]) == -signal.SIGKILL
         sums = writers if sums is None else merged(sums, writers)
         child = Child(tmp_path / "data")
         check(child, vectors, sums)
+        check_passing(child, passing)
     assert child.end(signal.SIGTERM) == 0
     child = Child(tmp_path / "data")
     check(child, vectors, sums)

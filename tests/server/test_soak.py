@@ -1,7 +1,7 @@
 """Minutes of index, search, delete, drop and restart: what the server holds must stay level.
 
-`CIPHERLENS_SOAK_S` shortens it, `CIPHERLENS_SOAK_OUT` names a JSON file for what was measured; a plot
-is drawn beside it. The last ten minutes are in `benchmarks/results/soak.json`.
+`CIPHERLENS_SOAK_S` shortens it, `CIPHERLENS_SOAK_OUT` names a JSON file for what was measured; a
+plot of it lies beside. The last ten minutes are in `benchmarks/results/soak.json`.
 """
 
 import json
