@@ -124,7 +124,7 @@ class Client(KeyHolder, KeylessClient):
 
         Args:
             collection: a cipher collection of this client's key.
-            item_ids: the owner's names.
+            item_ids: the owner's ids, which the server reads; `Naming.id_of` makes keyed ones.
             pictures: one for each.
             seal: store the original file too, sealed; without, only the cipher-image is there.
             revisions: one for each, higher with every change; None takes the time of this call.

@@ -40,7 +40,7 @@ class ItemHeads:
     """What goes with every item beside its content; all sequences have the same length.
 
     Attributes:
-        item_ids: the owner's names.
+        item_ids: the owner's ids.
         revisions: one for each.
         owner_tags: one for each.
     """

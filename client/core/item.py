@@ -24,11 +24,11 @@ class Place:
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Item:
-    """An item as the server stores it: nothing in it is plain but its name and numbers.
+    """An item as the server stores it: nothing in it is plain but its id and numbers.
 
     Attributes:
         collection_uuid: where it stands.
-        item_id: the owner's name for it.
+        item_id: the owner's id for it, keyed or readable.
         revision: the owner's revision.
         sequence: the change that wrote it.
         owner_tag: what the owner put there to know it again.
@@ -118,7 +118,7 @@ class Hit:
 
     Attributes:
         rank: 1 for the best.
-        item_id: the owner's name for the item.
+        item_id: the owner's id for the item.
         revision: the item's revision.
         similarity: cosine, -1 to 1; None for codes.
         distance: Hamming distance; None for vectors and cipher-images.

@@ -87,7 +87,7 @@ class Key(google.protobuf.message.Message):
     PROFILE_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """The owner's name for it."""
+    """The owner's id for it."""
     @property
     def profile(self) -> cipherlens.v1.cipher_image_pb2.CipherProfile:
         """Its parameters and fingerprint."""

@@ -26,7 +26,7 @@ class StoredItem(google.protobuf.message.Message):
     CODE_FIELD_NUMBER: builtins.int
     SEALED_ORIGINAL_FIELD_NUMBER: builtins.int
     item_id: builtins.str
-    """The owner's name for the item."""
+    """The owner's id for the item; cipherlens' own client makes it of the name by a key."""
     revision: builtins.int
     """The owner's revision of it."""
     sequence: builtins.int
@@ -73,7 +73,7 @@ class ItemSummary(google.protobuf.message.Message):
     OWNER_TAG_FIELD_NUMBER: builtins.int
     SEALED_SIZE_BYTES_FIELD_NUMBER: builtins.int
     item_id: builtins.str
-    """The owner's name for the item."""
+    """The owner's id for the item; cipherlens' own client makes it of the name by a key."""
     revision: builtins.int
     """The owner's revision of it."""
     sequence: builtins.int

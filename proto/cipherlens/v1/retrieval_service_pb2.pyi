@@ -467,7 +467,7 @@ class IndexItem(google.protobuf.message.Message):
     OWNER_TAG_FIELD_NUMBER: builtins.int
     SEALED_ORIGINAL_FIELD_NUMBER: builtins.int
     item_id: builtins.str
-    """The owner's name for it: 1 to limits.max_item_id_bytes UTF-8 bytes, no control characters, once in a batch."""
+    """The owner's id for it: 1 to limits.max_item_id_bytes UTF-8 bytes, no control characters, once in a batch."""
     revision: builtins.int
     """The owner's revision, higher with every change of the item: the time in microseconds since 1970, or a count of his
     own. At most 2^53 - 1, which JSON holds exactly, and no more than a day ahead of the server's clock: a revision from
