@@ -44,14 +44,24 @@ def indexed(
     return mine
 
 
-@pytest.fixture
+@pytest.fixture(params=["plain", "masked"])
 def coded(
-    run: Run, to, name: str, keyring: Path, key: KeyEntry, hash_checkpoint, folder, tmp_path
+    run: Run,
+    to,
+    name: str,
+    keyring: Path,
+    key: KeyEntry,
+    hash_checkpoint,
+    folder,
+    tmp_path,
+    request,
 ) -> tuple[object, ...]:
-    """The same for a collection of codes; the words name the network as well."""
+    """The same for a collection of codes, masked or not; the words name the network as well."""
     sealed = tmp_path / "hash.sealed"
     sealed.write_bytes(seal_network(hash_checkpoint.read_bytes(), key))
-    assert run("collection", "create", name, "--kind", "code", "--bits", 24, *to).code == 0
+    masked = ("--keyring", keyring) if request.param == "masked" else ()
+    made = run("collection", "create", name, "--kind", "code", "--bits", 24, *masked, *to)
+    assert made.code == 0
     mine = ("--keyring", keyring, *to, "--model", sealed, "--device", "cpu")
     assert run("index", name, folder, *mine).code == 0
     return mine
@@ -409,3 +419,29 @@ def test_what_programs_wrote_is_signed_as_it_is_now(
     assert run("item", "delete", name, "b", "--readable-ids", "--yes", *mine).code == 0
     shown = run("manifest", "show", name, *mine, "--json").document
     assert (shown["counter"], shown["item_count"]) == (2, 2)
+
+
+@pytest.mark.parametrize("rights", [(), ("--open",)], ids=["search", "open"])
+def test_who_was_granted_a_key_holds_the_server_to_the_owners_manifest(
+    run: Run, name: str, indexed, malicious: Malicious, tmp_path: Path, folder: Path, key, rights
+) -> None:
+    from cipherlens.crypto import Keyring, recipient_text
+
+    user, grant = tmp_path / "user.keys", tmp_path / "a.grant"
+    run("keys", "identity", "new", user, "--no-passphrase")
+    (identity,) = Keyring.load(user).received.identities
+    words = ("--to", recipient_text(identity.recipient), *rights, "--out", grant)
+    assert run("grant", "new", name, *indexed, *words).code == 0
+    assert run("keys", "import", user, grant, "--owner", key.verify_key.hex()).code == 0
+    assert run("manifest", "push", name, *indexed).code == 0
+    his = ("--keyring", user, *indexed[2:])
+    assert run("manifest", "pull", name, *his).code == 0
+    query = ("search", name, folder / "a.png", *his)
+    assert run(*query).code == 0
+    malicious.alter["Search"] = hits_altered(one_less)
+    assert run(*query).code == NOT_GENUINE
+    if rights:
+        ids = item_ids(run, name, indexed)
+        malicious.alter["Fetch"] = of_item(ids["a.png"], stripped_seal)
+        fetched = run("item", "fetch", name, "a.png", *his, "--out", tmp_path / "out")
+        assert fetched.code == NOT_GENUINE
