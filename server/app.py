@@ -12,17 +12,24 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cipherlens.server.access import OPEN_GATE, check_exposure, gate_of
+from cipherlens.server.access import OPEN_GATE, check_exposure, gate_of, id_of
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.descriptors import take_all_descriptors
 from cipherlens.server.errors import StartupError, Stopping
+from cipherlens.server.observing import (
+    HttpListener,
+    Observer,
+    Sample,
+    observer_of,
+    reached_by_others,
+)
 from cipherlens.server.priority import switch_often
 from cipherlens.server.transport import (
     CODES,
     Admission,
-    Guard,
     Guarded,
     NewTransport,
+    WatchedGuard,
     service_of,
 )
 from cipherlens.server.transport.grpcio import GrpcioTransport
@@ -63,6 +70,7 @@ class CipherLensServer:
         self._admission = Admission(config.limits.max_concurrent_calls, is_open=False)
         self._engine: Engine | None = None
         self.tls_port: int | None = None  # once it listens with TLS
+        self.metrics_port: int | None = None  # once it answers scrapes and probes
         self._stopping = threading.Lock()  # held by the one that stops
         self._loading = threading.Lock()  # held by the one that loads
         self._has_to_stop = False
@@ -71,7 +79,10 @@ class CipherLensServer:
         check_exposure(config, asks_for_tokens=self._gate is not OPEN_GATE)
         with ExitStack() as opened:
             services = [service_of(each.descriptor, each) for each in self._open_services(opened)]
-            guard = Guard(self._admission, self._codes, self._gate)
+            observer = observer_of(config, id_of)
+            opened.callback(observer.close)
+            guard = WatchedGuard(self._admission, self._codes, self._gate, observer=observer)
+            self._http = self._new_http(observer)
             guarded = [Guarded(each, guard) for each in services]
             self._transports = [
                 make(
@@ -109,12 +120,33 @@ class CipherLensServer:
         Raises StartupError.
         """
         try:
+            if self._http is not None:  # alive before anything else is
+                self.metrics_port = self._http.start()
+                _log.info("metrics and probes by HTTP on port %d", self.metrics_port)
             port, *others = [each.start() for each in self._transports]
         except BaseException:
             self.stop()
             raise
         self.tls_port = others[0] if others else None
         return port
+
+    def _new_http(self, observer: Observer) -> HttpListener | None:
+        listen = self._config.metrics_listen
+        if listen is None:
+            return None
+        if reached_by_others(listen):
+            _log.warning("metrics_listen: %s is reached from other machines", listen)
+        return HttpListener(listen, observer, self._samples, lambda: self._admission.is_open)
+
+    def _samples(self) -> Iterator[Sample]:
+        """Yield what a scrape reads, beside what calls came to."""
+        is_ready = self._admission.is_open
+        yield Sample("cipherlens_ready", "Whether calls are taken.", {}, is_ready)
+        for kind, count in self._admission.under_way.items():
+            doc = "Calls that are worked on at this moment."
+            yield Sample("cipherlens_calls_under_way", doc, {"kind": kind}, count)
+        if is_ready and self._engine is not None:
+            yield from self._engine.samples()
 
     def load(self, watch: "Callable[[LoadProgress], None]" = lambda _: None) -> None:
         """Load the collections, then take calls and say so to health checks.
@@ -160,6 +192,8 @@ class CipherLensServer:
                 each.stop(min(grace_s, _LAST_ANSWERS_S))
             with self._loading:
                 self._opened.close()
+            if self._http is not None:
+                self._http.stop()
 
     def _load(self, watch: "Callable[[LoadProgress], None]") -> None:
         if self._engine is not None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cipherlens.server.errors import CallCancelled, DeadlineExpired
 
@@ -31,6 +31,7 @@ class Call:
     on_end: takes a function to be called, from another thread, once the caller waits no more.
     metadata: gives what came with the call.
     peer: tells where the call comes from, such as "ipv4:127.0.0.1:40000".
+    trailers: what goes back with the end of the answer; whoever does work for the call adds to it.
     """
 
     expires_at: float | None = None
@@ -38,6 +39,7 @@ class Call:
     on_end: Callable[[Callable[[], None]], object] = _never
     metadata: Callable[[], Metadata] = _none
     peer: Callable[[], str] = str
+    trailers: list[tuple[str, str]] = field(default_factory=list, compare=False)
 
     @classmethod
     def within(

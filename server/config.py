@@ -136,6 +136,68 @@ class IvfSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LogSettings:
+    """What goes to standard error, and how."""
+
+    format: str = field(
+        default="text",
+        metadata=_doc("text: lines for people. json: an object on each line.", "text|json"),
+    )
+    level: str = field(
+        default="info",
+        metadata=_doc("The least that is logged.", "debug|info|warning|error"),
+    )
+    access_share: float = field(
+        default=0.0,
+        metadata=_doc(
+            "Which share of calls, from 0 to 1, is logged with request id, RPC, code, duration, "
+            "token id and sizes. Many calls a second are slower for it."
+        ),
+    )
+    lines_per_s: int = field(
+        default=50,
+        metadata=_doc(
+            "Lines a second of one kind; the next one says how many were left out. Keeps the log "
+            "from being flooded by bad callers."
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        if self.format not in ("text", "json"):
+            raise ValueError(f"log.format must be text or json, got {self.format!r}")
+        if self.level not in ("debug", "info", "warning", "error"):
+            raise ValueError(f"log.level must be debug, info, warning or error, got {self.level!r}")
+        _check_share("log.access_share", self.access_share)
+        if self.lines_per_s < 1:
+            raise ValueError(f"log.lines_per_s must be at least 1, got {self.lines_per_s}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TracingSettings:
+    """Spans of calls and their stages; needs the extra [tracing]."""
+
+    endpoint: str | None = field(
+        default=None,
+        metadata=_doc(
+            "Where spans go, by OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces. They tell "
+            "methods, codes, times and request ids.",
+            "URL",
+        ),
+    )
+    share: float = field(
+        default=1.0,
+        metadata=_doc("Which share of the calls that come without a trace of their own is traced."),
+    )
+
+    def __post_init__(self) -> None:
+        if self.endpoint is not None and not re.match(r"https?://.", self.endpoint):
+            raise ValueError(
+                f"tracing.endpoint must be http://... or https://..., got {self.endpoint!r}"
+            )
+        _check_share("tracing.share", self.share)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TlsListener:
     """A listener with TLS, beside the one without, on grpcio."""
 
@@ -260,6 +322,16 @@ class ServerConfig:
             "deletion that comes later than that would write the item again."
         ),
     )
+    metrics_listen: str | None = field(
+        default=None,
+        metadata=_doc(
+            "Where to answer /metrics (Prometheus), /livez and /readyz by HTTP. A port alone is on "
+            "127.0.0.1. Whoever reaches it learns names and sizes of collections.",
+            "[HOST:]PORT",
+        ),
+    )
+    log: LogSettings = field(default_factory=LogSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
     ivf: IvfSettings = field(default_factory=IvfSettings)
 
     def __post_init__(self) -> None:
@@ -273,6 +345,8 @@ class ServerConfig:
         if self.role.has_owner and self.keyring is None:
             raise ValueError(f"keyring: the role {self.role} needs one")
         _check_address("listen", self.listen)
+        if self.metrics_listen is not None:
+            _check_http_address(self.metrics_listen)
         if self.transport not in ("auto", "grpcio", "native"):
             raise ValueError(f"transport must be auto, grpcio or native, got {self.transport!r}")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
@@ -287,6 +361,18 @@ class ServerConfig:
                 f"max_waiting_images must hold a batch of {self.limits.max_batch_items} items, "
                 f"got {self.max_waiting_images}"
             )
+
+
+def _check_share(name: str, share: float) -> None:
+    if not 0 <= share <= 1:
+        raise ValueError(f"{name} must lie between 0 and 1, got {share}")
+
+
+def _check_http_address(address: str) -> None:
+    name = "metrics_listen"
+    _check_address(name, address if ":" in address else f"127.0.0.1:{address}")
+    if address.startswith("unix:"):
+        raise ValueError(f"{name} must be PORT, HOST:PORT or [IPv6]:PORT, got {address!r}")
 
 
 def _check_address(name: str, address: str) -> None:

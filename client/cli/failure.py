@@ -33,6 +33,7 @@ _EXTRAS = {
     "sqlalchemy": "server",
     "grpc_health": "server",
     "grpc_reflection": "server",
+    "prometheus_client": "server",
     "pydantic": "server",
     "torch": "model",
     "timm": "model",

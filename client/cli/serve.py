@@ -2,9 +2,7 @@
 
 import dataclasses
 import inspect
-import logging
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,6 +103,7 @@ def serve(
         typer.echo(resolved.toml())
         return
     from cipherlens.server.app import run
+    from cipherlens.server.observing import set_up_logs
 
     made = resolved.config
     if made.keyring is not None:
@@ -113,8 +112,5 @@ def serve(
 
         passphrase = keyring_passphrase(made.keyring, made.passphrase_file)
         made = dataclasses.replace(made, passphrase=passphrase)
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
-    )
-    logging.getLogger("cipherlens").setLevel(logging.INFO)
+    set_up_logs(made.log)
     raise typer.Exit(run(made))

@@ -23,6 +23,8 @@ class Asked:
         self._rows: list[NDArray[np.float32] | None] = [None] * len(images)
         self._missing = len(images)  # of the network's thread
         self._failure: Exception | None = None
+        # When the network began with it, on the performance counter; of the network's thread.
+        self.begun_s: float | None = None
         self._ended = threading.Event()
         if not images:
             self._ended.set()
@@ -38,6 +40,11 @@ class Asked:
             self.fail(error)
             return False
         return True
+
+    def begin(self, now_s: float) -> None:
+        """Note that the network begins with it, or with more of it."""
+        if self.begun_s is None:
+            self.begun_s = now_s
 
     def give(self, position: int, row: NDArray[np.float32]) -> None:
         """Take the row of one image."""

@@ -94,6 +94,14 @@ class EmbeddingModels:
         loaded = tuple(self._loaded.values())
         return loaded[0][0].device if loaded else self._config.device
 
+    def waiting(self) -> dict[str, int]:
+        """Return how many images wait in front of all models, by lane."""
+        queues = [queue for _, queue in tuple(self._loaded.values())]
+        return {
+            "queries": sum(each.waiting[0] for each in queues),
+            "bulk": sum(each.waiting[1] for each in queues),
+        }
+
     def release(self) -> None:
         """Let go of all models but those that are needed."""
         self._release_all_but(self._in_use())

@@ -14,6 +14,7 @@ from cipherlens.server.embedding.asked import Asked
 from cipherlens.server.embedding.lane import Image
 from cipherlens.server.embedding.schedule import Batch, Schedule
 from cipherlens.server.errors import Stopping
+from cipherlens.server.observing import Stage, noted
 
 
 class ModelReleased(Stopping):
@@ -110,6 +111,7 @@ class EmbeddingQueue:
         """
         lane = self._schedule.urgent if urgent else self._schedule.bulk
         asked = Asked(images, call)
+        begin_s = time.perf_counter()
         call.check()  # after `Asked` listens: a call that ended before is seen here
         with self._changed:
             if self._closed:
@@ -123,6 +125,13 @@ class EmbeddingQueue:
                 lane.leave(asked)
                 self._changed.notify_all()
             raise
+        finally:
+            _note_stages(begin_s, asked)
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """How many queries wait, and how many images to be indexed."""
+        return len(self._schedule.urgent), len(self._schedule.bulk)
 
     def close(self) -> None:
         """Refuse new images, finish those that wait and stop the threads."""
@@ -139,6 +148,8 @@ class EmbeddingQueue:
             self._share_cores(batch.passes)
             wanted = [each for each in batch.images if each[0].is_wanted()]
             start = time.perf_counter()
+            for asked, _ in wanted:
+                asked.begin(start)
             found = self._embedded(wanted) if wanted else None
             with self._changed:
                 if wanted:
@@ -168,6 +179,15 @@ class EmbeddingQueue:
         except Exception as error:  # noqa: BLE001 - not this thread's
             return error
         return rows
+
+
+def _note_stages(begin_s: float, asked: Asked) -> None:
+    """Note how long the call's images waited, and how long the network took."""
+    end_s = time.perf_counter()
+    begun_s = end_s if asked.begun_s is None else asked.begun_s
+    noted(Stage.QUEUE, begin_s, begun_s)
+    if asked.begun_s is not None:
+        noted(Stage.EMBED, begun_s, end_s)
 
 
 def _deliver(images: list[Image], found: NDArray[np.float32] | Exception) -> None:

@@ -4,7 +4,7 @@ A write is acknowledged when its transaction is on disk and the index has it.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TypeVar
@@ -35,6 +35,7 @@ from cipherlens.server.engine.loading import Loader, LoadProgress
 from cipherlens.server.engine.models import CollectionModels, in_use
 from cipherlens.server.engine.registry import Registry
 from cipherlens.server.engine.replacement import replace_collection
+from cipherlens.server.engine.samples import samples
 from cipherlens.server.engine.sweeping import Sweeper
 from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.engine.upkeep import CollectionChore, Upkeep
@@ -43,12 +44,14 @@ from cipherlens.server.engine.writing import Writer
 from cipherlens.server.errors import DataDamaged, NotFound, ServerError, StorageFull
 from cipherlens.server.index import SearchParameters, new_index, resolve_device
 from cipherlens.server.locks import ANY_CALL
+from cipherlens.server.observing import Sample, Stage, timed
 from cipherlens.server.revisions import lasting_revision
 from cipherlens.server.storage import (
     IndexFiles,
     ItemBatch,
     ModelStore,
     Transaction,
+    file_sizes,
     open_database,
 )
 from cipherlens.server.storage.records import (
@@ -79,6 +82,7 @@ class Engine:
         """
         self.device = resolve_device(config.device)
         self._ivf = config.ivf
+        self._data_dir = config.data_dir
         # As much as calls under way can change; who waits for more has it from elsewhere.
         limits = config.limits
         self._reach = limits.max_concurrent_calls * limits.max_batch_items
@@ -91,6 +95,7 @@ class Engine:
             store = ModelStore(self._database, config.data_dir / "models")
             embedding = EmbeddingModels(store.read, config, lambda: in_use(self._registry))
             opened.callback(embedding.close)
+            self._samples = partial(samples, self._registry, embedding)
             takeover = Takeover(
                 self._database,
                 embedding,
@@ -124,6 +129,13 @@ class Engine:
             self._consider(live)
         self._keeper.forget_all_but(self._registry.listed())
         self._sweeper.begin()
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield sizes, queues and how far collections are, for who watches."""
+        yield from self._samples()
+        for name, size_bytes in file_sizes(self._data_dir).items():
+            doc = "Bytes of the database's files."
+            yield Sample("cipherlens_database_bytes", doc, {"file": name}, size_bytes)
 
     def close(self) -> None:
         """Finish what was begun and close the database; a second time does nothing."""
@@ -226,7 +238,8 @@ class Engine:
             whole = self._whole(live, serving, items)
             with suppress(_TakenOver):  # by another model, with which to embed again
                 put = partial(_put, live, serving.generation, items, whole, call)
-                return self._tidying(partial(live.write, put, call))
+                with timed(Stage.COMMIT):
+                    return self._tidying(partial(live.write, put, call))
 
     def delete(self, name: str, ids: Sequence[str], up_to: int, call: Call) -> Written:
         """Delete items last written at a sequence or before; return when that is in force.
@@ -234,7 +247,8 @@ class Engine:
         On disk, too. Unknown ids are passed over; `unchanged_count` has those deleted since.
         """
         live = self._registry.find(name)
-        return self._making_room(lambda: live.write(partial(_delete, ids, up_to, call), call))
+        with timed(Stage.COMMIT):
+            return self._making_room(lambda: live.write(partial(_delete, ids, up_to, call), call))
 
     def search(
         self,
@@ -259,7 +273,8 @@ class Engine:
             with self._waiters:
                 live.wait_for(min_sequence, call)
         serving, rows = self._represent(live, queries, model_digest, mask_id, call, urgent=True)
-        return live.search(serving, rows, k, parameters, call)
+        with timed(Stage.SEARCH):
+            return live.search(serving, rows, k, parameters, call)
 
     def search_quick(
         self,
@@ -282,7 +297,8 @@ class Engine:
         serving = _serving(live, model_digest, mask_id)
         if serving.vectors.reads_bytes(parameters) * len(queries) > at_most_bytes:
             return None
-        answer, is_clean = serving.search(queries.rows, k, parameters)
+        with timed(Stage.SEARCH):
+            answer, is_clean = serving.search(queries.rows, k, parameters)
         return answer if is_clean else None
 
     def fetch(
@@ -344,7 +360,7 @@ class Engine:
             raise
 
     def _fetched(self, live: LiveCollection, ids: Sequence[str]) -> dict[str, StoredItem | Damaged]:
-        with self._database.read() as transaction:
+        with timed(Stage.FETCH), self._database.read() as transaction:
             state = transaction.collections.state(live.collection)
             return transaction.items.fetched(state, ids)
 

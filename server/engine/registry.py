@@ -59,6 +59,12 @@ class Registry:
         with self._lock:
             return name in self._set_aside
 
+    @property
+    def set_aside_count(self) -> int:
+        """How many collections are set aside."""
+        with self._lock:
+            return len(self._set_aside)
+
     def forget(self, name: str) -> None:
         """Say no more about a damaged collection that is gone."""
         with self._lock:

@@ -31,6 +31,10 @@ class EncodedResponse:
         """Return its bytes."""
         return self._data
 
+    def ByteSize(self) -> int:  # noqa: N802 - as above
+        """Return how many those are."""
+        return len(self._data)
+
     def with_items(self, items: Sequence[item_pb2.StoredItem]) -> "EncodedResponse":
         """Return it with stored items beside its hits."""
         return EncodedResponse(self._data + pb.SearchResponse(items=items).SerializeToString())

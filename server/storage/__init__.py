@@ -10,7 +10,7 @@ from cipherlens.server.storage.batch import ItemBatch
 from cipherlens.server.storage.database import Database, Transaction
 from cipherlens.server.storage.index_files import IndexFiles, Kept
 from cipherlens.server.storage.model_files import ModelStore, Upload
-from cipherlens.server.storage.sqlite import SqliteDialect
+from cipherlens.server.storage.sqlite import SqliteDialect, file_sizes
 
 __all__ = [
     "Database",
@@ -20,6 +20,7 @@ __all__ = [
     "ModelStore",
     "Transaction",
     "Upload",
+    "file_sizes",
     "open_database",
 ]
 

@@ -147,6 +147,12 @@ def _unless_full() -> Iterator[None]:
             raise
 
 
+def file_sizes(folder: Path) -> dict[str, int]:
+    """Return the bytes of the database and of its write-ahead log, 0 for what is not there."""
+    files = {"database": folder / FILE, "wal": folder / f"{FILE}-wal"}
+    return {name: path.stat().st_size if path.exists() else 0 for name, path in files.items()}
+
+
 def _locked(folder: Path) -> FolderLock:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

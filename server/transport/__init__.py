@@ -10,6 +10,7 @@ from cipherlens.server.transport.needs import NEEDS, Need
 from cipherlens.server.transport.protocol import NewTransport, Transport
 from cipherlens.server.transport.service import Method, Service, service_of
 from cipherlens.server.transport.status import CODES, Codes
+from cipherlens.server.transport.watched import WatchedGuard
 
 __all__ = [
     "CODES",
@@ -24,5 +25,6 @@ __all__ = [
     "Refusal",
     "Service",
     "Transport",
+    "WatchedGuard",
     "service_of",
 ]

@@ -47,6 +47,11 @@ class Admission:
                 self._done.notify_all()
 
     @property
+    def under_way(self) -> dict[str, int]:
+        """How many calls are under way, by kind."""
+        return {"reads": self.reads.taken, "writes": self.writes.taken}
+
+    @property
     def is_open(self) -> bool:
         """Whether calls are taken at all."""
         return self._is_open and not self._stopping

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -240,11 +240,14 @@ def _single(behaviour: Behaviour, incoming: Incoming, _waits: _Waits) -> Handle:
     """Return a behaviour with one response as grpcio calls it."""
 
     def handle(requests: Iterator[bytes], context: grpc.ServicerContext) -> Any:
+        call = _call(context)
         try:
             with incoming(requests, context) as request:
-                return behaviour(request, _call(context))
+                response = behaviour(request, call)
         except Refusal as refusal:
-            context.abort_with_status(rpc_status.to_status(refusal.status))
+            _abort(context, refusal, call)
+        context.set_trailing_metadata(tuple(call.trailers))
+        return response
 
     return handle
 
@@ -253,13 +256,15 @@ def _streamed(behaviour: Behaviour, incoming: Incoming, waits: _Waits) -> Handle
     """Return a behaviour with a stream of responses as grpcio calls it."""
 
     def handle(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
+        call = _call(context)
         try:
             with incoming(requests, context) as request:
-                for response in behaviour(request, _call(context)):
+                for response in behaviour(request, call):
                     with waits.sending.kept(context.cancel):
                         yield response
         except Refusal as refusal:
-            context.abort_with_status(rpc_status.to_status(refusal.status))
+            _abort(context, refusal, call)
+        context.set_trailing_metadata(tuple(call.trailers))
 
     return handle
 
@@ -304,6 +309,14 @@ def _watch_handler(health: Health, waits: _Waits) -> Handler:
         behaviour, response_serializer=methodcaller("SerializeToString")
     )
     return handler
+
+
+def _abort(context: grpc.ServicerContext, refusal: Refusal, call: Call) -> NoReturn:
+    """End a call with the status of a refusal, and with its trailers."""
+    status = rpc_status.to_status(refusal.status)
+    context.set_trailing_metadata((*status.trailing_metadata, *call.trailers))
+    context.abort(status.code, status.details)
+    raise AssertionError("abort raises")
 
 
 def _call(context: grpc.ServicerContext) -> Call:

@@ -1,26 +1,23 @@
 """What stands in front of every method, whatever the transport."""
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from google.rpc.code_pb2 import INTERNAL
 from google.rpc.status_pb2 import Status
 
 from cipherlens.server.access import OPEN_GATE, Gate, Principal, Scope
 from cipherlens.server.call import Call, Metadata
+from cipherlens.server.observing import request_id
 from cipherlens.server.transport.admission import Admission
 from cipherlens.server.transport.needs import Need, need_of
 from cipherlens.server.transport.service import AnswerTogether, Method, Service
 from cipherlens.server.transport.status import Codes, status_of
 
 _log = logging.getLogger(__name__)
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 Together = Callable[[Sequence[bytes], Callable[[], Sequence[Metadata]]], Sequence[bytes | None]]
 
@@ -44,6 +41,10 @@ class Guard:
     def beside(self, admission: Admission) -> "Guard":
         """Return a guard with the same gate and places of its own."""
         return Guard(admission, self._codes, self._gate)
+
+    def may_share(self, metadata: Metadata) -> bool:  # noqa: ARG002 - whatever it carries
+        """Return whether a call with such metadata may be answered together with others."""
+        return True
 
     def identify(self, call: Call) -> None:
         """Raise Refusal unless the gate knows the caller."""
@@ -140,7 +141,7 @@ class Guard:
     def _refusal(self, error: Exception, method: Method, call: Call) -> Refusal:
         status = status_of(error, self._codes)
         if status.code == INTERNAL:
-            number = request_id(call)
+            number = request_id(call.metadata())
             _log.error(
                 "%s/%s from %s failed, request %s",
                 method.service,
@@ -170,14 +171,6 @@ def _first_checked(need: Need, requests: Iterable[Any], caller: Principal) -> It
         if position == 0:
             need.check(request, caller)
         yield request
-
-
-def request_id(call: Call) -> str:
-    """Return the id that the caller gave in `x-request-id`, if it is one, else a new one."""
-    for name, value in call.metadata():
-        if name == "x-request-id" and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
-            return value
-    return uuid4().hex
 
 
 @dataclass(frozen=True, slots=True)

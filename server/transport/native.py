@@ -19,6 +19,7 @@ from pygrpc_native import EVENT_CANCEL, STREAM_FULL, STREAM_SENT, NativeGrpcFron
 
 from cipherlens.server.call import Call
 from cipherlens.server.errors import CannotListen, InvalidField, QueueFull
+from cipherlens.server.observing import REQUEST_ID, given_id
 from cipherlens.server.priority import give_way
 from cipherlens.server.transport.grpcio import (
     CALLS_PER_THREAD,
@@ -77,6 +78,7 @@ class _NativeMethod:
         self.method = method
         self.alone = each.guard.guarded(method)
         self.together = each.guard.together(method)
+        self.may_share = each.guard.may_share
 
 
 class NativeTransport:
@@ -188,12 +190,20 @@ class NativeTransport:
                     call.end()
             elif self._stopping:
                 self._front.fail(call_id, code_pb2.UNAVAILABLE, "the server is shutting down")
-            elif number in self._shared and len(payload) <= _LARGEST_SHARED_BYTES:
+            elif self._may_share(number, payload, details):
                 shared.setdefault(number, []).append(event)
             else:
                 self._give_to_thread(self._methods[number], call_id, payload, details)
         for number, calls in shared.items():
             self._answer_together(number, calls)
+
+    def _may_share(self, number: int, payload: bytes, details: Any) -> bool:
+        """Return whether a call can be answered at once, together with others of its method."""
+        return (
+            number in self._shared
+            and len(payload) <= _LARGEST_SHARED_BYTES
+            and self._methods[number].may_share(details[0])
+        )
 
     def _answer_together(self, number: int, events: Sequence[Any]) -> None:
         requests = [payload for _, _, _, payload, _, _ in events]
@@ -202,7 +212,7 @@ class NativeTransport:
             if answer is None:
                 self._give_to_thread(self._methods[number], call_id, payload, details)
             else:
-                self._front.respond(call_id, answer)
+                self._front.respond(call_id, answer, None, _request_id(details))
 
     def _give_to_thread(
         self, each: _NativeMethod, call_id: int, payload: bytes, details: Any
@@ -229,11 +239,12 @@ class NativeTransport:
         try:
             request = decoded(each.method.request_type, payload)
             if each.method.gives_stream:
-                self._send_stream(call_id, each.alone(request, call))
+                self._send_stream(call_id, each.alone(request, call), call)
             else:
-                self._front.respond(call_id, each.alone(request, call).SerializeToString())
+                response = each.alone(request, call).SerializeToString()
+                self._front.respond(call_id, response, None, call.trailers)
         except Refusal as refusal:
-            self._refuse(call_id, refusal)
+            self._refuse(call_id, refusal, call.trailers)
         except InvalidField as error:
             self._refuse(call_id, Refusal(status_of(error)))
         except Exception:  # noqa: BLE001 - as a thread's failure nobody would see it
@@ -243,12 +254,12 @@ class NativeTransport:
             self._payloads.give_back(len(payload))
             self._calls.pop(call_id).end()
 
-    def _send_stream(self, call_id: int, responses: Any) -> None:
+    def _send_stream(self, call_id: int, responses: Any, call: Call) -> None:
         try:
             for response in responses:
                 if not self._sent(call_id, response.SerializeToString()):
                     return  # the caller is gone, or does not read
-            self._front.stream_end(call_id)
+            self._front.stream_end(call_id, call.trailers)
         finally:
             responses.close()
 
@@ -269,10 +280,18 @@ class NativeTransport:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         return bool(sent == STREAM_SENT)
 
-    def _refuse(self, call_id: int, refusal: Refusal) -> None:
+    def _refuse(
+        self, call_id: int, refusal: Refusal, trailers: Sequence[tuple[str, str]] = ()
+    ) -> None:
         status = refusal.status
-        details = [("grpc-status-details-bin", status.SerializeToString())]
+        details = [("grpc-status-details-bin", status.SerializeToString()), *trailers]
         self._front.fail(call_id, status.code, status.message, trailing_metadata=details)
+
+
+def _request_id(details: Any) -> list[tuple[str, str]] | None:
+    """Return the trailer with the id that a caller gave, None if he gave none."""
+    given = given_id(details[0])
+    return [(REQUEST_ID, given)] if given else None
 
 
 def _call(details: Any, state: _Open) -> Call:

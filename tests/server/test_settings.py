@@ -28,6 +28,12 @@ OTHERS = {
     "max_batch": "33",
     "max_waiting_images": "5000",
     "grace_s": "1.5",
+    "metrics_listen": "9464",
+    "log.format": "json",
+    "log.level": "error",
+    "log.access_share": "0.5",
+    "tracing.endpoint": "http://127.0.0.1:4318/v1/traces",
+    "tracing.share": "0.5",
     "ivf.lists_per_root": "3.5",
     "ivf.growth": "3.5",
     "ivf.target_recall": "0.5",
@@ -46,7 +52,14 @@ def written(path, text):
 def test_every_field_of_the_configuration_is_a_setting_with_words_for_it():
     names = {each.name for each in SETTINGS}
     for kind, above in ((ServerConfig, ""), (Limits, "limits."), (IvfSettings, "ivf.")):
-        fields = set(kind.__dataclass_fields__) - {"passphrase", "tls", "limits", "ivf"}
+        fields = set(kind.__dataclass_fields__) - {
+            "passphrase",
+            "tls",
+            "limits",
+            "ivf",
+            "log",
+            "tracing",
+        }
         assert {above + name for name in fields} <= names
     assert {f"tls.{name}" for name in TlsListener.__dataclass_fields__} <= names
     assert all(each.doc.endswith(".") for each in SETTINGS)

@@ -9,11 +9,23 @@ PUBLIC = {
     "cipherlens.server.access": [
         *("EVERYONE", "OF_COLLECTIONS", "OF_OWNERS", "OPEN_GATE", "Gate", "Permission"),
         *("Principal", "Scope", "TokenFile", "TokenFileError", "TokenGate", "TokenRecord"),
-        *("check_exposure", "gate_of", "issue", "permissions_of"),
+        *("check_exposure", "gate_of", "id_of", "issue", "permissions_of"),
+    ],
+    "cipherlens.server.observing": [
+        *(
+            "REQUEST_ID",
+            "SERVER_TIMING",
+            "Counts",
+            "HttpListener",
+            "Observer",
+            "Sample",
+        ),
+        *("SeenCall", "Stage", "current_call", "given_id", "noted", "observer_of"),
+        *("reached_by_others", "request_id", "server_timing", "set_up_logs", "timed"),
     ],
     "cipherlens.server.transport": [
         *("CODES", "NEEDS", "Admission", "Codes", "Guard", "Guarded", "Method", "Need"),
-        *("NewTransport", "Refusal", "Service", "Transport", "service_of"),
+        *("NewTransport", "Refusal", "Service", "Transport", "WatchedGuard", "service_of"),
     ],
     "cipherlens.server.retrieval": [],
     "cipherlens.server.encryption": [],
@@ -36,6 +48,7 @@ PUBLIC = {
             "ModelStore",
             "Transaction",
             "Upload",
+            "file_sizes",
             "open_database",
         ),
     ],
