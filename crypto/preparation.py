@@ -15,6 +15,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -29,8 +30,9 @@ DEFAULT_MAX_PIXELS = 100_000_000
 """Default limit of `open_image`: 300 MB as RGB."""
 
 _WHITE = (255, 255, 255)
-# Pillow hands these, whatever the file's name says, to an interpreter that it finds on the system.
-_PROGRAMS = frozenset({"EPS"})
+# Those that people keep pictures in; Pillow knows dozens, each a decoder for strangers to try, and
+# hands one, EPS, to an interpreter that it finds on the system.
+_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 _STRIP_PIXELS = 2**20
 _WARNING_FILTERS = threading.Lock()
 _TRANSPOSITIONS = {
@@ -105,14 +107,19 @@ def open_image(source: str | Path | bytes, max_pixels: int = DEFAULT_MAX_PIXELS)
 def _decode(file: BinaryIO, max_pixels: int) -> Image.Image:
     """Return the picture of an open file, after a look at its declared size."""
     with _without_warnings():
-        image = Image.open(file)
-    if image.format in _PROGRAMS:
-        raise ImageError(f"{image.format} files are programs to run, not pictures")
+        image = Image.open(file, formats=_formats())
     pixels = image.width * image.height
     if pixels > max_pixels:
         raise ImageError(f"the picture has {pixels:,} pixels, the limit is {max_pixels:,}")
     image.load()
     return image
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Return the formats that are opened, of those that this Pillow was built with."""
+    Image.init()
+    return tuple(each for each in _FORMATS if each in Image.OPEN)
 
 
 @contextmanager

@@ -277,7 +277,7 @@ def test_a_file_that_is_a_program_is_never_run(tmp_path, monkeypatch):
     gs.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n%%EOF\n"
-    with pytest.raises(ImageError, match="EPS files are programs"):
+    with pytest.raises(ImageError, match="it is not a picture of a known format"):
         open_image(program)
     assert not (tmp_path / "ran").exists()
 
@@ -298,3 +298,12 @@ def test_deep_grey_takes_little_memory_and_strips_do_not_show(mode):
     expected = np.rint(values.astype(kind).astype(np.float64) / 257).astype(np.uint8)
     reference = Image.fromarray(expected).convert("RGB")
     assert np.array_equal(pixels, np.array(reference.resize((160, 150), Image.Resampling.BICUBIC)))
+
+
+@pytest.mark.parametrize("file_format", ["PCX", "ICO", "SGI", "DDS"])
+def test_decoders_of_formats_that_nobody_keeps_pictures_in_are_not_tried(file_format):
+    data = encoded(gradient(), file_format)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.format == file_format
+    with pytest.raises(ImageError, match="it is not a picture of a known format"):
+        open_image(data)
