@@ -78,9 +78,12 @@ def _split(configuration: CheckpointConfiguration, data: PreparedImages) -> Spli
         config = record(SplitConfig, "split", training["config"]["split"])
         digest = training["data"]["digest"]
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError("checkpoint does not say how its data was split") from error
+        raise CheckpointError(
+            "checkpoint does not say how its data was split: only the part all has a meaning"
+        ) from error
     if digest != data.digest():
         raise DataError(
-            f"this is not the data of the training: digest {data.digest()} is not {digest}"
+            f"this is not the data of the training: digest {data.digest()} is not {digest}; "
+            "the part all takes any"
         )
     return config
