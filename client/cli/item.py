@@ -14,7 +14,7 @@ from cipherlens.client.cli.failure import FAILURE, NOT_FOUND, NOT_GENUINE
 from cipherlens.client.cli.fetched import write_fetched
 from cipherlens.client.cli.files import Force
 from cipherlens.client.cli.group import group
-from cipherlens.client.cli.manifest import Manifests, known_manifest, manifest_folder
+from cipherlens.client.cli.manifest import NEWER_HINT, Manifests, known_manifest, manifest_folder
 from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.crypto import (
     Key,
@@ -117,6 +117,8 @@ def fetch(
     if as_json:
         print_json({"collection": collection, "items": results})
     if any(not result["genuine"] for result in results):
+        if manifest is not None:
+            remark(f"  {NEWER_HINT}")
         raise typer.Exit(NOT_GENUINE)
     if any(result["state"] == ItemState.MISSING for result in results):
         raise typer.Exit(NOT_FOUND)

@@ -31,6 +31,11 @@ CollectionName = Annotated[str, typer.Argument(metavar="COLLECTION", help="The c
 
 MANIFEST_HINT = "'index' and 'manifest sign' make one, 'manifest pull' takes the server's copy"
 
+NEWER_HINT = (
+    "if the owner has changed the collection since, 'manifest pull' takes his newer manifest"
+)
+"""Told with what a manifest shows to be wrong."""
+
 app = group("Sign what a collection holds, and hold its server to it.")
 
 

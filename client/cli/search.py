@@ -27,7 +27,7 @@ from cipherlens.client.cli.console import print_json, print_table, remark
 from cipherlens.client.cli.documents import hit_document
 from cipherlens.client.cli.failure import NOT_GENUINE, USAGE, CommandError, about
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
-from cipherlens.client.cli.manifest import MANIFEST_HINT, Manifests, known_manifest
+from cipherlens.client.cli.manifest import MANIFEST_HINT, NEWER_HINT, Manifests, known_manifest
 from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gallery
 from cipherlens.client.verification import (
@@ -206,6 +206,8 @@ def _print(
         remark(f"the decrypted hits are in {html}")
     for problem in problems:
         remark(f"not what the owner stored: {problem}")
+    if problems:
+        remark(f"  {NEWER_HINT}")
 
 
 def _score(hit: Hit) -> str:

@@ -273,7 +273,9 @@ def test_hits_are_held_to_the_manifest(
     found = run(*words)
     assert found.code == NOT_GENUINE
     assert any(sentence in problem for problem in found.document["problems"])
-    assert sentence in run(*words[:-1]).err
+    told = run(*words[:-1]).err
+    assert sentence in told
+    assert "'manifest pull'" in told
 
 
 def exchange_ends(hits: Any) -> None:
