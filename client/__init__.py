@@ -30,7 +30,13 @@ The hash pipeline, by the names of the six functions of the DLHEIR paper (sectio
     encoder = HashEncoder(read_network(Path("hash.sealed").read_bytes(), Keyring([key])))
 
 Any other object with the attributes of a `CodeMaker` does as well; `pack_bits` packs ready bits.
-A user without the network asks the owner's service: `EncryptionClient.trapdoor_codes([query])`.
+A user without network and key asks the owner's service for trapdoors, and searches by them:
+
+    where = client.get_collection("photos")
+    trapdoors = EncryptionClient("127.0.0.1:50052").trapdoor_codes([query], where=where)
+    client.search_codes(where, trapdoors, options=SearchOptions(mask_id=where.mask_id))
+
+A user without a key has those of his hits released: `EncryptionClient.release_keys(items)`.
 `index_folder(client, "photos", folder, encoder=encoder)` is HashGen and EncImg for a whole folder.
 """
 

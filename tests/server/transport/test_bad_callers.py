@@ -140,10 +140,10 @@ def test_large_messages_are_bounded_by_their_bytes(make_cloud, vectors, monkeypa
     go_on, begun = threading.Event(), threading.Semaphore(0)
     index = Engine.index
 
-    def held_up(*arguments):
+    def held_up(*arguments, **named):
         begun.release()
         assert go_on.wait(20)
-        return index(*arguments)
+        return index(*arguments, **named)
 
     monkeypatch.setattr(Engine, "index", held_up)
     sealed = b"s" * 1_000_000  # eight of them are just below eight full messages
