@@ -375,7 +375,39 @@ def sealed_case():
         "plain": b"an original".hex(),
         "sealed": sealed.hex(),
         "item_key": blake3(salt, key=key).digest(length=44).hex(),
+        "must_not_open": {what: each.hex() for what, each in broken_seals(sealed).items()},
     }
+
+
+def broken_seals(sealed):
+    """Return what must not open, by what is wrong with it; each was made by who holds the key."""
+    key, salt = seal_key(ROOT, COLLECTION), bytes(range(32, 64))
+    place = (COLLECTION, "katze-\u00e4", 7, companion_digest(bytes.fromhex("a5c3f00d0042")))
+    header_size = 46 + len("image/png")
+    header, body = sealed[:header_size], sealed[header_size:-64]
+    digest = sealed_digest([header, *_bytes_of(place)], body)
+    unsigned = unsigned_seal(b"an original", "image/png", key, salt, *place)
+    elsewhere = seal(b"an original", "image/png", key, salt, COLLECTION, "hund", *place[2:])
+    return {
+        "format 1, which nobody signed": unsigned,
+        "format 1 under the number of format 2": unsigned[:4] + b"\2" + unsigned[5:],
+        "without the signature": sealed[:-64],
+        "signed with another seed": sealed[:-64] + sign(b"sealed original", digest, bytes(32)),
+        "signed as a manifest": sealed[:-64] + sign(b"manifest", digest),
+        "signed as a network": sealed[:-64] + sign(b"sealed network", digest),
+        "with the signature of another item": sealed[:-64] + elsewhere[-64:],
+        "sealed for another item": elsewhere,
+        "another tag": sealed[:-65] + bytes([sealed[-65] ^ 1]) + sealed[-64:],
+        "another salt": sealed[:14] + bytes(32) + sealed[46:],
+        "another media type": sealed[:46] + b"image/gif" + sealed[55:],
+        "a byte more": sealed + b"\0",
+        "a byte less": sealed[:-1],
+    }
+
+
+def _bytes_of(place):
+    collection, item_id, revision, digest = place
+    return [collection, item_id.encode(), number(revision, 8), digest]
 
 
 def sealed_network_case():

@@ -86,6 +86,20 @@ def test_sealed_original_agrees_with_its_vector(vectors, reference):
     assert original == Original(media_type=case["media_type"], data=bytes.fromhex(case["plain"]))
 
 
+def test_vectors_that_must_not_open_do_not(vectors):
+    case = vectors("sealed_original.json")
+    context = SealedContext(
+        collection_uuid=uuid.UUID(case["collection_uuid"]),
+        item_id=case["item_id"],
+        revision=case["revision"],
+        companion_digest=bytes.fromhex(case["companion_digest"]),
+    )
+    assert opened(bytes.fromhex(case["sealed"]), KEY, context).data.hex() == case["plain"]
+    assert len(case["must_not_open"]) == 13
+    for sealed in case["must_not_open"].values():
+        assert_does_not_open(bytes.fromhex(sealed), KEY, context)
+
+
 @given(
     data=st.binary(max_size=300),
     media_type=st.text(
