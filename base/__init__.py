@@ -16,7 +16,9 @@ from cipherlens.base.codes import (
 )
 from cipherlens.base.errors import DomainError, ProfileMismatch
 from cipherlens.base.files import (
+    open_flags,
     open_regular,
+    others_reach,
     read_regular,
     replace_file,
     sync_folder,
@@ -47,7 +49,9 @@ __all__ = [
     "check_codes",
     "code_bits",
     "code_size_bytes",
+    "open_flags",
     "open_regular",
+    "others_reach",
     "pack_bits",
     "read_regular",
     "replace_file",

@@ -4,6 +4,8 @@ import errno
 import os
 import secrets
 import stat
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,7 +22,7 @@ def replace_file(path: Path, *pieces: bytes | memoryview, new_mode: int = 0o666)
     # A name of its own, opened only if new: nothing that is there is written over or followed.
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | open_flags("O_BINARY")
         with os.fdopen(os.open(part, flags, new_mode), "wb") as file:
             if path.is_file():
                 part.chmod(stat.S_IMODE(path.stat().st_mode))
@@ -49,7 +51,12 @@ def sync_replaced(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Put the folder's entries on disk: a renamed file is there after a crash."""
+    """Put the folder's entries on disk: a renamed file is there after a crash.
+
+    Windows opens no folders, and its file system sees to that by itself.
+    """
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -65,7 +72,7 @@ def open_regular(path: Path) -> BinaryIO:
             never end, or never begin.
     """
     # Not blocking: a pipe that nobody writes to would else hold us before we can look at it.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDONLY | open_flags("O_NONBLOCK", "O_BINARY")
     file = os.fdopen(os.open(path, flags), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
@@ -84,3 +91,17 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise OSError(errno.EFBIG, f"has more than the limit of {max_bytes:,} bytes", str(path))
     return data
+
+
+def open_flags(*names: str) -> int:
+    """Return those flags of `os.open` that this platform has, together."""
+    return reduce(or_, (getattr(os, name, 0) for name in names), 0)
+
+
+def others_reach(status: os.stat_result) -> bool:
+    """Return whether a file's mode lets group or others at it.
+
+    False where modes say nothing of that, as on Windows: there the folder that it is in decides.
+    """
+    has_modes = hasattr(os, "geteuid")
+    return has_modes and bool(status.st_mode & (stat.S_IRWXG | stat.S_IRWXO))

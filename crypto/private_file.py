@@ -1,6 +1,5 @@
 """Files that only their owner may read."""
 
-import fcntl
 import os
 import secrets
 import stat
@@ -8,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cipherlens.base import sync_replaced
+from cipherlens.base import open_flags, others_reach, sync_replaced
 from cipherlens.crypto.errors import KeyringChanged, KeyringError, KeyringPermissionError
 
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
 
 
 def read_private(path: Path, max_size: int) -> bytes:
@@ -27,7 +29,8 @@ def read_private(path: Path, max_size: int) -> bytes:
     try:
         # Not following links here closes the gap between the check above and the opening; not
         # blocking keeps a pipe under that name from holding us.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        flags = os.O_RDONLY | open_flags("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK")
+        descriptor = os.open(path, flags)
         with os.fdopen(descriptor, "rb") as file:
             _check_private(path, os.fstat(file.fileno()))
             data = file.read(max_size + 1)
@@ -56,7 +59,7 @@ def replace_private(path: Path, data: bytes, *, known: bytes | None = None) -> N
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         _write_synced(part, data)
-        with _held(path.parent):
+        with _held(path):
             _check_known(path, known)
             part.replace(path)  # the commit point
     except OSError as error:
@@ -70,14 +73,17 @@ def replace_private(path: Path, data: bytes, *, known: bytes | None = None) -> N
 
 
 def _check_private(path: Path, status: os.stat_result) -> None:
-    """Raise unless an open file is regular, ours, and closed to everybody else."""
+    """Raise unless an open file is regular, ours, and closed to everybody else.
+
+    On Windows a file says nothing of that in a way that could be asked here.
+    """
     if not stat.S_ISREG(status.st_mode):
         raise KeyringPermissionError(f"{path} is not a regular file")
-    if status.st_uid != os.geteuid():
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
         raise KeyringPermissionError(
             f"{path} belongs to user {status.st_uid}, not to user {os.geteuid()}"
         )
-    if status.st_mode & _OTHERS:
+    if others_reach(status):
         mode = stat.S_IMODE(status.st_mode)
         raise KeyringPermissionError(
             f"{path} has mode {mode:04o}, which lets others at it; make it 0600"
@@ -95,8 +101,15 @@ def _check_known(path: Path, known: bytes | None) -> None:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Keep other programs of this package from replacing files in a folder meanwhile."""
+def _held(path: Path) -> Iterator[None]:
+    """Keep other programs of this package from replacing a file meanwhile."""
+    with _held_folder(path.parent) if fcntl is not None else _held_beside(path):
+        yield
+
+
+@contextmanager
+def _held_folder(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder: nothing is left behind."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         # Some network file systems lock no folders; there the check alone has to do.
@@ -107,11 +120,22 @@ def _held(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def _held_beside(path: Path) -> Iterator[None]:
+    """Hold the lock of a file beside one, where folders have no locks."""
+    from filelock import FileLock
+
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        yield
+
+
 def _write_synced(path: Path, data: bytes) -> None:
     """Write a new file of mode 0600, whatever the umask, and wait for the disk."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    flags |= open_flags("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW")
     with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
+        if hasattr(os, "fchmod"):
+            os.fchmod(file.fileno(), 0o600)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

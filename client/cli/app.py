@@ -70,6 +70,7 @@ COMMANDS = {
     "train": "training:train",
     "evaluate": "evaluate:evaluate",
     "serve": "serve:serve",
+    "doctor": "doctor:doctor",
     "collection": "collection:app",
     "model": "model:app",
     "index": "index:index",

@@ -2,7 +2,6 @@
 
 import inspect
 import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -11,6 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from cipherlens.base import others_reach
 from cipherlens.client import Access, Client
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import options
@@ -18,7 +18,6 @@ from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.crypto import Key
 
 VARIABLE = "CIPHERLENS_TOKEN"
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ def _token(path: Path | None) -> str | None:
     """
     if path is None:
         return os.environ.get(VARIABLE) or None
-    if path.stat().st_mode & _OTHERS:
+    if others_reach(path.stat()):
         raise CommandError(f"{path}: others may read the token in it", hint=f"chmod 600 {path}")
     token, *_ = [*path.read_text(encoding="utf-8").split(), ""]
     if not token:

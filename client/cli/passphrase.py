@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from cipherlens.base import others_reach
 from cipherlens.client import Collection
 from cipherlens.client.cli.failure import (
     ADVICE,
@@ -139,10 +140,11 @@ def _first_line(path: Path) -> str:
         CommandError: it is empty, or others may read it.
     """
     with path.open(encoding="utf-8") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode) and others_reach(status):
+            mode = stat.S_IMODE(status.st_mode)
             raise CommandError(
-                f"{path} has mode {stat.S_IMODE(mode):04o}: others may read the passphrase in it",
+                f"{path} has mode {mode:04o}: others may read the passphrase in it",
                 hint=f"chmod 600 {path}",
             )
         lines = file.read().splitlines()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cipherlens.base import open_flags
 from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_outcome
 from cipherlens.client.cli.dev_certificates import Authority
@@ -69,6 +70,6 @@ def dev_certs(
 
 def _write(path: Path, data: bytes) -> None:
     """Write a new file that nobody else may read."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | open_flags("O_CLOEXEC", "O_BINARY")
     with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
         file.write(data)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cipherlens.base import open_flags
 from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
 from cipherlens.client.cli.failure import USAGE, CommandError
@@ -151,7 +152,7 @@ def _permissions(allow: Sequence[str], *, owner: bool) -> "tuple[Permission, ...
 
 def _write(path: Path, token: str) -> None:
     """Write a new file that nobody else may read."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | open_flags("O_CLOEXEC", "O_BINARY")
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="ascii") as file:
         file.write(f"{token}\n")
 

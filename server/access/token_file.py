@@ -6,7 +6,6 @@ The checksum is the SHA-256, in hexadecimal digits, of the canonical JSON (sorte
 of the tokens: it tells an accident, and protects against nobody.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -106,6 +105,8 @@ class TokenFile:
     @contextmanager
     def _held(self) -> Iterator[None]:
         """Keep other programs from changing the tokens meanwhile."""
+        import fcntl  # a server has it; a command line on Windows gets by without
+
         lock = self.path.with_name(f".{self.path.name}.lock")
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:

@@ -105,6 +105,12 @@ def check_faiss_installation() -> str:
     return installed[0]
 
 
+def faiss_build() -> str:
+    """Return what the installed FAISS is compiled for, such as "OPTIMIZE DD AVX2 AVX512"."""
+    built: str = faiss.get_compile_options()
+    return built.strip()
+
+
 def _normalised(name: str) -> str:
     """Return a distribution's name as package indexes compare it."""
     return re.sub(r"[-_.]+", "-", name).lower()

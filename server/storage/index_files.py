@@ -63,17 +63,7 @@ class IndexFiles:
 
     def read(self, name: str) -> Kept | None:
         """Return what a file holds, None if there is none. Raises DataDamaged."""
-        try:
-            with self._path(name).open("rb") as file:
-                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:  # mmap's of an empty file
-            raise DataDamaged(f"the index file {name} cannot be read: {error}") from error
-        try:
-            return _kept(memoryview(data))
-        except _Unsound as error:
-            raise DataDamaged(f"the index file {name} {error}") from error
+        return read_kept(self._path(name))
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there; what was read of it stays valid."""
@@ -82,6 +72,26 @@ class IndexFiles:
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}{_SUFFIX}"
+
+
+def kept_files(folder: Path) -> list[Path]:
+    """Return the files that a folder holds, and change nothing there."""
+    return sorted(folder.glob(f"*{_SUFFIX}"))
+
+
+def read_kept(path: Path) -> Kept | None:
+    """Return what a file holds, None if there is none. Raises DataDamaged."""
+    try:
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:  # mmap's of an empty file
+        raise DataDamaged(f"the index file {path.stem} cannot be read: {error}") from error
+    try:
+        return _kept(memoryview(data))
+    except _Unsound as error:
+        raise DataDamaged(f"the index file {path.stem} {error}") from error
 
 
 class _Unsound(Exception):
