@@ -94,14 +94,18 @@ class GrpcioTransport:
         described = _reflection([*self._names, HEALTH_NAME], services[0].guard)
         for each in [*services, described]:
             handlers = {
-                method.name: _handler(method, each.guard.guarded(method), self._waits)
+                method.name: _handler(
+                    method, each.guard.guarded(method), self._waits, each.guard.identify
+                )
                 for method in each.service.methods
             }
             self._add(each.service.name, handlers)
         self._add(
             HEALTH_NAME,
             {
-                "Check": _handler(self._health.method, self._health.check, self._health_waits),
+                "Check": _handler(
+                    self._health.method, self._health.check, self._health_waits, _whoever
+                ),
                 "Watch": _watch_handler(self._health, self._health_waits),
             },
         )
@@ -222,7 +226,14 @@ def _new_server(
     )
 
 
-def _handler(method: Method, behaviour: Behaviour, waits: _Waits) -> Handler:
+def _whoever(_call: Call) -> None:
+    """Let every caller's message come; the behaviour looks who it is."""
+
+
+def _handler(
+    method: Method, behaviour: Behaviour, waits: _Waits, identify: Callable[[Call], None]
+) -> Handler:
+    """Return what answers a method; `identify` refuses strangers before their message is read."""
     answered = _streamed if method.gives_stream else _single
     make = (
         grpc.stream_stream_rpc_method_handler
@@ -230,7 +241,7 @@ def _handler(method: Method, behaviour: Behaviour, waits: _Waits) -> Handler:
         else grpc.stream_unary_rpc_method_handler
     )
     handler: Handler = make(
-        answered(behaviour, partial(_incoming, method, waits), waits),
+        answered(behaviour, partial(_incoming, method, waits, identify), waits),
         response_serializer=methodcaller("SerializeToString"),
     )
     return handler
@@ -271,9 +282,14 @@ def _streamed(behaviour: Behaviour, incoming: Incoming, waits: _Waits) -> Handle
 
 @contextmanager
 def _incoming(
-    method: Method, waits: _Waits, requests: Iterator[bytes], context: grpc.ServicerContext
+    method: Method,
+    waits: _Waits,
+    identify: Callable[[Call], None],
+    requests: Iterator[bytes],
+    context: grpc.ServicerContext,
 ) -> Iterator[Any]:
     """Give what a behaviour takes: the request, or an iterator of them. Raises Refusal."""
+    identify(_call(context))
     if method.takes_stream:
         yield waits.messages(method.request_type, requests, context)
         return

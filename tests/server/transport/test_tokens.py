@@ -17,6 +17,7 @@ from cipherlens.server.access import gate as gate_module
 from cipherlens.server.app import CipherLensServer
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.errors import StartupError
+from cipherlens.server.transport.grpcio import GrpcioTransport
 from cipherlens.v1 import collection_pb2, encryption_service_pb2_grpc, retrieval_service_pb2_grpc
 from cipherlens.v1 import encryption_service_pb2 as owner
 from cipherlens.v1 import retrieval_service_pb2 as pb
@@ -241,6 +242,23 @@ def test_a_stranger_is_refused_before_he_has_sent_anything(serving) -> None:
     ):
         look(serving)
         assert code_of_stream(serving.stub, nothing(), metadata) is expected
+    waiting.set()
+
+
+def test_a_strangers_message_is_not_read_where_grpcio_listens(serving, transport) -> None:
+    if transport is not GrpcioTransport:
+        pytest.skip("the native front has read a message before it tells of the call")
+    waiting = threading.Event()
+
+    def nothing():
+        waiting.wait(20)
+        yield b""
+
+    for name in ("Search", "Index", "Fetch"):
+        call = serving.channel.stream_stream(f"/cipherlens.v1.RetrievalService/{name}")
+        with pytest.raises(grpc.RpcError) as caught:
+            list(call(nothing(), timeout=20))
+        assert caught.value.code() is UNAUTHENTICATED
     waiting.set()
 
 
