@@ -7,7 +7,6 @@ old key are answered and those under the new one refused, and afterwards it is t
 What was copied stays where a run ends early, so the next one goes on from there.
 """
 
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,12 +19,11 @@ from cipherlens.client.core.batches import batched
 from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.item import Fetched, Item, ItemState
 from cipherlens.client.errors import FailedPrecondition
-from cipherlens.client.folder.owner_tag import OwnerTags
 from cipherlens.client.key_in_use import check_key
-from cipherlens.client.naming import CONTENT_TAG_BYTES, Named, Naming
+from cipherlens.client.moved_names import MovedNames
 from cipherlens.client.originals import check_vouched
 from cipherlens.client.picture import Picture, PreparedPicture, prepare_picture
-from cipherlens.crypto import KeyEntry, Manifest, Original, is_keyed_id
+from cipherlens.crypto import KeyEntry, Manifest, Original
 
 _PASSES = 20  # each copies what changed during the one before
 _FETCHED = 64
@@ -140,7 +138,7 @@ class Rotation:
 
     def _copy(self, where: Collection, beside: Collection) -> None:
         """Bring the collection beside to what the other one holds now."""
-        names = _Names(_owner(self._old), where.uuid, _owner(self._new), beside.uuid)
+        names = MovedNames(_owner(self._old), where.uuid, _owner(self._new), beside.uuid)
         there = {item.item_id: item.revision for item in self._new.list_items(beside)}
         wanted = {names.moved_id(item): item for item in self._old.list_items(where)}
         if self._manifest is not None:
@@ -161,7 +159,7 @@ class Rotation:
             self._new.delete(beside, gone)
 
     def _opened(
-        self, where: Collection, item_ids: Iterable[str], names: "_Names"
+        self, where: Collection, item_ids: Iterable[str], names: MovedNames
     ) -> Iterator[Moved]:
         """Yield items opened with the old key; those that are gone meanwhile are passed over."""
         for fetched in self._old.fetch(where, item_ids):
@@ -238,41 +236,6 @@ class Rotation:
             )
         prepared = prepare_picture(moved.original.data, new)
         return PreparedPicture(pixels=prepared.pixels, original=moved.original)
-
-
-class _Names:
-    """Ids, names and tags of the items of one collection, and what they are in the other."""
-
-    def __init__(
-        self, old: KeyEntry, old_uuid: uuid.UUID, new: KeyEntry, new_uuid: uuid.UUID
-    ) -> None:
-        self._old = Naming(old, old_uuid)
-        self._new, self._new_uuid = new, new_uuid
-        self._keyed = Naming(new, new_uuid)
-        self._readable = Naming(new, new_uuid, readable_ids=True)
-
-    def moved_id(self, item: Named) -> str:
-        """Return the id of an item under the new key: that of its name, or the readable one."""
-        return self._naming(item).id_of(self._old.name_of(item))
-
-    def owner_tag(self, item: Item, original: Original | None, encoder_digest: bytes) -> bytes:
-        """Return the tag by which indexing a folder will know the item again.
-
-        Without its original that cannot be made: the item counts as changed then.
-        """
-        if not item.owner_tag:
-            return b""
-        name, naming = self._old.name_of(item), self._naming(item)
-        if original is None:
-            return bytes(CONTENT_TAG_BYTES) + naming.sealed(name)
-        tags = OwnerTags(
-            self._new, self._new_uuid, sealed=True, encoder_digest=encoder_digest, naming=naming
-        )
-        return tags.of(name, original.data)
-
-    def _naming(self, item: Named) -> Naming:
-        is_keyed = is_keyed_id(item.item_id) and len(item.owner_tag) > CONTENT_TAG_BYTES
-        return self._keyed if is_keyed else self._readable
 
 
 def _owner(client: Client) -> KeyEntry:

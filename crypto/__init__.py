@@ -30,7 +30,6 @@ from cipherlens.crypto.item_names import ItemNames, is_keyed_id, longest_name_by
 from cipherlens.crypto.key import Key
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.keyring import Keyring
-from cipherlens.crypto.keyring_file import ScryptCost
 from cipherlens.crypto.manifest import ListedItem, Manifest
 from cipherlens.crypto.masks import CodeMask, VectorMask, mask_id
 from cipherlens.crypto.parameters import (
@@ -39,6 +38,7 @@ from cipherlens.crypto.parameters import (
     CipherParameters,
 )
 from cipherlens.crypto.preparation import PreparedSize, open_image, prepare
+from cipherlens.crypto.scrypt_cost import ScryptCost
 from cipherlens.crypto.seal import (
     Original,
     SealedContext,

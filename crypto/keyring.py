@@ -14,14 +14,13 @@ from cipherlens.crypto.identity import Identity
 from cipherlens.crypto.key import Key
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.keyring_file import (
-    DEFAULT_SCRYPT_COST,
     Contents,
-    ScryptCost,
     is_protected,
     read_keyring,
     write_keyring,
 )
 from cipherlens.crypto.received_grants import ReceivedGrants
+from cipherlens.crypto.scrypt_cost import DEFAULT_SCRYPT_COST, ScryptCost
 
 _UPDATE_TRIES = 5
 
