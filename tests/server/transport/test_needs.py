@@ -1,5 +1,7 @@
 """The table of what each method needs: complete, and as it is written down here once more."""
 
+from pathlib import Path
+
 import pytest
 from google.rpc import code_pb2
 from grpc_health.v1 import health_pb2
@@ -79,6 +81,12 @@ def test_the_table_names_every_method_that_is_served_and_no_other() -> None:
     assert set(NEEDS) == served
     of_ours = {name for name in served if name.startswith("cipherlens.")}
     assert {method for method, _, _ in EXPECTED} == of_ours
+
+
+def test_the_page_on_access_names_every_method_of_ours() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "access.md").read_text()
+    ours = {each.rpartition("/")[2] for each in NEEDS if each.startswith("cipherlens.")}
+    assert [name for name in sorted(ours) if name not in page] == []
 
 
 @pytest.mark.parametrize(("method", "request_", "enough"), EXPECTED)
