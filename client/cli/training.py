@@ -108,7 +108,9 @@ def train(
 
     use_threads(threads)
 
-    with _silent(unless=processes.first), _shown_epochs(settings.epochs, as_json=as_json) as show:
+    # A distillation begins with a network that is of use, and keeps it unless an epoch is better.
+    shown = _shown_epochs(settings.epochs, as_json=as_json, looks=not distil)
+    with _silent(unless=processes.first), shown as show:
         result = train_network(
             settings,
             images,
@@ -146,8 +148,9 @@ def _silent(*, unless: bool) -> Iterator[None]:
 class Shown:
     """What people read of a training: a bar at a terminal, else lines; with --json, objects."""
 
-    def __init__(self, bar: "Progress", epochs: int, *, as_json: bool) -> None:
+    def __init__(self, bar: "Progress", epochs: int, *, as_json: bool, looks: bool = True) -> None:
         self._bar, self._epochs, self._as_json = bar, epochs, as_json
+        self._looks = _LOOKS if looks else ()
         self._task: TaskID | None = None
         self._first: EpochReport | None = None
 
@@ -169,7 +172,7 @@ class Shown:
         elif self._bar.disable:
             remark(f"epoch {report.epoch} of {self._epochs}: {_epoch_text(report)}")
         self._first = self._first or report
-        if report.epoch in _LOOKS and report.loss > (1 - _LEAST_FALL) * self._first.loss:
+        if report.epoch in self._looks and report.loss > (1 - _LEAST_FALL) * self._first.loss:
             remark(
                 f"it is not learning: after {report.epoch} epochs the loss is {report.loss:.4f}, "
                 f"it was {self._first.loss:.4f}. Stop it and try another learning_rate, or "
@@ -183,11 +186,11 @@ class Shown:
 
 
 @contextmanager
-def _shown_epochs(epochs: int, *, as_json: bool) -> "Iterator[Shown]":
+def _shown_epochs(epochs: int, *, as_json: bool, looks: bool) -> "Iterator[Shown]":
     """Give what shows a training; Ctrl-C says how to go on."""
     with progress_bar() as bar:
         try:
-            yield Shown(bar, epochs, as_json=as_json)
+            yield Shown(bar, epochs, as_json=as_json, looks=looks)
         except KeyboardInterrupt:
             bar.stop()
             remark("interrupted: give the same command again to go on from where it was saved last")

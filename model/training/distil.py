@@ -24,7 +24,8 @@ from cipherlens.model.training.teacher import Progress, Teacher, changed_copies,
 
 AT_ONCE = 16  # on a CPU more blocks at a time leave the cache
 NEAREST = 10
-"""How many of the teacher's nearest pictures count as relevant in the validation."""
+"""How many of the teacher's nearest pictures count as relevant in the validation, a fifth of all at
+most: where nearly all were, every ranking would be good."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +53,7 @@ class DistillSteps(Steps):
         optimizer.step()
         return parts.values()
 
-    def begin(self, network: RetrievalNetwork) -> None:
+    def begin(self, network: RetrievalNetwork) -> bool:
         """Fit the gate, and the head to the teacher's vectors of one copy of each picture."""
         started = cast("BlockSetNetwork", network)
         fit_gate(started.backbone, self.images, self.encryptor)
@@ -61,6 +62,7 @@ class DistillSteps(Steps):
             for index, batch in enumerate(self.batches(0))
         )
         fit_head(started, described, self.config.penalty)
+        return True
 
     @torch.no_grad()
     def _described(
@@ -130,6 +132,8 @@ def nearest(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
     cosines = vectors @ vectors.T
     np.fill_diagonal(cosines, -np.inf)
     near = np.zeros(cosines.shape, dtype=bool)
-    found = np.argsort(-cosines, axis=1, kind="stable")[:, : min(NEAREST, len(vectors) - 1)]
+    found = np.argsort(-cosines, axis=1, kind="stable")[
+        :, : min(NEAREST, max(1, len(vectors) // 5))
+    ]
     np.put_along_axis(near, found, values=True, axis=1)
     return near

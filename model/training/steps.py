@@ -67,8 +67,9 @@ class Steps:
         optimizer.step()
         return parts.values()
 
-    def begin(self, network: RetrievalNetwork) -> None:
-        """Do what comes before the first step: nothing."""
+    def begin(self, network: RetrievalNetwork) -> bool:  # noqa: ARG002
+        """Do what comes before the first step; return whether the network is of use by then."""
+        return False
 
     def score(self, network: RetrievalNetwork, validation: PreparedImages) -> float | None:
         """Return the mAP of the validation pictures; None if there is nothing to retrieve."""

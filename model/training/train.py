@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from cipherlens.base import CipherProfile, replace_file
-from cipherlens.model.checkpoint import CheckpointConfiguration, save
+from cipherlens.model.checkpoint import CheckpointConfiguration, read_configuration, save
 from cipherlens.model.config import AnyTrainConfig, DistillConfig, LoopConfig
 from cipherlens.model.data.encryption import Encryptor
 from cipherlens.model.data.images import PreparedImages, split_images
@@ -30,7 +30,10 @@ from cipherlens.model.training.steps import Steps
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainResult:
-    """A finished training: the checkpoint's epoch and validation mAP, and all epochs' reports."""
+    """A finished training: the checkpoint's epoch and validation mAP, and all epochs' reports.
+
+    Epoch 0 is what a distillation begins with, where no epoch has made it better.
+    """
 
     checkpoint: Path
     best_epoch: int
@@ -104,11 +107,11 @@ def train(
         if processes.first:
             run.state_path.unlink(missing_ok=True)
             run.taught_path.unlink(missing_ok=True)
-    best = _best(state.history)
+    best = run.best(state)
     return TrainResult(
         checkpoint=out,
-        best_epoch=best.epoch,
-        validation_map=best.validation_map,
+        best_epoch=best[0],
+        validation_map=best[1],
         history=tuple(state.history),
     )
 
@@ -161,8 +164,9 @@ class _Run:
             self.steps = with_teacher(self.steps, self.validation, self.taught_path, taught)
 
     def begin(self, state: TrainingState) -> None:
-        """Do what comes before the first step of a training that starts."""
-        self.steps.begin(state.network)
+        """Do what comes before the first step; what is of use by then is the checkpoint so far."""
+        if self.steps.begin(state.network):
+            self._keep(state.network, 0, self._validate(state.network))
 
     def start(self) -> TrainingState:
         """Return the saved state, or a fresh one where none (or no checkpoint to it) is there.
@@ -187,6 +191,13 @@ class _Run:
         if saved := self.processes.of_first(self._saved()):
             state.restore(saved, self.state_path)
         return state
+
+    def best(self, state: TrainingState) -> tuple[int, float | None]:
+        """Return the epoch that the checkpoint holds, 0 for the start, and its validation mAP."""
+        best = _best(state.history)
+        if (best.validation_map or 0.0) > self._start_score():
+            return best.epoch, best.validation_map
+        return 0, self._start_score()
 
     def finished(self, state: TrainingState) -> bool:
         """Return whether all epochs are done or the time is over."""
@@ -227,13 +238,24 @@ class _Run:
         writes the same checkpoint again.
         """
         best = _best(state.history)
-        if best is state.history[-1]:
-            facts = {"best_epoch": best.epoch, "validation_map": best.validation_map}
-            training = {**self.configuration.training, **facts}
-            save(self.out, state.network, replace(self.configuration, training=training))
+        if best is state.history[-1] and (best.validation_map or 0.0) > self._start_score():
+            self._keep(state.network, best.epoch, best.validation_map)
         lines = [json.dumps(asdict(report)) + "\n" for report in state.history]
         replace_file(self.log_path, "".join(lines).encode())
         state.save(self.state_path)
+
+    def _keep(self, network: RetrievalNetwork, epoch: int, score: float | None) -> None:
+        """Write the checkpoint of an epoch; 0 is what the training began with."""
+        facts = {"best_epoch": epoch, "validation_map": score}
+        training = {**self.configuration.training, **facts}
+        save(self.out, network, replace(self.configuration, training=training))
+
+    def _start_score(self) -> float:
+        """Return the validation mAP of the start if the checkpoint still holds it, else -1."""
+        if not isinstance(self.config, DistillConfig):
+            return -1.0
+        kept = read_configuration(self.out).training
+        return float(kept["validation_map"] or -1.0) if kept["best_epoch"] == 0 else -1.0
 
     def _saved(self) -> bytes:
         """Return the state to go on from; empty if there is none, or its checkpoint is gone."""
