@@ -13,6 +13,8 @@ TRACE_PARENT = "traceparent"
 """Metadata of W3C Trace Context with the span that a call belongs to."""
 
 _NS = 1_000_000_000
+# A collector that does not answer holds up the end of a server no longer than that.
+_SEND_S = 5
 
 
 class Tracer(Protocol):
@@ -64,7 +66,9 @@ class _OtlpTracer:
             sampler=ParentBased(TraceIdRatioBased(share)),
             resource=Resource({"service.name": name, "service.version": number}),
         )
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint)))
+        self._provider.add_span_processor(
+            BatchSpanProcessor(OTLPSpanExporter(endpoint, timeout=_SEND_S))
+        )
         self._tracer = self._provider.get_tracer(name, number)
         self._propagator = TraceContextTextMapPropagator()
 
