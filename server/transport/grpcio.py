@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 else:
     Handler = grpc.RpcMethodHandler  # generic for type checkers only
 Behaviour = Callable[[Any, Call], Any]
-Incoming = Callable[[Iterator[bytes], grpc.ServicerContext], AbstractContextManager[Any]]
+Incoming = Callable[[Iterator[bytes], grpc.ServicerContext, Call], AbstractContextManager[Any]]
 Handle = Callable[[Iterator[bytes], grpc.ServicerContext], Any]
 
 # Threads beyond the admitted calls: for health, reflection and refusals.
@@ -95,7 +95,10 @@ class GrpcioTransport:
         for each in [*services, described]:
             handlers = {
                 method.name: _handler(
-                    method, each.guard.guarded(method), self._waits, each.guard.identify
+                    method,
+                    each.guard.guarded(method),
+                    self._waits,
+                    each.guard.identifying(method),
                 )
                 for method in each.service.methods
             }
@@ -253,7 +256,7 @@ def _single(behaviour: Behaviour, incoming: Incoming, _waits: _Waits) -> Handle:
     def handle(requests: Iterator[bytes], context: grpc.ServicerContext) -> Any:
         call = _call(context)
         try:
-            with incoming(requests, context) as request:
+            with incoming(requests, context, call) as request:
                 response = behaviour(request, call)
         except Refusal as refusal:
             _abort(context, refusal, call)
@@ -269,7 +272,7 @@ def _streamed(behaviour: Behaviour, incoming: Incoming, waits: _Waits) -> Handle
     def handle(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
         call = _call(context)
         try:
-            with incoming(requests, context) as request:
+            with incoming(requests, context, call) as request:
                 for response in behaviour(request, call):
                     with waits.sending.kept(context.cancel):
                         yield response
@@ -287,9 +290,10 @@ def _incoming(
     identify: Callable[[Call], None],
     requests: Iterator[bytes],
     context: grpc.ServicerContext,
+    call: Call,
 ) -> Iterator[Any]:
     """Give what a behaviour takes: the request, or an iterator of them. Raises Refusal."""
-    identify(_call(context))
+    identify(call)
     if method.takes_stream:
         yield waits.messages(method.request_type, requests, context)
         return

@@ -53,6 +53,10 @@ class Guard:
         except Exception as error:
             raise Refusal(status_of(error, self._codes)) from error
 
+    def identifying(self, method: Method) -> Callable[[Call], None]:  # noqa: ARG002 - all alike
+        """Return `identify` for calls of a method whose message has not come yet."""
+        return self.identify
+
     def guarded(self, method: Method) -> Callable[[Any, Call], Any]:
         """Return the method's behaviour behind the guard; it raises nothing but Refusal."""
         return self._streaming(method) if method.gives_stream else self._single(method)

@@ -37,6 +37,19 @@ class WatchedGuard(Guard):
         """Return whether a call with such metadata may be answered together with others."""
         return not self._observer.wants_alone(metadata)
 
+    def identifying(self, method: Method) -> Callable[[Call], None]:
+        """Return `identify` for calls of a method; those that it refuses have ended."""
+
+        def identify(call: Call) -> None:
+            try:
+                self.identify(call)
+            except Refusal as refusal:
+                seen = self._observer.begin(method.service, method.name, call.metadata())
+                self._end(seen, refusal.status.code, call, None, None)
+                raise
+
+        return identify
+
     def guarded(self, method: Method) -> Callable[[Any, Call], Any]:
         """Return the method's behaviour behind the guard; it raises nothing but Refusal."""
         behaviour = super().guarded(method)
