@@ -101,7 +101,7 @@ def sign(
     with server.client() as client:
         where = client.get_collection(collection)
         entry = key_of(where, keys, key)
-        items = _opened(client, where, entry)
+        items = opened_items(client, where, entry)
         known = folder.load(where.uuid, entry.verify_key)
         gone = [] if known is None else [each for each in known.items if each not in items]
     signed = folder.record(entry, where.uuid, items, gone)
@@ -162,7 +162,7 @@ def pull(
     _tell(collection, folder, known, as_json=as_json)
 
 
-def _opened(client: Client, where: Collection, key: Key) -> dict[str, ListedItem]:
+def opened_items(client: Client, where: Collection, key: Key) -> dict[str, ListedItem]:
     """Return what is listed of all items, whose sealed originals must open."""
     ids = [item.item_id for item in client.list_items(where)]
     items: dict[str, ListedItem] = {}

@@ -8,7 +8,7 @@ import typer
 from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_outcome, progress_bar, remark
-from cipherlens.client.cli.manifest import Manifests, known_manifest
+from cipherlens.client.cli.manifest import Manifests, manifest_folder, opened_items
 from cipherlens.client.cli.passphrase import open_keyring, owner_key_of
 from cipherlens.client.rotation import Rotation
 
@@ -40,9 +40,9 @@ def rotate(
     under the old key are answered, from then on those under the new one, and the others are
     refused. A run that was interrupted goes on where it stopped, with the same command.
 
-    Grants end with it: make new ones; 'manifest sign' makes the manifest of what serves then. Who
-    has copied ciphertext and has the old key can still read his copy. Other commands take the new
-    key from the keyring by themselves.
+    Where there is a manifest, what serves then is read back and signed under the new key. Grants
+    end with it: make new ones. Who has copied ciphertext and has the old key can still read his
+    copy. Other commands take the new key from the keyring by themselves.
 
     \b
     Examples:
@@ -54,16 +54,21 @@ def rotate(
     with server.client() as old, server.client(target) as new, progress_bar() as bar:
         where = old.get_collection(collection)
         old.key = owner_key_of(where, ring, key)
+        folder = manifest_folder(manifests, keyring)
+        known = folder.load(where.uuid, old.key.verify_key)
         task = bar.add_task("items", total=None)
         rotation = Rotation(
             old,
             new,
             collection,
             checkpoint=None if model is None else str(model),
-            manifest=known_manifest(manifests, keyring, where.uuid, old.key),
+            manifest=known,
             on_copied=lambda done, total: bar.update(task, completed=done, total=total),
         )
         report = rotation.run()
+        if known is not None:
+            listed = opened_items(new, report.collection, target)
+            folder.record(target, report.collection.uuid, listed)
     document = {
         "collection": collection,
         "uuid": str(report.collection.uuid),

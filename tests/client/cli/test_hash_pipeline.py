@@ -274,3 +274,19 @@ def test_a_masked_collection_is_searched_by_trapdoors_of_the_owners_service(
         assert hits.distances == (0,)
     finally:
         server.stop(1)
+
+
+def test_a_rotated_collection_is_indexed_searched_and_verified_on(
+    run, to, keyring: Path, sealed: Path, folder: Path
+) -> None:
+    words = ("--kind", "code", "--model", sealed, "--keyring", keyring)
+    assert run("collection", "create", "turned", *words, *to).code == 0
+    mine = ("--keyring", keyring, "--model", sealed, *to)
+    assert run("index", "turned", folder, *mine).code == 0
+    assert run("keys", "new", keyring, "--name", "next").code == 0
+    turned = run("keys", "rotate", "turned", "--keyring", keyring, "--to", "next", *to, "--json")
+    assert (turned.code, turned.document["copied"], turned.document["absent"]) == (0, 5, [])
+    assert run("index", "turned", folder, *mine, "--json").document["unchanged"] == 5
+    found = run("search", "turned", folder / "a.png", *mine, "--verify", "--json")
+    assert found.code == 0
+    assert found.document["hits"][0]["name"] == "a.png"
