@@ -90,6 +90,7 @@ class CipherLensServer:
                     listen=listen,
                     max_concurrent_calls=config.limits.max_concurrent_calls,
                     max_message_bytes=config.limits.max_message_bytes,
+                    timeouts=config.timeouts,
                 )
                 for listen, make in _listeners(config, new_transport)
             ]

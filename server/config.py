@@ -11,6 +11,7 @@ from cipherlens.base import Role
 MIB = 2**20
 # gRPC counts the bytes of a message in 31 bits and needs some room beside ours.
 _LARGEST_LIMIT = 2**31 - MIB
+_LONGEST_S = 1_000_000  # gRPC counts milliseconds in 31 bits
 
 
 def _doc(text: str, metavar: str = "") -> Mapping[str, str]:
@@ -133,6 +134,48 @@ class IvfSettings:
     def nlist(self, live: int) -> int:
         """Return how many lists so many live rows get, at least 1 and at most one each two."""
         return max(1, min(round(self.lists_per_root * math.sqrt(live)), live // 2))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timeouts:
+    """How long callers and connections may keep the server waiting, in seconds; all above 0."""
+
+    receive_s: float = field(
+        default=30.0,
+        metadata=_doc(
+            "For a message to come whole, which 32 MiB do at 9 Mbit/s; later its call is ended. "
+            "Keeps silent callers from holding threads."
+        ),
+    )
+    send_s: float = field(
+        default=60.0,
+        metadata=_doc("For which a caller may leave a part of a stream unread."),
+    )
+    keepalive_s: float = field(
+        default=60.0, metadata=_doc("After which a silent connection is asked whether it lives.")
+    )
+    keepalive_answer_s: float = field(
+        default=20.0, metadata=_doc("For its answer to that; without one it is closed.")
+    )
+    idle_s: float = field(
+        default=300.0,
+        metadata=_doc("After which grpcio closes a connection without calls."),
+    )
+    connection_age_s: float = field(
+        default=3600.0,
+        metadata=_doc("After which grpcio renews a connection: clients connect again."),
+    )
+    connection_age_grace_s: float = field(
+        default=300.0, metadata=_doc("For calls on a connection that is renewed.")
+    )
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not 0.001 <= value <= _LONGEST_S:
+                raise ValueError(
+                    f"timeouts.{each.name} must lie between 0.001 and {_LONGEST_S}, got {value}"
+                )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -300,6 +343,7 @@ class ServerConfig:
         ),
     )
     limits: Limits = field(default_factory=Limits)
+    timeouts: Timeouts = field(default_factory=Timeouts)
     max_batch: int = field(
         default=32,
         metadata=_doc("Images that go through a model at once, where it takes as many."),

@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_status import rpc_status
 
 from cipherlens.server.call import Call
+from cipherlens.server.config import Timeouts
 from cipherlens.server.errors import CallCancelled, CannotListen, InvalidField, ServerError
 from cipherlens.server.transport.admission import Admission
 from cipherlens.server.transport.guard import Guard, Guarded, Refusal
@@ -37,20 +38,8 @@ Handle = Callable[[Iterator[bytes], grpc.ServicerContext], Any]
 
 # Threads beyond the admitted calls: for health, reflection and refusals.
 SPARE_THREADS = 4
-# Seconds that a message may take to come whole, which 32 MiB do at 9 Mbit/s.
-_RECEIVE_S = 30.0
 # In this time a message that is on its way has mostly come: only later its call makes room.
 _SECURE_S = 0.25
-# Seconds that a caller may leave a part of a stream untaken.
-SEND_S = 60.0
-# A connection that is dead is noticed, one without calls closed, one in use renewed now and then.
-KEEPALIVE_MS = 60_000
-KEEPALIVE_TIMEOUT_MS = 20_000
-_RENEWAL = (
-    ("grpc.max_connection_idle_ms", 5 * 60_000),
-    ("grpc.max_connection_age_ms", 60 * 60_000),
-    ("grpc.max_connection_age_grace_ms", 5 * 60_000),
-)
 # Health checks whose message is still to come; another one ends the oldest.
 _HEALTH_CHECKS = 16
 # A stream of reflection holds a thread for as long as its caller likes.
@@ -71,6 +60,7 @@ class GrpcioTransport:
         listen: str,
         max_concurrent_calls: int,
         max_message_bytes: int,
+        timeouts: Timeouts,
         credentials: grpc.ServerCredentials | None = None,
         renews: bool = True,
     ) -> None:
@@ -84,11 +74,12 @@ class GrpcioTransport:
         receiving = max(4, max_concurrent_calls // 2)
         threads = max_concurrent_calls + receiving + _HEALTH_CHECKS + SPARE_THREADS
         self._pool = ThreadPoolExecutor(threads, "call")
-        self._server = _new_server(self._pool, threads, max_message_bytes, renews=renews)
+        self._server = _new_server(self._pool, threads, max_message_bytes, timeouts, renews=renews)
         payloads = Payloads(max_message_bytes)
-        self._waits = _Waits(Patience(_RECEIVE_S, receiving, secure_s=_SECURE_S), payloads)
+        receive_s, send_s = timeouts.receive_s, timeouts.send_s
+        self._waits = _Waits(Patience(receive_s, receiving, secure_s=_SECURE_S), payloads, send_s)
         # Whatever comes, a health check finds a thread.
-        self._health_waits = _Waits(Patience(_RECEIVE_S, _HEALTH_CHECKS), payloads)
+        self._health_waits = _Waits(Patience(receive_s, _HEALTH_CHECKS), payloads, send_s)
         self._health = Health(services[0].guard)
         self._names = [each.service.name for each in services]
         described = _reflection([*self._names, HEALTH_NAME], services[0].guard)
@@ -158,9 +149,9 @@ class GrpcioTransport:
 class _Waits:
     """What calls on a listener wait for: their messages, and callers who read."""
 
-    def __init__(self, receiving: Patience, payloads: Payloads) -> None:
+    def __init__(self, receiving: Patience, payloads: Payloads, send_s: float) -> None:
         self.receiving = receiving
-        self.sending = Patience(SEND_S)
+        self.sending = Patience(send_s)
         self.payloads = payloads
 
     def close(self) -> None:
@@ -211,7 +202,12 @@ def _reflection(names: Sequence[str], guard: Guard) -> Guarded:
 
 
 def _new_server(
-    pool: ThreadPoolExecutor, threads: int, max_message_bytes: int, *, renews: bool
+    pool: ThreadPoolExecutor,
+    threads: int,
+    max_message_bytes: int,
+    timeouts: Timeouts,
+    *,
+    renews: bool,
 ) -> grpc.Server:
     message_bytes = max_message_bytes + MESSAGE_MARGIN
     return grpc.server(
@@ -222,11 +218,25 @@ def _new_server(
             # An item goes out with a little more around it than it came in with.
             ("grpc.max_send_message_length", message_bytes + MESSAGE_MARGIN),
             ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it
-            ("grpc.keepalive_time_ms", KEEPALIVE_MS),
-            ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
-            *(_RENEWAL if renews else ()),
+            ("grpc.keepalive_time_ms", ms(timeouts.keepalive_s)),
+            ("grpc.keepalive_timeout_ms", ms(timeouts.keepalive_answer_s)),
+            *(_renewal(timeouts) if renews else ()),
         ],
     )
+
+
+def _renewal(timeouts: Timeouts) -> tuple[tuple[str, int], ...]:
+    """Return options by which connections without calls are closed, and old ones renewed."""
+    return (
+        ("grpc.max_connection_idle_ms", ms(timeouts.idle_s)),
+        ("grpc.max_connection_age_ms", ms(timeouts.connection_age_s)),
+        ("grpc.max_connection_age_grace_ms", ms(timeouts.connection_age_grace_s)),
+    )
+
+
+def ms(seconds: float) -> int:
+    """Return seconds as gRPC wants them."""
+    return round(1000 * seconds)
 
 
 def _whoever(_call: Call) -> None:

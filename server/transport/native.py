@@ -18,17 +18,16 @@ from google.rpc import code_pb2
 from pygrpc_native import EVENT_CANCEL, STREAM_FULL, STREAM_SENT, NativeGrpcFront
 
 from cipherlens.server.call import Call
+from cipherlens.server.config import Timeouts
 from cipherlens.server.errors import CannotListen, InvalidField, QueueFull
 from cipherlens.server.observing import REQUEST_ID, given_id
 from cipherlens.server.priority import give_way
 from cipherlens.server.transport.grpcio import (
     CALLS_PER_THREAD,
-    KEEPALIVE_MS,
-    KEEPALIVE_TIMEOUT_MS,
     MESSAGE_MARGIN,
-    SEND_S,
     SPARE_THREADS,
     GrpcioTransport,
+    ms,
 )
 from cipherlens.server.transport.guard import Guarded, Refusal
 from cipherlens.server.transport.payloads import Payloads, decoded
@@ -91,9 +90,11 @@ class NativeTransport:
         listen: str,
         max_concurrent_calls: int,
         max_message_bytes: int,
+        timeouts: Timeouts,
     ) -> None:
         """Put the services on a server that does not listen yet."""
         self._listen = listen
+        self._timeouts = timeouts
         self._max_message_bytes = max_message_bytes + MESSAGE_MARGIN
         self._folder = tempfile.mkdtemp(prefix="cipherlens-")
         self._behind = GrpcioTransport(
@@ -101,6 +102,7 @@ class NativeTransport:
             listen=f"unix:{self._folder}/behind",
             max_concurrent_calls=max_concurrent_calls,
             max_message_bytes=max_message_bytes,
+            timeouts=timeouts,
             renews=False,
         )
         self._methods = [
@@ -137,8 +139,8 @@ class NativeTransport:
                 io_threads=_IO_THREADS,
                 call_details=True,
                 delay_stream_headers=True,
-                keepalive_time_ms=KEEPALIVE_MS,
-                keepalive_timeout_ms=KEEPALIVE_TIMEOUT_MS,
+                keepalive_time_ms=ms(self._timeouts.keepalive_s),
+                keepalive_timeout_ms=ms(self._timeouts.keepalive_answer_s),
             )
         except OSError as error:
             raise CannotListen(self._listen) from error
@@ -271,7 +273,7 @@ class NativeTransport:
         """
         state, pause_s, waited_s = self._calls[call_id], _SHORTEST_PAUSE_S, 0.0
         while (sent := self._front.stream_try_send(call_id, data)) == STREAM_FULL:
-            if waited_s >= SEND_S:
+            if waited_s >= self._timeouts.send_s:
                 late = "what was sent was not read in time"
                 self._front.fail(call_id, code_pb2.DEADLINE_EXCEEDED, late)
                 return False

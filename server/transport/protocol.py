@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from cipherlens.server.config import Timeouts
 from cipherlens.server.transport.guard import Guarded
 
 
@@ -39,5 +40,6 @@ class NewTransport(Protocol):
         listen: str,
         max_concurrent_calls: int,
         max_message_bytes: int,
+        timeouts: Timeouts,
     ) -> Transport:
         """Return it before it listens."""

@@ -23,7 +23,7 @@ class StatusError(grpc.RpcError):
 class MemoryTransport:
     """A `Transport`; its attributes are the methods of its services, as those of a stub are."""
 
-    def __init__(self, services, *, listen, max_concurrent_calls, max_message_bytes):
+    def __init__(self, services, *, listen, max_concurrent_calls, max_message_bytes, timeouts):
         self._ended = threading.Event()
         self._pool = ThreadPoolExecutor(max_concurrent_calls + 1, "call")
         for each in services:

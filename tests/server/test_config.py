@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cipherlens.server.config import IvfSettings, Limits, Role, ServerConfig
+from cipherlens.server.config import IvfSettings, Limits, Role, ServerConfig, Timeouts
 
 HERE = Path("data")
 
@@ -59,6 +59,12 @@ def test_ways_to_listen(listen):
 def test_a_limit_is_a_whole_number_that_travels(value):
     with pytest.raises(ValueError, match=r"limits\.max_k must be a whole number"):
         Limits(max_k=value)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, 1e9, float("nan")])
+def test_no_caller_is_waited_for_for_ever_nor_for_no_time(value):
+    with pytest.raises(ValueError, match=rf"timeouts\.receive_s must lie between .* got {value}"):
+        Timeouts(receive_s=value)
 
 
 def test_a_sealed_original_fits_into_a_message():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cipherlens.server.config import IvfSettings, Limits, ServerConfig, TlsListener
+from cipherlens.server.config import IvfSettings, Limits, ServerConfig, Timeouts, TlsListener
 from cipherlens.server.settings import SETTINGS, SettingError, resolve
 
 DATA = {"data_dir": "data"}
@@ -51,7 +51,12 @@ def written(path, text):
 
 def test_every_field_of_the_configuration_is_a_setting_with_words_for_it():
     names = {each.name for each in SETTINGS}
-    for kind, above in ((ServerConfig, ""), (Limits, "limits."), (IvfSettings, "ivf.")):
+    for kind, above in (
+        (ServerConfig, ""),
+        (Limits, "limits."),
+        (Timeouts, "timeouts."),
+        (IvfSettings, "ivf."),
+    ):
         fields = set(kind.__dataclass_fields__) - {
             "passphrase",
             "tls",
@@ -59,6 +64,7 @@ def test_every_field_of_the_configuration_is_a_setting_with_words_for_it():
             "ivf",
             "log",
             "tracing",
+            "timeouts",
         }
         assert {above + name for name in fields} <= names
     assert {f"tls.{name}" for name in TlsListener.__dataclass_fields__} <= names

@@ -5,12 +5,14 @@ import logging
 import urllib.error
 import urllib.request
 from collections import Counter
+from types import SimpleNamespace
 
 import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cipherlens.server.config import LogSettings
+from cipherlens.server.app import CipherLensServer
+from cipherlens.server.config import LogSettings, ServerConfig
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
 
@@ -222,6 +224,23 @@ def test_a_server_that_loads_is_alive_and_not_ready(watched):
     assert page(watched, "/readyz")[0] == 503
     assert page(watched, "/livez")[0] == 200
     assert value(scraped(watched), "cipherlens_ready") == 0
+
+
+def test_probes_answer_before_anything_is_loaded(tmp_path, each_transport):
+    config = ServerConfig(
+        data_dir=tmp_path / "data", listen="127.0.0.1:0", metrics_listen="0", device="cpu"
+    )
+    server = CipherLensServer(config, each_transport)
+    server.listen()
+    try:
+        started = SimpleNamespace(server=server)
+        assert page(started, "/livez") == (200, "live\n")
+        assert page(started, "/readyz")[0] == 503
+        assert value(scraped(started), "cipherlens_ready") == 0
+        server.load()
+        assert page(started, "/readyz") == (200, "ready\n")
+    finally:
+        server.stop(0)
 
 
 def test_the_listener_is_on_loopback_and_closes_with_the_server(make_cloud):

@@ -13,9 +13,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from cipherlens.server.config import Limits
+from cipherlens.server.config import Limits, Timeouts
 from cipherlens.server.engine import Engine
-from cipherlens.server.transport import grpcio, native
+from cipherlens.server.transport import native
 from cipherlens.v1 import retrieval_service_pb2 as pb
 from cipherlens.v1 import retrieval_service_pb2_grpc
 
@@ -61,9 +61,8 @@ def test_calls_whose_message_never_comes_stop_neither_health_nor_searches(
     assert cloud.index(["d"], vectors=vectors(rows[0])).written_count == 1
 
 
-def test_a_stream_that_falls_silent_is_ended(make_cloud, monkeypatch, failure):
-    monkeypatch.setattr(grpcio, "_RECEIVE_S", 0.2)
-    cloud = make_cloud()
+def test_a_stream_that_falls_silent_is_ended(make_cloud, failure):
+    cloud = make_cloud(timeouts=Timeouts(receive_s=0.2))
     never = threading.Event()
 
     def half():
@@ -81,9 +80,8 @@ def test_a_stream_that_falls_silent_is_ended(make_cloud, monkeypatch, failure):
     assert list((cloud.config.data_dir / "models").iterdir()) == []
 
 
-def test_a_reflection_that_falls_silent_is_ended(make_cloud, monkeypatch):
-    monkeypatch.setattr(grpcio, "_RECEIVE_S", 0.2)
-    cloud = make_cloud()
+def test_a_reflection_that_falls_silent_is_ended(make_cloud):
+    cloud = make_cloud(timeouts=Timeouts(receive_s=0.2))
     never = threading.Event()
 
     def one_and_no_more():
@@ -99,10 +97,9 @@ def test_a_reflection_that_falls_silent_is_ended(make_cloud, monkeypatch):
     assert caught.value.code() is grpc.StatusCode.CANCELLED
 
 
-def test_a_caller_who_does_not_read_is_ended(make_cloud, vectors, gaussian, monkeypatch):
-    monkeypatch.setattr(grpcio, "SEND_S", 0.2)
-    monkeypatch.setattr(native, "SEND_S", 0.2)
-    cloud = make_cloud(limits=Limits(max_concurrent_calls=4))
+def test_a_caller_who_does_not_read_is_ended(make_cloud, vectors, gaussian):
+    limits = Limits(max_concurrent_calls=4)
+    cloud = make_cloud(limits=limits, timeouts=Timeouts(send_s=0.2))
     cloud.create()
     for start in range(0, 40, 10):
         names, rows = NAMES[start : start + 10], gaussian(10, seed=start)
