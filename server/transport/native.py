@@ -41,7 +41,7 @@ _CALLS_AT_ONCE = 64
 _LARGEST_SHARED_BYTES = 64 * 1024
 _IO_THREADS = 1
 # Between looks whether a caller has read what was sent.
-_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.0005, 0.02
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.00002, 0.02
 
 
 class _Open:
