@@ -79,10 +79,17 @@ class LiveCollection:
     ) -> None:
         """Bring an index up to a sequence, or to all that the transaction sees.
 
-        If it answers already, the caller holds `writing`.
+        If it answers already, the caller holds `writing`. Raises StorageUnavailable for one that
+        was begun so long ago that deletions since may be forgotten: another must be made.
         """
+        state = transaction.collections.state(self.collection)
+        if 0 < index.sequence < state.purge_horizon:
+            raise StorageUnavailable(
+                f"an index of collection {self.collection.name!r} has the changes up to "
+                f"{index.sequence}, and deletions up to {state.purge_horizon} may be forgotten"
+            )
         if until is None:
-            until = transaction.collections.state(self.collection).sequence
+            until = state.sequence
         index.follow(
             transaction.items.changes(
                 self.collection, index.generation, after=index.sequence, until=until

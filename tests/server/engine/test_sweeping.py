@@ -9,7 +9,7 @@ from cipherlens.server.config import ServerConfig
 from cipherlens.server.engine import sweeping
 from cipherlens.server.engine.background import Background
 from cipherlens.server.engine.sweeping import Sweeper
-from cipherlens.server.errors import NotFound, StaleRevision
+from cipherlens.server.errors import NotFound, StaleRevision, StorageUnavailable
 from cipherlens.server.storage import removal
 
 TABLES = ("collections", "generations", "items", "ciphertexts", "representations", "purge_marks")
@@ -144,6 +144,25 @@ def test_a_deletion_is_remembered_for_as_long_as_is_asked(codes, swept):
         codes.index(["i0"], revision=1)
     swept(codes)
     assert counts(codes)["purge_marks"] == 1  # noted once
+
+
+def test_an_index_begun_before_the_horizon_does_not_take_over(forgetful, swept):
+    """It would never hear of the deletion, and find what is gone."""
+    forgetful.index(ids(10))
+    live, database = forgetful.live(), forgetful.engine._database
+    with database.read() as transaction:
+        begun = live.load(transaction, live.serving.generation)
+    forgetful.delete(ids(7))
+    with database.read() as transaction:
+        live.catch_up(transaction, live.load(transaction, begun.generation))
+    swept(forgetful)
+    with (
+        pytest.raises(StorageUnavailable, match="may be forgotten"),
+        database.read() as transaction,
+    ):
+        live.catch_up(transaction, begun)
+    with database.read() as transaction:
+        assert live.load(transaction, begun.generation).vectors.live_count == 3
 
 
 def test_an_index_file_from_before_the_horizon_is_not_taken(forgetful, swept, caplog):
