@@ -80,7 +80,7 @@ class GrpcioTransport:
         self._waits = _Waits(Patience(receive_s, receiving, secure_s=_SECURE_S), payloads, send_s)
         # Whatever comes, a health check finds a thread.
         self._health_waits = _Waits(Patience(receive_s, _HEALTH_CHECKS), payloads, send_s)
-        self._health = Health(services[0].guard)
+        self._health = Health(services[0].guard, self._pool)
         self._names = [each.service.name for each in services]
         described = _reflection([*self._names, HEALTH_NAME], services[0].guard)
         for each in [*services, described]:

@@ -1,6 +1,12 @@
-"""gRPC's health checks: answered at once whatever else is under way."""
+"""gRPC's health checks: answered at once whatever else is under way.
+
+grpcio's own servicer sends to watchers while it holds the lock that it needs when one goes away, on
+the thread that all of grpcio's events come in on: two watchers could so stop a server for good.
+"""
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any
 
 import grpc
@@ -14,8 +20,29 @@ from cipherlens.server.transport.status import status_of
 
 # Callers that are told of every change; each costs a call and no thread.
 _WATCHERS = 64
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 NAME: str = health.SERVICE_NAME
+
+
+class _Watcher:
+    """A caller who is told of every change of a service."""
+
+    def __init__(self, status: Callable[[], Any], send: Callable[[Any], object]) -> None:
+        """Take what gives the status of now, and what sends a response and waits until it left."""
+        self._status = status
+        self._send = send
+        self._lock = threading.Lock()  # so that responses leave in order; guards _told
+        self._told: Any = None
+
+    def tell(self) -> None:
+        """Send what is now, if it is something new."""
+        with self._lock:
+            status = self._status()
+            if status != self._told:
+                self._told = status
+                self._send(health_pb2.HealthCheckResponse(status=status))
 
 
 class Health:
@@ -26,7 +53,8 @@ class Health:
     method: the one that asks once.
     """
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, threads: Executor) -> None:
+        """Take who lets callers in, and the threads that tell watchers."""
         self.method = Method(
             service=NAME,
             name="Check",
@@ -37,21 +65,20 @@ class Health:
             behaviour=self.check,
         )
         self._guard = guard
-        self._watched = health.HealthServicer()
-        self._lock = threading.Lock()  # guards _watchers
-        self._watchers = 0
+        self._threads = threads
+        self._lock = threading.Lock()  # guards _watchers; never held while anything is sent
+        self._watchers: set[_Watcher] = set()
         self._statuses: dict[str, Any] = {}
 
     def say(self, name: str, status: Any) -> None:
         """Tell it of a service, "" being the whole server, from now on."""
         self._statuses[name] = status
-        self._watched.set(name, status)
+        self._tell()
 
     def end(self) -> None:
-        """Say for good that nothing is served."""
-        not_serving = health_pb2.HealthCheckResponse.NOT_SERVING
-        self._statuses = dict.fromkeys(self._statuses, not_serving)
-        self._watched.enter_graceful_shutdown()
+        """Say that nothing is served."""
+        self._statuses = dict.fromkeys(self._statuses, _NOT_SERVING)
+        self._tell()
 
     def check(self, request: Any, call: Call) -> Any:
         """Answer for the server, or for a service of it. Raises Refusal."""
@@ -64,19 +91,28 @@ class Health:
     def watch(self, request: Any, call: Call, context: grpc.ServicerContext, send: Any) -> None:
         """Send every change to a caller, beginning with what is now. Raises Refusal, QueueFull."""
         self._let_in(request, call)
+        watcher = _Watcher(lambda: self._statuses.get(request.service, _UNKNOWN), send)
         with self._lock:
-            if self._watchers >= _WATCHERS:
+            if len(self._watchers) >= _WATCHERS:
                 raise QueueFull(f"{_WATCHERS} callers watch, the most that may")
-            self._watchers += 1
-        if not context.add_callback(self._forget):
-            self._forget()
-            return
-        self._watched.Watch(request, context, send)
+            self._watchers.add(watcher)
+
+        def forget() -> None:
+            with self._lock:
+                self._watchers.discard(watcher)
+            send(None)  # which ends the call
+
+        if context.add_callback(forget):
+            watcher.tell()
+        else:
+            forget()
+
+    def _tell(self) -> None:
+        with self._lock:
+            watchers = list(self._watchers)
+        for each in watchers:
+            self._threads.submit(each.tell)
 
     def _let_in(self, request: Any, call: Call) -> None:
         if request.service:  # which tells what is served here
             self._guard.identify(call)
-
-    def _forget(self) -> None:
-        with self._lock:
-            self._watchers -= 1

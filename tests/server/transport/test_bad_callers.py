@@ -182,6 +182,34 @@ def test_watching_health_is_told_of_and_bounded(cloud):
         assert stubs[0].Check(health_pb2.HealthCheckRequest(), timeout=20).status
 
 
+def test_watchers_that_come_and_go_while_it_changes_stop_nothing(make_cloud):
+    """grpcio's own servicer held a lock there that its only thread of events waited for."""
+    cloud = make_cloud()
+    stop = threading.Event()
+
+    def come_and_go():
+        with grpc.insecure_channel(f"127.0.0.1:{cloud.port}") as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            while not stop.is_set():
+                watching = stub.Watch(health_pb2.HealthCheckRequest(), timeout=60)
+                next(watching)
+                watching.cancel()
+
+    with ThreadPoolExecutor(8) as threads:
+        ended = [threads.submit(come_and_go) for _ in range(8)]
+        try:
+            for _ in range(200):
+                cloud.server._transports[0].stop_serving()
+                cloud.server._transports[0].serve()
+                health_pb2_grpc.HealthStub(cloud.channel).Check(
+                    health_pb2.HealthCheckRequest(), timeout=20
+                )
+        finally:
+            stop.set()
+        for each in ended:
+            each.result(60)
+
+
 def test_two_thousand_idle_connections_keep_out_nobody(tmp_path, transport, vectors, gaussian):
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most < 4096:
