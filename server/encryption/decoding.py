@@ -1,5 +1,7 @@
 """How many pixels are decoded at a time: what a decoded picture takes is bounded across calls."""
 
+import contextlib
+import ctypes
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -8,6 +10,21 @@ from contextlib import contextmanager
 from cipherlens.server.errors import QueueFull
 
 _LONGEST_WAIT_S = 30.0
+
+
+_M_MMAP_THRESHOLD = -3
+_LARGE_BYTES = 2**20
+
+
+def return_large_blocks() -> None:
+    """Have the allocator give large blocks back to the system when they are freed, where it can.
+
+    glibc raises the size from which it does with every block that it gave back, and keeps those
+    below in an arena for each thread: what one picture took would stay as often as there are
+    threads.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 class DecodedPixels:

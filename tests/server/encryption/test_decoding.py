@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -83,6 +85,37 @@ def test_large_pictures_of_many_calls_are_decoded_one_after_the_other(monkeypatc
         calls = [threads.submit(pictures.read_picture, "f", data, SIZE) for _ in range(6)]
         assert all(each.result(60)[1] == "image/png" for each in calls)
     assert max(most) <= 2
+
+
+MEMORY = """
+import resource, sys
+from concurrent.futures import ThreadPoolExecutor
+from cipherlens.crypto import CipherParameters
+from cipherlens.server.encryption import pictures
+from cipherlens.server.encryption.decoding import return_large_blocks
+size = CipherParameters(block_size=8, substituted_blocks=2, height=16, width=32)
+data = sys.stdin.buffer.read()
+return_large_blocks()
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+pictures.read_picture("f", data, size)
+one = peak()
+with ThreadPoolExecutor(5) as threads:
+    list(threads.map(lambda _: pictures.read_picture("f", data, size), range(5)))
+print(one, peak())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="speaks to glibc's allocator")
+def test_what_a_picture_took_is_given_back_whatever_thread_it_came_on():
+    child = subprocess.run(
+        [sys.executable, "-c", MEMORY],
+        input=large(8000, 7000),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    one_mib, five_mib = map(int, child.stdout.split())
+    assert five_mib < 1.5 * one_mib
 
 
 def test_a_bomb_is_refused_by_what_its_header_declares():
