@@ -1,8 +1,8 @@
 """Searches through TLS: ours behind nginx, and a bare servicer on grpcio with TLS of its own.
 
-The native transport has no TLS, so nginx stands in front of it, configured as docs/tls.md says;
-our server has none on grpcio either, so what stands beside it is FAISS behind a bare servicer,
-which is quicker than ours would be there. Both hold the same codes and take turns in each round.
+The native transport has no TLS, so nginx stands in front of it, configured as docs/tls.md says.
+Beside it stands FAISS behind a bare servicer, which is quicker than our own listener with TLS, on
+grpcio, would be. Both hold the same codes and take turns in each round.
 """
 
 import statistics

@@ -28,7 +28,7 @@ def test_a_kind_and_a_path(text: str, kind: DataKind, path: str) -> None:
 @pytest.mark.parametrize("text", ["mnist:/data", "Folder:/data", "FASHION-MNIST:x"])
 def test_an_unknown_kind(text: str) -> None:
     with pytest.raises(
-        ValueError, match="folder:PATH, fashion-mnist:PATH, corel10k:PATH, openclipart:PATH, got"
+        ValueError, match="pictures:PATH, fashion-mnist:PATH, corel10k:PATH, openclipart:PATH, got"
     ):
         parse_data_spec(text)
 
