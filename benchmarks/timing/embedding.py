@@ -199,7 +199,7 @@ def checkpoints(folder: Path) -> dict[str, Path]:
     tiny = folder / "vit-tiny.safetensors"
     configuration = CheckpointConfiguration(network=VIT_TINY, profile=PARAMETERS.profile(b""))
     save(tiny, EndToEndNetwork(VIT_TINY).eval(), configuration)
-    return {"any-key ViT of the demo": ROOT / "demo" / "model.safetensors", "ViT-Tiny": tiny}
+    return {"the demo's network": ROOT / "demo" / "model.safetensors", "ViT-Tiny": tiny}
 
 
 def _measured(

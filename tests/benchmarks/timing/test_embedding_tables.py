@@ -59,7 +59,7 @@ def test_without_photographs_that_is_said(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_bare_pass_is_timed(tmp_path, batch):
-    checkpoint = embedding.checkpoints(tmp_path)["any-key ViT of the demo"]
+    checkpoint = embedding.checkpoints(tmp_path)["the demo's network"]
     bare = embedding.Bare.of(checkpoint)
     assert bare.milliseconds(batch, 0.01) > 0
     assert bare.side_by_side_per_s(batch, 0.01) > 0
