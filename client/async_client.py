@@ -1,7 +1,7 @@
 """`Client`, awaited: index, search and open images that the server never sees."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import grpc
 import numpy as np
@@ -15,7 +15,7 @@ from cipherlens.client.async_keyless import AsyncKeylessClient
 from cipherlens.client.channel import DEFAULT_TARGET, MAX_MESSAGE_BYTES
 from cipherlens.client.core.catalog import KnownCollections
 from cipherlens.client.core.collection import Collection
-from cipherlens.client.core.content import Rows, code_rows, vector_rows
+from cipherlens.client.core.content import Rows
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Hits, Item
@@ -144,59 +144,6 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         written = keyed.index_codes(collection, heads, codes, originals, self._limits, self._in_use)
         return await self._transport.run(written, timeout_s, in_thread=True)
 
-    async def search_vectors(
-        self,
-        collection: str | Collection,
-        vectors: npt.ArrayLike,
-        k: int = 20,
-        *,
-        with_items: bool = False,
-        options: SearchOptions = DEFAULT_OPTIONS,
-        timeout_s: float | None = None,
-    ) -> list[Hits]:
-        """Return the k most similar items of every query, by cosine; see `Client`."""
-        search = super().search_vectors
-        if self._in_use is None:
-            return await search(
-                collection, vectors, k, with_items=with_items, options=options, timeout_s=timeout_s
-            )
-        check_k(k)
-        rows = vector_rows(vectors)
-
-        async def searched(masked: Rows, asked: SearchOptions) -> list[Hits]:
-            return await search(
-                collection, masked, k, with_items=with_items, options=asked, timeout_s=timeout_s
-            )
-
-        return await self._search_masked(collection, rows, options, timeout_s, searched)
-
-    async def search_codes(
-        self,
-        collection: str | Collection,
-        codes: npt.NDArray[np.uint8],
-        k: int = 20,
-        *,
-        with_items: bool = False,
-        options: SearchOptions = DEFAULT_OPTIONS,
-        timeout_s: float | None = None,
-    ) -> list[Hits]:
-        """Return the k nearest items of every query, by Hamming distance; see `Client`."""
-        search = super().search_codes
-        if self._in_use is None:
-            return await search(
-                collection, codes, k, with_items=with_items, options=options, timeout_s=timeout_s
-            )
-        check_k(k)
-        rows = code_rows(codes)
-
-        async def searched(masked: Rows, asked: SearchOptions) -> list[Hits]:
-            own = np.asarray(masked, np.uint8)
-            return await search(
-                collection, own, k, with_items=with_items, options=asked, timeout_s=timeout_s
-            )
-
-        return await self._search_masked(collection, rows, options, timeout_s, searched)
-
     async def masked(self, where: Collection, rows: Rows) -> Rows:
         """Return vectors or codes as a collection's server has them; see `Client`."""
         return await asyncio.to_thread(needed(self._in_use).masks.masked, where, rows)
@@ -205,21 +152,26 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         """Return what `masked` was given; see `Client`."""
         return await asyncio.to_thread(needed(self._in_use).masks.unmasked, where, rows)
 
-    async def _search_masked(
+    async def _search_rows(
         self,
         collection: str | Collection,
         rows: Rows,
+        k: int,
         options: SearchOptions,
         timeout_s: float | None,
-        search: Callable[[Rows, SearchOptions], Awaitable[list[Hits]]],
+        *,
+        with_items: bool,
     ) -> list[Hits]:
         """Search by rows, under the mask of the collection if it has one; as `Client` does."""
-        masks = needed(self._in_use).masks
+        search = super()._search_rows
+        if self._in_use is None:
+            return await search(collection, rows, k, options, timeout_s, with_items=with_items)
+        check_k(k)
         for is_last in (False, True):
             where = await self._transport.run(self._described.of(collection), timeout_s)
-            masked, asked = masks.query(where, rows, options)
+            masked, asked = self._in_use.masks.query(where, rows, options)
             try:
-                return await search(masked, asked)
+                return await search(collection, masked, k, asked, timeout_s, with_items=with_items)
             except FailedPrecondition as error:
                 if is_last or error.reason != MASK_REFUSED:
                     raise

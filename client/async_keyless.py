@@ -1,10 +1,10 @@
 """`KeylessClient`, awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Sequence, Sized
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence, Sized
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import numpy as np
@@ -29,6 +29,8 @@ from cipherlens.client.model_file import upload
 from cipherlens.client.shared_answer import SharedAnswer
 from cipherlens.crypto import CipherImage
 from cipherlens.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
+
+_Queries = TypeVar("_Queries")
 
 _FEW_QUERIES = 16  # made and read in less time than the way to a thread and back takes
 
@@ -246,12 +248,10 @@ class AsyncKeylessClient(AsyncShell):
         timeout_s: float | None = None,
     ) -> list[Hits]:
         """Return the k most similar items of every query, by cosine; see `Client`."""
-        if not with_items and not _are_many(vectors):
-            return await self._search_few(collection, vector_rows(vectors), k, options, timeout_s)
-        found = searching.search_vectors(
-            collection, vectors, k, options, self._limits, with_items=with_items
+        rows = await _converted(vector_rows, vectors)
+        return await self._search_rows(
+            collection, rows, k, options, timeout_s, with_items=with_items
         )
-        return await self._transport.run(found, timeout_s, in_thread=True)
 
     async def search_codes(
         self,
@@ -264,32 +264,40 @@ class AsyncKeylessClient(AsyncShell):
         timeout_s: float | None = None,
     ) -> list[Hits]:
         """Return the k nearest items of every query, by Hamming distance; see `Client`."""
-        if not with_items and not _are_many(codes):
-            return await self._search_few(collection, code_rows(codes), k, options, timeout_s)
-        found = searching.search_codes(
-            collection, codes, k, options, self._limits, with_items=with_items
+        rows = await _converted(code_rows, codes)
+        return await self._search_rows(
+            collection, rows, k, options, timeout_s, with_items=with_items
         )
-        return await self._transport.run(found, timeout_s, in_thread=True)
 
-    def _search_few(
+    async def _search_rows(
         self,
         collection: str | Collection,
         rows: Rows,
         k: int,
         options: SearchOptions,
         timeout_s: float | None,
-    ) -> Awaitable[list[Hits]]:
-        """Return a search by a few rows, to be awaited; one may go with those of other tasks."""
-        if len(rows) != 1:
+        *,
+        with_items: bool,
+    ) -> list[Hits]:
+        """Search by rows; one alone may go with those of other tasks."""
+        if len(rows) != 1 or with_items:
             found = searching.search_rows(
-                collection, rows, k, options, self._limits, with_items=False
+                collection, rows, k, options, self._limits, with_items=with_items
             )
-            return self._transport.run(found, timeout_s)
+            slow = with_items or _are_many(rows)
+            return await self._transport.run(found, timeout_s, in_thread=slow)
         question = self._questions.of(collection, k, options, rows)
         seconds = self._deadlines.of(Work.SEARCH, timeout_s)
         if self._joins_searches:
-            return self._joined.search(question, rows.tobytes(), seconds)
-        return self._transport.ask(question.call(rows.tobytes()), seconds)
+            return await self._joined.search(question, rows.tobytes(), seconds)
+        return await self._transport.ask(question.call(rows.tobytes()), seconds)
+
+
+async def _converted(convert: Callable[[_Queries], Rows], queries: _Queries) -> Rows:
+    """Return queries as rows; many are converted in a thread."""
+    if _are_many(queries):
+        return await asyncio.to_thread(convert, queries)
+    return convert(queries)
 
 
 def _are_many(queries: object) -> bool:

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from cipherlens.client.core.answers import hits_from, item_from
 from cipherlens.client.core.batches import MESSAGE_MARGIN_BYTES, batched
 from cipherlens.client.core.call import Steps
 from cipherlens.client.core.catalog import KnownLimits, name_of, resolve
 from cipherlens.client.core.collection import Collection, Limits
-from cipherlens.client.core.content import Rows, code_rows, put_images, vector_rows
+from cipherlens.client.core.content import Rows, put_images
 from cipherlens.client.core.item import Hits, Item
 from cipherlens.client.core.items import fetch_streams
 from cipherlens.client.core.methods import SEARCH
@@ -38,34 +35,6 @@ def search_images(
     known = yield from limits
     parts = _image_parts(name_of(collection), images, k, options, known)
     return (yield from _search(collection, parts, known, with_items=with_items))
-
-
-def search_vectors(
-    collection: str | Collection,
-    vectors: npt.ArrayLike,
-    k: int,
-    options: SearchOptions,
-    limits: KnownLimits,
-    *,
-    with_items: bool,
-) -> Steps[list[Hits]]:
-    """Search by vectors, which are checked first; the hits of every query, in their order."""
-    found = search_rows(collection, vector_rows(vectors), k, options, limits, with_items=with_items)
-    return (yield from found)
-
-
-def search_codes(
-    collection: str | Collection,
-    codes: npt.NDArray[np.uint8],
-    k: int,
-    options: SearchOptions,
-    limits: KnownLimits,
-    *,
-    with_items: bool,
-) -> Steps[list[Hits]]:
-    """Search by codes, which are checked first; the hits of every query, in their order."""
-    found = search_rows(collection, code_rows(codes), k, options, limits, with_items=with_items)
-    return (yield from found)
 
 
 def search_rows(

@@ -80,7 +80,7 @@ async def session(target: str, rows: np.ndarray, ids: list[str]) -> dict[str, An
     )
     exact = SearchOptions(exact=True, min_sequence=written.sequence)
     hits: list[Hits] = await client.run(
-        searching.search_vectors("awaited", rows[:3], 4, exact, limits, with_items=True)
+        searching.search_rows("awaited", rows[:3], 4, exact, limits, with_items=True)
     )
     fetched = [
         each
