@@ -1,5 +1,6 @@
 """A server under load: anything that answers searches and can be driven by a C program."""
 
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,6 +162,16 @@ def _write(folder: Path, number: int, request: bytes) -> Path:
     path = folder / f"{number}.body"
     path.write_bytes(framed(request))
     return path
+
+
+def rate_of(driven: Sequence[Driven]) -> float:
+    """Return the median rate of the rounds."""
+    return statistics.median(each.rate for each in driven)
+
+
+def cpu_us_of(driven: Sequence[Driven]) -> float:
+    """Return the median processor time of the rounds, in microseconds an answer."""
+    return statistics.median(each.cpu_us for each in driven)
 
 
 Measured = Mapping[str, Mapping[str, list[Driven]]]

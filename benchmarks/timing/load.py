@@ -8,7 +8,6 @@ body's answer was checked beforehand, for status OK, 20 hits and its recall, and
 length.
 """
 
-import statistics
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -20,7 +19,15 @@ from benchmarks.harness.ratios import Ratios, at_least, at_most, digits
 from benchmarks.harness.server import running
 from benchmarks.load import workload
 from benchmarks.load.arrangement import ALONE, EIGHT, FOUR_BY_EIGHT
-from benchmarks.load.contender import Contender, Driven, Measured, grpc_contender, in_turn
+from benchmarks.load.contender import (
+    Contender,
+    Driven,
+    Measured,
+    cpu_us_of,
+    grpc_contender,
+    in_turn,
+    rate_of,
+)
 from benchmarks.load.pgbench import pgvector
 from benchmarks.load.served import bare, lists_of, store, store_graph
 from benchmarks.load.workload import CODES, VECTORS, Workload
@@ -138,9 +145,9 @@ def tables(
 
 
 def _row(by_arrangement: Mapping[str, list[Driven]], recall: float | None) -> dict[str, Any]:
-    rates = {name: round(_rate(driven)) for name, driven in by_arrangement.items()}
+    rates = {name: round(rate_of(driven)) for name, driven in by_arrangement.items()}
     busy = by_arrangement[FOUR_BY_EIGHT.name]
-    return {**rates, "CPU us, 4 x 8": digits(_cpu_us(busy)), "recall@20": recall}
+    return {**rates, "CPU us, 4 x 8": digits(cpu_us_of(busy)), "recall@20": recall}
 
 
 def _ratios(kind: str, measured: Measured) -> Ratios:
@@ -152,7 +159,7 @@ def _ratios(kind: str, measured: Measured) -> Ratios:
     }
     found = {
         f"{each.name}{which} / {PGVECTOR}": at_least(
-            _rate(measured[name][each.name]), _rate(measured[PGVECTOR][each.name]), least[each]
+            rate_of(measured[name][each.name]), rate_of(measured[PGVECTOR][each.name]), least[each]
         )
         for name, which in ((NATIVE, ""), (SOCKET, ", socket file"), (GRAPH, ", hnsw"))
         if name in measured
@@ -160,7 +167,7 @@ def _ratios(kind: str, measured: Measured) -> Ratios:
     }
     found |= {
         f"{each.name} / {BARE}": {
-            "reached": digits(_rate(ours[each.name]) / _rate(floor[each.name]))
+            "reached": digits(rate_of(ours[each.name]) / rate_of(floor[each.name]))
         }
         for each in ARRANGEMENTS
     }
@@ -168,17 +175,9 @@ def _ratios(kind: str, measured: Measured) -> Ratios:
     allowed = (60 if kind == CODES else 100) / 43
     busy = FOUR_BY_EIGHT.name
     found["CPU, 4 x 8, / bare native"] = at_most(
-        _cpu_us(ours[busy]), _cpu_us(floor[busy]), digits(allowed)
+        cpu_us_of(ours[busy]), cpu_us_of(floor[busy]), digits(allowed)
     )
     return found
-
-
-def _rate(driven: list[Driven]) -> float:
-    return statistics.median(each.rate for each in driven)
-
-
-def _cpu_us(driven: list[Driven]) -> float:
-    return statistics.median(each.cpu_us for each in driven)
 
 
 def _single_rounds(measured: Mapping[str, Measured]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ turns in each round.
 
 import io
 import os
-import statistics
 import subprocess
 import sys
 import tarfile
@@ -23,7 +22,14 @@ from benchmarks.harness.ratios import at_least, digits
 from benchmarks.harness.server import running
 from benchmarks.load import workload
 from benchmarks.load.arrangement import ALONE, EIGHT, FOUR_BY_EIGHT
-from benchmarks.load.contender import Contender, Driven, Measured, grpc_contender, in_turn
+from benchmarks.load.contender import (
+    Contender,
+    Measured,
+    cpu_us_of,
+    grpc_contender,
+    in_turn,
+    rate_of,
+)
 from benchmarks.load.served import store
 from benchmarks.load.workload import CODES, VECTORS, Workload
 
@@ -81,15 +87,18 @@ def tables(measured: dict[str, Measured], commit: str) -> dict[str, Any]:
     return {
         "results": {
             f"{workload.TITLES[kind]}, {name}": {
-                arrangement: round(_rate(driven)) for arrangement, driven in by_arrangement.items()
+                arrangement: round(rate_of(driven))
+                for arrangement, driven in by_arrangement.items()
             }
-            | {"CPU us, 4 x 8": digits(_cpu_us(by_arrangement[FOUR_BY_EIGHT.name]))}
+            | {"CPU us, 4 x 8": digits(cpu_us_of(by_arrangement[FOUR_BY_EIGHT.name]))}
             for kind, contenders in measured.items()
             for name, by_arrangement in contenders.items()
         },
         "ratios": {
             f"{workload.TITLES[kind]}: {arrangement}, now / {commit}": at_least(
-                _rate(contenders[NOW][arrangement]), _rate(contenders[commit][arrangement]), asked
+                rate_of(contenders[NOW][arrangement]),
+                rate_of(contenders[commit][arrangement]),
+                asked,
             )
             for kind, contenders in measured.items()
             for arrangement, asked in ASKED[kind].items()
@@ -137,11 +146,3 @@ def _view(commit: str, folder: Path) -> Path:
         if (folder / "tree" / part).exists():  # some came later
             (view / part.name).symlink_to(folder / "tree" / part)
     return view.parent
-
-
-def _rate(driven: list[Driven]) -> float:
-    return statistics.median(each.rate for each in driven)
-
-
-def _cpu_us(driven: list[Driven]) -> float:
-    return statistics.median(each.cpu_us for each in driven)

@@ -5,7 +5,6 @@ Beside it stands FAISS behind a bare servicer, which is quicker than our own lis
 grpcio, would be. Both hold the same codes and take turns in each round.
 """
 
-import statistics
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -18,7 +17,15 @@ from benchmarks.harness.ratios import at_least, digits
 from benchmarks.harness.server import running
 from benchmarks.load import workload
 from benchmarks.load.arrangement import ALONE, EIGHT, FOUR_BY_EIGHT
-from benchmarks.load.contender import Contender, Driven, Measured, grpc_contender, in_turn
+from benchmarks.load.contender import (
+    Contender,
+    Driven,
+    Measured,
+    cpu_us_of,
+    grpc_contender,
+    in_turn,
+    rate_of,
+)
 from benchmarks.load.served import bare, store
 from benchmarks.load.tls import certificate, nginx
 from benchmarks.load.workload import CODES, TITLES, Workload
@@ -58,7 +65,7 @@ def tables(measured: Measured) -> dict[str, Any]:
         "results": {name: _row(each) for name, each in measured.items()},
         "ratios": {
             f"{TITLES[CODES]}, {busy}: {BEHIND} / {BARE}": at_least(
-                _rate(measured[BEHIND][busy]), _rate(measured[BARE][busy]), ASKED
+                rate_of(measured[BEHIND][busy]), rate_of(measured[BARE][busy]), ASKED
             )
         },
     }
@@ -96,10 +103,6 @@ def _contenders(asked: Workload, folder: Path, stack: ExitStack) -> Mapping[str,
 
 
 def _row(by_arrangement: Mapping[str, list[Driven]]) -> dict[str, Any]:
-    rates = {name: round(_rate(driven)) for name, driven in by_arrangement.items()}
-    cpu_us = statistics.median(each.cpu_us for each in by_arrangement[FOUR_BY_EIGHT.name])
+    rates = {name: round(rate_of(driven)) for name, driven in by_arrangement.items()}
+    cpu_us = cpu_us_of(by_arrangement[FOUR_BY_EIGHT.name])
     return {**rates, "CPU us of what listens, 4 x 8": digits(cpu_us)}
-
-
-def _rate(driven: list[Driven]) -> float:
-    return statistics.median(each.rate for each in driven)

@@ -6,7 +6,6 @@ the length of the right answer.
 """
 
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,15 @@ from benchmarks.harness.ratios import at_least, digits
 from benchmarks.harness.server import running, serving
 from benchmarks.load import workload
 from benchmarks.load.arrangement import ALONE, EIGHT, FOUR_BY_EIGHT
-from benchmarks.load.contender import Contender, Driven, Measured, grpc_contender, in_turn
+from benchmarks.load.contender import (
+    Contender,
+    Driven,
+    Measured,
+    cpu_us_of,
+    grpc_contender,
+    in_turn,
+    rate_of,
+)
 from benchmarks.load.served import store
 from benchmarks.load.workload import TITLES, Workload
 
@@ -63,7 +70,7 @@ def tables(measured: Mapping[str, Measured]) -> dict[str, Any]:
             shown, free = contenders[_name(transport, True)], contenders[_name(transport, False)]
             for arrangement in shown:
                 ratios[f"{TITLES[kind]}, {transport}, {arrangement}: tokens / none"] = at_least(
-                    _rate(shown[arrangement]), _rate(free[arrangement]), ASKED
+                    rate_of(shown[arrangement]), rate_of(free[arrangement]), ASKED
                 )
     return {
         "results": {
@@ -109,10 +116,6 @@ def _name(transport: str, asks_for_tokens: bool) -> str:
 
 
 def _row(by_arrangement: Mapping[str, list[Driven]]) -> dict[str, Any]:
-    rates = {name: round(_rate(driven)) for name, driven in by_arrangement.items()}
-    cpu_us = statistics.median(each.cpu_us for each in by_arrangement[FOUR_BY_EIGHT.name])
+    rates = {name: round(rate_of(driven)) for name, driven in by_arrangement.items()}
+    cpu_us = cpu_us_of(by_arrangement[FOUR_BY_EIGHT.name])
     return {**rates, "server CPU us, 4 x 8": digits(cpu_us)}
-
-
-def _rate(driven: list[Driven]) -> float:
-    return statistics.median(each.rate for each in driven)
