@@ -8,7 +8,7 @@ PROTO := $(VENV)/proto
 LOWEST := .venv-lowest
 EVERYTHING := .[cli,server,cpu,model,bench,dev]
 
-.PHONY: help demo test test-slow test-crash test-soak test-lowest check lint types imports proto proto-check bench bench-check report clean
+.PHONY: help demo test test-slow test-crash test-soak fuzz test-lowest check lint types imports proto proto-check bench bench-check report clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,13 @@ test-crash: $(STAMP) ## tests that kill a real server again and again
 
 test-soak: $(STAMP) ## tests that run for minutes
 	@$(BIN)/python -m pytest -m soak $(PYTEST)
+
+fuzz: $(VENV)/fuzzing ## bytes of strangers at every door, a minute each; FUZZ="--seconds 600 grant"
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
+
+$(VENV)/fuzzing: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@touch $@
 
 # Python 3.11, the oldest that is supported, has wheels of them all. All that is installed is tested; benchmarks
 # and the demo run with what .venv has. What old libraries and newer ones deprecate in each other is shown,

@@ -79,6 +79,8 @@ def _item(body: bytes) -> Item:
     if start > len(body) or kind not in {_NOTHING, _CIPHER_IMAGE, _CODE}:
         raise ValueError("lengths or kind are wrong")
     item_id, owner_tag, companion = parts
+    if companion and kind == _NOTHING:
+        raise ValueError("what stands beside it is of no kind")
     return Item(
         collection_uuid=uuid.UUID(bytes=collection),
         item_id=item_id.decode(),

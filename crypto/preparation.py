@@ -29,11 +29,16 @@ from cipherlens.crypto.errors import ImageError
 DEFAULT_MAX_PIXELS = 100_000_000
 """Default limit of `open_image`: 300 MB as RGB."""
 
+MAX_SCANS = 100
+"""Scans of a JPEG that are decoded; common ones have 1 or 10."""
+
 _WHITE = (255, 255, 255)
 # Those that people keep pictures in; Pillow knows dozens, each a decoder for strangers to try, and
 # hands one, EPS, to an interpreter that it finds on the system.
 _FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 _STRIP_PIXELS = 2**20
+_PIECE_BYTES = 2**20
+_SCAN_MARKER = b"\xff\xda"
 _WARNING_FILTERS = threading.Lock()
 _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -104,15 +109,46 @@ def open_image(source: str | Path | bytes, max_pixels: int = DEFAULT_MAX_PIXELS)
             return _decode(file, max_pixels)
 
 
+def declared_pixels(data: bytes) -> int:
+    """Return width x height as the header of a picture file declares them; 0 if it is none."""
+    try:
+        with _undecoded(io.BytesIO(data)) as image:
+            return image.width * image.height
+    except Exception:  # noqa: BLE001 - what is wrong with it is told when it is opened
+        return 0
+
+
 def _decode(file: BinaryIO, max_pixels: int) -> Image.Image:
     """Return the picture of an open file, after a look at its declared size."""
-    with _without_warnings():
-        image = Image.open(file, formats=_formats())
+    image = _undecoded(file)
     pixels = image.width * image.height
     if pixels > max_pixels:
         raise ImageError(f"the picture has {pixels:,} pixels, the limit is {max_pixels:,}")
+    if image.format in {"JPEG", "MPO"}:
+        _check_scans(file)
     image.load()
     return image
+
+
+def _undecoded(file: BinaryIO) -> Image.Image:
+    with _without_warnings():
+        return Image.open(file, formats=_formats())
+
+
+def _check_scans(file: BinaryIO) -> None:
+    """Raise ImageError if a JPEG has many scans: 31 bytes make one, and it takes all pixels' time.
+
+    The marker that begins a scan stands nowhere within one.
+    """
+    place = file.tell()
+    file.seek(0)
+    scans, last = 0, b""
+    while data := file.read(_PIECE_BYTES):
+        scans += (last + data).count(_SCAN_MARKER)
+        last = data[-1:]
+    file.seek(place)
+    if scans > MAX_SCANS:
+        raise ImageError(f"the picture has {scans:,} scans, the limit is {MAX_SCANS}")
 
 
 @cache
@@ -207,7 +243,8 @@ def _deep_grey(image: Image.Image) -> Image.Image:
 
 def _finite(samples: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
     """Return samples as numbers: 0 for NaN, the largest ones for infinities."""
-    return np.nan_to_num(samples.astype(np.float64))
+    with np.errstate(invalid="ignore"):  # of NaN there are some that warn when they are copied
+        return np.nan_to_num(samples.astype(np.float64))
 
 
 def _lab_to_rgb(image: Image.Image) -> Image.Image:

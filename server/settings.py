@@ -152,9 +152,10 @@ def _like(name: str, names: Mapping[str, object]) -> str:
 
 def _converted(setting: Setting, given: Given) -> object:
     """Return a value of the setting's type. Raises SettingError."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-    adapter = TypeAdapter(setting.kind)
+    # TOML knows nan, which no bound of a setting would catch, as it compares with nothing.
+    adapter = TypeAdapter(setting.kind, config=ConfigDict(allow_inf_nan=False))
     try:
         if isinstance(given.value, str):
             return adapter.validate_strings(given.value)

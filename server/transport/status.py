@@ -69,9 +69,9 @@ def _cut(text: str) -> str:
 
     A status travels in headers, of which gRPC takes 8 KiB by default, and it holds the text twice.
     """
-    data = text.encode()
+    data = text.encode(errors="backslashreplace")  # JSON may hold half a letter, a message may not
     if len(data) <= _MAX_TEXT_BYTES:
-        return text
+        return data.decode()
     return data[:_MAX_TEXT_BYTES].decode(errors="ignore") + "..."
 
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from blake3 import blake3
 
 from cipherlens.client import Item
 from cipherlens.client.sealed_file import read_sealed_file, sealed_file
@@ -50,3 +51,10 @@ def test_what_was_damaged_is_no_such_file(item: Item) -> None:
     for length in range(len(data)):
         with pytest.raises(FormatError):
             read_sealed_file(data[:length])
+
+
+def test_what_no_kind_is_said_of_is_not_dropped_in_silence(item: Item) -> None:
+    body = bytearray(sealed_file(item)[:-32])
+    body[5] = 0  # nothing stands beside it, and yet there are bytes of it
+    with pytest.raises(FormatError, match="malformed"):
+        read_sealed_file(bytes(body) + blake3(body).digest())

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from cipherlens.crypto import CipherParameters, ImageError, open_image, prepare
+from cipherlens.crypto import CipherParameters, ImageError, open_image, preparation, prepare
+from cipherlens.crypto.preparation import MAX_SCANS, declared_pixels
 
 SMALL = CipherParameters(height=16, width=24, substituted_blocks=0)
 
@@ -307,3 +308,35 @@ def test_decoders_of_formats_that_nobody_keeps_pictures_in_are_not_tried(file_fo
         assert image.format == file_format
     with pytest.raises(ImageError, match="it is not a picture of a known format"):
         open_image(data)
+    assert declared_pixels(data) == 0
+
+
+def test_what_a_header_declares_is_told_without_decoding():
+    assert declared_pixels(declared_png(60_000, 2)) == 120_000
+    assert declared_pixels(declared_png(60_000, 60_000)) == 0  # more than Pillow looks at
+    assert declared_pixels(b"no picture") == 0
+
+
+def with_scans(count):
+    """Return a JPEG that decodes to grey, with so many scans behind its own six."""
+    data = encoded(Image.new("L", (48, 48), 128), "JPEG", progressive=True)
+    last, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
+    return data[:end] + data[last:end] * count + data[end:]
+
+
+def test_the_scans_of_a_jpeg_are_bounded(tmp_path, monkeypatch):
+    """94 KB of them, over 16 million pixels, decoded for 13 s."""
+    monkeypatch.setattr(preparation, "_PIECE_BYTES", 7)  # markers lie across the pieces
+    assert prepare(open_image(with_scans(MAX_SCANS - 6)), SMALL).shape == (16, 24, 3)
+    path = tmp_path / "scans.jpg"
+    path.write_bytes(with_scans(MAX_SCANS - 5))
+    for source in (path, path.read_bytes()):
+        with pytest.raises(ImageError, match="the picture has 101 scans, the limit is 100"):
+            open_image(source)
+
+
+def test_no_number_of_a_picture_makes_a_warning():
+    """Of NaN there are some that warn when they are copied; warnings are errors here."""
+    samples = np.zeros((4, 6), np.float32)
+    samples.view(np.uint32)[1, 2] = 0x7F800001
+    assert prepare(Image.fromarray(samples), SMALL).shape == (16, 24, 3)

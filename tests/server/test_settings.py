@@ -127,6 +127,8 @@ def test_a_passphrase_is_no_setting():
         ("max_k =", r"c\.toml is no TOML"),
         ("[tls]\nlisten = 'a:1'", r"tls\.certificate must be set: --tls-certificate FILE"),
         ("[limits]\nmax_hits = 7", r"max_hits must be at least max_k, 5000, got 7 .*from file"),
+        ("grace_s = nan", r"grace_s: .*finite number, got nan"),
+        ("[ivf]\ngrowth = inf", r"ivf\.growth: .*finite number, got inf"),
         ("role = 'both'", r"role: .*'cloud', 'owner' or 'all', got 'both' \(role from file"),
     ],
 )
@@ -139,6 +141,7 @@ def test_a_wrong_file_is_told_by_field_value_and_source(tmp_path, text, said):
     ("variable", "text", "said"),
     [
         ("GRACE_S", "soon", r"grace_s: .*got 'soon' \(grace_s from environment CIPHERLENS_SERVE_G"),
+        ("LOG_ACCESS_SHARE", "nan", r"log\.access_share: .*finite number, got 'nan'"),
         ("INSECURE", "perhaps", r"insecure: .*got 'perhaps'"),
         ("DEVICES", "cpu", r"CIPHERLENS_SERVE_DEVICES, which is no setting; is it .*DEVICE\?"),
     ],

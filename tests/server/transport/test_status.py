@@ -58,3 +58,11 @@ def test_a_long_quotation_is_cut_so_that_it_fits_into_headers():
     status = status_of(error)
     assert len(status.message.encode()) < 700
     assert len(status.SerializeToString()) < 4096
+
+
+def test_half_a_letter_is_written_out():
+    """JSON may hold half of a pair of surrogates, which no message takes."""
+    error = CheckpointError("checkpoint does not know \ud800")
+    status = status_of(error)
+    assert status.message == r"checkpoint does not know \ud800"
+    assert details_from(status.details).reason == "CHECKPOINT_ERROR"
