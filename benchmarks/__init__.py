@@ -6,6 +6,7 @@ The rooms, each standing on those before it:
     load      servers under load from C programs: workloads, generators, floors
     peers     other vector stores, each in an environment of its own
     methods   what encodes and ranks pictures, and how each is judged; a method is one file
+    leakage   attacks on what a server holds; an attack is one file
     timing    how long things take
     science   how well they find, and what they hide
     report    tables, plots and REPORT.md, from the raw figures alone

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from benchmarks.harness.pictures import described, openclipart, samples
 from benchmarks.harness.progress import say, told
+from benchmarks.leakage.looks import psnr
 from benchmarks.methods.keys import measured_key
 from benchmarks.science.photographs import photographs
 from cipherlens.crypto import CipherParameters, ImageCipher, Scope
@@ -113,12 +114,6 @@ def expected_squared_errors(
         substituted = BYTE_VARIANCE + np.square(pixels - 127.5).mean(axis=(1, 2, 3))
         errors[positions] = (1 - share) * permuted + share * substituted
     return errors
-
-
-def psnr(errors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the peak signal-to-noise ratio, dB, of mean squared errors of 8-bit pixels."""
-    ratios: NDArray[np.float64] = 10 * np.log10(255**2 / errors)
-    return ratios
 
 
 def _openclipart(size: CipherParameters) -> tuple[str, PreparedImages] | None:

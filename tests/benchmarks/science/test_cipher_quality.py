@@ -9,7 +9,6 @@ from benchmarks.science import cipher_quality
 from benchmarks.science.cipher_quality import (
     expected_squared_errors,
     mean_squared_errors,
-    psnr,
 )
 from benchmarks.science.photographs import photographs
 from cipherlens.crypto import CipherParameters, ImageCipher, Scope
@@ -34,10 +33,6 @@ def pictures() -> PreparedImages:
         height=16,
         width=24,
     )
-
-
-def test_psnr_of_known_errors() -> None:
-    assert psnr(np.array([255.0**2, 255.0**2 / 100])) == pytest.approx([0, 20])
 
 
 def test_errors_are_those_of_the_cipher_images() -> None:

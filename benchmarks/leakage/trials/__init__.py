@@ -1,0 +1,1 @@
+"""How far each attack gets: its pictures, keys and seeds, and the tables that come of it."""

@@ -1,0 +1,48 @@
+import sys
+
+import pytest
+
+from benchmarks.harness.sources import sources_digest
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of ours: `first` imports `second`, which imports `third`; `fourth` stands alone."""
+    root = tmp_path / "benchmarks_of_this_test"
+    root.mkdir()
+    (root / "__init__.py").write_text("")
+    (root / "first.py").write_text("from benchmarks_of_this_test import second\n")
+    (root / "second.py").write_text("import benchmarks_of_this_test.third as t\n")
+    (root / "third.py").write_text("x = 1\n")
+    (root / "fourth.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("benchmarks.harness.sources._OURS", ("benchmarks_of_this_test",))
+    yield root
+    for name in [each for each in sys.modules if each.startswith("benchmarks_of_this_test")]:
+        del sys.modules[name]
+
+
+def test_a_change_of_what_is_imported_in_turn_changes_the_digest(package):
+    before = sources_digest("benchmarks_of_this_test.first")
+    (package / "third.py").write_text("x = 2\n")
+    assert sources_digest("benchmarks_of_this_test.first") != before
+
+
+def test_a_change_elsewhere_does_not(package):
+    before = sources_digest("benchmarks_of_this_test.first")
+    (package / "fourth.py").write_text("x = 2\n")
+    assert sources_digest("benchmarks_of_this_test.first") == before
+
+
+def test_the_digest_of_an_attack_has_the_cipher_in_it(monkeypatch):
+    seen = []
+    real = sources_digest.__globals__["_source"]
+
+    def watched(name):
+        seen.append(name)
+        return real(name)
+
+    monkeypatch.setattr("benchmarks.harness.sources._source", watched)
+    sources_digest("benchmarks.leakage.trials.known_pictures")
+    assert {"cipherlens.crypto.hazmat.blocks", "benchmarks.leakage.blocks"} <= set(seen)
+    assert "benchmarks.science.leakage" not in seen
