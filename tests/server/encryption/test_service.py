@@ -97,6 +97,51 @@ def test_a_made_key_is_in_the_file_when_the_call_answers(owner):
     assert root not in answer.SerializeToString()
 
 
+def test_no_key_is_logged_or_told(owner, caplog):
+    """Whatever is asked, well or badly: neither root, seed nor what follows from them."""
+    (entry,) = Keyring.load(owner.path).entries
+    image = encrypted(owner, picture(), seal=PLACE)
+    moved = pb.SealTarget(collection_uuid=PLACE.collection_uuid, item_id="b", revision=3)
+    said = [image.SerializeToString()]
+    with caplog.at_level(0):
+        opened = decrypted(
+            owner,
+            cipher_image=image.cipher_image,
+            sealed_original=image.sealed_original,
+            seal=PLACE,
+        )
+        said.append(opened.SerializeToString())
+        for method, request in [
+            ("ListKeys", pb.ListKeysRequest()),
+            ("CreateKey", pb.CreateKeyRequest(name="one", profile=parameters())),
+            ("Encrypt", pb.EncryptRequest(images=[pb.PlainImage(data=b"none")])),
+            ("Decrypt", pb.DecryptRequest(items=[pb.DecryptItem(sealed_original=b"x")])),
+            (
+                "Trapdoor",
+                pb.TrapdoorRequest(kind=pb.TRAPDOOR_KIND_CIPHER_IMAGE, pictures=[picture()]),
+            ),
+            (
+                "ReleaseKeys",
+                pb.ReleaseKeysRequest(items=[pb.SealedHead(head=b"x" * 200, seal=moved)]),
+            ),
+        ]:
+            try:
+                answer = getattr(owner, method)(request, timeout=20)
+                said.append(answer.SerializeToString())
+            except grpc.RpcError as error:
+                said.append(str(error).encode() + str(error.trailing_metadata()).encode())
+    said.append(caplog.text.encode())
+    uuid_of_place = uuid.UUID(PLACE.collection_uuid)
+    for secret in (
+        entry.root,
+        entry.signing_seed,
+        entry.seal_key(uuid_of_place),
+        entry.mask_key(uuid_of_place),
+    ):
+        for text in (secret, secret.hex().encode(), repr(secret)[2:-1].encode()):
+            assert text not in b"".join(said)
+
+
 def test_a_key_that_another_program_added_is_not_lost(owner):
     keyring = Keyring.load(owner.path)
     from cipherlens.crypto import CipherParameters, KeyEntry, Scope

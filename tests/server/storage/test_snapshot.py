@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 
 import pytest
 
+from cipherlens.server.access import TokenFile, issue, permissions_of
 from cipherlens.server.errors import SnapshotError
 from cipherlens.server.storage import snapshot
 from cipherlens.v1 import retrieval_service_pb2 as pb
@@ -54,6 +56,17 @@ def test_what_is_restored_is_what_was_there(served, taken, make_cloud, vectors, 
     modes = {path: path.stat().st_mode & 0o777 for path in taken.rglob("*")}
     folders = {taken / "models": 0o700, taken / "MANIFEST.json": modes[taken / "MANIFEST.json"]}
     assert modes == {path: folders.get(path, 0o600) for path in modes}
+
+
+def test_tokens_are_no_part_of_it(served, tmp_path):
+    """So that restoring revives none that was revoked."""
+    file = TokenFile.of(served.config.data_dir, None)
+    _, record = issue("alice", permissions_of("search:*"), timedelta(days=1))
+    file.add(record)
+    snapshot.create(served.config.data_dir, tmp_path / "snapshot")
+    assert file.path.name not in {path.name for path in (tmp_path / "snapshot").rglob("*")}
+    snapshot.restore(tmp_path / "snapshot", tmp_path / "restored")
+    assert not TokenFile.of(tmp_path / "restored", None).exists()
 
 
 def test_a_snapshot_under_writes_is_of_one_moment(served, tmp_path, vectors, gaussian, make_cloud):
