@@ -49,7 +49,6 @@ class Database:
         """Make the tables if there are none. Raises StartupError."""
         self._dialect = dialect
         self._closed = False  # set under the dialect's `writing`
-        self._writing_engine = dialect.engine.execution_options(**dialect.write_options)
         self._turns: SharedTurns[Callable[[Transaction], Any], Any] = SharedTurns(
             dialect.writing, self._write_all
         )
@@ -107,7 +106,7 @@ class Database:
         """Give a connection in a transaction that writes, to who holds the dialect's `writing`."""
         with (
             self._domain_errors(),
-            self._connected(self._writing_engine) as connection,
+            self._connected(self._dialect.writer) as connection,
             connection.begin(),
         ):
             yield connection
@@ -116,7 +115,7 @@ class Database:
     def _reading(self) -> Iterator[Connection]:
         with (
             self._domain_errors(),
-            self._connected(self._dialect.engine) as connection,
+            self._connected(self._dialect.reader) as connection,
             connection.begin(),
         ):
             yield connection

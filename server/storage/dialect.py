@@ -1,7 +1,6 @@
 """The seam for databases: all that differs from one to another."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy.engine import Engine
 
@@ -14,23 +13,23 @@ class Dialect(Protocol):
 
     Attributes:
         place: where it is, for people.
-        engine: gives connections on which a commit is durable.
+        reader: gives connections for transactions that only read.
+        writer: gives those on which a commit is durable.
         writing: held around every transaction that writes, by one after the other where the
             database has one writer.
-        write_options: SQLAlchemy's execution options of a transaction that writes.
     """
 
     @property
     def place(self) -> str: ...
 
     @property
-    def engine(self) -> Engine: ...
+    def reader(self) -> Engine: ...
+
+    @property
+    def writer(self) -> Engine: ...
 
     @property
     def writing(self) -> CallLock: ...
-
-    @property
-    def write_options(self) -> Mapping[str, Any]: ...
 
     def failure(self, error: BaseException) -> ServerError | None:
         """Return what an error of the driver means, None if it is a mistake of ours."""

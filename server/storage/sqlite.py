@@ -5,9 +5,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.pool import QueuePool
 
@@ -26,7 +26,6 @@ FILE = "cipherlens.sqlite3"
 
 _RESERVE = "RESERVE"
 _BUSY_TIMEOUT_S = 10.0
-_BEGIN = "cipherlens_begin"
 # Of 4 KiB in the write-ahead log before they are copied back, four times SQLite's own number: a
 # page that many commits change is copied once for all of them.
 _LOG_PAGES = 4096
@@ -55,9 +54,6 @@ class FolderLock:
 class SqliteDialect:
     """The `Dialect` of SQLite in WAL mode."""
 
-    # The lock is taken before the transaction: two that begin by reading could not both write.
-    write_options: ClassVar = {_BEGIN: "BEGIN IMMEDIATE"}
-
     def __init__(self, folder: Path) -> None:
         """Take the folder, made if absent. Raises StartupError."""
         self.place = f"the database in {folder}"
@@ -66,7 +62,11 @@ class SqliteDialect:
         self.writing = CallLock("the database")
         self._log = folder / f"{FILE}-wal"
         self._reserve = Reserve(folder / _RESERVE)
-        self.engine = _engine(folder / FILE)
+        # The call threads are the bound.
+        self.reader = _engine(folder / FILE, "BEGIN", pool_size=8, max_overflow=-1)
+        # One connection: what another has written makes the pages that it knows worthless. The lock
+        # is taken before the transaction: two that begin by reading could not both write.
+        self.writer = _engine(folder / FILE, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
 
     def failure(self, error: BaseException) -> ServerError | None:
         """Return what an error of the driver means, None if it is a mistake of ours."""
@@ -89,7 +89,7 @@ class SqliteDialect:
         Readers that never leave a gap let the log grow: a checkpoint that waits for them ends that.
         Where the disk is full, small pieces and a log that is cut each time find room for the next.
         """
-        with closing(self.engine.raw_connection()) as connection:
+        with closing(self.writer.raw_connection()) as connection:
             cursor = connection.cursor()
             free = self._cut(cursor)
             if self._log_bytes() > (_LARGEST_LOG_BYTES if self._reserve.is_there else 0):
@@ -118,7 +118,8 @@ class SqliteDialect:
 
     def close(self) -> None:
         """Close all connections and give the folder back."""
-        self.engine.dispose()
+        self.reader.dispose()
+        self.writer.dispose()
         self._lock.release()
 
 
@@ -165,20 +166,21 @@ def _locked(folder: Path) -> FolderLock:
         raise StartupError(f"the data folder {folder} cannot be used: {reason}") from error
 
 
-def _engine(path: Path) -> Engine:
+def _engine(path: Path, begin: str, **pool: int) -> Engine:
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=str(path)),
         poolclass=QueuePool,
-        pool_size=8,
-        max_overflow=-1,  # the call threads are the bound
+        **pool,
+        pool_use_lifo=True,  # the last one knows most pages
         connect_args={
             "check_same_thread": False,
             "timeout": _BUSY_TIMEOUT_S,
-            "isolation_level": None,  # we begin transactions ourselves, see _begin
+            "isolation_level": None,  # we begin transactions ourselves
         },
     )
     event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
+    # SQLAlchemy's way takes as long as all the rest.
+    event.listen(engine, "begin", lambda each: each.connection.cursor().execute(begin))
     return engine
 
 
@@ -205,8 +207,3 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
 
 def _text(data: bytes) -> str:
     return data.decode(errors="surrogateescape")
-
-
-def _begin(connection: Connection) -> None:
-    begin = connection.get_execution_options().get(_BEGIN, "BEGIN")
-    connection.connection.cursor().execute(begin)  # SQLAlchemy's way takes as long as all the rest

@@ -202,7 +202,7 @@ def test_a_search_never_shows_an_item_twice_while_it_is_replaced(
 
 def test_a_full_disk_is_told_and_nothing_is_half_written(filled, vectors, gaussian, failure):
     before = filled.state()
-    connection = filled.engine._database._dialect.engine.raw_connection()
+    connection = filled.engine._database._dialect.writer.raw_connection()
     pages = connection.cursor().execute("PRAGMA page_count").fetchone()[0]
     connection.close()
 
@@ -211,7 +211,7 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(filled, vectors, gaussi
 
     from sqlalchemy import event
 
-    pool = filled.engine._database._dialect.engine.pool
+    pool = filled.engine._database._dialect.writer.pool
     event.listen(pool, "checkout", limit)
     code, text, details = failure(
         filled.index, ["x", "y"], vectors=vectors(gaussian(2)), sealed=b"s" * 90000
@@ -231,7 +231,7 @@ def test_a_commit_that_fails_leaves_database_and_index_as_they_were(
     from sqlalchemy import event
 
     before = filled.state()
-    engine = filled.engine._database._dialect.engine
+    engine = filled.engine._database._dialect.writer
 
     def fail(_connection):
         error = sqlite3.OperationalError("disk I/O error")
@@ -239,7 +239,6 @@ def test_a_commit_that_fails_leaves_database_and_index_as_they_were(
         raise error
 
     event.listen(engine, "commit", fail)
-    # Reading ends with a commit too, so only the write is looked at while it fails.
     code, _, _ = failure(filled.index, ["x"], vectors=vectors(gaussian(1)))
     event.remove(engine, "commit", fail)
     assert code is grpc.StatusCode.UNAVAILABLE

@@ -18,7 +18,6 @@ from cipherlens.server.errors import (
     StaleRevision,
     StorageUnavailable,
 )
-from cipherlens.server.storage.sqlite import SqliteDialect
 
 
 @contextmanager
@@ -27,10 +26,9 @@ def commits_of(codes):
     committed = []
 
     def note(connection):
-        if SqliteDialect.write_options.items() <= connection.get_execution_options().items():
-            committed.append(connection)
+        committed.append(connection)
 
-    engine = codes.engine._database._dialect.engine
+    engine = codes.engine._database._dialect.writer
     event.listen(engine, "commit", note)
     yield committed
     event.remove(engine, "commit", note)
@@ -121,7 +119,7 @@ def test_a_commit_that_fails_is_told_to_all_and_nothing_of_it_is_kept(codes):
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR
         raise error
 
-    engine = codes.engine._database._dialect.engine
+    engine = codes.engine._database._dialect.writer
     event.listen(engine, "commit", fail)
     outcomes = in_collection(codes, {n: lambda n=n: codes.index([n]) for n in "abc"})
     event.remove(engine, "commit", fail)

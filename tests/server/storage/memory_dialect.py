@@ -14,13 +14,12 @@ class MemoryDialect:
 
     def __init__(self):
         self.writing = CallLock("the database in memory")
-        self.write_options = {}
-        self.engine = create_engine(
+        self.reader = self.writer = create_engine(
             "sqlite://",
             poolclass=StaticPool,
             connect_args={"check_same_thread": False, "isolation_level": None},
         )
-        event.listen(self.engine, "begin", lambda opened: opened.exec_driver_sql("BEGIN"))
+        event.listen(self.reader, "begin", lambda opened: opened.exec_driver_sql("BEGIN"))
 
     def failure(self, error):
         return StorageUnavailable(str(error)) if isinstance(error, TimeoutError) else None
@@ -32,4 +31,4 @@ class MemoryDialect:
         return False
 
     def close(self):
-        self.engine.dispose()
+        self.reader.dispose()

@@ -144,9 +144,9 @@ def test_a_full_disk_is_told_and_nothing_is_kept(database):
 
 def test_a_database_that_somebody_else_holds_is_unavailable(database, tmp_path, monkeypatch):
     other = sqlite3.connect(tmp_path / "data" / "cipherlens.sqlite3", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with database._reading() as connection:
+    with database._writing() as connection:
         connection.exec_driver_sql("PRAGMA busy_timeout = 1")
+    other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageUnavailable), database._writing() as connection:
         add(connection, 99)
     other.close()
