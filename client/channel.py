@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from cipherlens.base import stays_here
@@ -127,7 +128,7 @@ def from_rpc_error(error: grpc.RpcError) -> CipherLensError:
     call = cast("grpc.Call", error)  # it is both, which its type does not say
     try:
         status = rpc_status.from_call(call)
-    except ValueError:  # code and details disagree: a proxy has changed one of them
+    except (ValueError, DecodeError):  # a proxy has changed code or details, or who answers did
         status = None
     details = details_from(() if status is None else status.details)
     return error_of(call.code(), call.details() or "", details)

@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from cipherlens.base import CipherProfile
 from cipherlens.client.core.collection import (
@@ -18,8 +20,14 @@ from cipherlens.client.core.collection import (
 )
 from cipherlens.client.core.item import Fetched, Hits, Item, ItemState, ItemSummary
 from cipherlens.client.errors import UnreadableAnswer
-from cipherlens.crypto import CipherImage
-from cipherlens.v1 import cipher_image_pb2, collection_pb2, item_pb2, retrieval_service_pb2
+from cipherlens.crypto import CipherImage, Original
+from cipherlens.v1 import (
+    cipher_image_pb2,
+    collection_pb2,
+    encryption_service_pb2,
+    item_pb2,
+    retrieval_service_pb2,
+)
 from cipherlens.v1.representation_pb2 import Codes
 from cipherlens.wire import codes_from, datetime_from, index_choice_from, kind_from, profile_from
 from cipherlens.wire.owner import encrypted_from
@@ -38,6 +46,11 @@ _Named = TypeVar("_Named", Collection, Generation, IndexStatus, Limits, Model, S
 def profile_of(message: cipher_image_pb2.CipherProfile) -> CipherProfile:
     """Return the profile in an answer. Raises UnreadableAnswer if it cannot be true."""
     return _read("a profile that is not known", profile_from, message)
+
+
+def time_of(message: Timestamp) -> datetime:
+    """Return the moment in an answer, in UTC. Raises UnreadableAnswer if no calendar has it."""
+    return _read("a time that no calendar has", datetime_from, message)
 
 
 def cipher_image_from(message: cipher_image_pb2.CipherImage) -> CipherImage:
@@ -70,7 +83,7 @@ def collection_from(message: collection_pb2.Collection) -> Collection:
         shadow=_generation(message.shadow_generation),
         index_choice=_read("an index not known here", index_choice_from, message.index_choice),
         index=_same_names(IndexStatus, message.index),
-        created_at=datetime_from(message.create_time),
+        created_at=time_of(message.create_time),
     )
 
 
@@ -85,7 +98,7 @@ def model_from(message: retrieval_service_pb2.Model) -> Model:
         Model,
         message,
         profile=profile_of(message.profile) if message.HasField("profile") else None,
-        created_at=datetime_from(message.create_time),
+        created_at=time_of(message.create_time),
     )
 
 
@@ -197,6 +210,15 @@ def _hits_of(
     if len(found.revisions) != count or scores not in ((count, 0), (0, count), (count, count)):
         raise UnreadableAnswer("the server sent hits whose ids, scores and revisions differ")
     return found
+
+
+def original_from(message: encryption_service_pb2.DecryptedImage) -> Original:
+    """Return the original in an answer. Raises UnreadableAnswer if it has no media type."""
+    return _read("an original of no type", _original, message)
+
+
+def _original(message: encryption_service_pb2.DecryptedImage) -> Original:
+    return Original(media_type=message.media_type, data=message.data)
 
 
 def _read(what: str, convert: Callable[[_Message], _Value], message: _Message) -> _Value:

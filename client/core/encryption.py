@@ -9,7 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cipherlens.base import CipherProfile
-from cipherlens.client.core.answers import cipher_image_from, code_rows_from, profile_of
+from cipherlens.client.core.answers import (
+    cipher_image_from,
+    code_rows_from,
+    original_from,
+    profile_of,
+    time_of,
+)
 from cipherlens.client.core.batches import MAX_BATCH_BYTES, MESSAGE_MARGIN_BYTES, batched
 from cipherlens.client.core.call import Call, Steps
 from cipherlens.client.core.collection import Collection
@@ -26,7 +32,7 @@ from cipherlens.client.core.pictures import EncryptedPicture
 from cipherlens.client.errors import UnreadableAnswer
 from cipherlens.crypto import CipherImage, CipherParameters, Original, sealed_head
 from cipherlens.v1 import encryption_service_pb2 as messages
-from cipherlens.wire import datetime_from, profile_message
+from cipherlens.wire import profile_message
 from cipherlens.wire.owner import encrypted_message
 
 _MAX_BATCH_PICTURES = 16  # the service does not tell its limits: large cipher-images must fit too
@@ -86,9 +92,7 @@ def decrypt(items: Iterable[Item], key: str, max_bytes: int) -> Steps[list[Origi
     ):
         answer = yield from DECRYPT.answered(messages.DecryptRequest(key=key, items=batch))
         _check_answered(len(answer.images), len(batch))
-        originals += (
-            Original(media_type=each.media_type, data=each.data) for each in answer.images
-        )
+        originals += map(original_from, answer.images)
     return originals
 
 
@@ -221,5 +225,5 @@ def _key_info(message: messages.Key) -> KeyInfo:
     return KeyInfo(
         name=message.name,
         profile=profile_of(message.profile),
-        created_at=datetime_from(message.create_time),
+        created_at=time_of(message.create_time),
     )

@@ -41,6 +41,17 @@ def test_an_error_without_details_is_still_of_its_class(scripted) -> None:
     assert (str(caught.value), caught.value.reason) == ("unimplemented", "")
 
 
+def test_details_that_are_no_status_leave_the_error_as_it_is(scripted) -> None:
+    def refuse(context: grpc.ServicerContext) -> None:
+        context.set_trailing_metadata((("grpc-status-details-bin", b"\xff\xff"),))
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "said")
+
+    scripted.will("ListModels", refuse)
+    with Client(scripted.target) as client, pytest.raises(Unimplemented, match="said") as caught:
+        client.list_models()
+    assert caught.value.reason == ""
+
+
 def test_a_busy_server_is_asked_again(scripted) -> None:
     scripted.will("ListModels", BUSY, BUSY, OK)
     with Client(scripted.target) as client:

@@ -48,7 +48,11 @@ def fuzzed(name: str, seconds: int) -> dict[str, object]:
         each.mkdir(parents=True, exist_ok=True)
     before = set(findings.iterdir())
     command = [sys.executable, "-m", "tests.fuzz.coverage", name, findings]
-    command += [f"-max_total_time={seconds}", f"-timeout={_INPUT_S}"]
+    command += [
+        f"-max_total_time={seconds}",
+        f"-timeout={_INPUT_S}",
+        f"-report_slow_units={_INPUT_S}",
+    ]
     command += [f"-rss_limit_mb={_MEMORY_MIB}", "-print_final_stats=1", corpus]
     log = BUILD / f"{name}.log"
     with log.open("wb") as output:

@@ -91,7 +91,14 @@ def _add(values, field: FieldDescriptor, rng: Random, words: Words) -> None:
     if field.message_type is not None:
         _change(values.add(), rng, words)
     else:
-        values.append(_value(field, field.default_value, rng, words))
+        values.append(_value(field, _nothing(field), rng, words))
+
+
+def _nothing(field: FieldDescriptor):
+    """Return what a value of a field's type is before it is set."""
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return b""
+    return "" if field.type == FieldDescriptor.TYPE_STRING else 0
 
 
 def _value(field: FieldDescriptor, value, rng: Random, words: Words):

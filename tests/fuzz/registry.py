@@ -29,6 +29,11 @@ TARGETS = {
     "training-settings": "settings:training_file",
     "checkpoint": "checkpoints:checkpoint",
     "picture": "pictures:picture",
+    "retrieval": "retrieval:retrieval",
+    "encryption": "encryption:encryption",
+    "metadata": "metadata:metadata",
+    "answers": "answers:server_answers",
+    "failures": "answers:server_failures",
 }
 """The function in `tests.fuzz.doors` that opens each."""
 

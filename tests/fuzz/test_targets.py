@@ -8,7 +8,13 @@ from tests.fuzz.registry import TARGETS, opened
 
 INPUTS = 500
 # Of those that take milliseconds each.
-FEWER = {"keyring-protected": 40, "checkpoint": 150, "snapshot-manifest": 250}
+FEWER = {
+    "keyring-protected": 40,
+    "checkpoint": 150,
+    "snapshot-manifest": 250,
+    "retrieval": 300,
+    "encryption": 200,
+}
 MORE_BYTES = 2 * 2**30
 
 

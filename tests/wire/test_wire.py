@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc.error_details_pb2 import RetryInfo
 
 from cipherlens import wire
 from cipherlens.base import CipherProfile, IndexChoice, Kind, Scope
@@ -145,3 +147,25 @@ def test_details_of_others_are_passed_over() -> None:
     unknown = Any()
     unknown.Pack(Duration(seconds=1))
     assert wire.details_from([unknown]) == wire.ErrorDetails()
+
+
+def test_details_that_do_not_decode_are_passed_over() -> None:
+    packed = wire.details_message(wire.ErrorDetails(reason="A", field="k", retry_after_s=2.0))
+    for each in packed[1:]:
+        each.value = b"\xff" + each.value
+    assert wire.details_from(packed) == wire.ErrorDetails(reason="A")
+
+
+def test_a_time_to_wait_is_a_number_of_seconds_whatever_it_says() -> None:
+    for delay, seconds in ((Duration(seconds=2**62), 2.0**62), (Duration(seconds=-5), 0.0)):
+        packed = Any()
+        packed.Pack(RetryInfo(retry_delay=delay))
+        assert wire.details_from([packed]).retry_after_s == seconds
+
+
+@pytest.mark.parametrize(
+    "moment", [Timestamp(seconds=2**62), Timestamp(seconds=-(2**62)), Timestamp(nanos=-1)]
+)
+def test_a_moment_that_no_calendar_has(moment: Timestamp) -> None:
+    with pytest.raises(MalformedMessage):
+        wire.datetime_from(moment)

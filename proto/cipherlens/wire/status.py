@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 
 DOMAIN = "cipherlens"
@@ -46,21 +46,34 @@ def details_message(details: ErrorDetails) -> list[Any]:
 
 
 def details_from(packed: Iterable[Any]) -> ErrorDetails:
-    """Return what the details of a status say; those that are not known are passed over."""
+    """Return what the details of a status say; what is not known, or broken, is passed over."""
     info, bad, retry = ErrorInfo(), BadRequest(), RetryInfo()
     asked_to_wait = False
     for each in packed:
-        each.Unpack(info)
-        each.Unpack(bad)
-        asked_to_wait = each.Unpack(retry) or asked_to_wait
+        _unpack(each, info)
+        _unpack(each, bad)
+        asked_to_wait = _unpack(each, retry) or asked_to_wait
     violation = bad.field_violations[0] if bad.field_violations else BadRequest.FieldViolation()
     return ErrorDetails(
         reason=info.reason,
         metadata=dict(info.metadata),
         field=violation.field,
         description=violation.description,
-        retry_after_s=retry.retry_delay.ToTimedelta().total_seconds() if asked_to_wait else None,
+        retry_after_s=_seconds(retry.retry_delay) if asked_to_wait else None,
     )
+
+
+def _unpack(packed: Any, message: Message) -> bool:
+    """Fill a message if it is of its type and decodes, and return whether it is."""
+    try:
+        return packed.Unpack(message)
+    except DecodeError:
+        message.Clear()
+        return False
+
+
+def _seconds(delay: Duration) -> float:
+    return max(0.0, delay.seconds + delay.nanos / 1e9)
 
 
 def _packed(message: Message) -> Any:

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from cipherlens.wire.errors import MalformedMessage
+
 
 def timestamp_message(microseconds: int) -> Timestamp:
     """Return the message of a moment, given in microseconds since 1970."""
@@ -11,5 +13,8 @@ def timestamp_message(microseconds: int) -> Timestamp:
 
 
 def datetime_from(message: Timestamp) -> datetime:
-    """Return the moment in a message, in UTC."""
-    return message.ToDatetime(UTC)
+    """Return the moment in a message, in UTC. Raises MalformedMessage if no calendar has it."""
+    try:
+        return message.ToDatetime(UTC)
+    except (ValueError, OverflowError) as error:
+        raise MalformedMessage("", str(error)) from error

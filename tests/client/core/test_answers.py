@@ -2,11 +2,13 @@ import uuid
 
 import numpy as np
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from cipherlens.client.core import answers
 from cipherlens.client.errors import UnreadableAnswer
 from cipherlens.crypto import ImageCipher, KeyEntry
 from cipherlens.v1 import collection_pb2, item_pb2
+from cipherlens.v1.encryption_service_pb2 import DecryptedImage
 from cipherlens.v1.retrieval_service_pb2 import (
     ITEM_STATE_MISSING,
     ITEM_STATE_PRESENT,
@@ -38,6 +40,16 @@ def test_truncated_pixels_are_found(key: KeyEntry) -> None:
     message.pixels = message.pixels[:-1]
     with pytest.raises(UnreadableAnswer, match="broken cipher-image"):
         answers.cipher_image_from(message)
+
+
+def test_a_time_that_no_calendar_has_is_unreadable() -> None:
+    with pytest.raises(UnreadableAnswer, match="a time that no calendar has"):
+        answers.time_of(Timestamp(seconds=2**60))
+
+
+def test_an_original_without_a_media_type_is_unreadable() -> None:
+    with pytest.raises(UnreadableAnswer, match="an original of no type: media_type must be"):
+        answers.original_from(DecryptedImage(data=b"plain"))
 
 
 def test_a_collection_without_generations() -> None:
