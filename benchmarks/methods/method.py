@@ -1,7 +1,8 @@
 """What a table compares: a method learns from pictures, then encrypts, encodes and ranks others.
 
-A network is one method among others. Adding one is adding a file with a class like `Method`; `fit`
-returns what it has learned, and `judged` asks that of every method alike.
+A network is one method among others. Adding one is adding a file with a class like `Method`, or
+like `comparator.Scheme` where a paper leaves settings to be guessed; `fit` returns what it has
+learned, and `judged` asks that of every method alike.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from cipherlens.model.data.encryption import Pixels
 from cipherlens.model.data.images import PreparedImages, by_shape, split_images
 from cipherlens.model.evaluation.evaluate_distances import Distances, evaluate_distances
 from cipherlens.model.evaluation.figures import Evaluation
-from cipherlens.model.evaluation.retrieval_task import part_task, rest_task
+from cipherlens.model.evaluation.retrieval_task import RetrievalTask, part_task, rest_task
 
 Encrypted: TypeAlias = NDArray[Any]
 """What a server gets of n pictures, (n, ...): cipher-images, or what else the method sends."""
@@ -28,12 +29,8 @@ BATCH = 64
 RANKS = (1, 5, 10, 20, 40, 60, 80, 100)
 
 
-class Fitted(Protocol):
-    """A method that has learned what it will."""
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """What the kept figures say of the learning: JSON-able settings, minutes, log."""
+class Ranker(Protocol):
+    """What encrypts, encodes and compares pictures."""
 
     def encrypt(self, pixels: Pixels, generator: np.random.Generator) -> Encrypted:
         """Return what the server gets of plain (n, h, w, 3) uint8 pictures of one orientation.
@@ -50,6 +47,14 @@ class Fitted(Protocol):
         float32 distances rank as they are. int64 ones are whole numbers of which many are equal:
         figures are then means over the orders of equal ones.
         """
+
+
+class Fitted(Ranker, Protocol):
+    """A method that has learned what it will."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the kept figures say of the learning: JSON-able settings, minutes, log."""
 
 
 class Method(Protocol):
@@ -84,10 +89,15 @@ def judged(fitted: Fitted, method: Method, data: PreparedImages) -> Evaluation:
         task = rest_task(data, positions)
     else:
         task = part_task(data.take(positions.test))
-    queries = features(fitted, task.queries)
-    database = queries if task.exclude_self else features(fitted, task.database)
+    return ranked(fitted, task)
+
+
+def ranked(ranker: Ranker, task: RetrievalTask) -> Evaluation:
+    """Return how well a task's pictures are found."""
+    queries = features(ranker, task.queries)
+    database = queries if task.exclude_self else features(ranker, task.database)
     return evaluate_distances(
-        lambda asked: fitted.distances(queries[asked], database),
+        lambda asked: ranker.distances(queries[asked], database),
         task.queries.labels,
         task.database.labels,
         exclude_self=task.exclude_self,
@@ -95,11 +105,11 @@ def judged(fitted: Fitted, method: Method, data: PreparedImages) -> Evaluation:
     )
 
 
-def features(fitted: Fitted, images: PreparedImages) -> Features:
+def features(ranker: Ranker, images: PreparedImages) -> Features:
     """Return the features of plain pictures, encrypted before, in the order of the pictures."""
     generator = np.random.default_rng(0)
     parts = [
-        (positions, fitted.encode(fitted.encrypt(pixels, generator)))
+        (positions, ranker.encode(ranker.encrypt(pixels, generator)))
         for positions, pixels in by_shape(images.images, BATCH)
     ]
     order = np.argsort(np.concatenate([positions for positions, _ in parts]))

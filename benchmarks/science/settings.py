@@ -68,7 +68,8 @@ with the paper's numbers are in `configs/corel10k-e2e-*.toml`; they have never b
 The paper's Table II takes, for each P and M, the best of the four settings on the test part. Ours
 takes the one that is best on the validation part and shows its mAP on the test part; every network
 was judged there once, and no choice looked at it. The other schemes of Table II are quoted from the
-paper and were not run. With one seed, differences between settings of a hundredth are noise.
+paper; what we ran of them is in [methods](#methods). With one seed, differences between settings of
+a hundredth are noise.
 
 The triplets are batch-all. With batch-hard ones these networks stop at a triplet loss of about the
 margin, with all features alike, and m changes nothing; on the validation part at P=8, M=1/4 they

@@ -1,0 +1,121 @@
+"""Labelled pictures that schemes are compared on, each with the split that networks have of it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.harness.photographs import photograph_files
+from benchmarks.harness.pictures import fashion_mnist, openclipart, samples
+from benchmarks.harness.places import CONFIGS
+from cipherlens.crypto import CipherParameters, open_image, prepare
+from cipherlens.model.config import SplitConfig, TrainConfig
+from cipherlens.model.data.data_spec import load_data, parse_data_spec
+from cipherlens.model.data.images import PreparedImages
+from cipherlens.model.errors import DataError
+
+HALF = CipherParameters(height=64, width=96, substituted_blocks=0)
+PAPER = CipherParameters(substituted_blocks=0)
+"""The E2E paper's size, 128x192."""
+
+PIECES = 4
+"""A photograph is cut into so many pieces along either side."""
+
+FASHION_PICTURES = 2_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labelled:
+    """Pictures of classes, and which of them are learned from and judged on."""
+
+    data: PreparedImages
+    split: SplitConfig
+
+
+Loader = Callable[[], Labelled | None]
+"""Returns the pictures, None where this machine lacks them."""
+
+
+def labelled_sets(profile: str) -> dict[str, Loader]:
+    """Return the sets of a profile by name: all that there are for "full", the demo's else."""
+    if profile != "full":
+        return {"demo/samples, 64x96": _samples}
+    return {
+        "OpenClipart, 64x96": lambda: _openclipart(HALF),
+        "OpenClipart, 128x192": lambda: _openclipart(PAPER),
+        "pieces of photographs, 128x192": pieces,
+        "Fashion-MNIST, 32x32": _fashion,
+        "Corel10K, 128x192": _corel10k,
+    }
+
+
+def pieces() -> Labelled | None:
+    """Return the photographs in pieces: what is to be found is the rest of the photograph."""
+    found = photograph_files()
+    if found is None:
+        return None
+    images = [
+        prepare(whole.crop(box), PAPER)
+        for whole in map(open_image, found.files)
+        for box in _boxes(*whole.size)
+    ]
+    count = PIECES**2
+    names = [path.relative_to(found.root).as_posix() for path in found.files]
+    data = PreparedImages(
+        images=tuple(images),
+        labels=np.repeat(np.arange(len(names)), count),
+        names=tuple(f"{name}, piece {piece}" for name in names for piece in range(count)),
+        class_names=tuple(names),
+        height=PAPER.height,
+        width=PAPER.width,
+    )
+    return Labelled(data=data, split=SplitConfig(validation=0.2, test=0.4))
+
+
+def _boxes(width: int, height: int) -> list[tuple[int, int, int, int]]:
+    across, down = width // PIECES, height // PIECES
+    return [
+        (column * across, row * down, (column + 1) * across, (row + 1) * down)
+        for row in range(PIECES)
+        for column in range(PIECES)
+    ]
+
+
+def _samples() -> Labelled:
+    return Labelled(data=samples(HALF), split=SplitConfig(validation=0.15, test=0.3))
+
+
+def _openclipart(size: CipherParameters) -> Labelled | None:
+    try:
+        data = openclipart(size)
+    except DataError:
+        return None
+    return Labelled(data=data, split=_split("openclipart-e2e.toml"))
+
+
+def _fashion() -> Labelled | None:
+    """Return some pictures of Fashion-MNIST, as many of the test as of the others."""
+    try:
+        whole = fashion_mnist(32)
+    except DataError:
+        return None
+    draw = np.random.default_rng(0)
+    parts = [np.flatnonzero(whole.held_out == held_out) for held_out in (False, True)]
+    chosen = [np.sort(draw.permutation(each)[:FASHION_PICTURES]) for each in parts]
+    split = SplitConfig(validation=0.2, test=0.0)
+    return Labelled(data=whole.take(np.concatenate(chosen)), split=split)
+
+
+def _corel10k() -> Labelled | None:
+    """Return Corel10K from the folder that COREL10K names."""
+    folder = os.environ.get("COREL10K")
+    if folder is None:
+        return None
+    data = load_data(parse_data_spec(f"corel10k:{Path(folder)}"), PAPER)
+    return Labelled(data=data, split=_split("corel10k-e2e-p8.toml"))
+
+
+def _split(config: str) -> SplitConfig:
+    return TrainConfig.from_toml(CONFIGS / config).split
