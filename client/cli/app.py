@@ -76,6 +76,7 @@ COMMANDS = {
     "index": "index:index",
     "search": "search:search",
     "item": "item:app",
+    "open": "released:open_",
     "manifest": "manifest:app",
     "snapshot": "snapshot:app",
     "tls": "tls:app",

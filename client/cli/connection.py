@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from cipherlens.base import others_reach
-from cipherlens.client import Access, Client
+from cipherlens.client import Access, Client, EncryptionClient
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import options
 from cipherlens.client.cli.failure import USAGE, CommandError
@@ -30,6 +30,10 @@ class Connection:
     def client(self, key: Key | None = None) -> Client:
         """Return a client of the server, which encrypts and decrypts with a key if given one."""
         return Client(self.target, key=key, access=self.access)
+
+    def owner(self) -> EncryptionClient:
+        """Return a client of the owner's service there."""
+        return EncryptionClient(self.target, access=self.access)
 
 
 LOCAL = Connection(DEFAULT_TARGET, Access())

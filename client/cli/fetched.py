@@ -112,7 +112,7 @@ def _files_of(
     base = _relative_path(name)
     if client.key is not None:
         original = client.restore(item, manifest=manifest)
-        return [(base + _suffix(name, original), original.data)]
+        return [(base + suffix_of(name, original), original.data)]
     files = []
     if item.sealed_original:
         files.append((base + SEALED_SUFFIX, sealed_file(item)))
@@ -123,7 +123,7 @@ def _files_of(
     return files
 
 
-def _suffix(name: str, original: Original) -> str:
+def suffix_of(name: str, original: Original) -> str:
     """Return what to add to an item's name so that the file's tells its type."""
     known, _ = mimetypes.guess_type(name)
     if known == original.media_type:

@@ -71,7 +71,7 @@ def encrypt(
       cipherlens encrypt *.jpg --keyring my.keys --seal --view --out secret/
     """
     suffixes = [CIPHER_SUFFIX] + [SEALED_SUFFIX] * seal + [VIEW_SUFFIX] * view
-    _check_distinct(files, lambda path: [path.name + suffix for suffix in suffixes])
+    check_distinct(files, lambda path: [path.name + suffix for suffix in suffixes])
     entry = open_key(keyring, key, passphrase_file)
     cipher = ImageCipher(entry)
 
@@ -87,7 +87,7 @@ def encrypt(
             named[path.name + VIEW_SUFFIX] = png_bytes(result.cipher_image.view())
         return named
 
-    _convert(files, encrypted, out, force=force, as_json=as_json)
+    convert(files, encrypted, out, force=force, as_json=as_json)
 
 
 def decrypt(
@@ -117,15 +117,15 @@ def decrypt(
     """
     # A pair that is named whole is one original.
     files = [path for path in files if path.suffix != CIPHER_SUFFIX or _sealed(path) not in files]
-    _check_distinct(files, lambda path: [_plain_name(path)])
+    check_distinct(files, lambda path: [_plain_name(path)])
     ring = open_keyring(keyring, passphrase_file)
     folder = manifest_folder(manifests, keyring)
-    _convert(
+    convert(
         files, lambda path: _decrypted(path, ring, key, folder), out, force=force, as_json=as_json
     )
 
 
-def _check_distinct(files: Sequence[Path], names: Callable[[Path], list[str]]) -> None:
+def check_distinct(files: Sequence[Path], names: Callable[[Path], list[str]]) -> None:
     """Return if no two files would be written under one name.
 
     Raises:
@@ -210,7 +210,7 @@ def _local_item(picture: EncryptedPicture) -> Item:
     )
 
 
-def _convert(
+def convert(
     files: Sequence[Path],
     convert: Callable[[Path], dict[str, bytes]],
     out: Path,

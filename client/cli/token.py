@@ -46,10 +46,11 @@ def new(
         list[str],
         typer.Option(
             "--allow",
-            metavar="SCOPES[:COLLECTIONS]",
+            metavar="SCOPES[:NAMES]",
             help="What it allows: search, fetch, index or admin, each for collections by name, "
             "where * stands for any characters; server; of an owner's server trapdoor, encrypt, "
-            "decrypt or keys. Lists have commas. May be given several times.",
+            "decrypt or keys, for all keys or by name, and with /UUID behind for one collection. "
+            "Lists have commas. May be given several times.",
         ),
     ],
     data_dir: DataDir = None,
@@ -74,7 +75,7 @@ def new(
     Examples:
       cipherlens token new alice --data-dir data/ --allow 'search,fetch:photos,album-*'
       cipherlens token new root --data-dir data/ --allow server --allow 'search,fetch,index,admin:*'
-      cipherlens token new app --keyring my.keys --allow trapdoor --days 7 --out app.token
+      cipherlens token new app --keyring my.keys --allow trapdoor:my-key --out app.token
     """
     from cipherlens.server.access import issue  # no other command loads the server's code
 

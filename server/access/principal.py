@@ -21,8 +21,12 @@ class Principal:
         self._within = lru_cache(_REMEMBERED)(self._scopes_within)
 
     def may(self, scope: Scope) -> bool:
-        """Return whether a scope that is not one of collections is allowed."""
+        """Return whether a scope that is not one of collections is allowed, if only for a key."""
         return scope in self._everywhere
+
+    def may_use(self, scope: Scope, key: str, collection_uuid: str) -> bool:
+        """Return whether a scope of owners is allowed for a key as a request names and uses it."""
+        return any(each.allows_key(scope, key, collection_uuid) for each in self._permissions)
 
     def may_within(self, scopes: Set[Scope], collection: str) -> bool:
         """Return whether any of some scopes is allowed in a collection."""

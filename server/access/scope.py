@@ -13,7 +13,7 @@ class Scope(StrEnum):
     SERVER: what concerns the whole server: make collections, push models, list them.
     TRAPDOOR: have query pictures encrypted, or made into codes.
     ENCRYPT: have pictures encrypted and sealed.
-    DECRYPT: have items decrypted and opened.
+    DECRYPT: have items decrypted and opened, or the keys of single ones released.
     KEYS: make keys and list them.
     """
 

@@ -9,7 +9,7 @@ from typing import Any
 from google.rpc.code_pb2 import INTERNAL
 from google.rpc.status_pb2 import Status
 
-from cipherlens.server.access import OPEN_GATE, Gate, Principal, Scope
+from cipherlens.server.access import OPEN_GATE, Gate, Scope
 from cipherlens.server.call import Call, Metadata
 from cipherlens.server.observing import request_id
 from cipherlens.server.transport.admission import Admission
@@ -93,11 +93,12 @@ class Guard:
         def guarded(request: Any, call: Call) -> Any:
             try:
                 call.check()  # it may have waited for a thread
-                caller = self._gate.caller(call.metadata())
-                request = _let_in(method, need, request, caller)
+                request = self._let_in(method, need, request, call)
                 with places:
                     response = method.behaviour(request, call)
-                return response if need.shown is None else need.shown(response, caller)
+                if need.shown is None:
+                    return response
+                return need.shown(response, self._gate.caller(call.metadata()))
             except Exception as error:
                 raise self._refusal(error, method, call) from error
 
@@ -109,13 +110,35 @@ class Guard:
         def guarded(request: Any, call: Call) -> Iterator[Any]:
             try:
                 call.check()
-                request = _let_in(method, need, request, self._gate.caller(call.metadata()))
+                request = self._let_in(method, need, request, call)
                 with places:
-                    yield from method.behaviour(request, call)
+                    for response in method.behaviour(request, call):
+                        self._gate.caller(call.metadata())  # he may be unknown by now
+                        yield response
             except Exception as error:
                 raise self._refusal(error, method, call) from error
 
         return guarded
+
+    def _let_in(self, method: Method, need: Need, request: Any, call: Call) -> Any:
+        """Return a request that its caller may make; of a stream each message as it comes.
+
+        Raises Unauthenticated, PermissionDenied.
+        """
+        caller = self._gate.caller(call.metadata())
+        if method.takes_stream:
+            need.check_caller(caller)  # before anything has come
+            return self._checked(need, request, call)
+        need.check(request, caller)
+        return request
+
+    def _checked(self, need: Need, requests: Iterable[Any], call: Call) -> Iterator[Any]:
+        """Yield the messages of a stream, whose first says what it is about."""
+        for position, request in enumerate(requests):
+            caller = self._gate.caller(call.metadata())  # he may be unknown by now
+            if position == 0:
+                need.check(request, caller)
+            yield request
 
     def _of_known(
         self,
@@ -156,25 +179,6 @@ class Guard:
             )
             status.message += f" under request {number}"
         return Refusal(status)
-
-
-def _let_in(method: Method, need: Need, request: Any, caller: Principal) -> Any:
-    """Return a request that its caller may make; a stream is looked at when its first one comes.
-
-    Raises PermissionDenied.
-    """
-    if method.takes_stream:
-        need.check_caller(caller)  # before anything has come
-        return _first_checked(need, request, caller)
-    need.check(request, caller)
-    return request
-
-
-def _first_checked(need: Need, requests: Iterable[Any], caller: Principal) -> Iterator[Any]:
-    for position, request in enumerate(requests):
-        if position == 0:
-            need.check(request, caller)
-        yield request
 
 
 @dataclass(frozen=True, slots=True)

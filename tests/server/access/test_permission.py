@@ -15,6 +15,12 @@ from cipherlens.server.access import (
 )
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
+OF_KEYS = st.just("") | NAMES | st.builds("{}/{}".format, NAMES | st.just("*"), st.uuids())
+WITHIN = {
+    **dict.fromkeys(OF_COLLECTIONS, NAMES),
+    **dict.fromkeys(OF_OWNERS, OF_KEYS),
+    Scope.SERVER: st.just(""),
+}
 
 
 @pytest.mark.parametrize(
@@ -54,11 +60,7 @@ def test_everyone_may_everything() -> None:
     assert all(EVERYONE.may(scope) for scope in set(Scope) - OF_COLLECTIONS)
 
 
-@given(
-    st.sampled_from(list(Scope)).flatmap(
-        lambda scope: st.tuples(st.just(scope), NAMES if scope in OF_COLLECTIONS else st.just(""))
-    )
-)
+@given(st.sampled_from(list(Scope)).flatmap(lambda scope: st.tuples(st.just(scope), WITHIN[scope])))
 def test_what_is_written_is_read(parts: tuple[Scope, str]) -> None:
     permission = Permission(*parts)
     assert Permission.parse(str(permission)) == permission
@@ -83,8 +85,11 @@ def test_a_list_of_scopes_for_a_list_of_collections() -> None:
         ("search:[a-z]", "search needs names"),
         ("search:a?", "search needs names"),
         ("search:photos,", "search needs names"),
-        ("server:photos", "leave them out"),
-        ("search,server:photos", "leave them out"),
+        ("server:photos", "leave out 'photos'"),
+        ("search,server:photos", "leave out 'photos'"),
+        ("decrypt:a key", "decrypt is for keys"),
+        ("decrypt:k/photos", "its UUID behind"),
+        ("decrypt:/00000000-0000-0000-0000-000000000001", "decrypt is for keys"),
     ],
 )
 def test_what_is_no_permission_is_refused(text: str, problem: str) -> None:

@@ -1,13 +1,14 @@
 """The table of what each method needs: complete, and as it is written down here once more."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.rpc import code_pb2
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from cipherlens.server.access import OF_COLLECTIONS, Permission, Principal, Scope
+from cipherlens.server.access import OF_COLLECTIONS, OF_OWNERS, Permission, Principal, Scope
 from cipherlens.server.errors import PermissionDenied
 from cipherlens.server.transport import NEEDS
 from cipherlens.server.transport.status import status_of
@@ -132,6 +133,77 @@ def test_only_collections_that_a_caller_sees_are_listed() -> None:
         caller = Principal("x", [Permission(Scope.SEARCH, pattern)])
         assert [each.name for each in shown(response, caller).collections] == names
     assert list(shown(response, Principal("x", [Permission(Scope.SERVER)])).collections) == []
+
+
+ONE = "00000000-0000-0000-0000-000000000001"
+TWO = "00000000-0000-0000-0000-00000000000b"
+SEAL = owner.SealTarget(collection_uuid=ONE)
+
+
+@pytest.mark.parametrize(
+    ("scope", "method", "request_"),
+    [
+        ("encrypt", "Encrypt", owner.EncryptRequest(images=[owner.PlainImage(seal=SEAL)])),
+        (
+            "decrypt",
+            "Decrypt",
+            owner.DecryptRequest(items=[owner.DecryptItem(sealed_original=b"s", seal=SEAL)]),
+        ),
+        (
+            "decrypt",
+            "ReleaseKeys",
+            owner.ReleaseKeysRequest(items=[owner.SealedHead(seal=SEAL)]),
+        ),
+        ("trapdoor", "Trapdoor", owner.TrapdoorRequest(mask_collection_uuid=ONE)),
+    ],
+)
+def test_an_owners_scope_may_be_for_keys_and_for_one_collection(
+    scope: str, method: str, request_: Any
+) -> None:
+    need = NEEDS[OWNER + method]
+
+    def may_use(within: str, key: str) -> bool:
+        asked = type(request_)(key=key)
+        asked.MergeFrom(request_)
+        try:
+            need.check(asked, Principal("x", [Permission(Scope(scope), within)]))
+        except PermissionDenied as error:
+            return error.metadata != {"scope": scope, "key": key, "collection_uuid": ONE}
+        return True
+
+    fingerprint = "ab" * 16
+    for within in ("", "*", f"*/{ONE}"):
+        assert all(may_use(within, key) for key in ("mine", "", fingerprint))
+    for within in ("mine", "m*", f"mine/{ONE}"):
+        assert may_use(within, "mine")
+        assert not any(may_use(within, key) for key in ("theirs", "Mine", ""))
+    assert not may_use("a*", fingerprint)  # which may be of any key
+    assert not may_use(f"mine/{TWO}", "mine")
+
+
+def test_who_may_use_a_key_in_one_collection_may_not_where_none_is_said() -> None:
+    caller = Principal("x", [Permission(each, f"k/{ONE}") for each in sorted(OF_OWNERS)])
+    plain = owner.PlainImage(data=b"p")
+    image = owner.DecryptItem(seal=SEAL)  # a cipher-image is of no collection, whatever it says
+    sealed = owner.DecryptItem(sealed_original=b"s", seal=SEAL)
+    for method, request in (
+        ("Encrypt", owner.EncryptRequest(key="k", images=[plain])),
+        ("Decrypt", owner.DecryptRequest(key="k", items=[sealed, image])),
+        ("Trapdoor", owner.TrapdoorRequest(key="k")),
+        ("CreateKey", owner.CreateKeyRequest(name="k")),
+    ):
+        with pytest.raises(PermissionDenied):
+            NEEDS[OWNER + method].check(request, caller)
+    NEEDS[f"{OWNER}Decrypt"].check(owner.DecryptRequest(key="k", items=[sealed]), caller)
+
+
+def test_only_keys_that_a_caller_may_list_are_listed() -> None:
+    response = owner.ListKeysResponse(keys=[owner.Key(name=name) for name in ("a1", "b1")])
+    shown = NEEDS[f"{OWNER}ListKeys"].shown
+    assert shown is not None
+    for pattern, names in (("", ["a1", "b1"]), ("a*", ["a1"]), ("c", [])):
+        caller = Principal("x", [Permission(Scope.KEYS, pattern)])
+        assert [each.name for each in shown(response, caller).keys] == names
 
 
 def test_who_replaces_a_collection_must_have_both() -> None:

@@ -306,10 +306,49 @@ def test_no_token_is_logged_or_told(serving, search, caplog) -> None:
         assert secret not in caplog.text + error.details() + str(error.trailing_metadata())
 
 
+def test_streams_end_at_the_next_message_once_their_token_is_revoked(
+    serving, vectors, gaussian, monkeypatch
+) -> None:
+    monkeypatch.setattr(gate_module, "LOOK_S", 0.0)
+    ids = [f"i{number}" for number in range(40)]
+    for batch in (ids[:20], ids[20:]):
+        items = [
+            pb.IndexItem(item_id=each, revision=1, sealed_original=b"s" * 10**6) for each in batch
+        ]
+        request = pb.IndexRequest(collection="photos", items=items, vectors=vectors(gaussian(20)))
+        serving.stub.Index(request, timeout=20, metadata=serving.root)
+    reader = serving.tokens.make("reader", "fetch:photos")
+    look(serving)
+    fetching = serving.stub.Fetch(
+        pb.FetchRequest(collection="photos", item_ids=ids), timeout=20, metadata=reader
+    )
+    assert next(fetching).item_id == "i0"  # more than a connection holds is still to come
+    serving.tokens.file.revoke("reader")
+    with pytest.raises(grpc.RpcError) as caught:
+        list(fetching)
+    assert caught.value.code() is UNAUTHENTICATED
+
+    pusher = serving.tokens.make("pusher", "server")
+    look(serving)
+    revoked = threading.Event()
+
+    def parts():
+        yield pb.PushModelRequest(header=pb.ModelHeader(size_bytes=9, digest=bytes(32)))
+        serving.tokens.file.revoke("pusher")
+        revoked.set()
+        yield pb.PushModelRequest(chunk=bytes(9))
+
+    with pytest.raises(grpc.RpcError) as caught:
+        serving.stub.PushModel(parts(), timeout=20, metadata=pusher)
+    assert revoked.is_set()
+    assert caught.value.code() is UNAUTHENTICATED
+
+
 OWNERS = [
     ("trapdoor", "Trapdoor", owner.TrapdoorRequest()),
     ("encrypt", "Encrypt", owner.EncryptRequest()),
     ("decrypt", "Decrypt", owner.DecryptRequest()),
+    ("decrypt", "ReleaseKeys", owner.ReleaseKeysRequest()),
     ("keys", "CreateKey", owner.CreateKeyRequest()),
     ("keys", "ListKeys", owner.ListKeysRequest()),
 ]
