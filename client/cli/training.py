@@ -32,6 +32,11 @@ Distil = Annotated[
     bool, typer.Option("--distil", help="Learn from a teacher of plain pictures, without labels.")
 ]
 
+Workers = Annotated[
+    int,
+    typer.Option("--workers", metavar="N", min=0, help="Processes that change and encrypt ahead."),
+]
+
 _LOOKS = (3, 10)
 """Epochs after which a training is looked at."""
 
@@ -50,6 +55,7 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="In place of the settings' seed.")] = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
+    workers: Workers = 0,
     passphrase_file: options.PassphraseFile = None,
     as_json: options.Json = False,
 ) -> None:
@@ -74,8 +80,17 @@ def train(
     second. A training is saved after every epoch and every ten minutes: when it was interrupted,
     the same command goes on from there.
 
+    The table [training] chooses the loss: pairs = "triplets" (the paper's), "contrastive" or
+    "none", with classifier = "linear" or "cosine", which ranks as searches do and takes an
+    angular_margin; label_smoothing; ema = 0.999 keeps an average of the weights. Two ways to use a
+    machine better change no result: --workers lets other processes change and encrypt the pictures
+    while a GPU computes, and pieces = 4 takes a batch through the network a quarter at a time,
+    where its memory is too small. compiled = true asks torch.compile for faster steps, to float
+    tolerance the same.
+
     torchrun trains on several GPUs or machines, as in the last example; --device then stays auto.
-    The batch is parted over the processes, and the losses are those of one.
+    The batch is parted over the processes, and the losses are those of one. Each process has
+    --workers of its own.
 
     \b
     Examples:
@@ -122,6 +137,7 @@ def train(
             resumed=show.resumed,
             device=device,
             processes=processes,
+            workers=0 if distil else workers,
         )
     if not processes.first:
         return

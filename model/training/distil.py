@@ -1,5 +1,6 @@
 """The steps of a training without labels, and how it is judged as it goes on."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import cast
@@ -17,9 +18,11 @@ from cipherlens.model.evaluation.evaluate import features
 from cipherlens.model.evaluation.measures import AVERAGE_PRECISION, Ranks
 from cipherlens.model.networks.block_set import BlockSetNetwork
 from cipherlens.model.networks.network import RetrievalNetwork, to_input
+from cipherlens.model.precision import autocast
 from cipherlens.model.training.distillation import DistillationLoss
 from cipherlens.model.training.head_start import fit_gate, fit_head
-from cipherlens.model.training.steps import AUGMENTATION, ENCRYPTION, Steps
+from cipherlens.model.training.loading import AUGMENTATION, ENCRYPTION, Moment, draw
+from cipherlens.model.training.steps import Step, Steps
 from cipherlens.model.training.teacher import Progress, Teacher, changed_copies, taught
 
 AT_ONCE = 16  # on a CPU more blocks at a time leave the cache
@@ -37,21 +40,23 @@ class DistillSteps(Steps):
     relevant: NDArray[np.bool_]
     """(m, m): which validation pictures are among the teacher's nearest of each."""
 
-    def step(
-        self,
-        network: RetrievalNetwork,
-        optimizer: Optimizer,
-        batch: NDArray[np.intp],
-        moment: tuple[int, int],
-    ) -> Tensor:
-        """Return the `LossParts.values` of a batch, after the head has followed its gradient."""
-        described, targets = self._described(network, batch, moment)
+    def ready(self, epoch: int, start: int) -> Iterator[NDArray[np.intp]]:
+        """Yield the batches of an epoch, from number `start` on, as positions of pictures."""
+        return iter(self.batches(epoch)[start:])
+
+    def step(self, network: RetrievalNetwork, optimizer: Optimizer) -> Step:
+        """Return what makes a step: the head follows its gradient, the rest stays."""
         loss = DistillationLoss(self.config.relation, self.config.temperature)
-        parts = loss(cast("BlockSetNetwork", network).semantic(described), targets)
-        optimizer.zero_grad(set_to_none=True)
-        parts.total.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        return parts.values()
+
+        def step(batch: NDArray[np.intp], moment: Moment) -> Tensor:
+            described, targets = self._described(network, batch, moment)
+            parts = loss(cast("BlockSetNetwork", network).semantic(described), targets)
+            optimizer.zero_grad(set_to_none=True)
+            parts.total.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            return parts.values()
+
+        return step
 
     def begin(self, network: RetrievalNetwork) -> bool:
         """Fit the gate, and the head to the teacher's vectors of one copy of each picture."""
@@ -66,19 +71,22 @@ class DistillSteps(Steps):
 
     @torch.no_grad()
     def _described(
-        self, network: RetrievalNetwork, batch: NDArray[np.intp], moment: tuple[int, int]
+        self, network: RetrievalNetwork, batch: NDArray[np.intp], moment: Moment
     ) -> tuple[Tensor, Tensor]:
         """Return what is pooled over cipher-images, (n, width), and the unit targets, (n, dim).
 
         Each picture comes as one of its copies, under a key of its own.
         """
-        draw, secret = (self._draw(*moment, each) for each in (AUGMENTATION, ENCRYPTION))
-        copies = draw.integers(self.config.copies, size=len(batch))
+        epoch, index = moment
+        chosen, secret = (
+            draw(self.config, epoch, each, index) for each in (AUGMENTATION, ENCRYPTION)
+        )
+        copies = chosen.integers(self.config.copies, size=len(batch))
         rows, orders = [], []
         for positions, pixels in by_shape(self.images.take(batch).images, AT_ONCE):
             changed = changed_copies(pixels, batch[positions], copies[positions], self.config)
             encrypted = to_input(self.encryptor(changed, secret), self.device)
-            with self._autocast():
+            with autocast(self.device, self.precision):
                 rows.append(network.backbone(encrypted).float())
             orders.append(positions)
         order = np.concatenate(orders)

@@ -6,7 +6,7 @@ the gradients are those of one process that trains alone.
 
 import atexit
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -71,19 +71,6 @@ class Processes:
         distributed.all_gather(found, padded)
         others = [each[:length] for each, length in zip(found, lengths, strict=True)]
         return torch.cat([*others[: self.rank], rows, *others[self.rank + 1 :]])
-
-    def add_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Put the sum over all processes into the gradients, in one message."""
-        if self.count == 1:
-            return
-        gradients = [each.grad for each in parameters if each.grad is not None]
-        total = torch.cat([each.reshape(-1) for each in gradients])
-        distributed.all_reduce(total)
-        start = 0
-        for gradient in gradients:
-            piece = total[start : start + gradient.numel()]
-            gradient.copy_(piece.view_as(gradient))
-            start += gradient.numel()
 
     def of_first(self, data: bytes) -> bytes:
         """Return the first process's data; that of the others counts for nothing."""

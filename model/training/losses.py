@@ -1,22 +1,23 @@
-"""The losses of the two papers: triplets and cross entropy (E2E), cross entropy alone (DLHEIR)."""
+"""The loss of trainings with labels: pairs of pictures and classes, weighed against each other."""
 
 import math
 from dataclasses import dataclass
 
 import torch
-from pytorch_metric_learning.distances import CosineSimilarity
-from pytorch_metric_learning.losses import TripletMarginLoss
-from pytorch_metric_learning.miners import BatchHardMiner
-from pytorch_metric_learning.reducers import MeanReducer
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, linear, normalize, one_hot
+
+from cipherlens.model.config import LabelConfig
+from cipherlens.model.training.pair_losses import pair_loss
+
+_INSIDE = 1 - 1e-6  # the slope of arccos is infinite at 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LossParts:
     """The scalars of one batch: `total`, which is minimised, and what it is made of.
 
-    `triplet` is None for a loss without triplets.
+    `triplet` is the loss of pairs, of whatever kind; None where pairs are not compared.
     """
 
     total: Tensor
@@ -30,34 +31,39 @@ class LossParts:
 
 
 class RetrievalLoss:
-    """L = max(0, d_pos - d_neg + m) + alpha * CE (E2E eqs. 3-5), d the cosine distance of f.
+    """L = pairs + alpha * cross entropy (E2E eq. 5); without pairs it is DLHEIR's."""
 
-    The triplets are, by `mining`, batch-hard (each image with the farthest one of its class and the
-    nearest one of another) or batch-all (Hermans et al. 2017); the mean is over all of them,
-    satisfied ones included.
-    """
-
-    def __init__(self, margin: float, alpha: float, mining: str = "batch-hard") -> None:
-        """Keep the margin m, the weight alpha of the cross entropy, and what makes triplets."""
-        self._alpha = alpha
-        hard = mining == "batch-hard"
-        self._miner = BatchHardMiner(distance=CosineSimilarity()) if hard else None
-        self._triplet = TripletMarginLoss(
-            margin=margin, distance=CosineSimilarity(), reducer=MeanReducer()
-        )
+    def __init__(self, config: LabelConfig) -> None:
+        """Take what of either the settings choose."""
+        self._config = config
+        self._pairs = pair_loss(config)
 
     def __call__(self, features: Tensor, logits: Tensor, labels: Tensor) -> LossParts:
-        """Return the loss of (n, feature_dim) features, (n, classes) logits, (n,) int64 labels."""
+        """Return the loss of (n, dim) features, (n, classes) logits and (n,) int64 labels."""
         features, logits = features.float(), logits.float()  # sums in float32 under autocast too
-        mined = None if self._miner is None else self._miner(features, labels)
-        triplet = self._triplet(features, labels, mined)
-        entropy = cross_entropy(logits, labels)
-        return LossParts(
-            total=triplet + self._alpha * entropy, triplet=triplet, cross_entropy=entropy
-        )
+        if self._config.classifier == "cosine" and self._config.angular_margin:
+            logits = with_margin(logits, labels, self._config)
+        entropy = cross_entropy(logits, labels, label_smoothing=self._config.label_smoothing)
+        if self._pairs is None:
+            return LossParts(
+                total=entropy * self._config.alpha, triplet=None, cross_entropy=entropy
+            )
+        pairs = self._pairs(features, labels)
+        total = pairs + self._config.alpha * entropy
+        return LossParts(total=total, triplet=pairs, cross_entropy=entropy)
 
 
-def class_loss(logits: Tensor, labels: Tensor) -> LossParts:
-    """Return the softmax cross entropy of (n, classes) logits for (n,) int64 labels (DLHEIR)."""
-    entropy = cross_entropy(logits.float(), labels)
-    return LossParts(total=entropy, triplet=None, cross_entropy=entropy)
+def cosine_logits(features: Tensor, weight: Tensor, scale: float) -> Tensor:
+    """Return scale * cos, (n, classes), of (n, dim) features and each class's row of the weight."""
+    return scale * linear(normalize(features.float()), normalize(weight.float()))
+
+
+def with_margin(logits: Tensor, labels: Tensor, config: LabelConfig) -> Tensor:
+    """Return cosine logits with the margin added to the angle of the right class (ArcFace eq. 3).
+
+    Angles end at pi, so that a picture opposite to its class is still pushed nowhere but to it.
+    """
+    cosines = (logits / config.scale).clamp(-_INSIDE, _INSIDE)
+    angles = (cosines.arccos() + config.angular_margin).clamp(max=math.pi)
+    right = one_hot(labels, logits.shape[1]).bool()
+    return torch.where(right, config.scale * angles.cos(), logits)

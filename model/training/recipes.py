@@ -14,6 +14,7 @@ from cipherlens.model.config import (
     AnyTrainConfig,
     DistillConfig,
     HashTrainConfig,
+    LabelConfig,
     LoopConfig,
     TrainConfig,
 )
@@ -22,7 +23,7 @@ from cipherlens.model.errors import DataError
 from cipherlens.model.networks.block_set import ARCHITECTURE, BlockSetNetwork
 from cipherlens.model.networks.end_to_end import EndToEndNetwork
 from cipherlens.model.networks.hash_network import HashNetwork
-from cipherlens.model.networks.network import RetrievalNetwork
+from cipherlens.model.networks.network import ClassifyingNetwork, RetrievalNetwork
 from cipherlens.model.networks.network_config import (
     BlockSetConfig,
     HashNetworkConfig,
@@ -30,7 +31,7 @@ from cipherlens.model.networks.network_config import (
 )
 from cipherlens.model.networks.pretrained import origin, start_backbone
 from cipherlens.model.training.head_start import start_stages
-from cipherlens.model.training.losses import LossParts, RetrievalLoss, class_loss
+from cipherlens.model.training.losses import LossParts, RetrievalLoss, cosine_logits
 from cipherlens.model.training.sampling import balanced_batches, shuffled_batches
 from cipherlens.model.training.teacher import teacher_origin
 
@@ -85,12 +86,20 @@ class LabelRecipe(Recipe):
     """A training with labels, from random weights or pretrained ones."""
 
     network: NetworkConfig | HashNetworkConfig
+    _config: LabelConfig
+    _loss: RetrievalLoss
+
+    @abstractmethod
+    def _random(self) -> ClassifyingNetwork:
+        """Return the network with random weights."""
 
     def build(self) -> RetrievalNetwork:
         """Return the network as `Recipe.build` does, its backbone with pretrained weights."""
         network = self._random()
         if self._config.pretrained:
             start_backbone(network.backbone, self.network, self._config.pretrained)
+        if self._config.classifier == "cosine":
+            network.classifier.bias.requires_grad = False  # it has no say
         return network
 
     def start(self) -> dict[str, object]:
@@ -98,9 +107,19 @@ class LabelRecipe(Recipe):
         source = self._config.pretrained
         return {"start": origin(self.network, source)} if source else {}
 
-    @abstractmethod
+    def logits(self, network: ClassifyingNetwork, outputs: Tensor) -> Tensor:
+        """Return the class logits, (n, classes), of (n, dim) outputs."""
+        if self._config.classifier == "linear":
+            return network.classify(outputs)
+        return cosine_logits(self.compared(outputs), network.classifier.weight, self._config.scale)
+
     def loss(self, outputs: Tensor, logits: Tensor, labels: Tensor) -> LossParts:
         """Return the loss of a batch: (n, dim) outputs, (n, classes) logits, (n,) int64 labels."""
+        return self._loss(self.compared(outputs), logits, labels)
+
+    def compared(self, outputs: Tensor) -> Tensor:
+        """Return the (n, dim) features whose cosines the loss compares, of the outputs."""
+        return outputs
 
 
 class EndToEndRecipe(LabelRecipe):
@@ -112,8 +131,7 @@ class EndToEndRecipe(LabelRecipe):
 
     def __init__(self, config: TrainConfig, data: PreparedImages) -> None:
         """Fit the settings to the data's sizes and classes."""
-        self._config = config
-        self._loss = RetrievalLoss(config.margin, config.alpha, config.mining)
+        self._config, self._loss = config, RetrievalLoss(config)
         self.network = replace(
             config.network,
             height=data.height,
@@ -141,10 +159,6 @@ class EndToEndRecipe(LabelRecipe):
             labels, self._config.batch_classes, self._config.batch_images, generator
         )
 
-    def loss(self, outputs: Tensor, logits: Tensor, labels: Tensor) -> LossParts:
-        """Return L = max(0, d_pos - d_neg + m) + alpha * CE (E2E eqs. 3-5)."""
-        return self._loss(outputs, logits, labels)
-
 
 class HashRecipe(LabelRecipe):
     """DLHEIR, section 3.3: classes from the activations, SGD, shuffled batches, mAP of codes."""
@@ -165,7 +179,7 @@ class HashRecipe(LabelRecipe):
                 f"the data is prepared to {data.height}x{data.width}, "
                 f"the hash network reads {network.height}x{network.width}"
             )
-        self._config = config
+        self._config, self._loss = config, RetrievalLoss(config)
         self.network = replace(network, classes=len(data.class_names))
 
     def _random(self) -> HashNetwork:
@@ -186,9 +200,9 @@ class HashRecipe(LabelRecipe):
         """Yield batches of images at random, each image once."""
         return shuffled_batches(len(labels), self._config.batch_size, generator)
 
-    def loss(self, outputs: Tensor, logits: Tensor, labels: Tensor) -> LossParts:  # noqa: ARG002
-        """Return the cross entropy of the classes."""
-        return class_loss(logits, labels)
+    def compared(self, outputs: Tensor) -> Tensor:
+        """Return how far activations lie above or below the threshold of their bits."""
+        return outputs - self.network.threshold
 
 
 class DistillRecipe(Recipe):

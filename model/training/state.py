@@ -16,6 +16,7 @@ from torch import Tensor
 from cipherlens.base import replace_file
 from cipherlens.model.errors import ResumeError
 from cipherlens.model.networks.network import RetrievalNetwork
+from cipherlens.model.training.average import Average
 
 METADATA_KEY = "cipherlens-training"
 
@@ -77,6 +78,7 @@ class PartialEpoch:
 class TrainingState:
     """A network, its optimizer, the reports of the epochs so far and what is done of the next.
 
+    `average`, if the settings want one, is what is validated and kept in the network's place.
     `identity` tells trainings apart: settings, data and key in one digest. There is no generator
     state to keep, because each epoch and each step seed their own generators.
     """
@@ -84,8 +86,14 @@ class TrainingState:
     identity: str
     network: RetrievalNetwork
     optimizer: torch.optim.Optimizer
+    average: Average | None = None
     history: list[EpochReport] = field(default_factory=list)
     partial: PartialEpoch = field(default_factory=PartialEpoch)
+
+    @property
+    def judged(self) -> RetrievalNetwork:
+        """The network that is validated and kept."""
+        return self.network if self.average is None else self.average.network
 
     def save(self, path: Path) -> None:
         """Write the state so that a crash leaves the old file or the new, never a mix."""
@@ -94,7 +102,7 @@ class TrainingState:
             "history": [asdict(each) for each in self.history],
             "partial": self.partial.to_dict(),
         }
-        tensors = {**_network_tensors(self.network), **self._optimizer_tensors()}
+        tensors = {**self._network_tensors(), **self._optimizer_tensors()}
         contiguous = {name: each.detach().cpu().contiguous() for name, each in tensors.items()}
         replace_file(path, serialise(contiguous, metadata={METADATA_KEY: json.dumps(document)}))
 
@@ -119,6 +127,18 @@ class TrainingState:
         self.history, self.partial = history, partial
         self._restore_tensors(tensors)
 
+    def _networks(self) -> dict[str, RetrievalNetwork]:
+        """Return the networks whose weights a state holds, by what their names begin with."""
+        average = {} if self.average is None else {"average": self.average.network}
+        return {"network": self.network, **average}
+
+    def _network_tensors(self) -> dict[str, Tensor]:
+        return {
+            f"{part}.{name}": each
+            for part, network in self._networks().items()
+            for name, each in network.state_dict().items()
+        }
+
     def _optimizer_tensors(self) -> dict[str, Tensor]:
         names = [name for name, _ in self.network.named_parameters()]
         state = self.optimizer.state_dict()["state"]
@@ -130,9 +150,10 @@ class TrainingState:
         }
 
     def _restore_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        self.network.load_state_dict(
-            {name: tensors[f"network.{name}"] for name in self.network.state_dict()}
-        )
+        for part, network in self._networks().items():
+            network.load_state_dict(
+                {name: tensors[f"{part}.{name}"] for name in network.state_dict()}
+            )
         indices = {name: index for index, (name, _) in enumerate(self.network.named_parameters())}
         kept: dict[int, dict[str, Tensor]] = defaultdict(dict)
         for key in tensors:
@@ -141,10 +162,6 @@ class TrainingState:
                 kept[indices[name]][part] = tensors[key]
         state: dict[str, Any] = self.optimizer.state_dict()
         self.optimizer.load_state_dict({**state, "state": dict(kept)})
-
-
-def _network_tensors(network: RetrievalNetwork) -> dict[str, Tensor]:
-    return {f"network.{name}": each for name, each in network.state_dict().items()}
 
 
 def epochs_in(data: bytes, path: Path) -> int:

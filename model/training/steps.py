@@ -1,8 +1,8 @@
-"""The steps of a training: change and encrypt a batch, run it forward, follow its gradient."""
+"""The steps of a training: run a batch forward, compare what comes out, follow the gradient."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -10,21 +10,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
-from cipherlens.model.config import LoopConfig
-from cipherlens.model.data.augmentation import augment
+from cipherlens.model.config import LabelConfig, LoopConfig
 from cipherlens.model.data.encryption import Encryptor
-from cipherlens.model.data.images import PreparedImages, by_shape
+from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.errors import DataError
 from cipherlens.model.evaluation.evaluate import evaluate
-from cipherlens.model.networks.network import ClassifyingNetwork, RetrievalNetwork, to_input
-from cipherlens.model.precision import autocast
-from cipherlens.model.training.batch_norm import running_statistics
+from cipherlens.model.networks.network import ClassifyingNetwork, RetrievalNetwork
 from cipherlens.model.training.distributed import Processes
+from cipherlens.model.training.gradients import Forward, Gradients
+from cipherlens.model.training.loading import (
+    BATCHES,
+    DROPOUT,
+    Batch,
+    BatchMaker,
+    Moment,
+    draw,
+    loaded,
+)
 from cipherlens.model.training.recipes import LabelRecipe, Recipe
 
-# Each epoch or step seeds one generator per purpose: a resumed training draws what an unbroken one
-# would, and the plain twin sees the batches and changes that its encrypted sibling sees.
-BATCHES, AUGMENTATION, ENCRYPTION, DROPOUT = range(4)
+Step: TypeAlias = Callable[[Any, Moment], Tensor]
+"""Returns the `LossParts.values` of what `Steps.ready` made, after the optimizer has followed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,34 +44,40 @@ class Steps:
     device: torch.device
     precision: str
     processes: Processes
+    workers: int = 0
 
     def batches(self, epoch: int) -> list[NDArray[np.intp]]:
         """Return the batches of an epoch, from 1, as positions of images."""
-        draw = np.random.default_rng([self.config.seed, epoch, BATCHES])
-        return list(self.recipe.batches(self.images.labels, draw))
+        return list(self.recipe.batches(self.images.labels, draw(self.config, epoch, BATCHES)))
 
-    def step(
-        self,
-        network: RetrievalNetwork,
-        optimizer: Optimizer,
-        batch: NDArray[np.intp],
-        moment: tuple[int, int],
-    ) -> Tensor:
-        """Return the `LossParts.values` of a batch, after the optimizer has followed its gradient.
+    def ready(self, epoch: int, start: int) -> Iterator[Any]:
+        """Yield what a step takes, batch by batch of an epoch, from number `start` on."""
+        maker = BatchMaker(
+            config=cast("LabelConfig", self.config),
+            images=self.images,
+            encryptor=self.encryptor,
+            processes=self.processes,
+        )
+        asked = [(each, (epoch, index)) for index, each in enumerate(self.batches(epoch))]
+        return loaded(maker, asked[start:], self.workers)
 
-        `moment` is the epoch and the step in it, which seed the draws. All processes return the
-        same values.
-        """
-        images = self.images.take(batch)
-        torch.manual_seed(int(self._draw(*moment, DROPOUT, self.processes.rank).integers(2**63)))
-        outputs, logits, order = self._forward(network, images, moment)
-        labels = torch.from_numpy(images.labels[order]).to(self.device)
-        parts = cast("LabelRecipe", self.recipe).loss(outputs, logits, labels)
-        optimizer.zero_grad(set_to_none=True)
-        parts.total.backward()  # type: ignore[no-untyped-call]
-        self.processes.add_gradients(network.parameters())
-        optimizer.step()
-        return parts.values()
+    def step(self, network: RetrievalNetwork, optimizer: Optimizer) -> Step:
+        """Return what makes a step; all processes have the same values of it."""
+        recipe = cast("LabelRecipe", self.recipe)
+        forward = Forward(cast("ClassifyingNetwork", network), recipe, self.device, self.precision)
+        gradients = Gradients(forward, recipe.loss, self.processes, self.device)
+        whole = cast("LabelConfig", self.config).pieces == 1
+        found = gradients.of_batch if whole else gradients.in_pieces
+
+        def step(batch: Batch, moment: Moment) -> Tensor:
+            epoch, index = moment
+            dropped = draw(self.config, epoch, DROPOUT, self.processes.rank, index)
+            optimizer.zero_grad(set_to_none=True)
+            parts = found(batch, int(dropped.integers(2**63)))
+            optimizer.step()
+            return parts.values()
+
+        return step
 
     def begin(self, network: RetrievalNetwork) -> bool:  # noqa: ARG002
         """Do what comes before the first step; return whether the network is of use by then."""
@@ -78,36 +90,3 @@ class Steps:
         except DataError:
             return None
         return evaluation.mean_average_precision
-
-    def _forward(
-        self, network: RetrievalNetwork, images: PreparedImages, moment: tuple[int, int]
-    ) -> tuple[Tensor, Tensor, NDArray[np.intp]]:
-        """Return a batch's outputs and logits, and the order of its images in them.
-
-        Each orientation is a forward pass of its own; the loss then sees one batch. Every process
-        changes and encrypts the whole batch, so that the draws are those of one process, and runs
-        its part forward.
-        """
-        draw, secret = (self._draw(*moment, each) for each in (AUGMENTATION, ENCRYPTION))
-        outputs, orders = [], []
-        for positions, pixels in by_shape(images.images):
-            changed = augment(pixels, self.config.augmentation, draw)
-            encrypted = self.encryptor(changed, secret)
-            own = self.processes.parts(np.arange(len(encrypted)))[self.processes.rank]
-            with running_statistics(network, used=len(encrypted) == 1), self._autocast():
-                outputs.append(network(to_input(encrypted[own], self.device)))
-            orders.append(self.processes.parts(positions))
-        rows = torch.cat(outputs)
-        with self._autocast():
-            logits = cast("ClassifyingNetwork", network).classify(rows)
-        shares = [np.concatenate(each) for each in zip(*orders, strict=True)]
-        lengths = [len(each) for each in shares]
-        gather = self.processes.gather
-        order = np.concatenate(shares)
-        return gather(rows.float(), lengths), gather(logits.float(), lengths), order
-
-    def _autocast(self) -> AbstractContextManager[None]:
-        return autocast(self.device, self.precision)
-
-    def _draw(self, epoch: int, index: int, *purpose: int) -> np.random.Generator:
-        return np.random.default_rng([self.config.seed, epoch, *purpose, index])

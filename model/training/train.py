@@ -12,13 +12,14 @@ import torch
 
 from cipherlens.base import CipherProfile, replace_file
 from cipherlens.model.checkpoint import CheckpointConfiguration, read_configuration, save
-from cipherlens.model.config import AnyTrainConfig, DistillConfig, LoopConfig
+from cipherlens.model.config import AnyTrainConfig, DistillConfig, LabelConfig, LoopConfig
 from cipherlens.model.data.encryption import Encryptor
 from cipherlens.model.data.images import PreparedImages, split_images
 from cipherlens.model.errors import DataError, TrainingDiverged
 from cipherlens.model.networks.network import RetrievalNetwork
 from cipherlens.model.precision import resolve_precision
 from cipherlens.model.training.acceleration import accelerate
+from cipherlens.model.training.average import Average
 from cipherlens.model.training.batch_norm import synchronise
 from cipherlens.model.training.distil import with_teacher
 from cipherlens.model.training.distributed import ALONE, Processes, joined
@@ -53,6 +54,7 @@ def train(
     resumed: Callable[[int], None] = lambda _epoch: None,
     device: str = "cpu",
     processes: Processes = ALONE,
+    workers: int = 0,
     save_minutes: float = 10.0,
 ) -> TrainResult:
     """Train on the training part of plain `data` and write the best checkpoint to `out`.
@@ -79,6 +81,8 @@ def train(
         resumed: called with the number of the epoch with which an interrupted training goes on.
         device: "cpu", "cuda:N" or "auto".
         processes: this process's place among those that train, as `launched` returns it.
+        workers: processes beside this one that change and encrypt pictures; the result is the same
+            for any number.
         save_minutes: the state is saved at the end of each epoch, and within one when so much
             time has gone by.
 
@@ -90,7 +94,15 @@ def train(
         ValueError: if the network does not fit the profile, or the device is not here.
     """
     run = _Run(
-        config, data, encryptor, profile, out, processes.device(device), processes, save_minutes
+        config,
+        data,
+        encryptor,
+        profile,
+        out,
+        processes.device(device),
+        processes,
+        workers,
+        save_minutes,
     )
     with joined(processes, run.device):
         run.prepare(taught)
@@ -128,6 +140,7 @@ class _Run:
         out: Path,
         device: torch.device,
         processes: Processes,
+        workers: int,
         save_minutes: float,
     ) -> None:
         parts = split_images(data, config.split)
@@ -149,6 +162,7 @@ class _Run:
             device=device,
             precision=resolve_precision(config.precision, device),
             processes=processes,
+            workers=workers,
         )
         self.configuration = CheckpointConfiguration(
             architecture=self.recipe.architecture,
@@ -187,9 +201,14 @@ class _Run:
                 f"process {self.processes.rank} has other settings, data or key than process 0"
             )
         optimizer = self.recipe.optimizer(network)
-        state = TrainingState(identity=identity, network=network, optimizer=optimizer)
+        average = Average(network, self.config.ema) if self.config.ema else None
+        state = TrainingState(
+            identity=identity, network=network, optimizer=optimizer, average=average
+        )
         if saved := self.processes.of_first(self._saved()):
             state.restore(saved, self.state_path)
+        if isinstance(self.config, LabelConfig) and self.config.compiled:
+            network.compile()
         return state
 
     def best(self, state: TrainingState) -> tuple[int, float | None]:
@@ -220,7 +239,7 @@ class _Run:
             triplet=None if math.isnan(triplet) else triplet,
             cross_entropy=entropy,
             learning_rate=rate,
-            validation_map=self._validate(state.network),
+            validation_map=self._validate(state.judged),
             seconds=state.partial.seconds + time.monotonic() - started,
             cpu_seconds=state.partial.cpu_seconds + time.process_time() - started_cpu,
             images_per_second=images / max(state.partial.seconds, 1e-9),
@@ -239,7 +258,7 @@ class _Run:
         """
         best = _best(state.history)
         if best is state.history[-1] and (best.validation_map or 0.0) > self._start_score():
-            self._keep(state.network, best.epoch, best.validation_map)
+            self._keep(state.judged, best.epoch, best.validation_map)
         lines = [json.dumps(asdict(report)) + "\n" for report in state.history]
         replace_file(self.log_path, "".join(lines).encode())
         state.save(self.state_path)
@@ -268,18 +287,21 @@ class _Run:
         """Run what is left of an epoch; return its number of images and the last learning rate."""
         state.network.train()
         batches = self.steps.batches(number)
+        step = self.steps.step(state.network, state.optimizer)
         rate = 0.0
-        saved = time.monotonic()
-        for index in range(state.partial.steps, len(batches)):
-            started, started_cpu = time.monotonic(), time.process_time()
+        saved = started = time.monotonic()
+        started_cpu = time.process_time()
+        first = state.partial.steps
+        for index, batch in enumerate(self.steps.ready(number, first), start=first):
             # Taken at the middle of a step, the rate is 0 neither at the first nor at the last.
             rate = learning_rate(self.config, number - 1 + (index + 0.5) / len(batches))
             for group in state.optimizer.param_groups:
                 group["lr"] = rate
-            values = self.steps.step(
-                state.network, state.optimizer, batches[index], (number, index)
-            )
+            values = step(batch, (number, index))
+            if state.average is not None:
+                state.average.follow(state.network, (number - 1) * len(batches) + index)
             state.partial.add(values, time.monotonic() - started, time.process_time() - started_cpu)
+            started, started_cpu = time.monotonic(), time.process_time()
             due = time.monotonic() - saved >= self.save_seconds
             if due and self.processes.first and index + 1 < len(batches):
                 state.save(self.state_path)

@@ -47,7 +47,12 @@ def test_a_file_sets_what_it_names(tmp_path: Path) -> None:
         ('[training]\nepochs = "3"', "epochs must be an integer, got '3'"),
         ('[training]\npretrained = "imagenet"', "pretrained must be '', 'timm', .* got 'imagenet'"),
         ("[training]\nmargin = nan", "margin must be from 0 to 2, got nan"),
-        ('[training]\nmining = "all"', "mining must be one of batch-hard, batch-all, got 'all'"),
+        ('[training]\nmining = "all"', "mining must be one of .*batch-active, got 'all'"),
+        (
+            '[training]\npairs = "all"',
+            "pairs must be one of none, triplets, contrastive, got 'all'",
+        ),
+        ("[training]\nangular_margin = 2", "angular_margin must be from 0 to 1.5, got 2"),
         ("network = 3", "network must be a table, got 3"),
         ("[training", "train.toml"),
     ],
@@ -60,7 +65,7 @@ def test_errors_name_the_file_and_the_field(tmp_path: Path, text: str, message: 
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("mining", ["batch-hard", "batch-all"])
+@pytest.mark.parametrize("mining", ["batch-hard", "batch-all", "batch-active"])
 def test_which_triplets_count_is_kept(mining: str) -> None:
     config = TrainConfig(mining=mining)
     assert TrainConfig.from_dict(config.to_dict()) == config
@@ -103,10 +108,8 @@ def test_the_table_of_the_network_chooses_the_kind(tmp_path: Path) -> None:
         ("[hash]\ndim = 96", "hash does not know dim; it knows .*bits"),
         ("[hash]\nheight = 385", "height must be from 1 to 384, got 385"),
         ("[hash]\nclasses = 3", "hash.classes comes from the data"),
-        (
-            "[hash]\n[training]\nmargin = 0.3",
-            "training does not know margin",
-        ),
+        ("[hash]\n[training]\nbeta1 = 0.9", "training does not know beta1"),
+        ("[blocks]\n[training]\nmargin = 0.3", "training does not know margin"),
         ("[hash]\n[training]\nbatch_size = 1", "batch_size must be from 2 to 100000, got 1"),
         ("[hash]\n[training]\nmomentum = 1", "momentum must be from 0 to 0.9999, got 1"),
         ("[hash]\n[training]\nseed = -1", "seed must be from 0"),
@@ -178,3 +181,15 @@ def test_a_pretrained_start_is_kept_and_a_random_one_is_not_named() -> None:
         assert config.to_dict()["pretrained"] == source
         assert TrainConfig.from_dict(config.to_dict()) == config
     assert "pretrained" not in TrainConfig().to_dict()
+
+
+def test_settings_that_came_later_go_unsaid_until_they_are_used() -> None:
+    """What was kept under the digest of settings is found again."""
+    later = {"pairs", "temperature", "classifier", "scale", "angular_margin", "label_smoothing"}
+    for config in (TrainConfig(), HashTrainConfig()):
+        assert not later & set(config.to_dict())
+    assert not {"margin", "alpha"} & set(HashTrainConfig().to_dict())
+    assert {"margin", "alpha"} < set(TrainConfig().to_dict())
+    used = HashTrainConfig(pairs="triplets", margin=0.3, label_smoothing=0.1)
+    assert HashTrainConfig.from_dict(used.to_dict()) == used
+    assert {"pairs", "margin", "label_smoothing"} < set(used.to_dict())

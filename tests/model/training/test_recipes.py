@@ -8,8 +8,9 @@ from torch import nn
 from cipherlens.model.config import HashNetworkConfig, HashTrainConfig, TrainConfig
 from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.errors import DataError
+from cipherlens.model.networks.network import ClassifyingNetwork
 from cipherlens.model.training.losses import RetrievalLoss
-from cipherlens.model.training.recipes import Recipe, recipe_of
+from cipherlens.model.training.recipes import LabelRecipe, Recipe, recipe_of
 
 
 @pytest.fixture
@@ -76,7 +77,28 @@ def test_the_losses(
     assert parts.triplet is None
     torch.testing.assert_close(parts.total, -chosen.mean())
     torch.testing.assert_close(parts.cross_entropy, -chosen.mean())
-    expected = RetrievalLoss(margin=0.5, alpha=0.5)(outputs, logits, labels)
+    expected = RetrievalLoss(train_config)(outputs, logits, labels)
     torch.testing.assert_close(end_to_end.loss(outputs, logits, labels).total, expected.total)
     every = recipe_of(replace(train_config, mining="batch-all"), data)
     assert every.loss(outputs, logits, labels).total < expected.total
+
+
+def test_a_cosine_classifier_looks_at_directions(
+    train_config: TrainConfig, data: PreparedImages
+) -> None:
+    recipe = recipe_of(replace(train_config, classifier="cosine", scale=8.0), data)
+    assert isinstance(recipe, LabelRecipe)
+    network = recipe.build()
+    assert isinstance(network, ClassifyingNetwork)
+    outputs = torch.rand(2, 8, generator=torch.Generator().manual_seed(0))
+    logits = recipe.logits(network, outputs)
+    assert logits.shape == (2, 3)
+    torch.testing.assert_close(recipe.logits(network, 3 * outputs), logits)
+    assert logits.abs().max() < 8
+
+
+def test_codes_are_compared_by_what_lies_above_their_threshold(hashing: Recipe) -> None:
+    assert isinstance(hashing, LabelRecipe)
+    torch.testing.assert_close(
+        hashing.compared(torch.tensor([[0.1, 0.9]])), torch.tensor([[-0.4, 0.4]])
+    )

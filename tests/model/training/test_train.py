@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cipherlens.crypto import KeyEntry, Scope
-from cipherlens.model.checkpoint import read_configuration
+from cipherlens.model.checkpoint import load_network, read_configuration
 from cipherlens.model.config import AugmentationConfig, SplitConfig, TrainConfig
 from cipherlens.model.data.encryption import AnyKeyEncryptor, KeyEncryptor, plain
 from cipherlens.model.data.images import PreparedImages
@@ -209,3 +209,35 @@ def test_bfloat16_trains_too(
     result = run(replace(train_config, precision="bf16", epochs=2), data, tmp_path / "model")
     assert read_configuration(result.checkpoint).numeric_mode == "bf16"
     assert np.isfinite(result.history[-1].loss)
+
+
+def test_workers_change_nothing(
+    train_config: TrainConfig, data: PreparedImages, entry: KeyEntry, tmp_path: Path
+) -> None:
+    encryptor = AnyKeyEncryptor(replace(entry.parameters, scope=Scope.IMAGE))
+    histories = []
+    for workers in (0, 1):
+        out = tmp_path / f"{workers}"
+        result = train(
+            replace(train_config, epochs=2),
+            data,
+            encryptor,
+            encryptor.profile,
+            out,
+            workers=workers,
+        )
+        histories.append(without_seconds(result))
+    assert histories[0] == histories[1]
+
+
+@pytest.mark.slow
+def test_a_compiled_network_trains_as_another(
+    train_config: TrainConfig, data: PreparedImages, tmp_path: Path
+) -> None:
+    config = replace(train_config, epochs=2)
+    plain_one = run(config, data, tmp_path / "one")
+    compiled = run(replace(config, compiled=True), data, tmp_path / "other")
+    for one, other in zip(plain_one.history, compiled.history, strict=True):
+        assert other.loss == pytest.approx(one.loss, rel=1e-3)
+    names = [load_network(tmp_path / each).state_dict().keys() for each in ("one", "other")]
+    assert names[0] == names[1]
