@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 
-from sqlalchemy import Connection, Delete, Table, bindparam, delete, insert, update
+from sqlalchemy import Connection, Delete, Table, bindparam, delete, update
 
 from cipherlens.server.errors import StaleRevision
 from cipherlens.server.storage.batch import ItemBatch, Row
@@ -22,7 +22,7 @@ from cipherlens.server.storage.records import (
 )
 from cipherlens.server.storage.rows import data_digest, item_digest, name_of
 from cipherlens.server.storage.schema import ciphertexts, items, representations
-from cipherlens.server.storage.statements import AlreadyThere, Statement, attempt
+from cipherlens.server.storage.statements import AlreadyThere, Insertion, attempt
 
 
 def _removal(table: Table, owner: str) -> Delete:
@@ -51,10 +51,9 @@ _BURY = (
 )
 
 
-_INSERT_ITEM, _INSERT_CIPHERTEXT, _INSERT_REPRESENTATION = (
-    Statement(insert(table), table.columns.keys())
-    for table in (items, ciphertexts, representations)
-)
+_INSERT_ITEMS = Insertion(items)
+_INSERT_CIPHERTEXTS = Insertion(ciphertexts, rows_at_once=8)
+_INSERT_REPRESENTATIONS = Insertion(representations)
 
 
 class Items(ItemReader):
@@ -95,7 +94,7 @@ class Items(ItemReader):
         current = {item_id: row.sequence for item_id, row in there.items() if not row.deleted}
         fresh = [each for each in rows if current.get(each.item_id) == each.sequence]
         self._remove(_REMOVE_REPRESENTATIONS, generation.id, [each.item_id for each in fresh])
-        _INSERT_REPRESENTATION.run_all(
+        _INSERT_REPRESENTATIONS.run(
             self._connection, [_representation_row(generation, each) for each in fresh]
         )
 
@@ -170,9 +169,9 @@ class Items(ItemReader):
         """Write items of which nothing is there; where something is, the driver refuses it."""
         collection = state.collection.id
         first = self._collections.take_sequences(state, len(batch))
-        _INSERT_ITEM.run_all(self._connection, batch.item_rows(collection, first))
-        _INSERT_CIPHERTEXT.run_all(self._connection, batch.ciphertext_rows(collection))
-        _INSERT_REPRESENTATION.run_all(
+        _INSERT_ITEMS.run(self._connection, batch.item_rows(collection, first))
+        _INSERT_CIPHERTEXTS.run(self._connection, batch.ciphertext_rows(collection))
+        _INSERT_REPRESENTATIONS.run(
             self._connection, batch.representation_rows(generation.id, first)
         )
         last = first + len(batch) - 1
