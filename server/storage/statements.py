@@ -57,7 +57,7 @@ class Insertion:
         for size in self._sizes:
             groups = range(start, len(rows) - size + 1, size)
             if groups:
-                joined = (tuple(chain.from_iterable(rows[at : at + size])) for at in groups)
+                joined = [tuple(chain.from_iterable(rows[at : at + size])) for at in groups]
                 cursor.executemany(_repeated(self._one, size, connection.dialect), joined)
                 start = groups[-1] + size
 
