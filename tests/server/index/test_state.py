@@ -199,7 +199,8 @@ def test_masked_rows_can_be_left_out(new, rows, tmp_path):
     exact = SearchParameters(exact=True)
     for parameters in (exact, SearchParameters(nprobe=1000)):
         expected, found = (each.search(rows[:50], 20, parameters) for each in (index, back))
-        np.testing.assert_array_equal(found.scores, expected.scores)
+        # How many rows there are may change in which order a FAISS adds up a product.
+        np.testing.assert_allclose(found.scores, expected.scores, rtol=0, atol=1e-6)
     expected, found = (each.search(rows[:50], 20, exact) for each in (index, back))
     np.testing.assert_array_equal(kept[found.positions], expected.positions)
 
