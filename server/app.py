@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cipherlens.server.access import OPEN_GATE, check_exposure, gate_of, id_of
+from cipherlens.server.access import OPEN_GATE, check_exposure, gate_of, shown_token_id
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.descriptors import take_all_descriptors
 from cipherlens.server.errors import StartupError, Stopping
@@ -79,7 +79,7 @@ class CipherLensServer:
         check_exposure(config, asks_for_tokens=self._gate is not OPEN_GATE)
         with ExitStack() as opened:
             services = [service_of(each.descriptor, each) for each in self._open_services(opened)]
-            observer = observer_of(config, id_of)
+            observer = observer_of(config, shown_token_id)
             opened.callback(observer.close)
             guard = WatchedGuard(self._admission, self._codes, self._gate, observer=observer)
             self._http = self._new_http(observer)
@@ -88,8 +88,7 @@ class CipherLensServer:
                 make(
                     guarded,
                     listen=listen,
-                    max_concurrent_calls=config.limits.max_concurrent_calls,
-                    max_message_bytes=config.limits.max_message_bytes,
+                    limits=config.limits,
                     timeouts=config.timeouts,
                 )
                 for listen, make in _listeners(config, new_transport)

@@ -21,7 +21,7 @@ def _doc(text: str, metavar: str = "") -> Mapping[str, str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """The largest values accepted; GetServerInfo tells them. All are at least 1."""
+    """The largest values accepted; GetServerInfo tells those that callers keep to. At least 1."""
 
     max_message_bytes: int = field(
         default=32 * MIB, metadata=_doc("Bytes of one message; bounds the memory of a call.")
@@ -58,6 +58,23 @@ class Limits:
     max_concurrent_calls: int = field(
         default=64,
         metadata=_doc("Calls under way; one too many is refused at once. Also bounds threads."),
+    )
+    max_waiting_calls: int = field(
+        default=2048,
+        metadata=_doc(
+            "Calls that may wait for a thread, on each listener; the rest is refused at once. "
+            "Bounds the memory of bursts."
+        ),
+    )
+    max_full_messages: int = field(
+        default=8,
+        metadata=_doc(
+            "Messages of full size, by their bytes, that may be under way on each listener: two "
+            "for each core of a small machine. Bounds the memory of all calls together."
+        ),
+    )
+    max_health_watchers: int = field(
+        default=64, metadata=_doc("Callers who watch health; each costs a call and no thread.")
     )
 
     def __post_init__(self) -> None:

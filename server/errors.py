@@ -142,6 +142,18 @@ class QueueFull(ServerError):
     retry_after_s: float = 0.1
 
 
+class TooLong(ServerError):
+    """A message is longer than this server takes; gRPC itself says it in these words."""
+
+    reason = "LIMIT_EXCEEDED"
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(
+            f"Received message larger than max ({size_bytes} vs. {limit_bytes})",
+            {"limit": str(limit_bytes), "value": str(size_bytes)},
+        )
+
+
 class Starting(ServerError):
     """The server listens and is still loading its collections; later it will answer."""
 

@@ -6,11 +6,11 @@ It knows neither services nor transports; which method needs which scope stands 
 
 from cipherlens.server.access.errors import TokenFileError
 from cipherlens.server.access.exposure import check_exposure
-from cipherlens.server.access.gate import OPEN_GATE, Gate, TokenGate, gate_of
+from cipherlens.server.access.gate import OPEN_GATE, Gate, TokenGate, gate_of, shown_token_id
 from cipherlens.server.access.permission import Permission, permissions_of
 from cipherlens.server.access.principal import EVERYONE, Principal
 from cipherlens.server.access.scope import OF_COLLECTIONS, OF_OWNERS, Scope
-from cipherlens.server.access.token import TokenRecord, id_of, issue
+from cipherlens.server.access.token import TokenRecord, issue
 from cipherlens.server.access.token_file import TokenFile
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "TokenRecord",
     "check_exposure",
     "gate_of",
-    "id_of",
     "issue",
     "permissions_of",
+    "shown_token_id",
 ]

@@ -164,6 +164,14 @@ class TokenGate:
         return records
 
 
+def shown_token_id(metadata: Metadata) -> str:
+    """Return the public part of the token that came with a call, known or not; empty for none."""
+    for text in _shown(metadata):
+        if isinstance(text, str) and (token_id := id_of(text.rpartition(" ")[2])):
+            return token_id
+    return ""
+
+
 def _signature(file: TokenFile) -> tuple[int, int, int] | None:
     """Return what changes with a file's content, None if there is no file."""
     try:

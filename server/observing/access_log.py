@@ -14,8 +14,8 @@ _log = logging.getLogger("cipherlens.access")
 Sizes = Callable[[], tuple[int, int]]
 """Gives the bytes of a request and of its answer, which take time to count."""
 
-TokenId = Callable[[str], str | None]
-"""Gives the public part of a token, None if it is none."""
+TokenId = Callable[[Metadata], str]
+"""Gives the public part of the token that came with a call, empty if none did."""
 
 
 class AccessLog:
@@ -28,14 +28,16 @@ class AccessLog:
         self._token_id = token_id
         self._left_out = 0  # of the line that comes next
 
-    def admits(self) -> bool:
-        """Return whether a call gets a line."""
-        if not self._share or (self._share < 1 and random.random() >= self._share):
-            return False
-        passes, left_out = self._lines.take()
+    def admits(self, calls: int = 1) -> int:
+        """Return how many of so many calls that have ended get a line."""
+        if not self._share:
+            return 0
+        if self._share < 1:
+            calls = sum(random.random() < self._share for _ in range(calls))
+        passed, left_out = self._lines.take(calls)
         if left_out:
             self._left_out = left_out
-        return passes
+        return passed
 
     def write(self, seen: SeenCall, code: str, metadata: Metadata, sizes: Sizes) -> None:
         """Log a call that has ended."""
@@ -46,16 +48,9 @@ class AccessLog:
             "code": code,
             "duration_ms": round(1000 * seen.seconds, 3),
             # What is shown to a server that does not know it may be anything.
-            "token_id": "" if code == "UNAUTHENTICATED" else self._shown(metadata),
+            "token_id": "" if code == "UNAUTHENTICATED" else self._token_id(metadata),
             "request_bytes": request_bytes,
             "response_bytes": response_bytes,
         }
         left_out, self._left_out = self._left_out, 0
         _log.info("call", extra={"fields": fields | ({"left_out": left_out} if left_out else {})})
-
-    def _shown(self, metadata: Metadata) -> str:
-        """Return the public part of the token that came with a call, empty if none did."""
-        for key, value in metadata:
-            if key == "authorization" and isinstance(value, str):
-                return self._token_id(value.rpartition(" ")[2]) or ""
-        return ""

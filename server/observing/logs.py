@@ -74,10 +74,10 @@ class Bound(logging.Filter):
             if place not in self._kinds:
                 self._kinds[place] = LinesPerSecond(self._limit)
             kind = self._kinds[place]
-        passes, left_out = kind.take()
+        passed, left_out = kind.take()
         if left_out:
             record.left_out = left_out
-        return passes
+        return bool(passed)
 
 
 class LinesPerSecond:
@@ -91,18 +91,17 @@ class LinesPerSecond:
         self._passed = 0
         self._held_back = 0
 
-    def take(self) -> tuple[bool, int]:
-        """Return whether one more may pass, and how many were held back before it."""
+    def take(self, wanted: int = 1) -> tuple[int, int]:
+        """Return how many of so many may pass, and how many were held back before the first."""
         now = time.monotonic()
         with self._lock:
             if now - self._begin_s >= 1:
                 self._begin_s, self._passed = now, 0
-            if self._passed >= self._limit:
-                self._held_back += 1
-                return False, 0
-            self._passed += 1
-            left_out, self._held_back = self._held_back, 0
-            return True, left_out
+            passed = min(wanted, self._limit - self._passed)
+            self._passed += passed
+            left_out = self._held_back if passed else 0
+            self._held_back += wanted - passed - left_out
+            return passed, left_out
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

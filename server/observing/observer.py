@@ -19,7 +19,7 @@ SERVER_TIMING = "x-server-timing"
 """Metadata that asks for the trailer `server-timing`, with the time of each stage."""
 
 _KEY = itemgetter(0)
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}")
+_fits = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}").fullmatch
 
 Each = Callable[[int], tuple[str, Metadata, Sizes]]
 """Gives request id, metadata and sizes of one of several calls."""
@@ -59,10 +59,9 @@ class Observer:
     def end_together(self, seen: SeenCall, count: int, each: Each) -> None:
         """Take in calls that were answered as one, as long as which each of them took."""
         self._count(seen, "OK", seen.seconds, count)
-        for number in range(count):
-            if self._access_log.admits():
-                seen.request_id, metadata, sizes = each(number)
-                self._access_log.write(seen, "OK", metadata, sizes)
+        for number in range(self._access_log.admits(count)):
+            seen.request_id, metadata, sizes = each(number)
+            self._access_log.write(seen, "OK", metadata, sizes)
 
     def close(self) -> None:
         """Send the spans that are left."""
@@ -83,7 +82,7 @@ def observer_of(config: ServerConfig, token_id: TokenId) -> Observer:
 def given_id(metadata: Metadata) -> str | None:
     """Return the id that a caller gave, None if it is none: it goes into logs as it is."""
     for key, value in metadata:
-        if key == REQUEST_ID and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
+        if key == REQUEST_ID and isinstance(value, str) and _fits(value):
             return value
     return None
 

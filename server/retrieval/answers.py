@@ -90,10 +90,9 @@ def model_message(record: ModelRecord) -> retrieval_service_pb2.Model:
 
 
 def limits_message(limits: Limits) -> retrieval_service_pb2.Limits:
-    """Return the limits as callers see them; the fields have the same names."""
-    return retrieval_service_pb2.Limits(
-        **{name: getattr(limits, name) for name in Limits.__dataclass_fields__}
-    )
+    """Return the limits that callers must know; the fields have the same names."""
+    told = retrieval_service_pb2.Limits.DESCRIPTOR.fields
+    return retrieval_service_pb2.Limits(**{each.name: getattr(limits, each.name) for each in told})
 
 
 def _cipher_image_message(

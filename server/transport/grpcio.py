@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_status import rpc_status
 
 from cipherlens.server.call import Call
-from cipherlens.server.config import Timeouts
+from cipherlens.server.config import Limits, Timeouts
 from cipherlens.server.errors import CallCancelled, CannotListen, InvalidField, ServerError
 from cipherlens.server.transport.admission import Admission
 from cipherlens.server.transport.guard import Guard, Guarded, Refusal
@@ -44,8 +44,6 @@ _SECURE_S = 0.25
 _HEALTH_CHECKS = 16
 # A stream of reflection holds a thread for as long as its caller likes.
 _REFLECTION_STREAMS = SPARE_THREADS // 2
-# Calls that may wait for a thread, as a multiple of the threads; the rest is refused at once.
-CALLS_PER_THREAD = 16
 # A message carries a little more than its payload.
 MESSAGE_MARGIN = 64 * 1024
 
@@ -58,8 +56,7 @@ class GrpcioTransport:
         services: Sequence[Guarded],
         *,
         listen: str,
-        max_concurrent_calls: int,
-        max_message_bytes: int,
+        limits: Limits,
         timeouts: Timeouts,
         credentials: grpc.ServerCredentials | None = None,
         renews: bool = True,
@@ -71,16 +68,16 @@ class GrpcioTransport:
         self._listen = listen
         self._credentials = credentials
         # Calls whose message is still to come, beside those that are admitted.
-        receiving = max(4, max_concurrent_calls // 2)
-        threads = max_concurrent_calls + receiving + _HEALTH_CHECKS + SPARE_THREADS
+        receiving = max(4, limits.max_concurrent_calls // 2)
+        threads = limits.max_concurrent_calls + receiving + _HEALTH_CHECKS + SPARE_THREADS
         self._pool = ThreadPoolExecutor(threads, "call")
-        self._server = _new_server(self._pool, threads, max_message_bytes, timeouts, renews=renews)
-        payloads = Payloads(max_message_bytes)
+        self._server = _new_server(self._pool, threads, limits, timeouts, renews=renews)
+        payloads = Payloads(limits)
         receive_s, send_s = timeouts.receive_s, timeouts.send_s
         self._waits = _Waits(Patience(receive_s, receiving, secure_s=_SECURE_S), payloads, send_s)
         # Whatever comes, a health check finds a thread.
         self._health_waits = _Waits(Patience(receive_s, _HEALTH_CHECKS), payloads, send_s)
-        self._health = Health(services[0].guard, self._pool)
+        self._health = Health(services[0].guard, self._pool, limits.max_health_watchers)
         self._names = [each.service.name for each in services]
         described = _reflection([*self._names, HEALTH_NAME], services[0].guard)
         for each in [*services, described]:
@@ -89,7 +86,7 @@ class GrpcioTransport:
                     method,
                     each.guard.guarded(method),
                     self._waits,
-                    each.guard.identifying(method),
+                    each.guard,
                 )
                 for method in each.service.methods
             }
@@ -98,7 +95,11 @@ class GrpcioTransport:
             HEALTH_NAME,
             {
                 "Check": _handler(
-                    self._health.method, self._health.check, self._health_waits, _whoever
+                    self._health.method,
+                    self._health.check,
+                    self._health_waits,
+                    services[0].guard,
+                    identifies=False,  # the behaviour looks who it is, where it matters
                 ),
                 "Watch": _watch_handler(self._health, self._health_waits),
             },
@@ -204,15 +205,15 @@ def _reflection(names: Sequence[str], guard: Guard) -> Guarded:
 def _new_server(
     pool: ThreadPoolExecutor,
     threads: int,
-    max_message_bytes: int,
+    limits: Limits,
     timeouts: Timeouts,
     *,
     renews: bool,
 ) -> grpc.Server:
-    message_bytes = max_message_bytes + MESSAGE_MARGIN
+    message_bytes = limits.max_message_bytes + MESSAGE_MARGIN
     return grpc.server(
         pool,
-        maximum_concurrent_rpcs=CALLS_PER_THREAD * threads,
+        maximum_concurrent_rpcs=threads + limits.max_waiting_calls,
         options=[
             ("grpc.max_receive_message_length", message_bytes),
             # An item goes out with a little more around it than it came in with.
@@ -239,14 +240,18 @@ def ms(seconds: float) -> int:
     return round(1000 * seconds)
 
 
-def _whoever(_call: Call) -> None:
-    """Let every caller's message come; the behaviour looks who it is."""
-
-
 def _handler(
-    method: Method, behaviour: Behaviour, waits: _Waits, identify: Callable[[Call], None]
+    method: Method,
+    behaviour: Behaviour,
+    waits: _Waits,
+    guard: Guard,
+    *,
+    identifies: bool = True,
 ) -> Handler:
-    """Return what answers a method; `identify` refuses strangers before their message is read."""
+    """Return what answers a method.
+
+    If it `identifies` callers, strangers are refused before their message is read.
+    """
     answered = _streamed if method.gives_stream else _single
     make = (
         grpc.stream_stream_rpc_method_handler
@@ -254,7 +259,7 @@ def _handler(
         else grpc.stream_unary_rpc_method_handler
     )
     handler: Handler = make(
-        answered(behaviour, partial(_incoming, method, waits, identify), waits),
+        answered(behaviour, partial(_incoming, method, waits, guard, identifies), waits),
         response_serializer=methodcaller("SerializeToString"),
     )
     return handler
@@ -297,13 +302,15 @@ def _streamed(behaviour: Behaviour, incoming: Incoming, waits: _Waits) -> Handle
 def _incoming(
     method: Method,
     waits: _Waits,
-    identify: Callable[[Call], None],
+    guard: Guard,
+    identifies: bool,
     requests: Iterator[bytes],
     context: grpc.ServicerContext,
     call: Call,
 ) -> Iterator[Any]:
     """Give what a behaviour takes: the request, or an iterator of them. Raises Refusal."""
-    identify(call)
+    if identifies:
+        guard.identify(method, call)
     if method.takes_stream:
         yield waits.messages(method.request_type, requests, context)
         return
@@ -313,7 +320,7 @@ def _incoming(
         if request is None:
             raise InvalidField("request", "has not come")
     except ServerError as error:
-        raise Refusal(status_of(error)) from error
+        raise guard.turned_away(method, status_of(error), call) from error
     try:
         yield request
     finally:

@@ -13,6 +13,7 @@ from cipherlens.server.access import OPEN_GATE, Gate, Scope
 from cipherlens.server.call import Call, Metadata
 from cipherlens.server.observing import request_id
 from cipherlens.server.transport.admission import Admission
+from cipherlens.server.transport.denials import log_denial
 from cipherlens.server.transport.needs import Need, need_of
 from cipherlens.server.transport.service import AnswerTogether, Method, Service
 from cipherlens.server.transport.status import Codes, status_of
@@ -46,16 +47,19 @@ class Guard:
         """Return whether a call with such metadata may be answered together with others."""
         return True
 
-    def identify(self, call: Call) -> None:
-        """Raise Refusal unless the gate knows the caller."""
+    def identify(self, method: Method, call: Call) -> None:
+        """Raise Refusal unless the gate knows who calls a method; his message may be to come."""
         try:
             self._gate.caller(call.metadata())
         except Exception as error:
-            raise Refusal(status_of(error, self._codes)) from error
+            raise self._refusal(error, method, call) from error
 
-    def identifying(self, method: Method) -> Callable[[Call], None]:  # noqa: ARG002 - all alike
-        """Return `identify` for calls of a method whose message has not come yet."""
-        return self.identify
+    def turned_away(self, method: Method, status: Status, call: Call) -> Refusal:  # noqa: ARG002
+        """Return how a call ends that never comes before the guard, as its message is no message.
+
+        Too long a one, or one for which there is no room. Trailers go with it as with others.
+        """
+        return Refusal(status)
 
     def guarded(self, method: Method) -> Callable[[Any, Call], Any]:
         """Return the method's behaviour behind the guard; it raises nothing but Refusal."""
@@ -166,6 +170,7 @@ class Guard:
         return self._admission.writes if method.writes else self._admission.reads
 
     def _refusal(self, error: Exception, method: Method, call: Call) -> Refusal:
+        log_denial(error, method, call)
         status = status_of(error, self._codes)
         if status.code == INTERNAL:
             number = request_id(call.metadata())

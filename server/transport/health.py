@@ -18,8 +18,6 @@ from cipherlens.server.transport.guard import Guard, Refusal
 from cipherlens.server.transport.service import Method
 from cipherlens.server.transport.status import status_of
 
-# Callers that are told of every change; each costs a call and no thread.
-_WATCHERS = 64
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
@@ -53,8 +51,8 @@ class Health:
     method: the one that asks once.
     """
 
-    def __init__(self, guard: Guard, threads: Executor) -> None:
-        """Take who lets callers in, and the threads that tell watchers."""
+    def __init__(self, guard: Guard, threads: Executor, max_watchers: int) -> None:
+        """Take who lets callers in, the threads that tell watchers, and how many these may be."""
         self.method = Method(
             service=NAME,
             name="Check",
@@ -65,6 +63,7 @@ class Health:
             behaviour=self.check,
         )
         self._guard = guard
+        self._max_watchers = max_watchers
         self._threads = threads
         self._lock = threading.Lock()  # guards _watchers; never held while anything is sent
         self._watchers: set[_Watcher] = set()
@@ -93,8 +92,8 @@ class Health:
         self._let_in(request, call)
         watcher = _Watcher(lambda: self._statuses.get(request.service, _UNKNOWN), send)
         with self._lock:
-            if len(self._watchers) >= _WATCHERS:
-                raise QueueFull(f"{_WATCHERS} callers watch, the most that may")
+            if len(self._watchers) >= self._max_watchers:
+                raise QueueFull(f"{self._max_watchers} callers watch, the most that may")
             self._watchers.add(watcher)
 
         def forget() -> None:
@@ -115,4 +114,4 @@ class Health:
 
     def _let_in(self, request: Any, call: Call) -> None:
         if request.service:  # which tells what is served here
-            self._guard.identify(call)
+            self._guard.identify(self.method, call)

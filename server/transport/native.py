@@ -12,18 +12,25 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from google.rpc import code_pb2
 from pygrpc_native import EVENT_CANCEL, STREAM_FULL, STREAM_SENT, NativeGrpcFront
 
 from cipherlens.server.call import Call
-from cipherlens.server.config import Timeouts
-from cipherlens.server.errors import CannotListen, InvalidField, QueueFull
+from cipherlens.server.config import Limits, Timeouts
+from cipherlens.server.errors import (
+    CannotListen,
+    InvalidField,
+    QueueFull,
+    ServerError,
+    Stopping,
+    TooLong,
+)
 from cipherlens.server.observing import REQUEST_ID, given_id
 from cipherlens.server.priority import give_way
 from cipherlens.server.transport.grpcio import (
-    CALLS_PER_THREAD,
     MESSAGE_MARGIN,
     SPARE_THREADS,
     GrpcioTransport,
@@ -78,6 +85,7 @@ class _NativeMethod:
         self.alone = each.guard.guarded(method)
         self.together = each.guard.together(method)
         self.may_share = each.guard.may_share
+        self.turned_away = partial(each.guard.turned_away, method)
 
 
 class NativeTransport:
@@ -88,20 +96,18 @@ class NativeTransport:
         services: Sequence[Guarded],
         *,
         listen: str,
-        max_concurrent_calls: int,
-        max_message_bytes: int,
+        limits: Limits,
         timeouts: Timeouts,
     ) -> None:
         """Put the services on a server that does not listen yet."""
         self._listen = listen
         self._timeouts = timeouts
-        self._max_message_bytes = max_message_bytes + MESSAGE_MARGIN
+        self._max_message_bytes = limits.max_message_bytes + MESSAGE_MARGIN
         self._folder = tempfile.mkdtemp(prefix="cipherlens-")
         self._behind = GrpcioTransport(
             services,
             listen=f"unix:{self._folder}/behind",
-            max_concurrent_calls=max_concurrent_calls,
-            max_message_bytes=max_message_bytes,
+            limits=limits,
             timeouts=timeouts,
             renews=False,
         )
@@ -116,10 +122,10 @@ class NativeTransport:
             for number, each in enumerate(self._methods)
             if (together := each.together) is not None
         }
-        threads = max_concurrent_calls + SPARE_THREADS
-        self._max_open = CALLS_PER_THREAD * threads
+        threads = limits.max_concurrent_calls + SPARE_THREADS
+        self._max_open = threads + limits.max_waiting_calls
         self._pool = ThreadPoolExecutor(threads, "call", initializer=give_way)
-        self._payloads = Payloads(max_message_bytes)
+        self._payloads = Payloads(limits)
         self._calls: dict[int, _Open] = {}
         self._stopping = False
         self._dispatching = threading.Lock()  # held while calls are answered or given to threads
@@ -191,11 +197,11 @@ class NativeTransport:
                 if (call := self._calls.get(call_id)) is not None:
                     call.end()
             elif self._stopping:
-                self._front.fail(call_id, code_pb2.UNAVAILABLE, "the server is shutting down")
+                self._turn_away(number, call_id, details, Stopping("the server is shutting down"))
             elif self._may_share(number, payload, details):
                 shared.setdefault(number, []).append(event)
             else:
-                self._give_to_thread(self._methods[number], call_id, payload, details)
+                self._give_to_thread(number, call_id, payload, details)
         for number, calls in shared.items():
             self._answer_together(number, calls)
 
@@ -212,34 +218,38 @@ class NativeTransport:
         answers = self._shared[number](requests, lambda: [event[-1][0] for event in events])
         for (_, call_id, _, payload, _, details), answer in zip(events, answers, strict=True):
             if answer is None:
-                self._give_to_thread(self._methods[number], call_id, payload, details)
+                self._give_to_thread(number, call_id, payload, details)
             else:
                 self._front.respond(call_id, answer, None, _request_id(details))
 
-    def _give_to_thread(
-        self, each: _NativeMethod, call_id: int, payload: bytes, details: Any
-    ) -> None:
-        if len(payload) > self._max_message_bytes:
-            self._front.fail(
-                call_id,
-                code_pb2.RESOURCE_EXHAUSTED,
-                f"Received message larger than max ({len(payload)} vs. {self._max_message_bytes})",
-            )
-        elif len(self._calls) >= self._max_open:
-            full = QueueFull(f"{self._max_open} calls wait, the most that this server lets wait")
-            self._refuse(call_id, Refusal(status_of(full)))
-        else:
-            try:
-                self._payloads.take(len(payload))
-            except QueueFull as error:
-                self._refuse(call_id, Refusal(status_of(error)))
-                return
-            state = self._calls[call_id] = _Open()
-            self._pool.submit(self._answer, each, call_id, payload, _call(details, state))
+    def _give_to_thread(self, number: int, call_id: int, payload: bytes, details: Any) -> None:
+        try:
+            self._make_room(len(payload))
+        except ServerError as error:
+            self._turn_away(number, call_id, details, error)
+            return
+        state = self._calls[call_id] = _Open()
+        self._pool.submit(
+            self._answer, self._methods[number], call_id, payload, _call(details, state)
+        )
+
+    def _make_room(self, size_bytes: int) -> None:
+        """Count a message of a call that will be given to a thread. Raises QueueFull, TooLong."""
+        if size_bytes > self._max_message_bytes:
+            raise TooLong(size_bytes, self._max_message_bytes)
+        if len(self._calls) >= self._max_open:
+            raise QueueFull(f"{self._max_open} calls wait, the most that this server lets wait")
+        self._payloads.take(size_bytes)
+
+    def _turn_away(self, number: int, call_id: int, details: Any, error: ServerError) -> None:
+        """End a call whose message nobody will look at."""
+        call = _call(details, _Open())
+        refusal = self._methods[number].turned_away(status_of(error), call)
+        self._refuse(call_id, refusal, call.trailers)
 
     def _answer(self, each: _NativeMethod, call_id: int, payload: bytes, call: Call) -> None:
         try:
-            request = decoded(each.method.request_type, payload)
+            request = self._decoded(each, payload, call)
             if each.method.gives_stream:
                 self._send_stream(call_id, each.alone(request, call), call)
             else:
@@ -247,14 +257,19 @@ class NativeTransport:
                 self._front.respond(call_id, response, None, call.trailers)
         except Refusal as refusal:
             self._refuse(call_id, refusal, call.trailers)
-        except InvalidField as error:
-            self._refuse(call_id, Refusal(status_of(error)))
         except Exception:  # noqa: BLE001 - as a thread's failure nobody would see it
             _log.exception("an answer could not be sent")
             self._front.fail(call_id, code_pb2.INTERNAL, "internal error")
         finally:
             self._payloads.give_back(len(payload))
             self._calls.pop(call_id).end()
+
+    def _decoded(self, each: _NativeMethod, payload: bytes, call: Call) -> Any:
+        """Return what a payload says. Raises Refusal if that is nothing."""
+        try:
+            return decoded(each.method.request_type, payload)
+        except InvalidField as error:
+            raise each.turned_away(status_of(error), call) from error
 
     def _send_stream(self, call_id: int, responses: Any, call: Call) -> None:
         try:

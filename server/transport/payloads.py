@@ -7,10 +7,8 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from cipherlens.server.config import Limits
 from cipherlens.server.errors import InvalidField, QueueFull
-
-# Of full size: two for each core of a small machine, on their way in and at work.
-_FULL_MESSAGES = 8
 
 
 class Payloads:
@@ -20,9 +18,9 @@ class Payloads:
     a thousand small searches are nothing, and those of a thousand large batches more than there is.
     """
 
-    def __init__(self, max_message_bytes: int) -> None:
-        """Take the size of the largest message, a few of which may be under way."""
-        self._limit = _FULL_MESSAGES * max_message_bytes
+    def __init__(self, limits: Limits) -> None:
+        """Take the size of the largest message, and how many of those may be under way."""
+        self._limit = limits.max_full_messages * limits.max_message_bytes
         self._lock = threading.Lock()  # guards _taken
         self._taken = 0
 

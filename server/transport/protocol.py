@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from cipherlens.server.config import Timeouts
+from cipherlens.server.config import Limits, Timeouts
 from cipherlens.server.transport.guard import Guarded
 
 
@@ -38,8 +38,7 @@ class NewTransport(Protocol):
         services: Sequence[Guarded],
         *,
         listen: str,
-        max_concurrent_calls: int,
-        max_message_bytes: int,
+        limits: Limits,
         timeouts: Timeouts,
     ) -> Transport:
         """Return it before it listens."""

@@ -23,6 +23,7 @@ CODES: Codes = {
     errors.Refused: code_pb2.FAILED_PRECONDITION,
     errors.DataDamaged: code_pb2.DATA_LOSS,
     errors.QueueFull: code_pb2.RESOURCE_EXHAUSTED,
+    errors.TooLong: code_pb2.RESOURCE_EXHAUSTED,
     errors.StorageFull: code_pb2.RESOURCE_EXHAUSTED,
     errors.StorageUnavailable: code_pb2.UNAVAILABLE,
     errors.IndexBehind: code_pb2.UNAVAILABLE,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from google.rpc import code_pb2
+from google.rpc.status_pb2 import Status
 
 from cipherlens.server.access import OPEN_GATE, Gate
 from cipherlens.server.call import Call, Metadata
@@ -37,18 +38,21 @@ class WatchedGuard(Guard):
         """Return whether a call with such metadata may be answered together with others."""
         return not self._observer.wants_alone(metadata)
 
-    def identifying(self, method: Method) -> Callable[[Call], None]:
-        """Return `identify` for calls of a method; those that it refuses have ended."""
+    def identify(self, method: Method, call: Call) -> None:
+        """Raise Refusal unless the gate knows who calls; then the call has ended."""
+        seen = self._observer.begin(method.service, method.name, call.metadata())
+        try:
+            with seen:
+                super().identify(method, call)
+        except Refusal as refusal:
+            self._end(seen, refusal.status.code, call, None, None)
+            raise
 
-        def identify(call: Call) -> None:
-            try:
-                self.identify(call)
-            except Refusal as refusal:
-                seen = self._observer.begin(method.service, method.name, call.metadata())
-                self._end(seen, refusal.status.code, call, None, None)
-                raise
-
-        return identify
+    def turned_away(self, method: Method, status: Status, call: Call) -> Refusal:
+        """Return how a call ends that never comes before the guard; it has ended."""
+        seen = self._observer.begin(method.service, method.name, call.metadata())
+        self._end(seen, status.code, call, None, None)
+        return super().turned_away(method, status, call)
 
     def guarded(self, method: Method) -> Callable[[Any, Call], Any]:
         """Return the method's behaviour behind the guard; it raises nothing but Refusal."""

@@ -23,9 +23,9 @@ class StatusError(grpc.RpcError):
 class MemoryTransport:
     """A `Transport`; its attributes are the methods of its services, as those of a stub are."""
 
-    def __init__(self, services, *, listen, max_concurrent_calls, max_message_bytes, timeouts):
+    def __init__(self, services, *, listen, limits, timeouts):
         self._ended = threading.Event()
-        self._pool = ThreadPoolExecutor(max_concurrent_calls + 1, "call")
+        self._pool = ThreadPoolExecutor(limits.max_concurrent_calls + 1, "call")
         for each in services:
             for method in each.service.methods:
                 setattr(self, method.name, self._method(method, each.guard.guarded(method)))

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cipherlens.server.app import CipherLensServer
 from cipherlens.server.config import LogSettings, ServerConfig
+from cipherlens.server.transport import native
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
 
@@ -83,6 +84,20 @@ def test_every_call_is_counted_by_method_and_code(watched, vectors, gaussian, fa
     assert value(found, name, stage="search", method="Search") == 7
     assert value(found, name, stage="commit", method="Index") == 1
     assert value(found, name, stage="fetch", method="Fetch") == 1
+
+
+def test_calls_that_never_come_before_the_guard_are_counted(watched, transport, failure):
+    raw = watched.channel.unary_unary("/cipherlens.v1.RetrievalService/Delete")
+    for _ in range(3):
+        assert failure(raw, b"\xff", timeout=20)[0].name == "INVALID_ARGUMENT"
+    with pytest.raises(grpc.RpcError) as caught:
+        raw(b"\xff", timeout=20, metadata=[("x-request-id", "mine")])
+    assert ("x-request-id", "mine") in caught.value.trailing_metadata()
+    assert calls(scraped(watched), "Delete", "INVALID_ARGUMENT") == 4
+    too_long = bytes(watched.config.limits.max_message_bytes + 2**20)
+    assert failure(raw, too_long, timeout=20)[0].name == "RESOURCE_EXHAUSTED"
+    by_us = transport is native.NativeTransport  # else it is gRPC's own library that says so
+    assert calls(scraped(watched), "Delete", "RESOURCE_EXHAUSTED") == by_us
 
 
 def test_buckets_of_a_histogram_add_up(watched, vectors, gaussian):

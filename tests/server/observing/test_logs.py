@@ -6,7 +6,7 @@ import pytest
 
 from cipherlens.server.config import LogSettings
 from cipherlens.server.observing import SeenCall
-from cipherlens.server.observing.logs import Bound, set_up_logs
+from cipherlens.server.observing.logs import Bound, LinesPerSecond, set_up_logs
 
 log = logging.getLogger("cipherlens.tests")
 
@@ -100,6 +100,15 @@ def test_a_flood_of_one_kind_is_bounded_and_counted_and_others_pass(logged, monk
         *("bad call 0", "bad call 1", "bad call 2"),
     ]
     assert [each.get("left_out") for each in documents] == [None] * 4 + [7, None, None]
+
+
+def test_calls_that_end_together_share_what_a_second_has(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("cipherlens.server.observing.logs.time.monotonic", lambda: clock[0])
+    lines = LinesPerSecond(5)
+    assert [lines.take(3), lines.take(4), lines.take(2)] == [(3, 0), (2, 0), (0, 0)]
+    clock[0] += 1
+    assert [lines.take(2), lines.take()] == [(2, 4), (1, 0)]
 
 
 def test_kinds_are_places_in_the_code_so_that_callers_cannot_make_new_ones():

@@ -1,12 +1,13 @@
 import pytest
 
+from cipherlens.server.config import Limits
 from cipherlens.server.errors import InvalidField, QueueFull
 from cipherlens.server.transport.payloads import Payloads, decoded
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
 
 def test_messages_are_counted_by_their_bytes():
-    payloads = Payloads(10)
+    payloads = Payloads(Limits(max_message_bytes=10, max_sealed_bytes=1))
     payloads.take(79)
     with payloads.counted(b"1"), pytest.raises(QueueFull, match="requests of 80 bytes") as caught:
         payloads.take(1)

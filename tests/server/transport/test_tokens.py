@@ -298,6 +298,42 @@ def test_reflection_needs_a_token(serving) -> None:
     assert "cipherlens.v1.RetrievalService" in str(answer)
 
 
+def test_who_is_not_let_in_is_logged_without_what_he_showed(serving, search, caplog) -> None:
+    caplog.set_level("WARNING", logger="cipherlens.denied")
+    alice = serving.tokens.make("alice", "search:photos")
+    look(serving)
+    stranger, record = issue("x", permissions_of("search:*"), timedelta(days=1))
+    code(serving.stub, "Search", search("photos"), bearing(stranger))
+    code(serving.stub, "Search", search("photos"))
+    long = "s" * 500
+    code(serving.stub, "Fetch", pb.FetchRequest(collection=long, item_ids=["a"]), alice)
+    code(serving.stub, "Search", search("photos"), alice)  # let in
+    (shown, nothing, denied) = [
+        {"message": each.message, **each.fields}
+        for each in caplog.records
+        if each.name == "cipherlens.denied"
+    ]
+    rpc = "cipherlens.v1.RetrievalService/"
+    assert shown.pop("peer").startswith("ipv4:127.0.0.1:")
+    assert shown == {
+        "message": "unknown caller",
+        "rpc": f"{rpc}Search",
+        "token_id": record.token_id,
+        "why": "the token is unknown, revoked or expired",
+    }
+    assert (nothing["token_id"], nothing["why"][:17]) == ("", "a token is needed")
+    assert denied.pop("peer").startswith("ipv4:127.0.0.1:")
+    assert denied == {
+        "message": "not allowed",
+        "rpc": f"{rpc}Fetch",
+        "token_id": alice[0][1].split("_")[1],
+        "scope": "fetch",
+        "collection": "s" * 128,
+    }
+    for secret in (stranger, alice[0][1]):
+        assert secret.rpartition("_")[2] not in str([shown, nothing, denied])
+
+
 def test_no_token_is_logged_or_told(serving, search, caplog) -> None:
     token, _ = issue("x", permissions_of("search:*"), timedelta(days=1))
     with caplog.at_level(0):
