@@ -14,7 +14,9 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from cipherlens.server.config import ServerConfig
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from cipherlens.server.config import Doc, ServerConfig
 
 PREFIX = "CIPHERLENS_SERVE_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -31,17 +33,22 @@ class Setting:
 
     Attributes:
         name: such as "limits.max_k".
-        kind: its type.
+        hint: its type, and what its value may be.
         default: its value where no source has one; `dataclasses.MISSING` if it must have one.
         doc: what it is for.
         metavar: what its value is called.
     """
 
     name: str
-    kind: Any
+    hint: Any
     default: object
     doc: str
     metavar: str
+
+    @property
+    def kind(self) -> Any:
+        """Its bare type."""
+        return get_args(self.hint)[0]
 
     @property
     def flag(self) -> str:
@@ -103,8 +110,9 @@ def resolve(
     try:
         return Resolved(_built(ServerConfig, "", values), sources)
     except ValueError as error:
-        named = [f"{name} from {each.source}" for name, each in given.items() if name in str(error)]
-        raise SettingError(f"{error} ({'; '.join(named)})" if named else str(error)) from error
+        told = _reason(error)
+        named = [f"{name} from {each.source}" for name, each in given.items() if name in told]
+        raise SettingError(f"{told} ({'; '.join(named)})" if named else told) from error
 
 
 def _of_file(path: Path) -> dict[str, Given]:
@@ -152,19 +160,25 @@ def _like(name: str, names: Mapping[str, object]) -> str:
 
 def _converted(setting: Setting, given: Given) -> object:
     """Return a value of the setting's type. Raises SettingError."""
-    from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-    # TOML knows nan, which no bound of a setting would catch, as it compares with nothing.
-    adapter = TypeAdapter(setting.kind, config=ConfigDict(allow_inf_nan=False))
+    # TOML knows nan, which is said to be no finite number before it is said to be out of bounds.
+    adapter = TypeAdapter(setting.hint, config=ConfigDict(allow_inf_nan=False))
     try:
         if isinstance(given.value, str):
             return adapter.validate_strings(given.value)
         return adapter.validate_json(json.dumps(given.value, default=str), strict=True)
     except ValidationError as error:
-        reason = error.errors(include_url=False)[0]["msg"]
         raise SettingError(
-            f"{setting.name}: {reason}, got {given.value!r} ({setting.name} from {given.source})"
+            f"{setting.name} {_reason(error)}, got {given.value!r} "
+            f"({setting.name} from {given.source})"
         ) from error
+
+
+def _reason(error: ValueError) -> str:
+    """Return what is wrong, to stand behind the name of what is."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False)[0]["msg"]
+    return first.removeprefix("Value error, ").replace("Input should", "must")
 
 
 def _built(kind: type[Any], above: str, values: Mapping[str, object]) -> Any:
@@ -188,7 +202,7 @@ def _built(kind: type[Any], above: str, values: Mapping[str, object]) -> Any:
 
 def _fields(kind: type[Any]) -> Iterator[tuple[str, Any, "dataclasses.Field[Any]"]]:
     """Yield name, type (of an optional dataclass the class) and field of a dataclass's settings."""
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     for field in dataclasses.fields(kind):
         if field.name not in _NO_SETTINGS:
             hint = hints[field.name]
@@ -206,8 +220,8 @@ def _settings(kind: type[Any], above: str) -> Iterator[Setting]:
         if _is_table(inner):
             yield from _settings(inner, f"{above}{name}.")
         else:
-            doc, metavar = field.metadata["doc"], field.metadata["metavar"]
-            yield Setting(above + name, inner, field.default, doc, metavar)
+            (doc,) = (each for each in get_args(inner) if isinstance(each, Doc))
+            yield Setting(above + name, inner, field.default, doc.text, doc.metavar)
 
 
 def _value(config: object, name: str) -> object:

@@ -9,7 +9,11 @@ PUBLIC = {
     "cipherlens.server.access": [
         *("EVERYONE", "OF_COLLECTIONS", "OF_OWNERS", "OPEN_GATE", "Gate", "Permission"),
         *("Principal", "Scope", "TokenFile", "TokenFileError", "TokenGate", "TokenRecord"),
-        *("check_exposure", "gate_of", "id_of", "issue", "permissions_of"),
+        *("check_exposure", "gate_of", "issue", "permissions_of", "shown_token_id"),
+    ],
+    "cipherlens.server.config": [
+        *("Doc", "IvfSettings", "Limits", "LogSettings", "Role", "ServerConfig", "Timeouts"),
+        *("TlsListener", "TracingSettings"),
     ],
     "cipherlens.server.observing": [
         *(
