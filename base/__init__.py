@@ -16,6 +16,7 @@ from cipherlens.base.codes import (
 )
 from cipherlens.base.errors import DomainError, ProfileMismatch
 from cipherlens.base.files import (
+    make_folder,
     open_flags,
     open_regular,
     others_reach,
@@ -49,6 +50,7 @@ __all__ = [
     "check_codes",
     "code_bits",
     "code_size_bytes",
+    "make_folder",
     "open_flags",
     "open_regular",
     "others_reach",

@@ -4,6 +4,7 @@ import errno
 import os
 import secrets
 import stat
+from contextlib import suppress
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -62,6 +63,24 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Have a folder, and those above it: what is made here is there after a crash.
+
+    A new one gets `mode`, less the umask. One that is there may have been made by who was killed
+    before he could put it on disk: that is done again, where we may read the folder above it.
+
+    Raises:
+        OSError: it cannot be made, or is a file.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    for each in missing:
+        sync_folder(each.parent)
+    if not missing:
+        with suppress(PermissionError):
+            sync_folder(folder.parent)
 
 
 def open_regular(path: Path) -> BinaryIO:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from cipherlens.base import read_regular, replace_file
+from cipherlens.base import make_folder, read_regular, replace_file
 from cipherlens.crypto import FormatError, Key, ListedItem, Manifest, ManifestError
 
 MAX_MANIFEST_BYTES = 512 * 2**20
@@ -103,7 +103,7 @@ class ManifestFolder:
         return manifest
 
     def _write(self, collection_uuid: uuid.UUID, signed: bytes) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.folder, 0o700)
         replace_file(self.path(collection_uuid), signed)
 
 

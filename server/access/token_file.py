@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cipherlens.base import open_regular, replace_file
+from cipherlens.base import make_folder, open_regular, replace_file
 from cipherlens.server.access.errors import TokenFileError
 from cipherlens.server.access.permission import Permission
 from cipherlens.server.access.token import TokenRecord
@@ -95,7 +95,7 @@ class TokenFile:
         return removed[0]
 
     def _change(self, change: Callable[[Sequence[TokenRecord]], Sequence[TokenRecord]]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self.path.parent, 0o700)
         try:
             with self._held():
                 replace_file(self.path, _document(change(self.read())), new_mode=0o600)

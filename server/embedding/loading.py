@@ -34,12 +34,12 @@ def load_embedder(source: Path | bytes, device: str) -> "Embedder":
     return Embedder(source, device)
 
 
-def tried_embedder(path: Path, device: str) -> "Embedder":
+def tried_embedder(source: Path | bytes, device: str) -> "Embedder":
     """Return the embedder of a checkpoint that has run once here, so that it will run again.
 
     Raises CheckpointError; ModelRefused where torch is not installed.
     """
-    embedder = load_embedder(path, device)
+    embedder = load_embedder(source, device)
     _try(embedder)
     return embedder
 

@@ -76,7 +76,7 @@ class EmbeddingModels:
             return self._loaded[digest][1]
 
     @contextmanager
-    def tried(self, path: Path, call: Call) -> Iterator["Embedder"]:
+    def tried(self, source: Path | bytes, call: Call) -> Iterator["Embedder"]:
         """Give the embedder of a checkpoint, on the device of all others, tried on noise.
 
         One is tried at a time: until the block ends, with the embedder adopted or let go, others
@@ -85,7 +85,7 @@ class EmbeddingModels:
         DeadlineExpired, CallCancelled.
         """
         with self._trials.turn(call):
-            yield tried_embedder(path, self._config.device)
+            yield tried_embedder(source, self._config.device)
 
     @property
     def device(self) -> str:

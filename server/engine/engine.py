@@ -27,6 +27,7 @@ from cipherlens.server.engine.checks import (
     check_index,
     check_served,
 )
+from cipherlens.server.engine.creation import made_collection
 from cipherlens.server.engine.description import CollectionDescription, describe
 from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows
 from cipherlens.server.engine.keeping import IndexKeeper
@@ -142,41 +143,21 @@ class Engine:
         self._opened.close()
 
     def create_collection(self, new: NewCollection, call: Call = ANY_CALL) -> CollectionDescription:
-        """Make an empty collection, with a model held here if it names one.
+        """Make an empty collection, with a model held here if it names one: both or neither.
 
         Raises InvalidField for its index, AlreadyExists; NotFound, ProfileRefused and what trying
-        a model raises, for its model: then there is no collection.
+        a model raises, for its model.
         """
         check_index(new.kind, new.index_choice, self.device)
-        with self._database.write(call) as transaction:
-            collections = transaction.collections
-            made = collections.create(
-                name=new.name,
-                kind=new.kind,
-                dimension=new.dimension,
-                bits=new.bits,
-                profile=new.profile,
-                index_choice=new.index_choice,
-            ).collection
-            if new.kind is not Kind.CIPHER:
-                generation = collections.add_generation(
-                    made,
-                    model_digest=new.encoder_digest,
-                    numeric_mode="",
-                    length=new.dimension or new.bits,
-                    mask_id=new.mask_id,
-                )
-                collections.set_generations(made, active=generation.id, shadow=None)
-            live = self._loader.load(transaction, collections.state(made))
-            description = describe(transaction, live)
-        self._registry.add(live)
-        if new.kind is Kind.CIPHER and new.encoder_digest:
-            try:
-                self.models.push_held(new.encoder_digest, new.name, call)
-            except BaseException:
-                self.drop_collection(new.name)
-                raise
-            return self.describe(new.name)
+        with ExitStack() as trying:
+            embedder = None
+            if new.kind is Kind.CIPHER and new.encoder_digest:
+                embedder = trying.enter_context(self.models.at_hand(new.encoder_digest, call))
+            with self._database.write(call) as transaction:
+                state = made_collection(transaction, new, embedder)
+                live = self._loader.load(transaction, state)
+                description = describe(transaction, live)
+            self._registry.add(live)
         return description
 
     def drop_collection(self, name: str, call: Call = ANY_CALL) -> None:

@@ -1,8 +1,8 @@
 """Models of collections: taken in, set to work, used, let go."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 from cipherlens.model.checkpoint import read_configuration
 from cipherlens.server.call import Call
@@ -21,6 +21,9 @@ from cipherlens.server.engine.registry import Registry
 from cipherlens.server.errors import NotFound
 from cipherlens.server.storage import ModelStore, Transaction, Upload
 from cipherlens.server.storage.records import Generation, ModelRecord
+
+if TYPE_CHECKING:
+    from cipherlens.model.embedder import Embedder
 
 
 class _Turn(NamedTuple):
@@ -92,16 +95,20 @@ class CollectionModels:
         self._consider(live)
         return record
 
-    def push_held(self, digest: bytes, collection: str, call: Call) -> None:
-        """Set a model that is held here to work in a collection, as if it had come again.
+    @contextmanager
+    def at_hand(self, digest: bytes, call: Call) -> Iterator["Embedder"]:
+        """Give a model that is held here, tried and loaded, to be set to work within the block.
 
-        Raises NotFound if it is not held, and what `push` raises.
+        Raises NotFound if it is not held, DataDamaged, and what trying one raises.
         """
         if digest not in {each.digest for each in self._store.listed()}:
             raise NotFound("model", digest.hex())
-        with self._store.incoming() as upload:
-            upload.write(self._store.read(digest))
-            self.push(upload, name="", collection=collection, call=call)
+        try:
+            with self._embedding.tried(self._store.read(digest), call) as embedder:
+                self._embedding.adopt(embedder)
+            yield embedder
+        finally:
+            self._embedding.release()
 
     def delete(self, digest: bytes, call: Call) -> None:
         """Forget a model. Raises NotFound; ModelInUse while a collection needs it."""

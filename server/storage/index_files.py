@@ -9,6 +9,7 @@ import json
 import mmap
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_128
 
-from cipherlens.base import replace_file
+from cipherlens.base import make_folder, replace_file, sync_folder
 from cipherlens.server.errors import DataDamaged
 from cipherlens.server.storage.database import file_errors
 
@@ -45,7 +46,7 @@ class IndexFiles:
         """Take the folder, made if absent, and clear away what was never written in full."""
         self._folder = folder
         with file_errors():
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(folder, 0o700)
             for part in folder.glob(f".*{_PART}"):
                 part.unlink(missing_ok=True)
 
@@ -66,9 +67,10 @@ class IndexFiles:
         return read_kept(self._path(name))
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there; what was read of it stays valid."""
-        with file_errors():
-            self._path(name).unlink(missing_ok=True)
+        """Remove a file, if it is there, for good; what was read of it stays valid."""
+        with file_errors(), suppress(FileNotFoundError):
+            self._path(name).unlink()
+            sync_folder(self._folder)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}{_SUFFIX}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cipherlens.base import sync_folder
+from cipherlens.base import make_folder, sync_folder
 from cipherlens.server.call import Call
 from cipherlens.server.errors import DataDamaged
 from cipherlens.server.locks import CallLock
@@ -57,7 +57,7 @@ class ModelStore:
         # Held while a file and its row come or go, so that neither is there without the other.
         self._changing = CallLock("the models")
         with file_errors():
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(folder, 0o700)
             for path in self._strays():
                 path.unlink(missing_ok=True)
 

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.pool import QueuePool
 
+from cipherlens.base import make_folder
 from cipherlens.server.errors import (
     DataDamaged,
     ServerError,
@@ -156,7 +157,7 @@ def file_sizes(folder: Path) -> dict[str, int]:
 
 def _locked(folder: Path) -> FolderLock:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder, 0o700)
         (folder / FILE).touch(mode=0o600)  # before SQLite makes it readable for others
         return FolderLock(folder)
     except FileExistsError as error:

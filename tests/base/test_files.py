@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from cipherlens.base import files, open_regular, read_regular, replace_file
+from cipherlens.base import files, make_folder, open_regular, read_regular, replace_file
 
 
 def test_a_new_file_may_be_given_a_mode_from_its_beginning(tmp_path):
@@ -61,3 +61,20 @@ def test_what_may_never_end_is_refused_at_once(tmp_path):
             read_regular(tmp_path / name, 100)
     with pytest.raises(IsADirectoryError):
         read_regular(tmp_path, 100)
+
+
+def test_a_folder_is_made_with_those_above_it_and_only_it_has_the_mode(tmp_path):
+    make_folder(tmp_path / "a" / "b", 0o700)
+    (tmp_path / "plain").mkdir()
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (tmp_path / "plain", tmp_path / "a")]
+    assert modes[0] == modes[1]
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+    make_folder(tmp_path / "a" / "b", 0o755)
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+
+
+def test_what_is_no_folder_is_not_made_one(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises((FileExistsError, NotADirectoryError)):
+            make_folder(path)

@@ -22,6 +22,7 @@ def test_all_lists_exactly_these_names() -> None:
         "check_codes",
         "code_bits",
         "code_size_bytes",
+        "make_folder",
         "open_flags",
         "open_regular",
         "others_reach",

@@ -1,12 +1,15 @@
 """One collection takes the name and the place of another, in one step."""
 
 import hashlib
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
 import pytest
 
+from cipherlens.server.embedding import models
+from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
 
@@ -130,3 +133,30 @@ def test_a_collection_is_made_with_a_model_that_is_here(
         fields = {"kind": kind, "profile": cipher_profile(), **wrong}
         assert failure(cloud.create, "other", **fields)[0] is code
         assert failure(cloud.collection, "other")[0] is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_collection_is_never_there_without_the_model_that_it_is_made_with(
+    cloud, cipher_profile, checkpoint, failure, monkeypatch
+):
+    trying, go_on = threading.Event(), threading.Event()
+    tried = models.tried_embedder
+
+    def slow(source, device):
+        trying.set()
+        assert go_on.wait(20)
+        return tried(source, device)
+
+    data = checkpoint()
+    cloud.push(data)
+    monkeypatch.setattr(models, "tried_embedder", slow)
+    with ThreadPoolExecutor(1) as pool:
+        fields = {
+            "kind": collection_pb2.COLLECTION_KIND_CIPHER,
+            "profile": cipher_profile(),
+            "encoder_digest": hashlib.sha256(data).digest(),
+        }
+        made = pool.submit(cloud.create, "e", **fields)
+        assert trying.wait(20)
+        assert failure(cloud.collection, "e")[0] is grpc.StatusCode.NOT_FOUND
+        go_on.set()
+        assert made.result().active_generation.model_digest == fields["encoder_digest"]

@@ -1,0 +1,74 @@
+"""`kill -9` at random moments of all that a server does: what was acknowledged is there afterwards.
+
+A life of ten kills has a seed, which is the test's name: `make test-crash PYTEST="-k seed17"` has
+it again. `CIPHERLENS_CRASH_ROUNDS` says how many kills `make test-crash` makes,
+`CIPHERLENS_CRASH_FIRST` with which seed it begins, and `CIPHERLENS_CRASH_OUT` names a JSON file
+that they are added to. What was found so far is in `benchmarks/results/crash.json`.
+"""
+
+import json
+import os
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.server.durability.life import Life
+from tests.server.durability.makers import CollectionMaker
+from tests.server.durability.modelers import ModelPusher
+from tests.server.durability.power import Mains
+from tests.server.durability.rotators import KeyRotator
+from tests.server.durability.writers import CodeWriter, VectorWriter
+
+ROUNDS = 10
+TRANSPORTS = ("native", "grpcio")
+
+
+def pytest_generate_tests(metafunc):
+    if "seed" in metafunc.fixturenames:
+        rounds = int(os.environ.get("CIPHERLENS_CRASH_ROUNDS", "1000"))
+        first = int(os.environ.get("CIPHERLENS_CRASH_FIRST", "1"))
+        metafunc.parametrize("seed", range(first, first + rounds // ROUNDS), ids="seed{}".format)
+
+
+def live(place, seed, checkpoints):
+    callers = [CodeWriter("a"), CodeWriter("b"), VectorWriter(), CollectionMaker(), KeyRotator()]
+    if seed % 3 == 0:  # these take longest
+        callers.append(ModelPusher(checkpoints))
+    life = Life(place, seed, callers, TRANSPORTS[seed % 2], Mains())
+    finding = None
+    try:
+        life.run(ROUNDS)
+    except BaseException as error:
+        finding = "\n".join([*error.__notes__, str(error)])
+        raise
+    finally:
+        if out := os.environ.get("CIPHERLENS_CRASH_OUT"):
+            keep(Path(out), seed, life, finding)
+
+
+def keep(path, seed, life, finding):
+    """Add what became of a life to a file."""
+    before = json.loads(path.read_text()) if path.exists() else {}
+    document = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "kills": before.get("kills", 0) + life.rounds,
+        "seeds": [*before.get("seeds", []), seed],
+        "findings": [*before.get("findings", []), *([finding] if finding else [])],
+    }
+    for name in ("killed", "came_about"):
+        total = Counter(before.get(name, {})) + getattr(life, name)
+        document[name] = dict(sorted(total.items()))
+    path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+@pytest.mark.timeout(900)
+def test_ten_kills_lose_nothing(tmp_path, checkpoints):
+    live(tmp_path, 0, checkpoints)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(1800)
+def test_many_kills_lose_nothing(tmp_path, checkpoints, seed):
+    live(tmp_path, seed, checkpoints)

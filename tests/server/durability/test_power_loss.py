@@ -1,0 +1,61 @@
+"""The power is cut at random moments: what was acknowledged had been synced, folders included."""
+
+import shutil
+
+import pytest
+
+from tests.server.durability.life import DISK, Life
+from tests.server.durability.makers import CollectionMaker
+from tests.server.durability.modelers import ModelPusher
+from tests.server.durability.power import Supply, build
+from tests.server.durability.rotators import KeyRotator
+from tests.server.durability.writers import CodeWriter, VectorWriter
+
+ROUNDS = 5
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory):
+    """The library that sees what is written."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler here")
+    return build(tmp_path_factory.mktemp("library"), compiler)
+
+
+def live(place, seed, callers, library, **settings):
+    (place / DISK).mkdir()
+    supply = Supply(place / DISK, library, **settings)
+    Life(place, seed, callers, "native", supply).run(ROUNDS)
+
+
+def everybody():
+    return [CodeWriter("a"), CodeWriter("b"), VectorWriter(), CollectionMaker(), KeyRotator()]
+
+
+def test_power_cuts_lose_nothing(tmp_path, library):
+    live(tmp_path, 0, everybody(), library)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(1, 21))
+def test_many_power_cuts_lose_nothing(tmp_path, library, seed):
+    live(tmp_path, seed, everybody(), library)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(900)
+def test_power_cuts_lose_no_model(tmp_path, checkpoints, library):
+    live(tmp_path, 0, [ModelPusher(checkpoints), CodeWriter("a"), CodeWriter("b")], library)
+
+
+def test_a_database_that_does_not_sync_is_found_out(tmp_path, library):
+    """What the tests above hold is found to be broken where it is."""
+    with pytest.raises(AssertionError, match="not as acknowledged"):
+        live(tmp_path, 0, [CodeWriter("a"), CodeWriter("b")], library, SYNCHRONOUS="OFF")
+
+
+def test_folders_that_do_not_sync_are_found_out(tmp_path, library):
+    with pytest.raises(AssertionError, match="not as acknowledged"):
+        live(tmp_path, 0, [CodeWriter("a"), CodeWriter("b")], library, folders_sync=False)
