@@ -137,7 +137,7 @@ class Life:
         """Note what the kill has left to do; give the folder what shall be found at the start."""
         stored = Stored(self._folder)
         self.killed.update(takeover=int(stored.is_filled), sweeping=int(stored.has_left_over))
-        if target == "migration" and stored.facts:
+        if target == "migration":
             _make_older(self._folder / _DATABASE)
 
     def _kill_at_start(self, starting: ServerProcess, target: str, rng: random.Random) -> None:

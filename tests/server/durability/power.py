@@ -3,7 +3,7 @@
 import os
 import random
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.server.durability.disk import Disk, put
@@ -44,10 +44,19 @@ class Supply(Mains):
     is_kept = False
 
     def __init__(
-        self, folder: Path, library: Path, *, folders_sync: bool = True, **environment: str
+        self,
+        folder: Path,
+        library: Path,
+        *,
+        shares: Sequence[float] = (0.0, 0.5, 1.0),
+        folders_sync: bool = True,
+        **environment: str,
     ) -> None:
-        """Take the folder, what `Disk` takes, and more for the environment."""
-        self._folder, self._folders_sync = folder, folders_sync
+        """Take the folder, what `Disk` takes, and more for the environment.
+
+        shares: how much stays of what was not synced; chance takes one of them at each cut.
+        """
+        self._folder, self._shares, self._folders_sync = folder, shares, folders_sync
         self._environment = {**environment, "LD_PRELOAD": str(library)}
         self._journal = folder.with_name(f"{folder.name}.journal")
         self._disk = Disk(folder)
@@ -74,5 +83,5 @@ class Supply(Mains):
         unseen = {name for name in unseen if not name.endswith(_SHARED)}
         # One call may have been cut off from its record; a renaming has two names.
         assert len(unseen) <= 2, f"not in the journal: {unseen}"
-        left = self._disk.after_loss(rng, rng.choice((0.0, 0.5, 1.0)))
+        left = self._disk.after_loss(rng, rng.choice(self._shares))
         put(self._folder, {n: data for n, data in left.items() if not n.endswith(_SHARED)})

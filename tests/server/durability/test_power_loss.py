@@ -53,9 +53,9 @@ def test_power_cuts_lose_no_model(tmp_path, checkpoints, library):
 def test_a_database_that_does_not_sync_is_found_out(tmp_path, library):
     """What the tests above hold is found to be broken where it is."""
     with pytest.raises(AssertionError, match="not as acknowledged"):
-        live(tmp_path, 0, [CodeWriter("a"), CodeWriter("b")], library, SYNCHRONOUS="OFF")
+        live(tmp_path, 0, [CodeWriter("a")], library, shares=[0.0], SYNCHRONOUS="OFF")
 
 
 def test_folders_that_do_not_sync_are_found_out(tmp_path, library):
     with pytest.raises(AssertionError, match="not as acknowledged"):
-        live(tmp_path, 0, [CodeWriter("a"), CodeWriter("b")], library, folders_sync=False)
+        live(tmp_path, 0, [CodeWriter("a")], library, shares=[0.0], folders_sync=False)
