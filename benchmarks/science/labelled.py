@@ -43,8 +43,7 @@ def labelled_sets(profile: str) -> dict[str, Loader]:
     if profile != "full":
         return {"demo/samples, 64x96": _samples}
     return {
-        "OpenClipart, 64x96": lambda: _openclipart(HALF),
-        "OpenClipart, 128x192": lambda: _openclipart(PAPER),
+        "OpenClipart, 64x96": _openclipart,
         "pieces of photographs, 128x192": pieces,
         "Fashion-MNIST, 32x32": _fashion,
         "Corel10K, 128x192": _corel10k,
@@ -87,9 +86,9 @@ def _samples() -> Labelled:
     return Labelled(data=samples(HALF), split=SplitConfig(validation=0.15, test=0.3))
 
 
-def _openclipart(size: CipherParameters) -> Labelled | None:
+def _openclipart() -> Labelled | None:
     try:
-        data = openclipart(size)
+        data = openclipart(HALF)
     except DataError:
         return None
     return Labelled(data=data, split=_split("openclipart-e2e.toml"))

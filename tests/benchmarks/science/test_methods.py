@@ -1,38 +1,62 @@
 import json
+from functools import partial
 
 import pytest
 
-from benchmarks.methods import literature
+from benchmarks.methods.comparator import Comparator
+from benchmarks.methods.literature import OF_CIPHERTEXT, OF_OWNERS, comparators
+from benchmarks.methods.xia_colour import XiaCSD
 from benchmarks.methods.zhang import Zhang
-from benchmarks.science import methods
+from benchmarks.science import hash_methods, methods
 from benchmarks.science.labelled import Labelled
+from benchmarks.science.scheme_tables import measured
 from cipherlens.model.config import SplitConfig
 
+SPLIT = SplitConfig(validation=0.25, test=0.25)
 
-def test_a_row_for_each_scheme_with_the_papers_beside_it(store, make_pictures, monkeypatch) -> None:
-    monkeypatch.setattr(literature, "CIPHER_SCHEMES", {"zhang": (Zhang(limit=4),)})
-    split = SplitConfig(validation=0.25, test=0.25)
-    pictures = Labelled(data=make_pictures(8, 8, 120), split=split)
-    found = methods.measured(pictures, 2, store)
+
+@pytest.fixture
+def pictures(make_pictures) -> Labelled:
+    return Labelled(data=make_pictures(8, 8, 240), split=SPLIT)
+
+
+def test_a_row_for_each_scheme_with_the_papers_beside_it(store, pictures) -> None:
+    schemes = comparators({"zhang": (Zhang(limit=4),)}, SPLIT, 2)
+    found = measured(pictures, schemes, store)
     document = json.loads(json.dumps(methods.document({"noise": found})))
     row = document["tables"]["noise"]["Zhang [7]"]
-    assert row["lowest"] <= row["mAP"] <= row["highest"]
     # Its features do not depend on the key.
-    assert row["lowest"] == row["highest"]
+    assert row["lowest"] == row["mAP"] == row["highest"] > 0
     assert document["results"]["Zhang [7]"] == {"noise": row["mAP"]}
     assert document["paper"]["Zhang [7]"] == {"Corel10K": 0.1478}
+    assert document["paper"]["P=8, M=1/4"] == {"Corel10K": 0.5373}
     assert [each["seed"] for each in document["sets"]["noise"]["schemes"]["zhang"]] == [0, 1]
     lines = document["plots"]["methods"]["panels"][0]["lines"]
-    assert lines["Zhang [7]"][0] == [1, 5, 10, 20]
-    again = methods.measured(pictures, 2, store)
+    assert lines["Zhang [7]"][0] == [1, 5, 10, 20, 40]
+    again = measured(pictures, schemes, store)
     assert again == json.loads(json.dumps(found)), "measured again"
 
 
-def test_every_scheme_of_the_paper_that_there_is_has_its_title() -> None:
-    assert set(literature.CIPHER_SCHEMES) <= set(methods.PAPER)
+def test_schemes_of_owners_search_the_training_part(store, pictures) -> None:
+    of_owners = partial(comparators, {"xia-csd": (XiaCSD(cells=64),)}, against_rest=True)
+    found = measured(pictures, of_owners(SPLIT, 1), store)
+    document = json.loads(json.dumps(hash_methods.document({"noise": found}, "quick")))
+    row = document["results"]["Xia (CSD), noise"]
+    assert list(row) == ["P@20", "P@40", "P@60", "P@80", "P@100"]
+    # A class has 60 pictures to find.
+    assert row["P@100"] <= 60
+    assert document["sets"]["noise"]["schemes"]["xia-csd"][0]["test"]["queries"] == 60
 
 
-@pytest.mark.parametrize("scheme", list(literature.CIPHER_SCHEMES))
-def test_candidates_differ(scheme) -> None:
-    candidates = literature.CIPHER_SCHEMES[scheme]
+def test_every_scheme_has_a_title_and_a_file_of_its_own() -> None:
+    assert set(OF_CIPHERTEXT) == set(methods.PAPER)
+    assert set(OF_OWNERS) == set(hash_methods.TITLES)
+
+
+@pytest.mark.parametrize("candidates", [*OF_CIPHERTEXT.values(), *OF_OWNERS.values()])
+def test_candidates_differ_and_say_what_they_are(candidates) -> None:
     assert len(set(map(repr, candidates))) == len(candidates)
+    # What is kept is found by it.
+    assert not any(" at 0x" in repr(each) for each in candidates)
+    one = Comparator(scheme="one", candidates=candidates, seed=0, split=SPLIT)
+    assert one.decided_by()[0] == [repr(each) for each in candidates]
