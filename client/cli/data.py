@@ -1,5 +1,6 @@
 """The labelled pictures that `train` and `evaluate` read, and what a network sees of them."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,13 +26,22 @@ Data = Annotated[
 ]
 
 
-def load_images(data: str, size: PreparedSize) -> "PreparedImages":
+Cache = Annotated[
+    Path | None,
+    typer.Option("--cache", metavar="DIR", help="Keep decoded plain pictures here, for next time."),
+]
+
+
+def load_images(data: str, size: PreparedSize, cache: Path | None = None) -> "PreparedImages":
     """Return the prepared pictures that a --data option names; tells of those left out.
+
+    They come from the folder `cache` where they were decoded before, and are kept there if not.
 
     Raises:
         CommandError: it names no folder.
     """
     from cipherlens.model.data.data_spec import load_data, parse_data_spec
+    from cipherlens.model.data.decoded import load_decoded
 
     spec = parse_data_spec(data)
     if not spec.path.is_dir():
@@ -42,9 +52,14 @@ def load_images(data: str, size: PreparedSize) -> "PreparedImages":
         )
     with progress_bar() as bar:
         task = bar.add_task("pictures", total=None)
-        images = load_data(
-            spec, size, lambda done, total: bar.update(task, completed=done, total=total)
-        )
+
+        def shown(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        if cache is None:
+            images = load_data(spec, size, shown)
+        else:
+            images = load_decoded(spec, size, cache, shown)
     for name, reason in images.skipped:
         remark(f"skipped {name}: {reason}")
     return images

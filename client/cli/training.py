@@ -11,7 +11,7 @@ import typer
 
 from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, print_outcome, progress_bar, remark
-from cipherlens.client.cli.data import Data, encryptor_of, load_images
+from cipherlens.client.cli.data import Cache, Data, encryptor_of, load_images
 from cipherlens.client.cli.failure import INTERRUPTED, USAGE, CommandError
 from cipherlens.client.cli.passphrase import open_key
 from cipherlens.crypto import KeyEntry, PreparedSize, Scope
@@ -56,6 +56,7 @@ def train(
     device: options.Device = "auto",
     threads: options.Threads = None,
     workers: Workers = 0,
+    cache: Cache = None,
     passphrase_file: options.PassphraseFile = None,
     as_json: options.Json = False,
 ) -> None:
@@ -82,11 +83,12 @@ def train(
 
     The table [training] chooses the loss: pairs = "triplets" (the paper's), "contrastive" or
     "none", with classifier = "linear" or "cosine", which ranks as searches do and takes an
-    angular_margin; label_smoothing; ema = 0.999 keeps an average of the weights. Two ways to use a
-    machine better change no result: --workers lets other processes change and encrypt the pictures
-    while a GPU computes, and pieces = 4 takes a batch through the network a quarter at a time,
-    where its memory is too small. compiled = true asks torch.compile for faster steps, to float
-    tolerance the same.
+    angular_margin; label_smoothing; ema = 0.999 keeps an average of the weights. What uses a
+    machine better changes no result: --workers lets other processes change and encrypt the pictures
+    while a GPU computes; --cache decodes pictures once, keeps them plain, readable for you alone,
+    and lets processes share them in memory; pieces = 4 takes a batch through the network a quarter
+    at a time, where its memory is too small; compiled = true asks torch.compile for faster steps,
+    to float tolerance the same.
 
     torchrun trains on several GPUs or machines, as in the last example; --device then stays auto.
     The batch is parted over the processes, and the losses are those of one. Each process has
@@ -114,7 +116,7 @@ def train(
 
     processes = launched()
     with _silent(unless=processes.first):
-        images = load_images(data, size)
+        images = load_images(data, size, cache)
     encryptor, profile = _training_encryptor(entry, plain=plain)
     if processes.first:
         _remark_positions(settings, profile)

@@ -1,12 +1,13 @@
-"""The tokens of a network of any key: a block by itself, and what a colour table leaves of it."""
+"""The tokens of a network of cipher-images: a block by itself, and what of it no table hides."""
 
-import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-LEVELS = 256
+from cipherlens.model.networks.block_marks import LEVELS, blocks_of, log_share, same_as_next
+from cipherlens.model.networks.value_order import ORDER_CHANNELS, value_order
+
 CHANNELS = 32
 LAST_SIDE = 4  # a block is narrowed to at most this many positions per side
 
@@ -21,7 +22,10 @@ class BlockEmbedding(nn.Module):
     keyed order is another in every image.
 
     `residual` adds convolutions of the block's full size and, at every size, a residual block of
-    two: it costs three times as much and finds more.
+    two: it costs three times as much and finds more. `ordered` adds how bright values are by those
+    beside them (`value_order`), for tables of which nothing is known. `learned` adds so many
+    numbers for each value of each channel, which are learnt: where all pictures have the same
+    tables, the network so has the inverse ones.
 
     It takes the arguments by which timm's VisionTransformer makes its `embed_layer`.
     """
@@ -34,6 +38,8 @@ class BlockEmbedding(nn.Module):
         embed_dim: int = 768,
         *,
         residual: bool = False,
+        ordered: bool = False,
+        learned: int = 0,
         **_ignored: Any,
     ) -> None:
         """Build the layers with fresh random weights from torch's global generator."""
@@ -41,8 +47,11 @@ class BlockEmbedding(nn.Module):
         self.patch_size = (patch_size, patch_size)
         self.grid_size = (img_size[0] // patch_size, img_size[1] // patch_size)
         self.num_patches = self.grid_size[0] * self.grid_size[1]
+        self.ordered = ordered
+        self.colours = nn.Embedding(in_chans * LEVELS, learned) if learned else None
         layers: list[nn.Module] = []
-        side, channels, wider = patch_size, 5 * in_chans, CHANNELS
+        channels = 5 * in_chans + ordered * ORDER_CHANNELS + learned
+        side, wider = patch_size, CHANNELS
         stride = 1 if residual else 2
         while side > LAST_SIDE or stride == 1:
             layers.append(nn.Conv2d(channels, wider, 3, stride=stride, padding=1))
@@ -58,8 +67,17 @@ class BlockEmbedding(nn.Module):
         features = blocks_of(torch.cat([pixels, log_share(values)], dim=1), self.patch_size[0])
         blocks = blocks_of(values, self.patch_size[0])
         marks = [same_as_next(blocks, dim=3), same_as_next(blocks, dim=2), log_share(blocks)]
+        if self.ordered:
+            marks.append(value_order(values, self.patch_size[0]))
+        if self.colours is not None:
+            marks.append(self._looked_up(blocks, self.colours))
         tokens: Tensor = self.layers(torch.cat([features, *marks], dim=1))
         return tokens.view(len(pixels), -1, tokens.shape[1])
+
+    def _looked_up(self, blocks: Tensor, colours: nn.Embedding) -> Tensor:
+        """Return the sum over the channels of what has been learnt for their values."""
+        first = torch.arange(blocks.shape[1], device=blocks.device) * LEVELS
+        return cast("Tensor", colours(blocks + first[:, None, None]).sum(dim=1).movedim(3, 1))
 
 
 class _ResidualBlock(nn.Module):
@@ -78,31 +96,3 @@ class _ResidualBlock(nn.Module):
         """Return (n, channels, h, w) of the same."""
         changed: Tensor = maps + self.layers(maps)
         return changed
-
-
-def blocks_of(maps: Tensor, side: int) -> Tensor:
-    """Return (n, c, h, w) maps as (n * blocks, c, side, side), the blocks in raster order."""
-    n, channels, height, width = maps.shape
-    tiles = maps.view(n, channels, height // side, side, width // side, side)
-    return tiles.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, side, side)
-
-
-def same_as_next(values: Tensor, *, dim: int) -> Tensor:
-    """Return 1 where a value equals the next one along dim, else 0; 0 at the end."""
-    length = values.shape[dim]
-    equal = values.narrow(dim, 1, length - 1) == values.narrow(dim, 0, length - 1)
-    pad = (0, 1) if dim == 3 else (0, 0, 0, 1)
-    return nn.functional.pad(equal.float(), pad)
-
-
-def log_share(values: Tensor) -> Tensor:
-    """Return how often each value occurs in its map: log(count) / log(pixels), in [0, 1].
-
-    Args:
-        values: (n, c, h, w) int64 from 0 to 255.
-    """
-    flat = values.flatten(2)
-    counts = flat.new_zeros((*flat.shape[:2], LEVELS), dtype=torch.float32)
-    counts.scatter_add_(2, flat, torch.ones_like(flat, dtype=torch.float32))
-    share = counts.gather(2, flat).log() / math.log(max(flat.shape[2], 2))
-    return share.view_as(values)

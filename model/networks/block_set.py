@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, linear, normalize
 
-from cipherlens.model.networks.block_embedding import LEVELS, blocks_of, log_share, same_as_next
+from cipherlens.model.networks.block_marks import LEVELS, blocks_of, log_share, same_as_next
 from cipherlens.model.networks.match_sketch import MatchSketch
 from cipherlens.model.networks.network import RetrievalNetwork
 from cipherlens.model.networks.network_config import BlockSetConfig

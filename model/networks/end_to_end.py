@@ -47,10 +47,15 @@ class EndToEndNetwork(ClassifyingNetwork):
         return torch.tanh(self.feature(self.backbone(pixels)))
 
 
+LEARNED = 8
+"""Numbers for each value of a channel, which stands for one thing with a table, for one without."""
+
 _EMBEDDINGS: dict[str, Callable[..., nn.Module]] = {
     "linear": partial(PatchEmbed, strict_img_size=False),
     "convolution": BlockEmbedding,
     "residual": partial(BlockEmbedding, residual=True),
+    "ordered": partial(BlockEmbedding, residual=True, ordered=True),
+    "learned": partial(BlockEmbedding, residual=True, learned=LEARNED),
 }
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cipherlens.model.networks.block_embedding import blocks_of, same_as_next
+from cipherlens.model.networks.block_marks import blocks_of, same_as_next
 
 SEED = 2007  # of the projection, which is a part of the network: the same in every training
 WIDTH = 20.0  # standard deviation of the phase between two blocks without a mark in common

@@ -11,6 +11,8 @@ BLOCKS = "blocks"
 CELLS = 8
 """The sides of a block are multiples of so many pixels, for the cells of its description."""
 
+EMBEDDINGS = ("linear", "convolution", "residual", "ordered", "learned")
+
 BACKBONE_NAME = re.compile(r"[a-z0-9_]{1,64}")  # no slash or colon: never a hub or a path
 
 
@@ -25,8 +27,10 @@ class NetworkConfig:
 
     `positions` is "learned" (the paper's, for cipher-images of one permutation) or "none": the
     feature is then the same for every order of the blocks, as a network of any key needs it.
-    `embedding` makes a token of a block: "linear" (the paper's), "convolution" (ours), which also
-    sees what every colour table leaves equal, or "residual" (ours), the same with more layers.
+    `embedding` makes a token of a block: "linear" (the paper's), or one of ours: "convolution",
+    which also sees what every colour table leaves equal; "residual", the same with more layers;
+    "ordered", which also sees how bright values are by those beside them, for any key; "learned",
+    which also learns what each value stands for, for one key.
 
     Raises:
         ValueError: if a field is out of range.
@@ -62,7 +66,7 @@ class NetworkConfig:
         check_number("mlp_ratio", self.mlp_ratio, 0.25, 16)
         check_number("drop_path", self.drop_path, 0, 0.9)
         check_choice("positions", self.positions, ("learned", "none"))
-        check_choice("embedding", self.embedding, ("linear", "convolution", "residual"))
+        check_choice("embedding", self.embedding, EMBEDDINGS)
         check_integer("feature_dim", self.feature_dim, 1, 8192)
 
 

@@ -11,7 +11,7 @@ from torch.optim import LBFGS
 
 from cipherlens.model.data.encryption import Encryptor
 from cipherlens.model.data.images import Pixels, PreparedImages, by_shape
-from cipherlens.model.networks.block_embedding import blocks_of
+from cipherlens.model.networks.block_marks import blocks_of
 from cipherlens.model.networks.block_set import (
     ARCHITECTURE,
     BlockSetBackbone,

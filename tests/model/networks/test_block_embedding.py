@@ -18,13 +18,16 @@ def pictures(rng, height=16, width=24):
     return rng.integers(0, 40, (3, height, width, 3), dtype=np.uint8)
 
 
-@pytest.fixture(params=["convolution", "residual"])
+KINDS = {"convolution": {}, "residual": {"residual": True}, "ordered": {"ordered": True}}
+
+
+@pytest.fixture(params=KINDS)
 def embedding(request):
     """Return what makes the same embedding for blocks of a side."""
 
     def made(side=8):
         torch.manual_seed(0)
-        return BlockEmbedding((16, 24), side, embed_dim=5, residual=request.param == "residual")
+        return BlockEmbedding((16, 24), side, embed_dim=5, **KINDS[request.param])
 
     return made
 
@@ -84,7 +87,7 @@ def test_no_token_sees_another_block_but_by_how_often_values_occur(embedding):
     assert not torch.allclose(before[:, 0], after[:, 0], atol=1e-3)
 
 
-@pytest.mark.parametrize("kind", ["convolution", "residual"])
+@pytest.mark.parametrize("kind", ["convolution", "residual", "ordered", "learned"])
 def test_a_network_without_positions_ranks_every_order_of_blocks_alike(kind):
     torch.manual_seed(0)
     network = EndToEndNetwork(
@@ -105,6 +108,22 @@ def test_a_network_without_positions_ranks_every_order_of_blocks_alike(kind):
     one = network(to_input(images, CPU))
     assert torch.allclose(one, network(to_input(encrypted(images, 8, 0), CPU)), atol=1e-5)
     assert not torch.allclose(one, network(to_input(encrypted(images, 8, 3), CPU)), atol=1e-3)
+
+
+def test_what_is_learnt_for_values_undoes_a_table():
+    """Where the numbers move along with their values, a table changes no token."""
+    images = pictures(np.random.default_rng(8))
+    layer = BlockEmbedding((16, 24), 8, embed_dim=5, learned=2)
+    with torch.no_grad():
+        layer.layers[0].weight[:, :3] = 0  # blind to the pixels themselves
+    tables = np.stack([np.random.default_rng(each).permutation(256) for each in range(3)])
+    changed = np.stack([tables[each][images[..., each]] for each in range(3)], axis=3)
+    before = layer(to_input(images, CPU))
+    assert not torch.allclose(layer(to_input(changed.astype(np.uint8), CPU)), before, atol=1e-3)
+    with torch.no_grad():
+        moved = torch.from_numpy(tables + 256 * np.arange(3)[:, None]).flatten()
+        layer.colours.weight[moved] = layer.colours.weight.clone()
+    assert torch.allclose(layer(to_input(changed.astype(np.uint8), CPU)), before, atol=1e-5)
 
 
 def test_an_unknown_embedding_is_refused():

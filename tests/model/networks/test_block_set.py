@@ -4,7 +4,7 @@ import torch
 
 from cipherlens.crypto import CipherParameters
 from cipherlens.crypto.hazmat import Sequences, encrypt_blocks
-from cipherlens.model.networks.block_embedding import blocks_of
+from cipherlens.model.networks.block_marks import blocks_of
 from cipherlens.model.networks.block_set import (
     BlockSetNetwork,
     ExactLinear,

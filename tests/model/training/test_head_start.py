@@ -7,7 +7,7 @@ import torch
 from cipherlens.crypto import CipherParameters, Scope
 from cipherlens.model.data.encryption import AnyKeyEncryptor
 from cipherlens.model.data.images import PreparedImages
-from cipherlens.model.networks.block_embedding import blocks_of
+from cipherlens.model.networks.block_marks import blocks_of
 from cipherlens.model.networks.block_set import BlockSetNetwork, levels_of, statistics
 from cipherlens.model.networks.network import to_input
 from cipherlens.model.networks.network_config import BlockSetConfig
