@@ -96,7 +96,7 @@ def _kept(path: Path) -> PreparedImages | None:
                 return None
             header = json.loads(file.read(length))
         pixels: NDArray[np.uint8] = np.memmap(path, np.uint8, "r", _HEAD.size + length)
-        if hashlib.sha256(pixels).hexdigest() != header["sha256"]:
+        if hashlib.sha256(pixels.data).hexdigest() != header["sha256"]:
             return None
         return _pictures(header, pixels)
     except (FileNotFoundError, ValueError, KeyError, TypeError, struct.error, MemoryError):
