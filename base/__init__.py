@@ -24,6 +24,7 @@ from cipherlens.base.files import (
     replace_file,
     sync_folder,
     sync_replaced,
+    write_private,
 )
 from cipherlens.base.index_choice import IndexChoice
 from cipherlens.base.kind import Kind
@@ -60,4 +61,5 @@ __all__ = [
     "stays_here",
     "sync_folder",
     "sync_replaced",
+    "write_private",
 ]

@@ -38,6 +38,21 @@ def replace_file(path: Path, *pieces: bytes | memoryview, new_mode: int = 0o666)
     sync_replaced(path)
 
 
+def write_private(path: Path, data: bytes) -> None:
+    """Put a new file on disk that nobody else may read.
+
+    Raises:
+        FileExistsError: there is one of that name.
+        OSError: it cannot be written.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | open_flags("O_CLOEXEC", "O_BINARY")
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
 def sync_replaced(path: Path) -> None:
     """Put the entry of a file that was just replaced on disk.
 

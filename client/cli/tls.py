@@ -1,12 +1,11 @@
 """`cipherlens tls`: certificates to try TLS with."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cipherlens.base import open_flags
+from cipherlens.base import write_private
 from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_outcome
 from cipherlens.client.cli.dev_certificates import Authority
@@ -62,14 +61,7 @@ def dev_certs(
     if there := [name for name in files if (folder / name).exists()]:
         raise CommandError(f"{folder} holds {there[0]} already", hint="name another folder")
     for name, data in files.items():
-        _write(folder / name, data)
+        write_private(folder / name, data)
     paths = [str(folder / name) for name in files]
     told = "\n".join(paths)
     print_outcome({"files": paths, "days": days}, told, as_json=as_json)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a new file that nobody else may read."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | open_flags("O_CLOEXEC", "O_BINARY")
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-        file.write(data)

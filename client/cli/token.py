@@ -1,6 +1,5 @@
 """`cipherlens token`: who may call a server, and for what."""
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cipherlens.base import open_flags
+from cipherlens.base import write_private
 from cipherlens.client.cli import options
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
 from cipherlens.client.cli.failure import USAGE, CommandError
@@ -84,7 +83,7 @@ def new(
     is_first = not file.exists()
     token, record = issue(name, permissions, timedelta(days=days))
     if out is not None:  # first: a file that cannot be written leaves no token
-        _write(out, token)
+        write_private(out, f"{token}\n".encode())
     file.add(record)
     if is_first:
         remark(f"{file.path} is new: a server that runs asks for tokens when it is started again")
@@ -149,13 +148,6 @@ def _permissions(allow: Sequence[str], *, owner: bool) -> "tuple[Permission, ...
                 exit_code=USAGE,
             )
     return found
-
-
-def _write(path: Path, token: str) -> None:
-    """Write a new file that nobody else may read."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | open_flags("O_CLOEXEC", "O_BINARY")
-    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="ascii") as file:
-        file.write(f"{token}\n")
 
 
 def _row(record: "TokenRecord", now: datetime) -> tuple[object, ...]:

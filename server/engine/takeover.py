@@ -16,6 +16,8 @@ from cipherlens.server.storage.records import Computed, Generation, ItemSummary,
 _log = logging.getLogger(__name__)
 
 _ITEMS_PER_STEP = 64
+# How often what was written meanwhile is embedded before others must wait for that.
+_CHASES = 8
 
 
 class Takeover:
@@ -54,25 +56,45 @@ class Takeover:
             until = lacking[0].sequence - 1 if lacking else None
             index = live.load(transaction, generation, until)
         index.train()
-        # What was written while the index was made; few, so that little is left for the lock.
-        last = index.sequence
-        while last is not None and not self._is_closing():
-            last = self._embed_some(live, generation, last)
-        self._take_over(live, index)
-        self._filled.pop(live, None)
+        if self._took_over(live, index):
+            self._filled.pop(live, None)
 
-    def _take_over(self, live: LiveCollection, index: ItemIndex) -> None:
-        """Bring the index up to date under the lock, and answer with it."""
+    def _took_over(self, live: LiveCollection, index: ItemIndex) -> bool:
+        """Embed what was written while the index was made, and answer with it; tell if it does.
+
+        What is still lacking when nothing seemed to be is looked for again. Only where writes come
+        faster than that, so many times, the last few are embedded while others wait.
+        """
+        for chase in range(_CHASES):
+            last: int | None = index.sequence
+            while last is not None:
+                if self._is_closing():
+                    return False
+                last = self._embed_some(live, index.generation, last)
+            if self._take_over(live, index, embeds=chase == _CHASES - 1):
+                return True
+        return False
+
+    def _take_over(self, live: LiveCollection, index: ItemIndex, *, embeds: bool) -> bool:
+        """Answer with the index; return False if something is lacking that is not to be embedded.
+
+        Brings it up to date under the lock, unless another model was pushed meanwhile: then its
+        turn comes next.
+        """
         generation = index.generation
         with live.writing:
             live.check_there()
             if live.shadow != generation:
-                return  # another model was pushed meanwhile: its turn comes next
+                return True
             last: int | None = index.sequence
-            while last is not None:
+            while embeds and last is not None:
                 last = self._embed_some(live, generation, last)
             with self._database.write() as transaction:
                 state = transaction.collections.state(live.collection)
+                if not embeds and transaction.items.unrepresented(
+                    live.collection, generation, after=index.sequence, limit=1
+                ):
+                    return False
                 transaction.collections.set_generations(
                     state.collection, active=generation.id, shadow=None
                 )
@@ -87,6 +109,7 @@ class Takeover:
             generation.id,
             index.vectors.live_count,
         )
+        return True
 
     def _embed_some(self, live: LiveCollection, generation: Generation, after: int) -> int | None:
         """Embed a few items changed after the sequence; return the last one's sequence.

@@ -6,7 +6,14 @@ import stat
 
 import pytest
 
-from cipherlens.base import files, make_folder, open_regular, read_regular, replace_file
+from cipherlens.base import (
+    files,
+    make_folder,
+    open_regular,
+    read_regular,
+    replace_file,
+    write_private,
+)
 
 
 def test_a_new_file_may_be_given_a_mode_from_its_beginning(tmp_path):
@@ -78,3 +85,11 @@ def test_what_is_no_folder_is_not_made_one(tmp_path):
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises((FileExistsError, NotADirectoryError)):
             make_folder(path)
+
+
+def test_a_private_file_is_new_and_its_own(tmp_path):
+    write_private(tmp_path / "secret", b"one")
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
+    with pytest.raises(FileExistsError):
+        write_private(tmp_path / "secret", b"two")
+    assert (tmp_path / "secret").read_bytes() == b"one"

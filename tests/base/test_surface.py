@@ -32,6 +32,7 @@ def test_all_lists_exactly_these_names() -> None:
         "stays_here",
         "sync_folder",
         "sync_replaced",
+        "write_private",
     ]
     assert all(hasattr(base, name) for name in base.__all__)
 

@@ -1,6 +1,11 @@
-"""Models that take over from each other."""
+"""Models that take over from each other, and a disk whose power can be cut."""
+
+import shutil
 
 import pytest
+
+from tests.server.durability.life import DISK
+from tests.server.durability.power import Supply, build
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +16,19 @@ def checkpoints(checkpoint, tmp_path_factory):
     for number, path in enumerate(paths):
         path.write_bytes(checkpoint(seed=number))
     return paths
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory):
+    """The library that sees what is written."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler here")
+    return build(tmp_path_factory.mktemp("library"), compiler)
+
+
+@pytest.fixture
+def supply(tmp_path, library):
+    """The power of an empty disk, the folder DISK; its cut leaves only what was synced."""
+    (tmp_path / DISK).mkdir()
+    return Supply(tmp_path / DISK, library, shares=[0.0])

@@ -43,6 +43,11 @@ class Supply(Mains):
 
     is_kept = False
 
+    @property
+    def refusal(self) -> Path:
+        """While there is a file of this name, the disk takes nothing."""
+        return self._folder.with_name(f"{self._folder.name}.refuses")
+
     def __init__(
         self,
         folder: Path,
@@ -69,6 +74,7 @@ class Supply(Mains):
             **self._environment,
             "UNSYNCED_FOLDER": str(self._folder),
             "UNSYNCED_JOURNAL": str(self._journal),
+            "UNSYNCED_REFUSE": str(self.refusal),
         }
 
     def cut(self, rng: random.Random) -> None:

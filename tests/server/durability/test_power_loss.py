@@ -1,26 +1,15 @@
 """The power is cut at random moments: what was acknowledged had been synced, folders included."""
 
-import shutil
-
 import pytest
 
 from tests.server.durability.life import DISK, Life
 from tests.server.durability.makers import CollectionMaker
 from tests.server.durability.modelers import ModelPusher
-from tests.server.durability.power import Supply, build
+from tests.server.durability.power import Supply
 from tests.server.durability.rotators import KeyRotator
 from tests.server.durability.writers import CodeWriter, VectorWriter
 
 ROUNDS = 5
-
-
-@pytest.fixture(scope="session")
-def library(tmp_path_factory):
-    """The library that sees what is written."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler here")
-    return build(tmp_path_factory.mktemp("library"), compiler)
 
 
 def live(place, seed, callers, library, **settings):

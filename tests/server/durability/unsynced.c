@@ -4,6 +4,9 @@
  * UNSYNCED_JOURNAL the file. `disk.py` makes of it what a disk would hold after a power cut: the
  * program is then killed, and neither it nor the system has any part in that.
  *
+ * While a file UNSYNCED_REFUSE exists nothing under the folder can be written or synced, as on a disk
+ * that has failed.
+ *
  * A record is one line of text, "WORD FD OFFSET SIZE PATH [PATH]", each path followed by a zero byte,
  * and SIZE bytes if the word is "write". One lock is held around each call and its record, so their
  * order is one. What is mapped into memory is not seen: SQLite maps its "-shm" file alone, which
@@ -55,6 +58,13 @@ static int is_inside(const char *path) {
 
 static int is_watched(int fd) { return fd >= 0 && fd < MOST_FILES && watched[fd]; }
 
+static int is_refused(void) {
+    const char *path = getenv("UNSYNCED_REFUSE");
+    if (!path || access(path, F_OK)) return 0;
+    errno = EROFS;
+    return 1;
+}
+
 static int opened(int folder_fd, const char *path, int flags, mode_t mode) {
     if (folder_fd != AT_FDCWD || !is_inside(path)) {
         int fd = syscall(SYS_openat, folder_fd, path, flags, mode);
@@ -63,6 +73,10 @@ static int opened(int folder_fd, const char *path, int flags, mode_t mode) {
     }
     pthread_mutex_lock(&lock);
     int was_there = !access(path, F_OK);
+    if (!was_there && flags & O_CREAT && is_refused()) {
+        pthread_mutex_unlock(&lock);
+        return -1;
+    }
     int fd = syscall(SYS_openat, folder_fd, path, flags, mode), failure = errno;
     if (fd >= MOST_FILES) abort();
     if (fd >= 0) {
@@ -103,6 +117,7 @@ int close(int fd) {
 /* Do a call that returns how much it wrote, and record that. */
 #define WRITTEN(fd, call, where, data) \
     if (!is_watched(fd)) return call; \
+    if (is_refused()) return -1; \
     pthread_mutex_lock(&lock); \
     ssize_t done = call; \
     int failure = errno; \
@@ -123,6 +138,7 @@ ssize_t pwrite64(int fd, const void *data, size_t size, off64_t where) {
 
 /* Do a call that returns 0 if all went well, and record that. */
 #define DONE(fd, call, word, offset, path, other) \
+    if (is_refused()) return -1; \
     pthread_mutex_lock(&lock); \
     int result = call, failure = errno; \
     if (!result) record(word, fd, offset, NULL, 0, path, other); \

@@ -320,6 +320,37 @@ def test_an_item_written_when_a_swap_finds_nothing_lacking_is_not_lost(
     assert found.results[0].item_ids == ["late"]
 
 
+def test_writes_do_not_wait_while_a_swap_embeds_what_came_late(
+    served, checkpoint, cipher_images, settled, monkeypatch
+):
+    served.index(ids(3), "e", cipher_images=cipher_images(3))
+    ask, embed, complete, tried = Items.unrepresented, Takeover._embedded, [], []
+
+    def then_write(*arguments, **named):
+        lacking = ask(*arguments, **named)
+        complete.extend([True] if not lacking else [])
+        if len(complete) == 3:  # the index is made, and nothing came meanwhile
+            complete.append(True)
+            served.index(["late"], "e", cipher_images=cipher_images(1, seed=77))
+        return lacking
+
+    def while_writing(self, live, generation, found):
+        if "late" in [each.summary.item_id for each in found]:
+            tried.append(None)
+            served.index(["meanwhile"], "e", cipher_images=cipher_images(1, seed=78))
+        return embed(self, live, generation, found)
+
+    monkeypatch.setattr(Items, "unrepresented", then_write)
+    monkeypatch.setattr(Takeover, "_embedded", while_writing)
+    second = checkpoint(seed=1)
+    served.push(second, "e")
+    digest = hashlib.sha256(second).digest()
+    settled(lambda: served.engine._registry.find("e").serving.generation.model_digest == digest)
+    made = served.collection("e")
+    assert (made.item_count, made.active_generation.item_count) == (5, 5)
+    assert len(tried) == 1
+
+
 def test_a_model_swap_while_searches_and_writes_go_on(
     served, checkpoint, cipher_images, settled, monkeypatch
 ):
