@@ -29,6 +29,7 @@ from cipherlens.server.engine.checks import (
 )
 from cipherlens.server.engine.creation import made_collection
 from cipherlens.server.engine.description import CollectionDescription, describe
+from cipherlens.server.engine.fetching import MOST_ITEMS, Fetcher
 from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows
 from cipherlens.server.engine.keeping import IndexKeeper
 from cipherlens.server.engine.live import LiveCollection
@@ -42,7 +43,7 @@ from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.engine.upkeep import CollectionChore, Upkeep
 from cipherlens.server.engine.waiters import Waiters
 from cipherlens.server.engine.writing import Writer
-from cipherlens.server.errors import DataDamaged, NotFound, ServerError, StorageFull
+from cipherlens.server.errors import NotFound, ServerError, StorageFull
 from cipherlens.server.index import SearchParameters, new_index, resolve_device
 from cipherlens.server.locks import ANY_CALL
 from cipherlens.server.observing import Sample, Stage, timed
@@ -115,6 +116,7 @@ class Engine:
                 keep_tombstones_s=config.keep_tombstones_s,
             )
             self.models = CollectionModels(store, embedding, self._registry, self._consider)
+            self._fetcher = Fetcher(self._database)
             self._writer = Writer(self._database, self._consider)
             self._loader = Loader(self._database, self._keeper, self._new_live)
             self._opened = opened.pop_all()
@@ -284,23 +286,15 @@ class Engine:
 
     def fetch(
         self, name: str, ids: Sequence[str]
-    ) -> tuple[Collection, dict[str, StoredItem | Damaged]]:
-        """Return the collection and those of the items that are there, whole or as damaged.
+    ) -> Iterator[tuple[Collection, str, StoredItem | Damaged | None]]:
+        """Yield for each id the collection and what it stores, whole or as damaged, or None.
 
-        Where the file itself is damaged, those that it cannot give count as damaged.
+        They are read as they are taken, a bounded number of bytes at a time. Raises NotFound.
         """
-        live = self._registry.find(name)
-        try:
-            return live.collection, self._fetched(live, ids)
-        except DataDamaged as error:
-            _log.error("collection %r: %s", name, error)
-        found: dict[str, StoredItem | Damaged] = {}
-        for each in ids:
-            try:
-                found |= self._fetched(live, [each])
-            except DataDamaged:
-                found[each] = Damaged(item_id=each, sequence=0, what="page")
-        return live.collection, found
+        for start in range(0, len(ids), MOST_ITEMS):
+            live = self._registry.find(name)
+            for item_id, found in self._fetcher.fetch(live, ids[start : start + MOST_ITEMS]):
+                yield live.collection, item_id, found
 
     def list_items(self, name: str, *, after: str, size: int) -> list[ItemSummary]:
         """Return at most size items with ids greater than `after`, in the order of ids."""
@@ -339,11 +333,6 @@ class Engine:
         except StorageFull:
             self._sweeper.begin()
             raise
-
-    def _fetched(self, live: LiveCollection, ids: Sequence[str]) -> dict[str, StoredItem | Damaged]:
-        with timed(Stage.FETCH), self._database.read() as transaction:
-            state = transaction.collections.state(live.collection)
-            return transaction.items.fetched(state, ids)
 
     def _whole(self, live: LiveCollection, serving: ItemIndex, items: ItemBatch) -> dict[str, int]:
         """Return the sequences of those items that are there, at their revision, and whole.

@@ -33,8 +33,6 @@ _REPORTED_LIBRARIES = (
     "torch",
     "timm",
 )
-# Items read at once for a stream: a few sealed originals of full size stay within memory.
-_ITEMS_PER_READ = 8
 # Upper bound of the tag and length before an item.
 _FIELD_HEADER_BYTES = 6
 
@@ -160,12 +158,9 @@ class RetrievalService:
         name = self._named(request.collection)
         ids = requests.item_ids(request.item_ids, self._limits)
         view = requests.item_view(request.view)
-        for start in range(0, len(ids), _ITEMS_PER_READ):
+        for collection, item_id, found in self._engine.fetch(name, ids):
             call.check()
-            wanted = ids[start : start + _ITEMS_PER_READ]
-            collection, found = self._engine.fetch(name, wanted)
-            for item_id in wanted:
-                yield _fetch_response(collection, item_id, found.get(item_id), view)
+            yield _fetch_response(collection, item_id, found, view)
 
     def ListItems(self, request: pb.ListItemsRequest, call: Call) -> pb.ListItemsResponse:
         """List items page by page."""
@@ -244,19 +239,15 @@ class RetrievalService:
         self, name: str, rankings: Sequence[Sequence[str]], budget: int
     ) -> list[item_pb2.StoredItem]:
         """Return hits as stored, best ranks of all queries first, until the next would not fit."""
-        ids = _by_rank(rankings)
         sent: list[item_pb2.StoredItem] = []
-        for start in range(0, len(ids), _ITEMS_PER_READ):
-            collection, found = self._engine.fetch(name, ids[start : start + _ITEMS_PER_READ])
-            for item_id in ids[start : start + _ITEMS_PER_READ]:
-                item = found.get(item_id)
-                if not isinstance(item, StoredItem):
-                    continue
-                made = answers.item_message(collection, item)
-                budget -= made.ByteSize() + _FIELD_HEADER_BYTES
-                if budget < 0:
-                    return sent
-                sent.append(made)
+        for collection, _, item in self._engine.fetch(name, _by_rank(rankings)):
+            if not isinstance(item, StoredItem):
+                continue
+            made = answers.item_message(collection, item)
+            budget -= made.ByteSize() + _FIELD_HEADER_BYTES
+            if budget < 0:
+                break
+            sent.append(made)
         return sent
 
 

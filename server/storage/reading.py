@@ -75,6 +75,13 @@ _WHOLE_ITEMS = (
     .outerjoin(representations, _REPRESENTED)
     .where(_THERE, _OF_IDS)
 )
+_SIZES = select(
+    ciphertexts.c.item_id,
+    (func.length(ciphertexts.c.pixels) + func.length(ciphertexts.c.sealed)).label("size"),
+).where(
+    ciphertexts.c.collection == bindparam("collection"),
+    ciphertexts.c.item_id.in_(bindparam("ids", expanding=True)),
+)
 _PRESENT = select(*_ITEM_COLUMNS).where(_OF_COLLECTION, _OF_IDS)
 _PAGE = (
     select(*_ITEM_COLUMNS)
@@ -151,6 +158,11 @@ class ItemReader:
         """Return the sequences of those of the items that are whole, the representation too."""
         rows = self._whole_items(collection, generation.id, ids)
         return {row.item_id: row.sequence for row in rows if is_whole(row, collection.kind)}
+
+    def sizes(self, collection: Collection, ids: Sequence[str]) -> dict[str, int]:
+        """Return how many bytes of ciphertext there are of those items that have any."""
+        rows = self._by_ids(_SIZES, ids, collection=collection.id)
+        return {row.item_id: row.size or 0 for row in rows}
 
     def present(self, collection: Collection, ids: Sequence[str]) -> dict[str, Present]:
         """Return what is there of the ids, tombstones too."""

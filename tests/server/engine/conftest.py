@@ -29,8 +29,8 @@ class Codes:
     def create(self, name="c"):
         self.engine.create_collection(NewCollection(name=name, kind=Kind.CODE, bits=BITS))
 
-    def index(self, ids, name="c", revision=1, rows=None, call=ANY_CALL):
-        heads = [ItemHead(each, revision, b"", b"") for each in ids]
+    def index(self, ids, name="c", revision=1, rows=None, call=ANY_CALL, heads=None):
+        heads = heads or [ItemHead(each, revision, b"", b"") for each in ids]
         rows = np.stack([code(each) for each in ids]) if rows is None else rows
         return self.engine.index(name, heads, CodeBatch(rows, BITS), b"", call)
 
