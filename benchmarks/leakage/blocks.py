@@ -29,38 +29,34 @@ def pictures_of(blocks: NDArray[Any], height: int, width: int) -> NDArray[Any]:
 
 def byte_marks(blocks: Pixels) -> Marks:
     """Return a number for every block, (...,), that is the same for blocks of the same bytes."""
-    return _digests(blocks)
+    numbers = blocks.reshape(*blocks.shape[:-2], -1).astype(np.uint64) + np.uint64(1)
+    marks: Marks = numbers @ _weights(numbers.shape[-1])
+    return marks
 
 
 def equality_marks(blocks: Pixels) -> Marks:
     """Return a number for every block, (...,), that neither permutation nor colour tables change.
 
     It says which pixels of a block, (..., pixels, 3), have equal values in a channel: tables are
-    one to one.
+    one to one. It is the sum, over the groups of equal pixels, of a weight of the first of them
+    times the weights of all of them.
     """
-    return _digests(first_places(blocks))
-
-
-def first_places(blocks: Pixels) -> NDArray[np.intp]:
-    """Return for every value of (..., pixels, 3) where its block's channel has it first."""
-    order = np.argsort(blocks, axis=-2, kind="stable")
-    values = np.take_along_axis(blocks, order, axis=-2)
+    rows = np.swapaxes(blocks, -1, -2).reshape(-1, blocks.shape[-2])
+    count, pixels = rows.shape
+    numbers = np.arange(pixels, dtype=np.uint32)
+    values, places = np.divmod(np.sort(rows * np.uint32(pixels) + numbers, axis=1), pixels)
     begins = np.ones(values.shape, dtype=bool)
-    begins[..., 1:, :] = values[..., 1:, :] != values[..., :-1, :]
-    steps = np.arange(values.shape[-2])[:, None]
-    begin = np.maximum.accumulate(np.where(begins, steps, 0), axis=-2)
-    places = np.empty_like(order)
-    np.put_along_axis(places, order, np.take_along_axis(order, begin, axis=-2), axis=-2)
-    return places
+    begins[:, 1:] = values[:, 1:] != values[:, :-1]
+    groups = np.flatnonzero(begins)
+    of_all, of_first = _weights(2 * pixels).reshape(2, pixels)
+    sums = np.add.reduceat(of_all[places].ravel(), groups) * of_first[places.ravel()[groups]]
+    by_row = np.add.reduceat(sums, np.searchsorted(groups, np.arange(count) * pixels))
+    marks: Marks = by_row.reshape(*blocks.shape[:-2], CHANNELS) @ _weights(CHANNELS)
+    return marks
 
 
-def _digests(rows: NDArray[Any]) -> Marks:
-    """Return sums of (..., pixels, 3) numbers with random odd weights, modulo 2^64.
-
-    Different rows have the same sum with a chance of some 2^-56.
-    """
-    length = rows.shape[-2] * rows.shape[-1]
-    drawn = np.random.default_rng(0).integers(0, 2**64, length, dtype=np.uint64)
-    numbers = rows.reshape(*rows.shape[:-2], length).astype(np.uint64)
-    sums: Marks = (numbers + np.uint64(1)) @ (drawn | np.uint64(1))
-    return sums
+def _weights(count: int) -> Marks:
+    """Return random odd numbers: sums of them, modulo 2^64, are hardly ever equal by chance."""
+    drawn = np.random.default_rng(0).integers(0, 2**64, count, dtype=np.uint64)
+    odd: Marks = drawn | np.uint64(1)
+    return odd

@@ -1,5 +1,7 @@
 """An owner who encrypts: what a server gets of his pictures, and the truth to judge attacks by."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from benchmarks.leakage.blocks import Pixels
@@ -12,10 +14,17 @@ from cipherlens.crypto.hazmat import Sequences, encrypt_blocks
 class Owner:
     """The key of a seed and its nonces, which come from the seed too: a run can be repeated."""
 
-    def __init__(self, parameters: CipherParameters, seed: int) -> None:
-        """Make the key; its parameters say the scope."""
+    def __init__(
+        self, parameters: CipherParameters, seed: int, turned_bit: int | None = None
+    ) -> None:
+        """Make the key; its parameters say the scope, and one of its 256 bits may be turned."""
         self.parameters = parameters
-        self._keys = measured_key(parameters, seed).image_keys()
+        key = measured_key(parameters, seed)
+        if turned_bit is not None:
+            bit = 1 << turned_bit
+            root = int.from_bytes(key.root, "little") ^ bit
+            key = replace(key, root=root.to_bytes(len(key.root), "little"))
+        self._keys = key.image_keys()
         self._draw = np.random.default_rng([seed, 1])
 
     def encrypt(self, pictures: Pixels) -> tuple[Pixels, Sequences]:

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,6 @@ from benchmarks.leakage.blocks import (
     blocks_of,
     byte_marks,
     equality_marks,
-    first_places,
     pictures_of,
 )
 
@@ -21,9 +22,21 @@ def test_pictures_come_back(noise):
     assert (pictures_of(blocks_of(noise, 8), 64, 96) == noise).all()
 
 
-def test_first_places_of_a_known_block():
-    block = np.array([[5, 1, 0], [5, 2, 0], [7, 1, 0], [5, 2, 9]], dtype=np.uint8)
-    assert first_places(block).tolist() == [[0, 0, 0], [0, 1, 0], [2, 0, 0], [0, 1, 3]]
+def test_marks_of_equal_pixels_are_equal_for_equal_patterns_alone():
+    """Against plain loops: every pattern of four pixels in one channel."""
+    blocks = np.zeros((256, 4, 3), dtype=np.uint8)
+    blocks[:, :, 0] = list(itertools.product(range(4), repeat=4))
+    patterns = [tuple(list(each).index(value) for value in each) for each in blocks[:, :, 0]]
+    marks = equality_marks(blocks)
+    for one, two in itertools.combinations(range(256), 2):
+        assert (marks[one] == marks[two]) == (patterns[one] == patterns[two])
+
+
+def test_channels_are_not_taken_for_each_other():
+    block = np.zeros((3, 4, 3), dtype=np.uint8)
+    for channel in range(3):
+        block[channel, 2:, channel] = 1
+    assert len(set(equality_marks(block))) == 3
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 256))
