@@ -28,8 +28,9 @@ def by_linear_probe(known: Rows, labels: Labels, rows: Rows) -> Labels:
 
 
 def few_of_each(labels: Labels, count: int, draw: np.random.Generator) -> NDArray[np.bool_]:
-    """Return which rows are labelled: so many of each class."""
+    """Return which rows are labelled: so many of each class, half of it at most."""
     known = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
-        known[draw.permutation(np.flatnonzero(labels == label))[:count]] = True
+        members = draw.permutation(np.flatnonzero(labels == label))
+        known[members[: min(count, len(members) // 2)]] = True
     return known

@@ -17,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 from scipy.stats import skew
 
 from benchmarks.leakage.code_masks import BitMask, Bits, hamming, solve_bits
@@ -39,8 +40,7 @@ def matched_by_distances(own: Distances, stored: Distances) -> NDArray[np.intp]:
         stored: (m, m), m at least n, among those that a server has.
     """
     profiles, kept = _profiles(own), _profiles(stored)
-    costs = np.abs(profiles[:, None] - kept[None]).mean(axis=2)
-    return np.asarray(linear_sum_assignment(costs)[1])
+    return np.asarray(linear_sum_assignment(cdist(profiles, kept, "cityblock"))[1])
 
 
 def code_mask_by_distances(own: Bits, stored: Bits) -> BitMask:

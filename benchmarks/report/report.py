@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.harness.kept import kept
 from benchmarks.harness.places import RESULTS, ROOT
 from benchmarks.harness.registry import registered
+from benchmarks.report.papers import papers_table
 from benchmarks.report.plots import draw
 from benchmarks.report.tables import markdown
 from cipherlens.base import replace_file
@@ -55,11 +56,18 @@ def _introduction(documents: Mapping[str, Mapping[str, Any]]) -> str:
         "whatever else ran on it: compare within a table, not between tables.",
         f"Measuring what is shown took {_minutes(documents)} minutes in all, besides the trainings "
         "whose figures were there from an earlier run.",
+        *_papers(documents),
         "\n".join(contents),
     ]
     if missing:
         parts += ["Not measured yet:", "\n".join(missing)]
     return "\n\n".join(parts)
+
+
+def _papers(documents: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    table = papers_table(documents)
+    said = "Of both papers, ours beside theirs; what each row leaves out is in its section:"
+    return [said, table] if table else []
 
 
 def _minutes(documents: Mapping[str, Mapping[str, Any]]) -> float:

@@ -17,7 +17,7 @@ from benchmarks.harness.pictures import described, pictures, samples
 from benchmarks.harness.places import RESULTS, ROOT
 from benchmarks.harness.progress import say
 from benchmarks.harness.sources import sources_digest
-from benchmarks.leakage.trials.seen import drawn
+from benchmarks.leakage.trials.seen import drawn, examples
 from benchmarks.leakage.trials.trial import Pictures
 from benchmarks.science.photographs import photographs
 from cipherlens.base import replace_file
@@ -35,6 +35,10 @@ nor needs to.
 
 ![What an attacker sees](results/plots/leakage-seen.png)
 
+Cipher-images of the settings of E2E's Fig. 4, under one key:
+
+![Cipher-images of six settings](results/plots/cipher-examples.png)
+
 The solver of jigsaws is a greedy one: better ones put more together, not less. A plain and a
 substituted block say nothing of each other's borders to it, so that it is at its worst at M = 1/2,
 which is no protection. Codes and vectors are those of a network that anybody can have, ImageNet's
@@ -50,13 +54,14 @@ PARTS = ROOT / "build" / "leakage"
 
 
 SHEET = RESULTS / "plots" / "leakage-seen.png"
+EXAMPLES = RESULTS / "plots" / "cipher-examples.png"
 SHOWN = (
     "Picture_1A_by_freespace.jpg",
     "seeding_by_Clements_Engelhardt.jpg",
     "houses/home15.png",
     "fruit/watermelon-james-kilfige-01.png",
 )
-"""Pictures of the sheet, by the ends of their names: two of CC0, the others public domain."""
+"""Pictures of the sheets, by the ends of their names: two of CC0, the others public domain."""
 
 KNOWN = 4
 
@@ -101,6 +106,7 @@ def _draw(sets: Pictures) -> None:
     ]
     SHEET.parent.mkdir(parents=True, exist_ok=True)
     replace_file(SHEET, drawn(np.stack(shown), np.stack(drawings.images[-KNOWN:])))
+    replace_file(EXAMPLES, examples(np.stack(shown)))
 
 
 def _landscape(images: PreparedImages) -> PreparedImages:

@@ -24,8 +24,8 @@ from benchmarks.leakage.trials.trial import (
 )
 from cipherlens.crypto import Scope
 
-ITEMS = {"quick": 8, "full": 40}
-KEYS = {"quick": 2, "full": 10}
+ITEMS = {"quick": 8, "full": 24}
+KEYS = {"quick": 2, "full": 5}
 TOGETHER = 16
 """Pictures of one key that are put together at once."""
 

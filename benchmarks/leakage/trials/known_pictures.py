@@ -25,7 +25,7 @@ from cipherlens.crypto import Scope
 from cipherlens.crypto.hazmat import Sequences
 from cipherlens.model.data.images import PreparedImages
 
-KEYS = {"quick": 3, "full": 10}
+KEYS = {"quick": 3, "full": 5}
 SHARES = {"quick": quarters(1, 4), "full": quarters(0, 1, 2, 3, 4)}
 KNOWN = (1, 2, 4, 8)
 CHOSEN = "one chosen"

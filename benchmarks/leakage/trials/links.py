@@ -29,9 +29,9 @@ from benchmarks.leakage.trials.trial import (
 from cipherlens.crypto import Scope
 from cipherlens.model.data.images import PreparedImages
 
-KEYS = {"quick": 1, "full": 3}
-STORED = {"quick": 250, "full": 2000}
-QUERIES = {"quick": 40, "full": 200}
+KEYS = {"quick": 1, "full": 2}
+STORED = {"quick": 250, "full": 500}
+QUERIES = {"quick": 40, "full": 100}
 PUBLIC = 60
 """Pictures of the same kind that are not stored: the attacker learns words from them."""
 

@@ -37,8 +37,8 @@ from benchmarks.leakage.trials.trial import (
 from benchmarks.methods.keys import measured_key
 from cipherlens.crypto import CipherParameters, KeyEntry, Original, Scope, SealedContext, seal
 
-KEYS = {"quick": 2, "full": 10}
-ITEMS = {"quick": 24, "full": 100}
+KEYS = {"quick": 2, "full": 3}
+ITEMS = {"quick": 24, "full": 60}
 MEDIA = "image/png"
 PLAIN, SEALED = "the plain pictures", "sealed originals (AES-256-GCM)"
 IDEAL = {

@@ -23,7 +23,7 @@ from benchmarks.leakage.unpaired import (
 from benchmarks.leakage.vector_masks import solve_map
 from cipherlens.crypto import CodeMask, VectorMask
 
-KEYS = {"quick": 2, "full": 10}
+KEYS = {"quick": 2, "full": 5}
 ITEMS = {"quick": 400, "full": 1000}
 CODE_PAIRS = (1, 2, 4, 8, 16, 32, 64)
 VECTOR_PAIRS = (1, 4, 16, 64, 128, 256)

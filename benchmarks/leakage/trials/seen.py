@@ -1,6 +1,7 @@
 """The sheet of what an attacker sees: cipher-images, and what the attacks make of them."""
 
 import io
+from collections.abc import Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -34,13 +35,30 @@ def drawn(shown: Pixels, known: Pixels) -> bytes:
         "M = 1/4, fresh keys\nborders alone": _put_together(1, shown),
         "M = all, fresh keys\nborders alone": _put_together(4, shown),
     }
+    return _png(columns)
+
+
+def examples(shown: Pixels) -> bytes:
+    """Return E2E's Fig. 4 of (n, h, w, 3) pictures as a PNG: each beside its cipher-images."""
+    columns = {"the pictures": shown}
+    for size in (8, 16):
+        for quarters in (1, 2, 3):
+            parameters = _parameters(quarters, shown, Scope.COLLECTION, size)
+            name = f"P = {size}, M = {parameters.substituted_blocks}"
+            columns[name] = Owner(parameters, _SEED).seen(shown)
+    return _png(columns)
+
+
+def _png(columns: Mapping[str, Pixels]) -> bytes:
     file = io.BytesIO()
     sheet(columns).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
-def _parameters(quarters: int, pictures: Pixels, scope: Scope) -> CipherParameters:
-    case = Case(block_size=_SIZE, share=Fraction(quarters, 4), scope=scope)
+def _parameters(
+    quarters: int, pictures: Pixels, scope: Scope, block_size: int = _SIZE
+) -> CipherParameters:
+    case = Case(block_size=block_size, share=Fraction(quarters, 4), scope=scope)
     return case.parameters(*pictures.shape[1:3])
 
 

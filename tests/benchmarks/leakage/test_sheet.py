@@ -2,7 +2,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.leakage.sheet import sheet
-from benchmarks.leakage.trials.seen import drawn
+from benchmarks.leakage.trials.seen import drawn, examples
 
 
 def test_pictures_stand_below_their_names():
@@ -18,3 +18,9 @@ def test_what_is_drawn_is_a_png_of_all_attacks(smooth, tmp_path):
     (tmp_path / "sheet.png").write_bytes(drawn(smooth[:1], smooth))
     with Image.open(tmp_path / "sheet.png") as image:
         assert image.size == (8 * (96 + 6) + 6, 6 + 2 * 14 + 64 + 6)
+
+
+def test_examples_are_of_the_six_settings_of_the_paper(smooth, tmp_path):
+    (tmp_path / "sheet.png").write_bytes(examples(smooth[:2]))
+    with Image.open(tmp_path / "sheet.png") as image:
+        assert image.size == (7 * (96 + 6) + 6, 6 + 14 + 2 * (64 + 6))

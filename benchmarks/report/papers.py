@@ -1,0 +1,178 @@
+"""What of both papers stands here: a row for each table and figure, ours beside theirs.
+
+"Reproduced" is the paper's own figure, "on other data" the paper's experiment on pictures that can
+be had, "partly" what the paper leaves open or we leave out, as the section says.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.report.tables import markdown
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A table or figure of a paper, and where our figures and the paper's are found.
+
+    Attributes:
+        what: the paper, the table or figure, and what is compared.
+        state: "reproduced", "on other data" or "partly".
+        benchmark: whose figures they are.
+        rows: of ours.
+        column: of ours.
+        table: the title of the table that ours are in; None for the first.
+        theirs: rows and column of the paper's table; None where it gives no numbers.
+        theirs_in: the title of the table that theirs are in; None for the paper's.
+    """
+
+    what: str
+    state: str
+    benchmark: str
+    rows: tuple[str, ...]
+    column: str
+    table: str | None = None
+    theirs: tuple[tuple[str, ...], str] | None = None
+    theirs_in: str | None = None
+
+
+_SHARES = ("M=1/4", "M=1/2", "M=3/4")
+_BITS = tuple(f"{bits} bits" for bits in (12, 24, 32, 48))
+_CHOSEN = "Setting chosen on validation, judged on test (Table II)"
+
+
+def _psnr(block_size: int, substituted: tuple[int, ...]) -> Claim:
+    cases = [f"P={block_size}, M={each}" for each in substituted]
+    return Claim(
+        what=f"E2E, Table I: PSNR in dB at P={block_size}, M={'/'.join(map(str, substituted))}",
+        state="on other data",
+        benchmark="cipher-quality",
+        rows=tuple(f"photographs, {each}" for each in cases),
+        column="mean PSNR",
+        theirs=(tuple(f"Corel10K, {each}" for each in cases), "mean PSNR"),
+    )
+
+
+def _settings(block_size: int) -> Claim:
+    rows = tuple(f"P={block_size}, {share}" for share in _SHARES)
+    return Claim(
+        what=f"E2E, Tables II and III: mAP at P={block_size}, M=1/4, 1/2, 3/4; theirs the best of "
+        "four settings on the test part, ours chosen on validation",
+        state="on other data",
+        benchmark="settings",
+        rows=rows,
+        column="test",
+        table=_CHOSEN,
+        theirs=(rows, "paper: best of four on test"),
+        theirs_in=_CHOSEN,
+    )
+
+
+def _backbone(name: str, block_size: int) -> Claim:
+    rows = tuple(f"P={block_size}, {share}" for share in _SHARES)
+    return Claim(
+        what=f"E2E, Table IV: mAP of {name} at P={block_size}, M=1/4, 1/2, 3/4",
+        state="on other data",
+        benchmark="backbones",
+        rows=rows,
+        column=name,
+        theirs=(rows, name),
+    )
+
+
+CLAIMS = (
+    _psnr(8, (96, 192, 288)),
+    _psnr(16, (24, 48, 72)),
+    _settings(8),
+    _settings(16),
+    *(_backbone(name, size) for name in ("ViT", "ResNet50") for size in (8, 16)),
+    Claim(
+        what="DLHEIR, Table 1 and Fig. 3: P@20 in percent with 12/24/32/48 bits",
+        state="on other data",
+        benchmark="hash-precision",
+        rows=tuple(f"120x120, {bits}" for bits in _BITS),
+        column="P@20",
+        theirs=(tuple(f"384x384, {bits}" for bits in _BITS), "P@20"),
+    ),
+    Claim(
+        what="DLHEIR, Table 2: parameters in 10^5 with 12/24/32/48 bits",
+        state="reproduced",
+        benchmark="network-cost",
+        rows=tuple(f"DLHEIR, {bits}" for bits in _BITS),
+        column="parameters",
+        theirs=(tuple(f"DLHEIR, {bits}" for bits in _BITS), "parameters"),
+    ),
+    Claim(
+        what="DLHEIR, Table 3: growth of retrieval time from 2,000 to 10,000 images with "
+        "12/24/32/48 bits; the paper's unit is not known",
+        state="partly",
+        benchmark="retrieval-time",
+        rows=tuple(f"{bits}, in process" for bits in _BITS),
+        column="growth",
+        theirs=(_BITS, "growth"),
+    ),
+    Claim(
+        what="DLHEIR, Fig. 4: growth of feature extraction from 2,000 to 10,000 images at 384x384",
+        state="partly",
+        benchmark="feature-time",
+        rows=("DLHEIR 384x384, one by one",),
+        column="growth",
+    ),
+    Claim(
+        what="DLHEIR, Fig. 5: milliseconds to build the index of 10,000 codes",
+        state="partly",
+        benchmark="index-time",
+        rows=("codes, appended in process",),
+        column="10,000",
+        theirs=(("DLHEIR",), "10,000"),
+    ),
+    Claim(
+        what="DLHEIR, Fig. 6: growth of trapdoor generation from 2,000 to 10,000 images",
+        state="partly",
+        benchmark="trapdoor-time",
+        rows=("code, Fashion-MNIST hash network, through the service",),
+        column="growth",
+    ),
+)
+
+
+def papers_table(documents: Mapping[str, Document]) -> str:
+    """Return the table, in Markdown, of all that was measured; "" if nothing was."""
+    rows = {
+        claim.what: {
+            "here": claim.state,
+            "ours": _ours(claim, documents[claim.benchmark]),
+            "the paper's": _theirs(claim, documents[claim.benchmark]),
+            "section": f"[{claim.benchmark}](#{claim.benchmark})",
+        }
+        for claim in CLAIMS
+        if claim.benchmark in documents
+    }
+    return markdown("of the papers", rows) if rows else ""
+
+
+def _ours(claim: Claim, document: Document) -> str:
+    tables = document.get("tables", {})
+    table = document["results"] if claim.table is None else tables.get(claim.table, {})
+    return _figures(table, claim.rows, claim.column)
+
+
+def _theirs(claim: Claim, document: Document) -> str:
+    if claim.theirs is None:
+        return "a curve without numbers"
+    tables = document.get("tables", {})
+    paper = document.get("paper", {})
+    table = paper if claim.theirs_in is None else tables.get(claim.theirs_in, {})
+    return _figures(table, *claim.theirs)
+
+
+def _figures(table: Mapping[str, Mapping[str, Any]], rows: tuple[str, ...], column: str) -> str:
+    """Return a column's figures of these rows, "not measured" in place of what is not there."""
+    found = [table.get(row, {}).get(column) for row in rows]
+    return " / ".join("not measured" if each is None else _digits(each) for each in found)
+
+
+def _digits(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) and value < 100 else str(value)
