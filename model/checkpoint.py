@@ -39,7 +39,12 @@ ARCHITECTURES: Mapping[str, type[AnyConfig]] = {
 }
 FORMAT_VERSION = 1
 MAX_FILE_BYTES = 4 * 2**30
-MAX_HEADER_BYTES = 16 * 2**20
+MAX_HEADER_BYTES = 4 * 2**20  # of JSON, which takes some 25 times as much when it is read
+MAX_MULTIPLY_ACCUMULATES = 300 * 10**9
+"""Of one image: seconds on a small CPU. ViT-Huge/8 takes 260 billion at 128x192, ViT-Base/8 36."""
+
+_OF_A_SCORE = 64  # as long as so many takes what softmax does with one score of an attention
+
 METADATA_KEY = "cipherlens"
 SEALED_MAGIC = b"CLSN"
 """What a sealed hash network begins with; `crypto`, which the cloud never loads, opens it."""
@@ -209,6 +214,7 @@ def _restored(data: bytes, build: Callable[[], _Network]) -> _Network:
     except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f"checkpoint weights are damaged: {error}") from error
     _check_tensors(_state(network), tensors)
+    _check_cost(network)
     if any(name not in tensors for name, _ in network.named_buffers()):
         # What a network computes when it is built and no file holds exists only in a real one.
         network = build()
@@ -266,6 +272,31 @@ def _configuration(data: bytes) -> CheckpointConfiguration:
 
 def _state(network: "RetrievalNetwork") -> dict[str, "Tensor"]:
     return network.state_dict()
+
+
+def _check_cost(network: "RetrievalNetwork") -> None:
+    """Raise CheckpointError if one image takes too much of what is computed, or cannot be computed.
+
+    The network is on the meta device, where neither time nor memory is spent: what a layer costs
+    depends on the image's size, and a file of 3 KB may well claim hours.
+    """
+    from cipherlens.model.networks.cost import multiply_accumulates
+
+    height, width = network.config.height, network.config.width
+    try:
+        # Wholly there: some compute a buffer on the CPU, wherever they are built.
+        cost = multiply_accumulates(network.to("meta"), height, width)
+    except Exception as error:  # whatever a network of a stranger raises
+        raise CheckpointError(
+            f"the network does not run on images of {height} x {width}"
+        ) from error
+    if isinstance(network.config, NetworkConfig):
+        cost += _OF_A_SCORE * network.config.scores
+    if cost > MAX_MULTIPLY_ACCUMULATES:
+        raise CheckpointError(
+            f"the network takes {cost:,} multiply-accumulates for an image of {height} x {width}, "
+            f"the limit is {MAX_MULTIPLY_ACCUMULATES:,}"
+        )
 
 
 def _check_tensors(expected: Mapping[str, "Tensor"], found: Mapping[str, "Tensor"]) -> None:

@@ -9,7 +9,7 @@ from torch.nn.functional import avg_pool2d, linear, normalize
 
 from cipherlens.model.networks.block_marks import LEVELS, blocks_of, log_share, same_as_next
 from cipherlens.model.networks.match_sketch import MatchSketch
-from cipherlens.model.networks.network import RetrievalNetwork
+from cipherlens.model.networks.network import RetrievalNetwork, without_autocast
 from cipherlens.model.networks.network_config import BlockSetConfig
 
 ARCHITECTURE = "tf_efficientnet_lite0"
@@ -141,7 +141,7 @@ class ExactLinear(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return (..., dim) float32 of (..., width) rows."""
-        with torch.autocast(rows.device.type, enabled=False):
+        with without_autocast(rows):
             return linear(rows.float(), self.weight, self.bias)
 
 

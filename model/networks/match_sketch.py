@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from cipherlens.model.networks.block_marks import blocks_of, same_as_next
+from cipherlens.model.networks.network import without_autocast
 
 SEED = 2007  # of the projection, which is a part of the network: the same in every training
 WIDTH = 20.0  # standard deviation of the phase between two blocks without a mark in common
@@ -40,7 +41,7 @@ class MatchSketch(nn.Module):
         marks = torch.cat([same_as_next(blocks, dim=3), same_as_next(blocks, dim=2)], dim=1)
         levels = blocks.flatten(2)
         varied = (levels.amax(dim=2) != levels.amin(dim=2)).any(dim=1)
-        with torch.autocast(values.device.type, enabled=False):  # the phases are large
+        with without_autocast(values):  # the phases are large
             waves = torch.cos(marks.flatten(1) @ self.projection + self.phase)
             told = waves * varied[:, None]
         return told.view(len(values), -1, waves.shape[1]).sum(dim=1)

@@ -1,6 +1,7 @@
 """What every network has in common, and the pixels that it takes."""
 
 from abc import abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
 import numpy as np
@@ -8,14 +9,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cipherlens.model.networks.network_config import (
+    BlockSetConfig,
+    HashNetworkConfig,
+    NetworkConfig,
+)
+
 
 class RetrievalNetwork(nn.Module):
     """A network whose outputs are compared.
 
     Called on (n, 3, h, w) from `to_input` it returns (n, dimension) outputs.
+
+    Attributes:
+        backbone: what looks at the pictures.
+        config: what the network is.
     """
 
     backbone: nn.Module
+    config: NetworkConfig | BlockSetConfig | HashNetworkConfig
 
     @property
     @abstractmethod
@@ -31,6 +43,13 @@ class ClassifyingNetwork(RetrievalNetwork):
     def classify(self, outputs: Tensor) -> Tensor:
         """Return the class logits, (n, classes), of outputs from `forward`."""
         return cast("Tensor", self.classifier(outputs))
+
+
+def without_autocast(values: Tensor) -> AbstractContextManager[object]:
+    """Return what keeps a block in the precision of its values, on the meta device too."""
+    if values.is_meta:  # which autocast does not know; nothing is computed there
+        return nullcontext()
+    return torch.autocast(values.device.type, enabled=False)
 
 
 def to_input(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:

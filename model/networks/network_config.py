@@ -69,6 +69,14 @@ class NetworkConfig:
         check_choice("embedding", self.embedding, EMBEDDINGS)
         check_integer("feature_dim", self.feature_dim, 1, 8192)
 
+    @property
+    def scores(self) -> int:
+        """How many pairs of blocks attention compares in one image, in our own transformer."""
+        if self.backbone != "vit":
+            return 0
+        tokens = 1 + self.height * self.width // self.patch_size**2
+        return self.depth * self.heads * tokens**2
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockSetConfig:

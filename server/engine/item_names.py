@@ -13,6 +13,9 @@ _NOWHERE = -1
 
 Arrays = Mapping[str, NDArray[Any]]
 
+_TYPES = {"text": "|u1", "ends": "<i8", "revisions": "<i8", "hashes": "<u8", "order": "<u4"}
+_LAYOUT = {name: (kind, 1) for name, kind in _TYPES.items()}
+
 
 class ItemNames:
     """Ids and revisions by position, and the position at which each id is found.
@@ -85,7 +88,11 @@ class ItemNames:
 
     @classmethod
     def restored(cls, arrays: Arrays) -> Self:
-        """Return the names of which `NamesCopy.arrays` has made arrays."""
+        """Return the names of which `NamesCopy.arrays` has made arrays.
+
+        Raises LookupError or ValueError if no names can have made them.
+        """
+        _check(arrays)
         names = cls()
         names._text = bytearray(arrays["text"].data)
         names._ends = _numbers(arrays["ends"])
@@ -152,6 +159,18 @@ class NamesCopy:
             "hashes": hashes[sorting],
             "order": live[sorting],
         }
+
+
+def _check(arrays: Arrays) -> None:
+    """Raise unless each position has its text, and each hash a position."""
+    ends, order, count = arrays["ends"], arrays["order"], len(arrays["revisions"])
+    found = {name: (each.dtype.str, each.ndim) for name, each in arrays.items()}
+    if found != _LAYOUT or len(ends) != count + 1 or len(order) != len(arrays["hashes"]):
+        raise ValueError("the arrays are not those of names")
+    if ends[0] or ends[-1] != len(arrays["text"]) or (np.diff(ends) < 0).any():
+        raise ValueError("the ends of names are not within their text")
+    if order.max(initial=0) >= max(count, 1):
+        raise ValueError(f"names must have positions below {count}")
 
 
 def _encoded(item_id: str) -> bytes:

@@ -22,6 +22,8 @@ from cipherlens.server.storage.records import CollectionState, Generation
 _log = logging.getLogger(__name__)
 
 _NAMES, _VECTORS = "names/", "vectors/"
+# What facts and arrays that are none of ours may come to: the start goes on without them.
+_OTHERWISE = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
 
 
 class IndexKeeper:
@@ -71,7 +73,7 @@ class IndexKeeper:
                 return None
             _check(kept, live, state, generation)
             return _item_index(kept, generation, live.empty(generation))
-        except (DataDamaged, UnfitStateError, _Misfit) as error:
+        except (DataDamaged, UnfitStateError, _Misfit, *_OTHERWISE) as error:
             named = live.collection.name
             _log.warning("collection %r: its index is made from the database: %s", named, error)
             # Else it might seem to fit later on, when the database has gone another way.

@@ -29,6 +29,8 @@ _CHECKSUM_BYTES = 16
 _PREFIX_BYTES = _BEGINNING.size + _CHECKSUM_BYTES
 _SUFFIX = ".index"
 _PART = ".part"
+# What reading a document and arrays that are laid out in another way may come to.
+_OTHERWISE = (AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ def read_kept(path: Path) -> Kept | None:
         return _kept(memoryview(data))
     except _Unsound as error:
         raise DataDamaged(f"the index file {path.stem} {error}") from error
+    except _OTHERWISE as error:  # another program's, perhaps, with a checksum that fits
+        raise DataDamaged(f"the index file {path.stem} is not laid out as ours") from error
 
 
 class _Unsound(Exception):

@@ -29,6 +29,7 @@ TARGETS = {
     "training-settings": "settings:training_file",
     "checkpoint": "checkpoints:checkpoint",
     "picture": "pictures:picture",
+    "index-file": "index_files:index_file",
     "retrieval": "retrieval:retrieval",
     "encryption": "encryption:encryption",
     "metadata": "metadata:metadata",

@@ -310,6 +310,37 @@ def test_a_configuration_that_cannot_be_right(
         load_network(edited(path.read_bytes(), edit))
 
 
+@pytest.mark.parametrize(("side", "refused"), [(128, False), (256, True), (4096, True)])
+def test_what_an_image_costs_is_bounded_before_any_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int, refused: bool
+) -> None:
+    """3 KB without positions may claim blocks of a pixel: 256x256 took 45 s."""
+    monkeypatch.setattr(checkpoint, "MAX_MULTIPLY_ACCUMULATES", 10**11)
+    config = NetworkConfig(
+        patch_size=1, dim=2, depth=1, heads=1, feature_dim=2, classes=1, positions="none",
+        height=side, width=side,
+    )  # fmt: skip
+    path = tmp_path / "m"
+    save(path, EndToEndNetwork(config), CheckpointConfiguration(network=config, profile=None))
+    assert path.stat().st_size < 5000
+    if not refused:
+        load_network(path)
+        return
+    with pytest.raises(CheckpointError, match=r"multiply-accumulates .* the limit is 100,000,000"):
+        load_network(path)
+
+
+@pytest.mark.skipif(not timm.is_model("test_vit_relpos"), reason="this timm lacks the network")
+def test_a_network_that_takes_no_image_of_its_size_is_refused(tmp_path: Path) -> None:
+    config = NetworkConfig(
+        backbone="test_vit_relpos", feature_dim=4, height=32, width=32, classes=2
+    )
+    described = CheckpointConfiguration(network=config, profile=None)
+    save(tmp_path / "m", EndToEndNetwork(config), described)
+    with pytest.raises(CheckpointError, match="does not run on images of 32 x 32"):
+        load_network(tmp_path / "m")
+
+
 def test_tensors_must_be_those_of_the_configuration(
     network: EndToEndNetwork, configuration: CheckpointConfiguration
 ) -> None:

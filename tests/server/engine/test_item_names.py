@@ -87,3 +87,25 @@ def test_names_of_some_positions_are_numbered_anew():
     assert [some.item_id(each) for each in range(3)] == ["", "dddd", "a"]
     assert list(some.revisions) == [3, 4, 5]
     assert some.positions(["", "dddd", "a", "bb"]) == [0, 1, 2, -1]
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("ends", lambda each: each[:-1]),
+        ("ends", lambda each: each + 1),
+        ("ends", lambda each: each[::-1]),
+        ("ends", lambda each: each.astype("<i4")),
+        ("order", lambda each: each + 7),
+        ("hashes", lambda each: each[:1]),
+        ("revisions", lambda each: each.reshape(1, -1)),
+    ],
+)
+def test_arrays_that_no_names_have_are_refused(name, wrong):
+    names = ItemNames()
+    names.append(["a", "bb"], [1, 2])
+    arrays = names.copy().arrays()
+    with pytest.raises(ValueError, match="names"):
+        ItemNames.restored({**arrays, name: wrong(arrays[name])})
+    with pytest.raises((LookupError, ValueError)):
+        ItemNames.restored({key: each for key, each in arrays.items() if key != name})

@@ -1,5 +1,6 @@
 """A start from files finds what a start from the database finds, whatever became of the files."""
 
+import json
 import logging
 import sqlite3
 
@@ -85,11 +86,27 @@ def test_what_came_after_the_file_is_followed(kept, asked):
     assert kept.live().serving.names.positions([IDS[50]]) == [-1]
 
 
+def with_facts(data, **changes):
+    """Return an index file that says something else, with the checksum that fits."""
+    magic, version, size = index_files._BEGINNING.unpack_from(data)
+    start = index_files._PREFIX_BYTES
+    head = json.loads(data[start : start + size])
+    head["facts"] |= changes
+    text = json.dumps(head).encode()
+    text = text.ljust(index_files._padded(len(text)))
+    beginning = index_files._BEGINNING.pack(magic, version, len(text))
+    rest = text + data[start + size :]
+    return beginning + index_files._checksum(beginning, rest) + rest
+
+
 DAMAGE = {
     "a bit": lambda data: data[:-100] + bytes([data[-100] ^ 1]) + data[-99:],
     "cut off": lambda data: data[:1000],
     "empty": lambda data: b"",
     "another program's": lambda data: b"x" * 5000,
+    "other facts": lambda data: with_facts(data, damaged=3),
+    "facts of another shape": lambda data: with_facts(data, vectors=[]),
+    "no sequence": lambda data: with_facts(data, sequence="7"),
 }
 
 

@@ -84,3 +84,24 @@ def test_a_write_that_fails_leaves_the_old_file(files, path, monkeypatch):
     with pytest.raises(StorageFull):
         files.write("a", Kept({}, {}))
     assert files.read("a").facts == FACTS
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"[]",
+        b"{",
+        b"[" * 100_000,
+        b'{"facts": {}}',
+        b'{"arrays": {"a": ["<f4", [1], 0]}}',
+        b'{"facts": {}, "arrays": {"a": ["<f4", ["x"], 0]}}',
+        b'{"facts": {}, "arrays": {"a": ["object", [1], 0]}}',
+        b'{"facts": {}, "arrays": {"a": ["\\ud800", [1], 0]}}',
+        b'{"facts": {}, "arrays": {"a": ["<f4", [1e300], 0]}}',
+    ],
+)
+def test_a_head_that_is_none_of_ours_is_found_though_its_checksum_fits(files, path, head):
+    beginning = module._BEGINNING.pack(module._MAGIC, module._VERSION, len(head))
+    path.write_bytes(beginning + module._checksum(beginning, head) + head)
+    with pytest.raises(DataDamaged, match="the index file a is not laid out as ours"):
+        files.read("a")
