@@ -80,22 +80,22 @@ class GrantLog:
 
     def records(self) -> list[GrantRecord]:
         """Return all grants, oldest first. Raises FormatError if the log is damaged."""
-        ended = {each["grant_id"]: each["ended_at"] for each in self._events("ended")}
         try:
+            ended = {each["grant_id"]: each["ended_at"] for each in self._events("ended")}
             return [_record(each, ended.get(each["grant_id"])) for each in self._events("granted")]
         except (KeyError, TypeError, ValueError) as error:
             raise FormatError(f"{self.path} is damaged: {error}") from error
 
-    def _events(self, kind: str) -> Iterator[dict[str, str]]:
+    def _events(self, kind: str) -> Iterator[Mapping[str, str]]:
         if not self.path.exists():
             return
         for number, line in enumerate(self.path.read_text(encoding="utf-8").splitlines(), 1):
             try:
-                event = json.loads(line)
-                if event["event"] == kind:
-                    yield event
-            except (ValueError, KeyError, TypeError) as error:
+                event = _event(line)
+            except (ValueError, RecursionError) as error:
                 raise FormatError(f"{self.path}, line {number}: it is damaged") from error
+            if event.get("event") == kind:
+                yield event
 
     def _append(self, event: Mapping[str, object]) -> None:
         """Put one line at the end, and wait for the disk."""
@@ -109,8 +109,19 @@ class GrantLog:
             sync_folder(self.path.parent)
 
 
+def _event(line: str) -> Mapping[str, str]:
+    """Return the event of a line: texts by name; what was null is left out. Raises ValueError."""
+    event = json.loads(line)
+    if not isinstance(event, dict) or "event" not in event:
+        raise ValueError("it is no event")
+    texts = {name: each for name, each in event.items() if each is not None}
+    if not all(isinstance(each, str) for each in texts.values()):
+        raise ValueError("it holds what is no text")
+    return texts
+
+
 def _record(event: Mapping[str, str], ended_at: str | None) -> GrantRecord:
-    expires_at = event["expires_at"]
+    expires_at = event.get("expires_at")
     return GrantRecord(
         grant_id=event["grant_id"],
         recipient=event["recipient"],
@@ -118,7 +129,14 @@ def _record(event: Mapping[str, str], ended_at: str | None) -> GrantRecord:
         collection_uuid=event["collection_uuid"],
         fingerprint=event["fingerprint"],
         rights=event["rights"],
-        made_at=datetime.fromisoformat(event["made_at"]),
-        expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
-        ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
+        made_at=_moment(event["made_at"]),
+        expires_at=_moment(expires_at) if expires_at else None,
+        ended_at=_moment(ended_at) if ended_at else None,
     )
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} is of no time zone")
+    return moment

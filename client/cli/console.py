@@ -10,17 +10,35 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+HIDDEN = {
+    number: f"\\u{number:04x}"
+    for number in (
+        *(each for each in range(0x20) if chr(each) not in "\n\t"),
+        *range(0x7F, 0xA0),
+        0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A),
+    )
+}  # fmt: skip
+"""What a terminal obeys, or that turns the order of letters: by number, how it is shown instead.
+
+A server may send anything as a name or as the text of an error. JSON reads it as the same text.
+"""
+
 _UNBOUNDED_WIDTH = 10_000  # of a table in a pipe or a file, whose cells must not be cut
 
 
 def remark(text: str) -> None:
     """Print a line for people, which is no result, on standard error."""
-    typer.echo(text, err=True)
+    typer.echo(visible(text), err=True)
+
+
+def visible(text: str) -> str:
+    """Return a text in which nothing is hidden; its lines stay."""
+    return text.translate(HIDDEN)
 
 
 def json_text(document: Any) -> str:
     """Return a document as one line of JSON."""
-    return json.dumps(document, ensure_ascii=False, separators=(", ", ": "))
+    return visible(json.dumps(document, ensure_ascii=False, separators=(", ", ": ")))
 
 
 def print_json(document: Any) -> None:
@@ -30,7 +48,7 @@ def print_json(document: Any) -> None:
 
 def print_outcome(document: Any, text: str, *, as_json: bool) -> None:
     """Print what a command has done, as JSON or in words."""
-    typer.echo(json_text(document) if as_json else text)
+    typer.echo(json_text(document) if as_json else visible(text))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -42,7 +60,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
             column.removesuffix("#"), justify="right" if number else "left", overflow="fold"
         )
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(visible(str(cell)) for cell in row))
     _print(table)
 
 
@@ -52,7 +70,7 @@ def print_facts(facts: Sequence[tuple[str, object]]) -> None:
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for name, value in facts:
-        table.add_row(name, str(value))
+        table.add_row(visible(name), visible(str(value)))
     _print(table)
 
 

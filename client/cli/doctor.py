@@ -12,7 +12,7 @@ import typer
 from cipherlens.client.cli import options
 from cipherlens.client.cli.checks.finding import Finding, Grade, ok, problem
 from cipherlens.client.cli.connection import Connection, connected
-from cipherlens.client.cli.console import print_json
+from cipherlens.client.cli.console import print_json, visible
 from cipherlens.client.cli.failure import FAILURE, describe
 
 _SIGNS = {
@@ -55,9 +55,9 @@ def doctor(
         print_json({"findings": [dataclasses.asdict(each) for each in findings]})
     else:
         for each in findings:
-            typer.echo(f"{_SIGNS[each.grade]}  {each.name}: {each.seen}")
+            typer.echo(visible(f"{_SIGNS[each.grade]}  {each.name}: {each.seen}"))
             if each.advice:
-                typer.echo(f"         {each.advice}")
+                typer.echo(visible(f"         {each.advice}"))
     if Counter(each.grade for each in findings)[Grade.PROBLEM]:
         raise typer.Exit(FAILURE)
 

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from cipherlens.base import DomainError
-from cipherlens.client.cli.console import json_text
+from cipherlens.client.cli.console import json_text, visible
 from cipherlens.client.errors import (
     CipherLensError,
     DeadlineExceeded,
@@ -158,9 +158,9 @@ def report(failure: Failure, *, as_json: bool) -> int:
         }
         typer.echo(json_text(document), err=True)
     else:
-        typer.echo(f"cipherlens: {failure.message}", err=True)
+        typer.echo(visible(f"cipherlens: {failure.message}"), err=True)
         if failure.hint:
-            typer.echo(f"  {failure.hint}", err=True)
+            typer.echo(visible(f"  {failure.hint}"), err=True)
     return failure.exit_code
 
 

@@ -1,13 +1,15 @@
 """Items that were fetched, in files: decrypted, or as they are stored."""
 
 import mimetypes
+import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from cipherlens.base import read_regular, replace_file
 from cipherlens.client import Client, Fetched, Item, Naming
+from cipherlens.client.cli.console import HIDDEN
 from cipherlens.client.cli.failure import CommandError
 from cipherlens.client.cli.files import CIPHER_SUFFIX, MAX_SEALED_FILE_BYTES, SEALED_SUFFIX
 from cipherlens.client.picture import reason_of
@@ -21,6 +23,13 @@ from cipherlens.crypto import (
     Original,
     StaleItem,
 )
+
+# What no name has on Windows, which parts paths at "\\" and takes "C:x" to another drive; and what
+# is not seen, or turns the order of what is.
+_FORBIDDEN = re.compile(f'[<>:"|?*\\\\{re.escape("".join(map(chr, HIDDEN)))}\n\t]')
+_DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
+    f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789\u00b9\u00b2\u00b3"
+}
 
 
 def write_fetched(
@@ -132,7 +141,19 @@ def suffix_of(name: str, original: Original) -> str:
 
 
 def _relative_path(name: str) -> str:
-    """Return a name as a path that stays within its folder."""
-    parts = PurePosixPath(name).parts
-    safe = all(part not in {"..", "/"} for part in parts) and "/".join(parts) == name
-    return name if safe and "\0" not in name else quote(name, safe="").replace(".", "%2E")
+    """Return a name as a path that stays within its folder, on every system that there is.
+
+    What cannot be one, or would be shown as another than it is, is written in the letters of URLs.
+    """
+    parts = name.split("/")
+    if all(map(_is_portable, parts)):
+        return name
+    written = quote(name, safe="").replace(".", "%2E")
+    return written if _is_portable(written) else f"%{written[:1].encode().hex()}{written[1:]}"
+
+
+def _is_portable(part: str) -> bool:
+    """Return whether a file of this name can be made everywhere, and shows as what it is."""
+    if part in {"", ".", ".."} or part.endswith((".", " ")) or _FORBIDDEN.search(part):
+        return False
+    return part.partition(".")[0].rstrip(" ").upper() not in _DEVICES

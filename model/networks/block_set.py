@@ -40,6 +40,7 @@ class BlockSetNetwork(RetrievalNetwork):
     """
 
     backbone: "BlockSetBackbone"
+    config: BlockSetConfig
     mean: Tensor
     spread: Tensor
 

@@ -21,6 +21,8 @@ class EndToEndNetwork(ClassifyingNetwork):
     Images of both orientations go through one set of weights, one orientation per batch.
     """
 
+    config: NetworkConfig
+
     def __init__(self, config: NetworkConfig) -> None:
         """Build the network with fresh random weights from torch's global generator.
 

@@ -31,6 +31,8 @@ class HashNetwork(ClassifyingNetwork):
     Whoever can run it can match any picture to stored codes: the cloud never has it in the clear.
     """
 
+    config: HashNetworkConfig
+
     def __init__(self, config: HashNetworkConfig) -> None:
         """Build the network with fresh random weights from torch's global generator.
 

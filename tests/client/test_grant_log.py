@@ -1,3 +1,4 @@
+import json
 import stat
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -53,9 +54,37 @@ def test_an_id_that_is_not_one_grants_is_refused(
             log.end(wrong)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"event": 1}\n{}', '{"event": "granted"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "{",
+            "[]",
+            "1",
+            '{"event": 1}\n{}',
+            '{"event": "granted"}',
+            '{"event": "ended"}',
+            "[" * 9999,
+        ),
+        *('{"event": "ended", "grant_id": []}', '{"event": "ended", "grant_id": "a"}', "\ud800"),
+    ],
+)
 def test_a_damaged_log_is_named(tmp_path: Path, text: str) -> None:
     log = GrantLog(tmp_path / "my.keys")
-    log.path.write_text(text)
+    log.path.write_text(text, errors="surrogatepass")
+    with pytest.raises(FormatError, match="is damaged"):
+        log.records()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("grant_id", 7), ("rights", None), ("made_at", "2026-01-01T00:00:00")]
+)
+def test_an_event_that_says_what_none_says_is_damage(
+    tmp_path: Path, key: KeyEntry, where: Collection, name: str, value: object
+) -> None:
+    log = GrantLog(tmp_path / "my.keys")
+    log.granted(made(key, where), where)
+    event = json.loads(log.path.read_text())
+    log.path.write_text(json.dumps(event | {name: value}))
     with pytest.raises(FormatError, match="is damaged"):
         log.records()

@@ -6,6 +6,7 @@ An input that fails is written to the folder FINDINGS, one for each place in our
 goes on. What ends the process, by time, memory or in native code, libFuzzer writes there itself.
 """
 
+import signal
 import sys
 import traceback
 from contextlib import ExitStack
@@ -19,9 +20,18 @@ from tests.fuzz.plain import place_of
 
 # What a process may map beside what it has when it begins; torch alone maps some GB of it.
 _MAP_BYTES = 8 * 2**30
+_INPUT_S = 20
 _BLINDLY = 0.15  # by libFuzzer's own changes, which know what comparisons look for
 _ANEW = 0.1  # from a seed: those that differ in native code alone are not kept by coverage
 _INSTRUMENTED = ["cipherlens", "PIL"]
+
+
+class _TooLongError(Exception):
+    """An input takes longer than any should."""
+
+
+def _too_long(_number: int, _frame: object) -> None:
+    raise _TooLongError
 
 
 def main() -> None:
@@ -38,7 +48,11 @@ def main() -> None:
             (corpus / f"seed-{number}").write_bytes(seed)
         seen: set[str] = set()
 
+        signal.signal(signal.SIGVTALRM, _too_long)
+
         def one(data: bytes) -> None:
+            # Of processor time: a machine may be busy with other things, or stand still.
+            signal.setitimer(signal.ITIMER_VIRTUAL, _INPUT_S)
             try:
                 target.attempt(data)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
@@ -48,6 +62,8 @@ def main() -> None:
                     kept = folder / place.replace("/", "_").replace(" ", "-")
                     kept.write_bytes(data)
                     kept.with_name(f"{kept.name}.txt").write_text(traceback.format_exc())
+            finally:
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
         def mutate(data: bytes, most: int, seed: int) -> bytes:
             rng = Random(seed)

@@ -18,6 +18,8 @@ TARGETS = {
     "grant": "signed:grant",
     "manifest": "signed:manifest",
     "recipient": "signed:recipient",
+    "name": "names:name",
+    "grant-log": "names:grant_log",
     "keyring": "documents:keyring",
     "keyring-protected": "documents:protected_keyring",
     "tokens": "documents:tokens",

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
@@ -300,19 +300,35 @@ def test_of_several_keys_the_collection_says_which(
 
 
 @pytest.mark.parametrize(
-    "item_id", ["../../escape.png", "/abs.png", "a/../b.png", "a//b.png", "./a.png", "..", "."]
+    "item_id",
+    [
+        *("../../escape.png", "/abs.png", "a/../b.png", "a//b.png", "./a.png", "..", ".", "a/"),
+        *("a\\..\\..\\b", "C:\\x", "C:x", "\\\\host\\share", "a:stream", "CON", "nul.png", "Aux"),
+        *("com\u00b9.x", "lpt1 .png", "a.", "a ", "a?", "a\nb", "a\0b", "\x1b[31m", "\u2066a"),
+        *("\u202egnp.exe", "\x9b1m"),
+        *("%2E%2E/", "~/a", "b/CON/a"),
+    ],
 )
-def test_no_id_leads_out_of_the_folder(item_id: str, tmp_path: Path) -> None:
+def test_no_id_leads_out_of_the_folder_or_shows_as_another(item_id: str, tmp_path: Path) -> None:
     from cipherlens.client.cli.fetched import _relative_path
 
-    path = tmp_path / (_relative_path(item_id) + ".png")
-    assert path.resolve().parent == tmp_path.resolve()
+    found = _relative_path(item_id)
+    assert (tmp_path / (found + ".png")).resolve().is_relative_to(tmp_path.resolve())
+    assert found.isprintable()
+    there = PureWindowsPath("C:/out") / found
+    assert there.is_relative_to("C:/out")
+    assert ".." not in there.parts
+    assert not any(PureWindowsPath(part).is_reserved() for part in there.parts[2:])
 
 
-def test_an_id_that_is_a_path_stays_one() -> None:
+@pytest.mark.parametrize(
+    "item_id",
+    ["deep/er/ü b.png", "日本/\U0001f468\u200d\U0001f469.png", ".x", "Con-1.png", "a%20b"],
+)
+def test_an_id_that_is_a_path_stays_one(item_id: str) -> None:
     from cipherlens.client.cli.fetched import _relative_path
 
-    assert _relative_path("deep/er/ü b.png") == "deep/er/ü b.png"
+    assert _relative_path(item_id) == item_id
 
 
 def test_serve_says_where_it_listens_and_stops_when_told(tmp_path: Path) -> None:
