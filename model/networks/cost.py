@@ -18,7 +18,6 @@ def parameter_count(network: nn.Module) -> int:
     )
 
 
-@torch.no_grad()
 def multiply_accumulates(network: nn.Module, height: int, width: int) -> int:
     """Return the multiply-accumulates of convolutions and matrix products for one image.
 
@@ -28,7 +27,11 @@ def multiply_accumulates(network: nn.Module, height: int, width: int) -> int:
     training = network.training
     device = next(network.parameters()).device
     try:
-        with FlopCounterMode(display=False) as counter:
+        # How the counter marks modules needs gradients in some networks; on meta they take nothing.
+        with (
+            torch.set_grad_enabled(device.type == "meta"),
+            FlopCounterMode(display=False) as counter,
+        ):
             network.eval()(torch.zeros(1, 3, height, width, device=device))
     finally:
         network.train(training)

@@ -15,12 +15,16 @@ _NO_EXTRAS: dict[str, Any] = {}
 
 
 def set_up_logs(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
-    """Send what the program logs to a stream, as settings say; of other packages, warnings."""
+    """Send what the program logs to a stream, as settings say; of other packages, warnings.
+
+    Those of Python's `warnings` too: strangers' pictures make as many as they like.
+    """
     handler = logging.StreamHandler(stream)
     handler.addFilter(Bound(settings.lines_per_s))
     handler.setFormatter(JsonLines() if settings.format == "json" else TextLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("cipherlens").setLevel(settings.level.upper())
+    logging.captureWarnings(capture=True)
 
 
 class TextLines(logging.Formatter):

@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import warnings
 
 import pytest
 
@@ -28,6 +29,7 @@ def logged():
     root.handlers[:], level, own = before
     root.setLevel(level)
     ours.setLevel(own)
+    logging.captureWarnings(capture=False)
 
 
 def test_a_line_of_json_tells_time_level_place_message_and_fields(logged):
@@ -116,3 +118,15 @@ def test_kinds_are_places_in_the_code_so_that_callers_cannot_make_new_ones():
     record = logging.LogRecord("a", 20, "f.py", 1, "caller says %s", ("x",), None)
     other = logging.LogRecord("a", 20, "f.py", 1, "caller says something else", (), None)
     assert [bound.filter(record), bound.filter(other)] == [True, False]
+
+
+def test_what_libraries_warn_of_is_logged_and_bounded(logged):
+    """Pillow warns of odd pictures, which may be anybody's, and past the log they had no bound."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        stream = logged(format="json", lines_per_s=2)
+        for number in range(5):
+            warnings.warn(f"odd picture {number}\n", stacklevel=1)
+    lines = [json.loads(each) for each in stream.getvalue().splitlines()]
+    assert ["odd picture" in each["message"] for each in lines] == [True, True]
+    assert {(each["level"], each["logger"]) for each in lines} == {("warning", "py.warnings")}
