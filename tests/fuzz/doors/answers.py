@@ -20,7 +20,7 @@ from cipherlens.v1.representation_pb2 import Codes
 from cipherlens.wire import ErrorDetails, details_message, timestamp_message
 from cipherlens.wire.owner import encrypted_message
 from tests.fuzz.doors.keys import COLLECTION, NOW, OWNER
-from tests.fuzz.doors.retrieval import profile_message
+from tests.fuzz.doors.requests import profile_message
 from tests.fuzz.messages import Words, mutated_message
 from tests.fuzz.target import Target
 

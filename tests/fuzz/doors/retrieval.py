@@ -3,16 +3,23 @@
 import hashlib
 from datetime import timedelta
 
-import numpy as np
 from google.rpc import code_pb2
 
 from cipherlens.server.access.permission import permissions_of
 from cipherlens.server.access.token import issue
 from cipherlens.server.access.token_file import TokenFile
 from cipherlens.server.config import IvfSettings, Limits, ServerConfig
-from cipherlens.v1 import cipher_image_pb2, collection_pb2, representation_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
 from tests.fuzz.doors.checkpoints import mutated_checkpoint, tiny_checkpoint
+from tests.fuzz.doors.requests import (
+    IDS,
+    KINDS,
+    index_request,
+    profile_message,
+    pushed,
+    queries,
+    rows_of,
+)
 from tests.fuzz.doors.served import check_refusal, parts_of, started, stream_of
 from tests.fuzz.messages import Words, mutated_message
 from tests.fuzz.target import Target
@@ -32,12 +39,6 @@ _LIMITS = Limits(
     max_page_size=5,
     max_concurrent_calls=8,
 )
-_KINDS = {
-    "v": {"kind": collection_pb2.COLLECTION_KIND_VECTOR, "dimension": 4},
-    "c": {"kind": collection_pb2.COLLECTION_KIND_CODE, "bits": 12},
-    "e": {"kind": collection_pb2.COLLECTION_KIND_CIPHER},
-}
-_IDS = ("a", "b", "ü", "\u202ed")
 _SEARCH_S = 0.1
 _ROUND = 150
 """Inputs after which what they made is removed, and what must stay is looked at."""
@@ -70,7 +71,7 @@ class Cloud:
 
     def fill(self, prefix):
         """Make a collection of each kind, with items."""
-        for letter, fields in _KINDS.items():
+        for letter, fields in KINDS.items():
             name = prefix + letter
             profile = profile_message() if letter == "e" else None
             self.own(
@@ -111,7 +112,7 @@ class Cloud:
     def kept(self):
         """Return what searches in, and lists of, the collections that must stay tell."""
         told = []
-        for letter in _KINDS:
+        for letter in KINDS:
             request = pb.SearchRequest(collection=f"kept-{letter}", k=4, item_budget_bytes=10_000)
             request.MergeFrom(queries(letter))
             told.append(self.own("Search", request))
@@ -186,14 +187,14 @@ class Cloud:
         return pushed(header, checkpoint)
 
     def _words(self):
-        names = [f"{prefix}{letter}" for prefix in ("kept-", "x") for letter in _KINDS]
+        names = [f"{prefix}{letter}" for prefix in ("kept-", "x") for letter in KINDS]
         digest = hashlib.sha256(self.checkpoint).digest()
         rows = [bytes(2), bytes(16), rows_of("v", 4).tobytes(), rows_of("c", 4).tobytes()]
-        return Words(texts=[*names, "x", "xx", *_IDS], bytes=[digest, bytes(32), *rows])
+        return Words(texts=[*names, "x", "xx", *IDS], bytes=[digest, bytes(32), *rows])
 
     def seeds(self):
         """Yield a call of each method that is answered, and some of some."""
-        for letter, fields in _KINDS.items():
+        for letter, fields in KINDS.items():
             x = f"x{letter}"
             profile = profile_message() if letter == "e" else None
             new = pb.CreateCollectionRequest(name="xnew", profile=profile, **fields)
@@ -204,9 +205,9 @@ class Cloud:
             yield self.seed("Search", search)
             search.ClearField("item_budget_bytes")
             yield self.seed("Search", search)
-            yield self.seed("Fetch", pb.FetchRequest(collection=x, item_ids=_IDS[:2]))
+            yield self.seed("Fetch", pb.FetchRequest(collection=x, item_ids=IDS[:2]))
             yield self.seed("ListItems", pb.ListItemsRequest(collection=x, page_size=2))
-            delete = pb.DeleteRequest(collection=x, item_ids=_IDS[:1], up_to_sequence=99)
+            delete = pb.DeleteRequest(collection=x, item_ids=IDS[:1], up_to_sequence=99)
             yield self.seed("Delete", delete)
         page = pb.ListItemsRequest(collection="kept-v", page_size=2)
         page.page_token = self.own("ListItems", page).next_page_token
@@ -246,64 +247,6 @@ def _token(file, name, *permissions):
     token, record = issue(name, allowed, timedelta(days=90))
     file.add(record)
     return (("authorization", f"Bearer {token}"),)
-
-
-def profile_message():
-    return cipher_image_pb2.CipherProfile(
-        scheme_version=1,
-        preparation_version=1,
-        height=16,
-        width=32,
-        block_size=8,
-        substituted_blocks=2,
-        scope=cipher_image_pb2.KEY_SCOPE_IMAGE,
-        key_fingerprint=b"f" * 16,
-    )
-
-
-def rows_of(letter, count):
-    rng = np.random.default_rng(5)
-    if letter == "v":
-        return rng.normal(size=(count, 4)).astype("<f4")
-    return rng.integers(0, 256, (count, 2), np.uint8) & np.array([255, 15], np.uint8)
-
-
-def contents(letter, count):
-    """Return the content of an Index of a kind, as many as items."""
-    if letter == "v":
-        return {
-            "vectors": representation_pb2.Vectors(dimension=4, data=rows_of("v", count).tobytes())
-        }
-    if letter == "c":
-        return {"codes": representation_pb2.Codes(bits=12, data=rows_of("c", count).tobytes())}
-    rng = np.random.default_rng(6)
-    images = [
-        cipher_image_pb2.CipherImage(
-            profile=profile_message(), height=16, width=32, nonce=bytes(16), pixels=rng.bytes(1536)
-        )
-        for _ in range(count)
-    ]
-    return {"cipher_images": cipher_image_pb2.CipherImages(images=images)}
-
-
-def index_request(name, letter):
-    items = [
-        pb.IndexItem(item_id=each, revision=number + 1, sealed_original=b"sealed", owner_tag=b"t")
-        for number, each in enumerate(_IDS)
-    ]
-    return pb.IndexRequest(collection=name, items=items, **contents(letter, len(items)))
-
-
-def queries(letter):
-    return pb.SearchRequest(**contents(letter, 1))
-
-
-def pushed(header, checkpoint):
-    """Return the stream of a push."""
-    parts = [pb.PushModelRequest(header=header)]
-    half = len(checkpoint) // 2
-    parts += [pb.PushModelRequest(chunk=each) for each in (checkpoint[:half], checkpoint[half:])]
-    return stream_of(each.SerializeToString() for each in parts)
 
 
 def _decodable(payload):
