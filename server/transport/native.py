@@ -47,7 +47,7 @@ _CALLS_AT_ONCE = 64
 # A request that is decoded on the thread that all calls come in on.
 _LARGEST_SHARED_BYTES = 64 * 1024
 _IO_THREADS = 1
-# Between looks whether a caller has read what was sent.
+# Between looks whether a caller who reads has read what was sent.
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.00002, 0.02
 
 
@@ -294,7 +294,8 @@ class NativeTransport:
                 return False
             state.ended.wait(pause_s)
             waited_s += pause_s
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            # One who has not read for long is looked at seldom: many of them cost no processor.
+            pause_s = min(2 * pause_s, max(_LONGEST_PAUSE_S, waited_s / 10))
         return bool(sent == STREAM_SENT)
 
     def _refuse(

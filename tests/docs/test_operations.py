@@ -1,5 +1,6 @@
 """The commands of docs/operations.md, run in their order; its unit, verified."""
 
+import os
 import re
 import shlex
 import shutil
@@ -20,7 +21,7 @@ PROGRAM = [sys.executable, "-m", "cipherlens.client.cli"]
 
 def commands() -> list[str]:
     """Return the lines of the guide that call the program, and those that it needs beside."""
-    return re.findall(r"^    ((?:cipherlens|mkdir) .+)$", GUIDE, re.MULTILINE)
+    return re.findall(r"^    ((?:cipherlens|cp|mkdir) .+)$", GUIDE, re.MULTILINE)
 
 
 def free_port() -> int:
@@ -41,14 +42,25 @@ class Site:
         (settings,) = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
         (folder / "cipherlens.toml").write_text(self._here(settings))
 
+    @property
+    def address(self) -> str:
+        return self._own["127.0.0.1:50051"]
+
     def run(self, line: str) -> str:
         """Run a line of the guide and return what it printed; "&" leaves a server running."""
         program, *words = shlex.split(self._here(line))
+        if words[0] == "collection" or words[:2] == ["keys", "rotate"]:
+            words += ["--server", self.address]  # in place of the one that commands know
         if words[-1] == "&":
             return self._serve(words[:-1])
         command = PROGRAM if program == "cipherlens" else [program]
         done = subprocess.run(
-            [*command, *words], cwd=self.folder, capture_output=True, text=True, check=False
+            [*command, *words],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "CIPHERLENS_PASSPHRASE": "of the guide"},
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         return done.stdout
@@ -102,8 +114,7 @@ def test_every_command_of_the_guide_does_what_it_is_there_for(site: Site) -> Non
 
 def test_metrics_of_the_guide_are_there(site: Site) -> None:
     site.run("cipherlens serve --config cipherlens.toml &")
-    address = next(iter(site._own.values()))
-    site.run(f"cipherlens collection create v --kind vector --dimension 4 --server {address}")
+    site.run("cipherlens collection create v --kind vector --dimension 4")
     with urllib.request.urlopen(f"http://{site.metrics}/metrics", timeout=10) as answer:
         found = answer.read().decode()
     named = set(re.findall(r"`(cipherlens_[a-z_]+)", GUIDE))
