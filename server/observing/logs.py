@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, TextIO
 
 from cipherlens.server.config import LogSettings
@@ -90,22 +91,37 @@ class LinesPerSecond:
     def __init__(self, limit: int) -> None:
         """Take how many it may have."""
         self._limit = limit
-        self._lock = threading.Lock()  # guards the fields below
+        self._lock = threading.Lock()  # guards changes of the fields below, but for _held_back
         self._begin_s = 0.0
         self._passed = 0
-        self._held_back = 0
+        self._held_back = count()  # which counts whatever thread does
+        self._told = 0  # of those
 
     def take(self, wanted: int = 1) -> tuple[int, int]:
         """Return how many of so many may pass, and how many were held back before the first."""
+        passed, left_out = self._admitted(wanted) if self._has_room() else (0, 0)
+        for _ in range(wanted - passed):
+            next(self._held_back)
+        return passed, left_out
+
+    def _has_room(self) -> bool:
+        """Return whether it is worth while to wait for the lock, as the threads of all calls do."""
+        return self._passed < self._limit or time.monotonic() - self._begin_s >= 1
+
+    def _admitted(self, wanted: int) -> tuple[int, int]:
         now = time.monotonic()
         with self._lock:
             if now - self._begin_s >= 1:
                 self._begin_s, self._passed = now, 0
             passed = min(wanted, self._limit - self._passed)
             self._passed += passed
-            left_out = self._held_back if passed else 0
-            self._held_back += wanted - passed - left_out
-            return passed, left_out
+            return passed, self._left_out() if passed else 0
+
+    def _left_out(self) -> int:
+        """Return how many were held back since it was last told."""
+        held_back = next(self._held_back)  # and this look counts as one
+        left_out, self._told = held_back - self._told, held_back + 1
+        return left_out
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

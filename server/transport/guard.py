@@ -55,9 +55,10 @@ class Guard:
             raise self._refusal(error, method, call) from error
 
     def turned_away(self, method: Method, status: Status, call: Call) -> Refusal:  # noqa: ARG002
-        """Return how a call ends that never comes before the guard, as its message is no message.
+        """Return how a call ends that never comes before the guard.
 
-        Too long a one, or one for which there is no room. Trailers go with it as with others.
+        Its message is none, is too long, has not come, or finds no room. Trailers that a call gets
+        here go with it.
         """
         return Refusal(status)
 

@@ -21,6 +21,8 @@ from cipherlens.server.transport.guard import Guard, Refusal, Together
 from cipherlens.server.transport.service import Method
 from cipherlens.server.transport.status import Codes
 
+_CODES = {number: name for name, number in code_pb2.Code.items()}
+
 
 class WatchedGuard(Guard):
     """A guard whose calls are observed, from before it looks at them.
@@ -40,13 +42,13 @@ class WatchedGuard(Guard):
 
     def identify(self, method: Method, call: Call) -> None:
         """Raise Refusal unless the gate knows who calls; then the call has ended."""
-        seen = self._observer.begin(method.service, method.name, call.metadata())
         try:
-            with seen:
-                super().identify(method, call)
-        except Refusal as refusal:
+            self._gate.caller(call.metadata())
+        except Exception as error:
+            with self._observer.begin(method.service, method.name, call.metadata()) as seen:
+                refusal = self._refusal(error, method, call)
             self._end(seen, refusal.status.code, call, None, None)
-            raise
+            raise refusal from error
 
     def turned_away(self, method: Method, status: Status, call: Call) -> Refusal:
         """Return how a call ends that never comes before the guard; it has ended."""
@@ -118,9 +120,7 @@ class WatchedGuard(Guard):
         call.trailers.append((REQUEST_ID, seen.request_id))
         if any(key == SERVER_TIMING for key, _ in metadata):
             call.trailers.append(("server-timing", server_timing(seen)))
-        self._observer.end(
-            seen, code_pb2.Code.Name(code), metadata, lambda: (_size(request), _size(response))
-        )
+        self._observer.end(seen, _CODES[code], metadata, lambda: (_size(request), _size(response)))
 
 
 class _Answered:
