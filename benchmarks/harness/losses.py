@@ -12,7 +12,7 @@ from benchmarks.harness.kept import kept_at
 from benchmarks.harness.places import RESULTS
 from benchmarks.harness.ratios import AT_MOST, Ratios
 
-GUARDED = ("load", "load-sizes", "load-batches", "load-tls", "load-tokens")
+GUARDED = ("load", "load-sizes", "load-batches", "load-tls", "load-observed")
 CLEAR = 0.75
 
 

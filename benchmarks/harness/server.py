@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,19 +34,24 @@ def running(
     *arguments: str,
     command: Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
 ) -> Iterator[Running]:
     """Run `cipherlens serve` on a free port of loopback and stop it at the end.
 
-    `command` is another program with its command line, `environment` adds to this process's. A
-    `--listen` among the arguments is taken in place of the free port.
+    `command` is another program with its command line, `environment` adds to this process's, `log`
+    takes its standard error. A `--listen` among the arguments is taken in place of the free port.
     """
     program = command or [str(Path(sys.executable).with_name("cipherlens"))]
-    with subprocess.Popen(
-        [*program, "serve", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0", *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
-    ) as process:
+    with (
+        log.open("wb") if log else nullcontext() as errors,
+        subprocess.Popen(
+            [*program, "serve", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
+        ) as process,
+    ):
         try:
             yield Running(address=_address(process), pid=process.pid)
         finally:

@@ -2,8 +2,9 @@
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import grpc
@@ -19,6 +20,7 @@ from cipherlens.v1 import retrieval_service_pb2 as pb
 _BODIES_IN_TURN = 4
 """Bodies that take turns where one call is in flight: h2load repeats one."""
 _CHECK_TIMEOUT_S = 30.0
+_NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,13 +50,13 @@ class GrpcContender:
     pid: int
     bodies: list[Body]
     recall: float | None
-    token: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def drive(self, arrangement: Arrangement, seconds: float, turn: int) -> Driven:
         """Load it by h2load."""
         before_s = cpu_s(self.pid)
         answers = sum(
-            answered(self.url, processes, share_s, token=self.token)
+            answered(self.url, processes, share_s, metadata=self.metadata)
             for processes, share_s in self._loads(arrangement, seconds, turn)
         )
         spent_s = cpu_s(self.pid) - before_s
@@ -89,7 +91,7 @@ def grpc_contender(
     batch: int = 1,
     empty: bool = False,
     credentials: grpc.ChannelCredentials | None = None,
-    token: str = "",
+    metadata: Mapping[str, str] = _NO_METADATA,
 ) -> GrpcContender:
     """Ask every query once, check the answers, and return the server as a contender.
 
@@ -97,14 +99,14 @@ def grpc_contender(
     an empty call there is no recall.
     """
     requests = workload.requests(batch)
-    bodies, answers = checked_bodies(address, requests, folder, credentials, token)
+    bodies, answers = checked_bodies(address, requests, folder, credentials, metadata)
     found = np.array([row for answer in answers for row in _rows(answer)])
     return GrpcContender(
         url=_url(address, is_secure=credentials is not None),
         pid=pid,
         bodies=bodies,
         recall=None if empty else workload.recall(found),
-        token=token,
+        metadata=metadata,
     )
 
 
@@ -120,7 +122,7 @@ def checked_bodies(
     requests: Sequence[pb.SearchRequest],
     folder: Path,
     credentials: grpc.ChannelCredentials | None = None,
-    token: str = "",
+    metadata: Mapping[str, str] = _NO_METADATA,
 ) -> tuple[list[Body], list[pb.SearchResponse]]:
     """Ask each request once; return bodies that lie in the folder, and the answers.
 
@@ -130,8 +132,8 @@ def checked_bodies(
         grpc.channel_ready_future(channel).result(_CHECK_TIMEOUT_S)
         search: Callable[..., bytes] = channel.unary_unary(SEARCH)
         messages = [each.SerializeToString() for each in requests]
-        shown = [("authorization", f"Bearer {token}")] if token else None
-        answers = [search(each, timeout=_CHECK_TIMEOUT_S, metadata=shown) for each in messages]
+        brought = tuple(metadata.items())
+        answers = [search(each, timeout=_CHECK_TIMEOUT_S, metadata=brought) for each in messages]
     bodies = [
         Body(path=_write(folder, number, message), answer_bytes=len(answer))
         for number, (message, answer) in enumerate(zip(messages, answers, strict=True))

@@ -6,7 +6,9 @@ It goes on until its standard input ends, and then prints how often it did it.
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import count
 
 import numpy as np
@@ -14,10 +16,13 @@ import numpy as np
 from benchmarks.harness.stored import item_ids
 from benchmarks.load import workload
 from cipherlens.client import Client
+from cipherlens.server.config import Timeouts
 
-INDEXING, TRAINING, BATCHES = "indexing", "training", "batches"
+INDEXING, TRAINING, BATCHES, UNREAD = "indexing", "training", "batches", "unread"
 BATCH_ITEMS, BATCH_QUERIES = 256, 1024
 _WRITTEN_ROWS, _TRAINED_ROWS = 10_000, 10_000
+# Of 32 KiB each: far more than a connection holds that nobody reads.
+_UNREAD_ITEMS, _UNREAD_DIMENSION, _NON_READERS = 1024, 8192, 10
 
 
 def indexing(client: Client) -> Iterator[None]:
@@ -54,10 +59,30 @@ def batches(client: Client) -> Iterator[None]:
         yield
 
 
+def unread(client: Client) -> Iterator[None]:
+    """Have ten connections fetch what they do not read, and again once the server ends them."""
+    draw = np.random.default_rng(workload.SEED)
+    vectors = draw.standard_normal((_UNREAD_ITEMS, _UNREAD_DIMENSION), np.float32)
+    ids = item_ids(vectors)
+    client.create_vector_collection("unread", _UNREAD_DIMENSION)
+    client.index_vectors("unread", ids, vectors)
+    with ExitStack() as opened:
+        others = [opened.enter_context(Client(client.target)) for _ in range(_NON_READERS)]
+        while True:
+            begun = [each.fetch("unread", ids) for each in others]
+            for each in begun:
+                next(each)
+            ends = time.monotonic() + Timeouts().send_s
+            while time.monotonic() < ends:
+                yield
+                time.sleep(0.1)
+
+
 WORK: dict[str, Callable[[Client], Iterator[None]]] = {
     INDEXING: indexing,
     TRAINING: training,
     BATCHES: batches,
+    UNREAD: unread,
 }
 
 

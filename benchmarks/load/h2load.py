@@ -9,9 +9,10 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ SEARCH = "/cipherlens.v1.RetrievalService/Search"
 _GRPC = ("-H", "content-type: application/grpc", "-H", "te: trailers")
 _JSON = ("--h1", "-H", "content-type: application/json")
 _FRAME_BYTES = 5
+_NO_METADATA: Mapping[str, str] = MappingProxyType({})
 # A hit that others wrote meanwhile has a longer id: one of 20, by some bytes.
 _LENGTH_TOLERANCE = 0.03
 _FINE = re.compile(r"status codes: (\d+) 2xx")
@@ -61,15 +63,16 @@ def answered(
     *,
     path: str = SEARCH,
     is_grpc: bool = True,
-    token: str = "",
+    metadata: Mapping[str, str] = _NO_METADATA,
 ) -> float:
     """Return how many right answers came, all processes at once, each for so many seconds.
 
-    Raises NotHereError, and RuntimeError if more than three answers in a hundred were not right.
+    Each call brings the metadata along. Raises NotHereError, and RuntimeError if more than three
+    answers in a hundred were not right.
     """
     running = [
         subprocess.Popen(
-            _command(url + path, each, seconds, _headers(is_grpc, token)),
+            _command(url + path, each, seconds, _headers(is_grpc, metadata)),
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -108,9 +111,9 @@ def latencies_us(url: str, body: Body, seconds: float) -> NDArray[np.int64]:
     return np.asarray(lines[:, 2], np.int64)
 
 
-def _headers(is_grpc: bool, token: str) -> list[str]:
-    bearing = ("-H", f"authorization: Bearer {token}") if token else ()
-    return [*(_GRPC if is_grpc else _JSON), *bearing]
+def _headers(is_grpc: bool, metadata: Mapping[str, str]) -> list[str]:
+    brought = [word for key, value in metadata.items() for word in ("-H", f"{key}: {value}")]
+    return [*(_GRPC if is_grpc else _JSON), *brought]
 
 
 def _command(url: str, process: Process, seconds: float, headers: Sequence[str]) -> list[str]:

@@ -1,12 +1,13 @@
 """What keeps a server busy does its work on a real one."""
 
+from contextlib import closing
 from itertools import islice
 
 import pytest
 
 from benchmarks.harness.server import running
 from benchmarks.load import workload
-from benchmarks.load.disturber import BATCH_ITEMS, BATCHES, INDEXING, TRAINING, WORK
+from benchmarks.load.disturber import BATCH_ITEMS, BATCHES, INDEXING, TRAINING, UNREAD, WORK
 from benchmarks.load.served import store
 from cipherlens.client import Client
 
@@ -28,6 +29,13 @@ def test_codes_are_written_beside_those_that_are_searched(client):
 
 def test_batches_are_answered(client):
     assert len(list(islice(WORK[BATCHES](client), 2))) == 2
+
+
+def test_what_is_fetched_and_not_read_stays_under_way(client):
+    with closing(WORK[UNREAD](client)) as work:
+        assert len(list(islice(work, 2))) == 2
+        assert client.get_collection("unread").item_count == 1024
+    client.delete_collection("unread")
 
 
 @pytest.mark.slow

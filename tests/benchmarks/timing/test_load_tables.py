@@ -8,9 +8,9 @@ from benchmarks.timing import (
     load_batches,
     load_before,
     load_beside,
+    load_observed,
     load_sizes,
     load_tls,
-    load_tokens,
 )
 
 
@@ -100,20 +100,29 @@ def test_tls_is_compared_under_the_heaviest_load():
     assert ratio == {"reached": 2.5, "at least": 2.5}
 
 
-def test_each_transport_with_tokens_is_compared_with_itself_without():
-    rates = {"native, no tokens": 20_000, "native, tokens": 19_000}
-    rates |= {"grpcio, no tokens": 2000, "grpcio, tokens": 1000}
-    named = dict(zip("abcd", rates, strict=True))
-    measured = contenders(**dict(zip("abcd", rates.values(), strict=True)))
-    found = load_tokens.tables({"codes": {named[key]: each for key, each in measured.items()}})
+def test_each_way_is_compared_with_nothing_on_its_own_transport():
+    off, tokens, everything = load_observed.OFF, load_observed.TOKENS, load_observed.ALL
+    rates = {f"native, {off}": 20_000, f"native, {tokens}": 19_000, f"native, {everything}": 18_000}
+    rates |= {f"grpcio, {off}": 2000, f"grpcio, {tokens}": 1000, f"grpcio, {everything}": 500}
+    measured = dict(zip(rates, contenders(**named(rates)).values(), strict=True))
+    found = load_observed.tables({"codes": measured})
     reached = {
-        name: each["reached"] for name, each in found["ratios"].items() if "8 streams" in name
+        name.removeprefix("Hamming 48 bits, "): each["reached"]
+        for name, each in found["ratios"].items()
+        if "8 connections" in name
     }
     assert reached == {
-        "Hamming 48 bits, native, 4 connections x 8 streams: tokens / none": 0.95,
-        "Hamming 48 bits, grpcio, 4 connections x 8 streams: tokens / none": 0.5,
+        "native, 8 connections: tokens / nothing": 0.95,
+        f"native, 8 connections: {everything} / nothing": 0.9,
+        "grpcio, 8 connections: tokens / nothing": 0.5,
+        f"grpcio, 8 connections: {everything} / nothing": 0.25,
     }
-    assert len(found["results"]) == 4
+    assert len(found["results"]) == 6
+
+
+def named(rates):
+    """Return rates under names that an argument can have."""
+    return {f"n{number}": rate for number, rate in enumerate(rates.values())}
 
 
 def test_disturbed_tails_are_told_over_the_quiet_one():
