@@ -6,11 +6,7 @@ it again. `CIPHERLENS_CRASH_ROUNDS` says how many kills `make test-crash` makes,
 that they are added to. What was found so far is in `benchmarks/results/crash.json`.
 """
 
-import json
 import os
-from collections import Counter
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -18,6 +14,7 @@ from tests.server.durability.life import Life
 from tests.server.durability.makers import CollectionMaker
 from tests.server.durability.modelers import ModelPusher
 from tests.server.durability.power import Mains
+from tests.server.durability.record import recorded
 from tests.server.durability.rotators import KeyRotator
 from tests.server.durability.writers import CodeWriter, VectorWriter
 
@@ -37,30 +34,8 @@ def live(place, seed, checkpoints):
     if seed % 3 == 0:  # these take longest
         callers.append(ModelPusher(checkpoints))
     life = Life(place, seed, callers, TRANSPORTS[seed % 2], Mains())
-    finding = None
-    try:
+    with recorded("kills", seed, life):
         life.run(ROUNDS)
-    except BaseException as error:
-        finding = "\n".join([*error.__notes__, str(error)])
-        raise
-    finally:
-        if out := os.environ.get("CIPHERLENS_CRASH_OUT"):
-            keep(Path(out), seed, life, finding)
-
-
-def keep(path, seed, life, finding):
-    """Add what became of a life to a file."""
-    before = json.loads(path.read_text()) if path.exists() else {}
-    document = {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "kills": before.get("kills", 0) + life.rounds,
-        "seeds": [*before.get("seeds", []), seed],
-        "findings": [*before.get("findings", []), *([finding] if finding else [])],
-    }
-    for name in ("killed", "came_about"):
-        total = Counter(before.get(name, {})) + getattr(life, name)
-        document[name] = dict(sorted(total.items()))
-    path.write_text(json.dumps(document, indent=1) + "\n")
 
 
 @pytest.mark.timeout(900)

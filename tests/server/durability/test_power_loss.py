@@ -6,16 +6,22 @@ from tests.server.durability.life import DISK, Life
 from tests.server.durability.makers import CollectionMaker
 from tests.server.durability.modelers import ModelPusher
 from tests.server.durability.power import Supply
+from tests.server.durability.record import recorded
 from tests.server.durability.rotators import KeyRotator
 from tests.server.durability.writers import CodeWriter, VectorWriter
 
 ROUNDS = 5
 
 
-def live(place, seed, callers, library, **settings):
+def life_of(place, seed, callers, library, **settings):
     (place / DISK).mkdir()
-    supply = Supply(place / DISK, library, **settings)
-    Life(place, seed, callers, "native", supply).run(ROUNDS)
+    return Life(place, seed, callers, "native", Supply(place / DISK, library, **settings))
+
+
+def live(place, seed, callers, library):
+    life = life_of(place, seed, callers, library)
+    with recorded("power cuts", seed, life):
+        life.run(ROUNDS)
 
 
 def everybody():
@@ -42,9 +48,9 @@ def test_power_cuts_lose_no_model(tmp_path, checkpoints, library):
 def test_a_database_that_does_not_sync_is_found_out(tmp_path, library):
     """What the tests above hold is found to be broken where it is."""
     with pytest.raises(AssertionError, match="not as acknowledged"):
-        live(tmp_path, 0, [CodeWriter("a")], library, shares=[0.0], SYNCHRONOUS="OFF")
+        life_of(tmp_path, 0, [CodeWriter("a")], library, shares=[0.0], SYNCHRONOUS="OFF").run(1)
 
 
 def test_folders_that_do_not_sync_are_found_out(tmp_path, library):
     with pytest.raises(AssertionError, match="not as acknowledged"):
-        live(tmp_path, 0, [CodeWriter("a")], library, shares=[0.0], folders_sync=False)
+        life_of(tmp_path, 0, [CodeWriter("a")], library, shares=[0.0], folders_sync=False).run(1)
