@@ -38,7 +38,7 @@ class Life:
     """One folder's life. All that is random in it follows from a seed, but for the time.
 
     Attributes:
-        rounds: how often the server was killed, and started again to look.
+        aimed: how often the server was killed and started again to look, by what it was to be in.
         killed: the kills by what was under way then, be it more than one thing.
         came_about: calls among these that were done all the same, by what they were.
     """
@@ -54,7 +54,7 @@ class Life:
         self._seed, self._transport, self._power = seed, transport, power
         self._callers = callers
         self._taker = SnapshotTaker(self._folder, place, callers)
-        self.rounds = 0
+        self.aimed: Counter[str] = Counter()
         self.killed: Counter[str] = Counter()
         self.came_about: Counter[str] = Counter()
 
@@ -73,7 +73,7 @@ class Life:
                 except BaseException as error:
                     error.add_note(f"seed {self._seed}, round {number}: {target}")
                     raise
-                self.rounds += 1
+                self.aimed[target] += 1
             server.stop()
             server = self._server(ending)
             self._check(server, is_patient=any(each.is_costly for each in self._callers))

@@ -35,9 +35,10 @@ def _add(path: Path, what: str, seed: int, life: Life, findings: list[str]) -> N
     before = document.get(what, {})
     document["date"] = f"{datetime.now(UTC):%Y-%m-%d}"
     document[what] = {
-        "rounds": before.get("rounds", 0) + life.rounds,
+        "rounds": before.get("rounds", 0) + life.aimed.total(),
         "seeds": [*before.get("seeds", []), seed],
         "findings": [*before.get("findings", []), *findings],
+        "aimed": _added(before.get("aimed", {}), life.aimed),
         "under_way": _added(before.get("under_way", {}), life.killed),
         "came_about": _added(before.get("came_about", {}), life.came_about),
     }
