@@ -42,7 +42,7 @@ class Fetcher:
         if len(ids) == 1:
             return {}
         try:
-            with timed(Stage.FETCH), self._database.read() as transaction:
+            with self._database.read() as transaction:
                 return transaction.items.sizes(live.collection, ids)
         except DataDamaged:
             return dict.fromkeys(ids, _READ_BYTES)
