@@ -49,7 +49,7 @@ The hash layer, the loss, the optimiser with its rate and batches, and the start
 ImageNet are DLHEIR's. Ours are the backbone, EfficientNet-Lite0, whose ImageNet weights a package
 has, fewer epochs, random changes of the training pictures, and the sizes, which stand to each other
 as the paper's 384 and 224. Levels do not compare with the paper's, as the pictures are others; the
-order of lengths and sizes does. The paper's other schemes of Fig. 3 are left out.
+order of lengths and sizes does. The schemes of Fig. 3 are in [hash-methods](#hash-methods).
 `configs/corel10k-dlheir.toml` has the paper's own settings; they have never been run.
 """
 

@@ -42,9 +42,10 @@ LOAD, PREPARE, ENCRYPT, ALONE, BATCHED = "load", "prepare", "encrypt", "one by o
 
 NOTES = """
 The paper shows this figure as curves without numbers, so there is nothing to put beside ours but
-the shape: a straight line. Its comparators, SIFT and MPEG-7 descriptors, are left out. It names an
-i7-9700KF and a GTX 2080Ti but not which of them made the features; ours are made on the processor.
-The DLHEIR networks have random weights here, which changes no time; 384 pixels is the paper's size.
+the shape: a straight line. Its comparators, SIFT and MPEG-7 descriptors, are in
+[scheme-time](#scheme-time). It names an i7-9700KF and a GTX 2080Ti but not which of them made the
+features; ours are made on the processor. The DLHEIR networks have random weights here, which
+changes no time; 384 pixels is the paper's size.
 Times of 2,000 to 10,000 pictures are scaled from the sample that the raw figures state, but for the
 rows "measured in one pass": those are Fashion-MNIST pictures, prepared already, in batches of 32,
 and hold no loading, opening or preparing.

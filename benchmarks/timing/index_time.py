@@ -41,12 +41,12 @@ START = "server with both, from start to first searches"
 
 NOTES = """
 The paper has no index: it compares a query with every code, so its Fig. 5 shows 0 for DLHEIR, and
-curves without numbers for the two schemes it compares with, which are left out here. Ours does the
-same for codes: appending is copying, and what a served collection costs is the transaction that
-makes it durable. Only vectors have something to build, the inverted lists; the server trains them
-in the background, and searches are exact until then. Training takes longer than bare FAISS's as it
-also measures how many lists a search has to probe. What a stored image adds to a start is the
-difference of two starts, each of which strays by more than that on a busy machine.
+curves without numbers for the two schemes it compares with, which [scheme-time](#scheme-time) runs.
+Ours does the same for codes: appending is copying, and what a served collection costs is the
+transaction that makes it durable. Only vectors have something to build, the inverted lists; the
+server trains them in the background, and searches are exact until then. Training takes longer than
+bare FAISS's as it also measures how many lists a search has to probe. What a stored image adds to a
+start is the difference of two starts, each of which strays by more than that on a busy machine.
 """
 
 Measures = dict[tuple[str, int], Callable[[], float]]

@@ -47,7 +47,7 @@ FLOOR = "empty call of the service"
 
 NOTES = """
 The paper shows this figure as curves without numbers; it says that its trapdoors take longer than
-those of the schemes it compares with (SIFT, MPEG-7 descriptors), which are left out here, because a
+those of the schemes it compares with (SIFT, MPEG-7: see [scheme-time](#scheme-time)), because a
 picture goes through the deep layers of a DenseNet. In ours nothing depends on the size of the
 collection: a growth of 1 is what to expect, and what it strays from 1 is the machine. The paper's
 network is measured with random weights, which changes no time, in process alone. The cipher is that
