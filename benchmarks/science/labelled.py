@@ -25,6 +25,15 @@ PIECES = 4
 
 FASHION_PICTURES = 2_000
 
+SPLITS = {
+    "demo": SplitConfig(validation=0.15, test=0.3),
+    "OpenClipart": TrainConfig.from_toml(CONFIGS / "openclipart-e2e.toml").split,
+    "photographs": SplitConfig(validation=0.2, test=0.4),
+    "Fashion-MNIST": SplitConfig(validation=0.2, test=0.0),
+    "Corel10K": TrainConfig.from_toml(CONFIGS / "corel10k-e2e-p8.toml").split,
+}
+"""Where the makers set a test part aside, as with OpenClipart and Fashion-MNIST, it is that."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Labelled:
@@ -70,7 +79,7 @@ def pieces() -> Labelled | None:
         height=PAPER.height,
         width=PAPER.width,
     )
-    return Labelled(data=data, split=SplitConfig(validation=0.2, test=0.4))
+    return Labelled(data=data, split=SPLITS["photographs"])
 
 
 def _boxes(width: int, height: int) -> list[tuple[int, int, int, int]]:
@@ -83,7 +92,7 @@ def _boxes(width: int, height: int) -> list[tuple[int, int, int, int]]:
 
 
 def _samples() -> Labelled:
-    return Labelled(data=samples(HALF), split=SplitConfig(validation=0.15, test=0.3))
+    return Labelled(data=samples(HALF), split=SPLITS["demo"])
 
 
 def _openclipart() -> Labelled | None:
@@ -91,7 +100,7 @@ def _openclipart() -> Labelled | None:
         data = openclipart(HALF)
     except DataError:
         return None
-    return Labelled(data=data, split=_split("openclipart-e2e.toml"))
+    return Labelled(data=data, split=SPLITS["OpenClipart"])
 
 
 def _fashion() -> Labelled | None:
@@ -103,8 +112,7 @@ def _fashion() -> Labelled | None:
     draw = np.random.default_rng(0)
     parts = [np.flatnonzero(whole.held_out == held_out) for held_out in (False, True)]
     chosen = [np.sort(draw.permutation(each)[:FASHION_PICTURES]) for each in parts]
-    split = SplitConfig(validation=0.2, test=0.0)
-    return Labelled(data=whole.take(np.concatenate(chosen)), split=split)
+    return Labelled(data=whole.take(np.concatenate(chosen)), split=SPLITS["Fashion-MNIST"])
 
 
 def _corel10k() -> Labelled | None:
@@ -113,8 +121,4 @@ def _corel10k() -> Labelled | None:
     if folder is None:
         return None
     data = load_data(parse_data_spec(f"corel10k:{Path(folder)}"), PAPER)
-    return Labelled(data=data, split=_split("corel10k-e2e-p8.toml"))
-
-
-def _split(config: str) -> SplitConfig:
-    return TrainConfig.from_toml(CONFIGS / config).split
+    return Labelled(data=data, split=SPLITS["Corel10K"])

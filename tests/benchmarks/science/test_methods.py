@@ -1,5 +1,6 @@
 import json
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,8 +9,8 @@ from benchmarks.methods.literature import OF_CIPHERTEXT, OF_OWNERS, comparators
 from benchmarks.methods.xia_colour import XiaCSD
 from benchmarks.methods.zhang import Zhang
 from benchmarks.science import hash_methods, methods
-from benchmarks.science.labelled import Labelled
-from benchmarks.science.scheme_tables import measured
+from benchmarks.science.labelled import SPLITS, Labelled
+from benchmarks.science.scheme_tables import STORES, measured
 from cipherlens.model.config import SplitConfig
 
 SPLIT = SplitConfig(validation=0.25, test=0.25)
@@ -60,3 +61,18 @@ def test_candidates_differ_and_say_what_they_are(candidates) -> None:
     assert not any(" at 0x" in repr(each) for each in candidates)
     one = Comparator(scheme="one", candidates=candidates, seed=0, split=SPLIT)
     assert one.decided_by()[0] == [repr(each) for each in candidates]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(STORES["full"].figures.glob("*.json")), ids=lambda path: path.stem
+)
+def test_kept_figures_are_of_the_schemes_as_they_are(path) -> None:
+    """What is asked for now would be found in this file, and not measured again."""
+    digest = json.loads(path.read_text())["data_digest"]
+    found = {
+        STORES["full"].kept(each, SimpleNamespace(digest=lambda: digest))
+        for split in SPLITS.values()
+        for schemes, against_rest in ((OF_CIPHERTEXT, False), (OF_OWNERS, True))
+        for each in comparators(schemes, split, 3, against_rest=against_rest).values()
+    }
+    assert path in found
