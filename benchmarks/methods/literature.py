@@ -37,7 +37,6 @@ OF_CIPHERTEXT: Schemes = {
         XiaLBP(side=24, words=128),
         XiaLBP(side=24, words=256),
     ),
-    "evit": (EViT(epochs=8),),
 }
 """Schemes whose servers make the features of ciphertext, as E2E's Table II has them."""
 
@@ -45,10 +44,15 @@ OF_OWNERS: Schemes = {
     "xia-csd": (XiaCSD(cells=64), XiaCSD(cells=128), XiaCSD(cells=256)),
     "xia-scd": (XiaSCD(),),
     "qin": (Qin(words=128, bits=256), Qin(words=256, bits=256), Qin(words=512, bits=256)),
+}
+"""Schemes whose owners make the features of plain pictures, as DLHEIR has them."""
+
+TRAINED_ON_CIPHERTEXT: Schemes = {"evit": (EViT(epochs=8),)}
+TRAINED_ON_LABELS: Schemes = {
     "qsmih-12": (QSMIH(bits=12, epochs=20), QSMIH(bits=12, epochs=60)),
     "qsmih-48": (QSMIH(bits=48, epochs=20), QSMIH(bits=48, epochs=60)),
 }
-"""Schemes whose owners make the features of plain pictures, as DLHEIR has them."""
+"""Schemes with a network of their own, which take longer."""
 
 
 def comparators(

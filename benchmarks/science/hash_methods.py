@@ -1,8 +1,8 @@
 """Precision of the schemes that DLHEIR compares with, at k = 20 to 100, beside our hash networks.
 
-Colour structure and scalable colour under secure kNN (Xia), SimHash of visual words (Qin), and
-codes like QSMIH's, each under three keys. Each test picture asks for the most similar of all others
-that are not in the test part, as in DLHEIR's Fig. 3.
+Colour structure and scalable colour under secure kNN (Xia) and SimHash of visual words (Qin), each
+under three keys. Each test picture asks for the most similar of all others that are not in the test
+part, as in DLHEIR's Fig. 3.
 """
 
 from functools import partial
@@ -25,8 +25,6 @@ TITLES = {
     "xia-csd": "Xia (CSD)",
     "xia-scd": "Xia (SCD)",
     "qin": "Qin (SimHash)",
-    "qsmih-12": "like QSMIH, 12 bits",
-    "qsmih-48": "like QSMIH, 48 bits",
 }
 LEVELS = (20, 40, 60, 80, 100)
 
@@ -34,9 +32,9 @@ NOTES = """\
 DLHEIR's Fig. 3 shows Xia and Qin as curves without numbers; its text says that both stand clearly
 below DLHEIR. What each scheme is and what was guessed is stated in its file in
 `benchmarks/methods`. Networks are those of [hash-precision](#hash-precision), which learn from
-labels on the same split of OpenClipart, at 120x120; codes like QSMIH's learn from the labels too,
-on fixed vectors of the same network with ImageNet weights. Classes have 30 to 105 pictures to find
-in OpenClipart, ten at most among pieces of photographs, some 200 in this part of Fashion-MNIST.
+labels on the same split of OpenClipart, at 120x120. Classes have 30 to 105 pictures to find in
+OpenClipart, ten at most among pieces of photographs, some 200 in this part of Fashion-MNIST. Codes
+like QSMIH's are in [trained-methods](#trained-methods).
 
 The mAP of Xia and of Qin hangs on the key only as far as clusters and fingerprints do. Sizes of Xia
 are of a stored vector and a trapdoor together.

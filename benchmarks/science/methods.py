@@ -23,7 +23,6 @@ PAPER = {
     "xu": ("Xu [11]", 0.4252),
     "wang": ("Wang [14]", 0.0511),
     "xia-lbp": ("Xia (LBP) [15]", 0.0928),
-    "evit": ("EViT, self-supervised", None),
 }
 """How the tables call each scheme, and its mAP on Corel10K in the paper's Table II."""
 
@@ -38,8 +37,8 @@ NETWORKS = {
 """The paper's own rows: the best of four settings on its test part."""
 
 NOTES = """\
-None of these papers says all that a program needs, and none but EViT's has public code; the text of
-each file in `benchmarks/methods` states what was known and what was guessed. So a figure here is of
+None of these papers says all that a program needs, and we know of no public code; the text of each
+file in `benchmarks/methods` states what was known and what was guessed. So a figure here is of
 the scheme as we understand it, and no claim on its authors' program. The paper's column is of
 Corel10K, which is not here: 100 classes of 100 photographs. Levels do not compare between sets; the
 order of schemes on one set does. Networks are those of [settings](#settings) and
@@ -52,7 +51,7 @@ of a picture, its ciphertext, and the features that it compares. Photographs are
 of which 40 % test; a piece is to find the other pieces of its photograph. Where the lowest and the
 highest mAP are the same, a scheme's features do not depend on the key at all.
 
-EViT's row is of minutes of training on the owner's training part, without labels.
+EViT, which the paper's table does not have, is in [trained-methods](#trained-methods).
 """
 
 
@@ -65,7 +64,7 @@ def document(sets: Sets) -> dict[str, Any]:
     """Return the document of the measured sets."""
     schemes = dict.fromkeys(name for each in sets.values() for name in each["schemes"])
     networks = our_networks()
-    quoted = {title: value for title, value in PAPER.values() if value is not None}
+    quoted = dict(PAPER.values())
     return {
         "unit": "mAP, each test picture ranking the others: mean over the keys",
         **facts(sets),

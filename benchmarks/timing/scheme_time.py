@@ -49,10 +49,10 @@ without numbers. Ours: 256 colours for either descriptor of Xia, 256 words and 2
 none of which its text says. Xia's tables of locality-sensitive hashes, which spare a search some of
 the pictures, are left out. A search under secure kNN is a product of 514 numbers of eight bytes for
 every picture; one of codes is a few instructions, so few that the call is most of what is seen, and
-256 bits cost what 48 do. The features are those of the demo's pictures at
-128x192, and a collection holds them as often as it takes: a scan does not mind. What DLHEIR's own
-features, index and trapdoors take is in [feature-time](#feature-time), [index-time](#index-time)
-and [trapdoor-time](#trapdoor-time); a search through a server in [retrieval-time](#retrieval-time).
+256 bits cost what 48 do. The features are those of the demo's pictures at 128x192, and a collection
+holds them as often as it takes: a scan does not mind. What DLHEIR's own features, index and
+trapdoors take is in [feature-time](#feature-time), [index-time](#index-time) and
+[trapdoor-time](#trapdoor-time); a search through a server in [retrieval-time](#retrieval-time).
 """
 
 Features = Mapping[str, NDArray[Any]]

@@ -39,3 +39,10 @@ def test_corel10k_is_taken_from_where_it_is_said_to_be(tmp_path, monkeypatch) ->
     found = labelled_sets("full")["Corel10K, 128x192"]()
     assert found.data.labels.tolist() == [0, 0, 1, 1]
     assert found.split.test == 0.3
+
+
+def test_sets_are_chosen_by_how_their_names_begin(monkeypatch) -> None:
+    monkeypatch.setenv("PICTURES", "OpenClipart,pieces")
+    assert list(labelled_sets("full")) == ["OpenClipart, 64x96", "pieces of photographs, 128x192"]
+    monkeypatch.delenv("PICTURES")
+    assert len(labelled_sets("full")) == 4

@@ -5,15 +5,22 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.methods.comparator import Comparator
-from benchmarks.methods.literature import OF_CIPHERTEXT, OF_OWNERS, comparators
+from benchmarks.methods.literature import (
+    OF_CIPHERTEXT,
+    OF_OWNERS,
+    TRAINED_ON_CIPHERTEXT,
+    TRAINED_ON_LABELS,
+    comparators,
+)
 from benchmarks.methods.xia_colour import XiaCSD
 from benchmarks.methods.zhang import Zhang
-from benchmarks.science import hash_methods, methods
+from benchmarks.science import hash_methods, methods, trained_methods
 from benchmarks.science.labelled import SPLITS, Labelled
 from benchmarks.science.scheme_tables import STORES, measured
 from cipherlens.model.config import SplitConfig
 
 SPLIT = SplitConfig(validation=0.25, test=0.25)
+ALL = (OF_CIPHERTEXT, OF_OWNERS, TRAINED_ON_CIPHERTEXT, TRAINED_ON_LABELS)
 
 
 @pytest.fixture
@@ -49,12 +56,23 @@ def test_schemes_of_owners_search_the_training_part(store, pictures) -> None:
     assert document["sets"]["noise"]["schemes"]["xia-csd"][0]["test"]["queries"] == 60
 
 
+def test_schemes_with_networks_are_judged_as_their_papers_do(store, pictures) -> None:
+    found = trained_methods.of_both(SPLIT, 2)
+    assert {name: each.against_rest for (name, _), each in found.items()} == {
+        "evit": False,
+        "qsmih-12": True,
+        "qsmih-48": True,
+    }
+    assert {seed for _, seed in found} == {0, 1}
+
+
 def test_every_scheme_has_a_title_and_a_file_of_its_own() -> None:
     assert set(OF_CIPHERTEXT) == set(methods.PAPER)
     assert set(OF_OWNERS) == set(hash_methods.TITLES)
+    assert {*TRAINED_ON_CIPHERTEXT, *TRAINED_ON_LABELS} == set(trained_methods.TITLES)
 
 
-@pytest.mark.parametrize("candidates", [*OF_CIPHERTEXT.values(), *OF_OWNERS.values()])
+@pytest.mark.parametrize("candidates", [each for some in ALL for each in some.values()])
 def test_candidates_differ_and_say_what_they_are(candidates) -> None:
     assert len(set(map(repr, candidates))) == len(candidates)
     # What is kept is found by it.
@@ -72,7 +90,8 @@ def test_kept_figures_are_of_the_schemes_as_they_are(path) -> None:
     found = {
         STORES["full"].kept(each, SimpleNamespace(digest=lambda: digest))
         for split in SPLITS.values()
-        for schemes, against_rest in ((OF_CIPHERTEXT, False), (OF_OWNERS, True))
+        for schemes in ALL
+        for against_rest in (False, True)
         for each in comparators(schemes, split, 3, against_rest=against_rest).values()
     }
     assert path in found
