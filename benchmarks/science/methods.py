@@ -38,15 +38,15 @@ NETWORKS = {
 
 NOTES = """\
 None of these papers says all that a program needs, and we know of no public code; the text of each
-file in `benchmarks/methods` states what was known and what was guessed. So a figure here is of
-the scheme as we understand it, and no claim on its authors' program. The paper's column is of
-Corel10K, which is not here: 100 classes of 100 photographs. Levels do not compare between sets; the
-order of schemes on one set does. Networks are those of [settings](#settings) and
-[fashion-mnist-e2e](#fashion-mnist-e2e), on the same test pictures where the size is the same; they
-learn from labels, which the schemes do not. Fashion-MNIST's networks are judged on all 10,000 test
-pictures and the schemes on 2,000 of them. It is grey: what a scheme makes of colours is idle there.
+file in `benchmarks/methods` states what was known and what was guessed. So a figure here is of the
+scheme as we understand it, and no claim on its authors' program. The paper's column is of Corel10K,
+which is not here: 100 classes of 100 photographs. Levels do not compare between sets; the order of
+schemes on one set does. Networks are those of [settings](#settings) and
+[fashion-mnist-e2e](#fashion-mnist-e2e), on the same test pictures of OpenClipart; they learn from
+labels, which the schemes do not. Fashion-MNIST is measured where it has a column: 2,000 of its test
+pictures, all grey, on which what a scheme makes of colours is idle.
 
-Times are of one process beside whatever else ran, and hold no disk; sizes are what the server gets
+Times are of one process beside much else that ran, and hold no disk; sizes are what the server gets
 of a picture, its ciphertext, and the features that it compares. Photographs are cut in 4x4 pieces,
 of which 40 % test; a piece is to find the other pieces of its photograph. Where the lowest and the
 highest mAP are the same, a scheme's features do not depend on the key at all.
