@@ -1,7 +1,11 @@
-"""Keys that are the same at every run, so that inputs that were kept still fit them."""
+"""Keys and seals that are the same at every run, so that inputs that were kept still fit them."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from random import Random
+from unittest.mock import patch
 
 from cipherlens.crypto import CipherParameters, Identity, KeyEntry
 
@@ -16,3 +20,10 @@ OWNER = KeyEntry(
     created_at=NOW,
 )
 USER = Identity(name="user", private_key=bytes(range(32, 64)), created_at=NOW)
+
+
+@contextmanager
+def without_chance() -> Iterator[None]:
+    """Draw salts and nonces from a seed: what is sealed within the block is known again later."""
+    with patch("os.urandom", Random(0).randbytes):
+        yield
