@@ -18,6 +18,7 @@ from benchmarks.methods.keys import MeasuredKeyEncryptor
 from benchmarks.methods.trained_network import TrainedNetwork, key_bound
 from benchmarks.science.cases import Case
 from benchmarks.science.judged_again import JudgedAgain
+from benchmarks.science.study import fewer
 from cipherlens.crypto import Scope
 from cipherlens.model.config import HashTrainConfig, TrainConfig
 from cipherlens.model.data.encryption import AnyKeyEncryptor
@@ -69,7 +70,7 @@ class Plan:
 
 
 def run(profile: str) -> dict[str, Any]:
-    """Return the mAP of each network; "quick" trains for one epoch."""
+    """Return the mAP of each network; "quick" trains for an epoch, on few pictures."""
     return measure(plan(profile))
 
 
@@ -77,15 +78,17 @@ def plan(profile: str) -> Plan:
     """Return what a profile trains. On a GPU all learn at once: none of them fills it."""
     vectors = TrainConfig.from_toml(CONFIGS / "fashion-mnist-hour.toml")
     codes = HashTrainConfig.from_toml(CONFIGS / "fashion-mnist-hour-hash.toml")
+    pictures, large = fashion_mnist(SIZE), fashion_mnist(HASH_SIZE)
     if profile == "quick":
         vectors = replace(vectors, epochs=1, warmup_epochs=0)
         codes = replace(codes, epochs=1, warmup_epochs=0)
+        pictures, large = fewer(pictures), fewer(large)
     found = vector_networks(vectors)
     return Plan(
         vectors=found,
         codes=code_networks(codes, BITS),
-        pictures=fashion_mnist(SIZE),
-        large_pictures=fashion_mnist(HASH_SIZE),
+        pictures=pictures,
+        large_pictures=large,
         store=replace(STORE, at_once=len(found)) if torch.cuda.is_available() else STORE,
     )
 

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import numpy as np
+
 from benchmarks.harness.pictures import described, pictures
 from benchmarks.methods.figures import STORE, Figures, Store, all_figures
 from benchmarks.methods.method import Method
 from cipherlens.crypto import PreparedSize
 from cipherlens.model.config import HashTrainConfig, SplitConfig, TrainConfig
 from cipherlens.model.data.images import PreparedImages
+
+QUICK_EVERY = 25
 
 _Key = TypeVar("_Key")
 _Config = TypeVar("_Config", TrainConfig, HashTrainConfig)
@@ -40,6 +44,11 @@ def study_of(profile: str, size: PreparedSize) -> Study:
     """Return the study of a profile's pictures, prepared to a size."""
     name, data = pictures(profile, size)
     return Study(name=name, data=data)
+
+
+def fewer(data: PreparedImages) -> PreparedImages:
+    """Return one picture of so many, for a quick profile of a large set."""
+    return data.take(np.arange(0, len(data), QUICK_EVERY))
 
 
 def shortened(config: _Config, epochs: int, test: float = 0.3) -> _Config:

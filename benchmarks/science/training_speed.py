@@ -32,7 +32,7 @@ from cipherlens.model.training.loading import BatchMaker, loaded
 PLACE = 15.7
 
 BATCH = 50
-BATCHES = 8
+BATCHES = 40
 WORKERS = (1, 2)
 CORES = 16
 TARGET = 5000

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import cast
 
 import torch
+from timm.layers.norm_act import convert_sync_batchnorm
 from torch import Tensor, distributed, nn
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
@@ -15,7 +16,8 @@ class SynchronisedNorm(_BatchNorm):
     """A batch norm whose statistics are those of all processes' images.
 
     It shares the parameters and statistics of the norm that it stands for, under their names, and
-    applies the activation that timm puts behind one. PyTorch's SyncBatchNorm knows GPUs only.
+    applies the activation that timm puts behind one. On GPUs PyTorch's SyncBatchNorm does the
+    same faster; it knows no others.
     """
 
     def __init__(self, norm: _BatchNorm) -> None:
@@ -76,13 +78,16 @@ class _Sum(Function):
         return total
 
 
-def synchronise(network: nn.Module) -> None:
+def synchronise(network: nn.Module, device: torch.device) -> None:
     """Put a norm over all processes in the place of each batch norm, in the network itself."""
     for name, child in network.named_children():
-        if isinstance(child, _BatchNorm):
-            setattr(network, name, SynchronisedNorm(child))
+        if not isinstance(child, _BatchNorm):
+            synchronise(child, device)
+        elif device.type == "cuda":
+            # It keeps the activation that timm puts behind one.
+            setattr(network, name, convert_sync_batchnorm(child))  # type: ignore[no-untyped-call]
         else:
-            synchronise(child)
+            setattr(network, name, SynchronisedNorm(child))
 
 
 @contextmanager

@@ -194,7 +194,7 @@ class _Run:
             network = self.recipe.build().to(self.device)
         accelerate(network, self.device)
         if self.processes.count > 1:
-            synchronise(network)
+            synchronise(network, self.device)
         identity = hashlib.sha256(self.configuration.to_json().encode()).hexdigest()
         if self.processes.of_first(identity.encode()) != identity.encode():
             raise DataError(

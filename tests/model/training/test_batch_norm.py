@@ -42,13 +42,20 @@ def test_alone_it_is_the_norm_that_it_stands_for(norm: nn.Module, group: None) -
     torch.testing.assert_close(twin.state_dict(), norm.state_dict(), rtol=1e-3, atol=1e-5)
 
 
-def test_every_norm_of_a_network_is_replaced_and_its_weights_keep_their_names() -> None:
+@pytest.mark.parametrize(
+    ("device", "kind"), [("cpu", SynchronisedNorm), ("cuda", nn.SyncBatchNorm)]
+)
+def test_every_norm_of_a_network_is_replaced_and_its_weights_keep_their_names(
+    device: str, kind: type[nn.Module]
+) -> None:
     network = timm.create_model("test_resnet", pretrained=False)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     order = [name for name, _ in network.named_parameters()]
     norms = sum(isinstance(each, nn.BatchNorm2d) for each in network.modules())
-    synchronise(network)
-    assert norms == sum(isinstance(each, SynchronisedNorm) for each in network.modules()) > 0
+    activations = sum(isinstance(each, nn.ReLU) for each in network.modules())
+    synchronise(network, torch.device(device))
+    assert norms == sum(isinstance(each, kind) for each in network.modules()) > 0
+    assert activations == sum(isinstance(each, nn.ReLU) for each in network.modules()) > 0
     assert not any(isinstance(each, nn.BatchNorm2d) for each in network.modules())
     torch.testing.assert_close(dict(network.state_dict()), before)
     assert [name for name, _ in network.named_parameters()] == order
