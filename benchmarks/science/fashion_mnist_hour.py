@@ -50,7 +50,9 @@ NOTES = """\
 All networks of a kind have the same settings, `configs/fashion-mnist-hour*.toml`. For one key the
 embedding learns what each value stands for, as all pictures have the same tables; for any key it
 sees how bright values are by those beside them, which no table hides, and knows no positions.
-"Plain, no positions" is the plain twin of the networks of any key.
+"Plain, no positions" is the plain twin of the networks of any key. After 20,000 pictures with all
+blocks substituted, the order brought .605 to .665 on the validation part (`results/trials` has the
+trials, one seed each).
 
 Hash codes are searched among the 60,000 other pictures, of which the network has seen 57,000, as is
 the custom and as QSMIH does; "unseen" is among the test pictures alone. "4 draws" is the mean

@@ -17,10 +17,16 @@ from benchmarks.harness.pictures import fashion_mnist
 from benchmarks.harness.places import CONFIGS
 from benchmarks.methods.figures import STORE, Figures, test_map, validation_map
 from benchmarks.methods.trained_network import TrainedNetwork
-from benchmarks.science import backbones, settings
-from benchmarks.science.backbones import Plan
+from benchmarks.science import backbone_table
+from benchmarks.science.backbone_table import Plan
 from benchmarks.science.cases import Case, with_patches
-from benchmarks.science.settings import SETTINGS, Setting, chosen_setting, setting_name
+from benchmarks.science.loss_settings import (
+    SETTINGS,
+    Setting,
+    chosen_setting,
+    network,
+    setting_name,
+)
 from benchmarks.science.study import Study, fewer
 from cipherlens.model.config import TrainConfig
 
@@ -77,10 +83,10 @@ def plan(profile: str) -> Plan:
 
 def measure(plan: Plan) -> dict[str, Any]:
     """Return the document of a plan; what was trained before is not trained again."""
-    fourth = backbones.measure(plan)
+    fourth = backbone_table.measure(plan)
     config = replace(plan.configs["ViT"], learning_rate=fourth["learning_rates"]["ViT"])
     cells = {
-        (case, setting, seed): settings.network(plan.study, _seeded(config, seed), case, setting)
+        (case, setting, seed): network(plan.study, _seeded(config, seed), case, setting)
         for seed, case, setting in product(plan.seeds, plan.cases, SETTINGS)
     }
     twins = {

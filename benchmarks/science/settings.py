@@ -6,26 +6,27 @@ Every cell is a training. For Table II the setting of alpha and m is chosen on t
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any, TypeAlias
+from typing import Any
 
 from benchmarks.harness.places import CONFIGS
 from benchmarks.methods.figures import Figures, outcome, test_map, validation_map
-from benchmarks.methods.trained_network import TrainedNetwork, key_bound
+from benchmarks.methods.trained_network import TrainedNetwork
 from benchmarks.methods.untrained import untrained
 from benchmarks.science.cases import CASES, SIZE, Case, panel, with_patches
+from benchmarks.science.loss_settings import (
+    SETTINGS,
+    Setting,
+    chosen_setting,
+    network,
+    setting_name,
+)
 from benchmarks.science.study import Study, shortened, study_of
 from cipherlens.model.config import TrainConfig
 
 PLACE = 7
 
-Setting: TypeAlias = tuple[float, float]
-"""(alpha, m)."""
-
 CONFIG = CONFIGS / "openclipart-e2e.toml"
 QUICK_EPOCHS = 25
-SETTINGS = tuple(product((1.0, 0.5), (0.3, 0.5)))
-"""In the order of the paper's Table III."""
-
 TWINS = (0.5, 0.5)
 """The setting at which a network of plain pictures stands beside those of cipher-images."""
 
@@ -137,15 +138,6 @@ def measure(study: Study, config: TrainConfig, cases: Sequence[Case]) -> dict[st
     }
 
 
-def network(study: Study, config: TrainConfig, case: Case, setting: Setting) -> TrainedNetwork:
-    """Return the network of a cell of Table III."""
-    alpha, margin = setting
-    config = replace(with_patches(config, case.block_size), alpha=alpha, margin=margin)
-    parameters = case.parameters(study.data.height, study.data.width)
-    name = f"settings-p{case.block_size}-m{parameters.substituted_blocks}-{alpha:g}-{margin:g}"
-    return key_bound(name, config, parameters)
-
-
 def plain_network(config: TrainConfig, block_size: int) -> TrainedNetwork:
     """Return the network of plain pictures that stands beside those of a block size."""
     alpha, margin = TWINS
@@ -165,17 +157,6 @@ def _table(
         }
         for case in cases
     }
-
-
-def chosen_setting(scores: Mapping[Setting, float]) -> Setting:
-    """Return the setting with the best score on validation, the first of equals."""
-    return max(scores, key=lambda setting: scores[setting])
-
-
-def setting_name(setting: Setting) -> str:
-    """Return how the tables call a setting."""
-    alpha, margin = setting
-    return f"alpha={alpha:g}, m={margin:g}"
 
 
 def _chosen(figures: Mapping[tuple[Case, Setting], Figures], case: Case) -> dict[str, Any]:

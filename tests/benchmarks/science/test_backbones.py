@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.methods.figures import Store
 from benchmarks.science import backbones
-from benchmarks.science.backbones import BACKBONES, CONFIGS, PAPER, Plan, measure
+from benchmarks.science.backbone_table import PAPER, Plan, measure
+from benchmarks.science.backbones import BACKBONES, CONFIGS
 from benchmarks.science.cases import Case
 from benchmarks.science.study import Study
 from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig

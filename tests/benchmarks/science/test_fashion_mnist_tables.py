@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.harness.places import CONFIGS
 from benchmarks.methods.figures import Store
-from benchmarks.science.backbones import Plan
+from benchmarks.science.backbone_table import Plan
 from benchmarks.science.fashion_mnist_tables import BACKBONES, CASES, measure
 from benchmarks.science.study import Study
 from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
