@@ -24,6 +24,8 @@ def trials(monkeypatch, tmp_path, make_pictures):
 
     monkeypatch.setattr(leakage, "TRIALS", ("one", "two"))
     monkeypatch.setattr(leakage, "PARTS", tmp_path / "parts")
+    monkeypatch.setattr(leakage, "SHEET", tmp_path / "plots" / "seen.png")
+    monkeypatch.setattr(leakage, "EXAMPLES", tmp_path / "plots" / "examples.png")
     monkeypatch.setattr(leakage, "picture_sets", lambda profile: {"noise": make_pictures(16, 24)})
     monkeypatch.setattr(leakage, "import_module", lambda name: module(name.rpartition(".")[2]))
     monkeypatch.setattr(leakage, "sources_digest", lambda name: f"text of {name}")
