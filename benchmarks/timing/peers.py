@@ -7,7 +7,7 @@ batches of 64, and, where it has a door for one, a C load generator with 8 conne
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,12 +22,12 @@ from benchmarks.peers.remote import client_of, title_of
 PLACE = 3.65
 
 NOTES = """
-`PEERS` names those to measure anew, as in `PEERS=ours,pgvector python -m benchmarks peers`; the
-figures of the others stay as they were kept, each with the time at which it was measured, so
-compare peers of the same hour. One that cannot be installed, or is not done in time, is named with
-the reason. Libraries that search in process have neither a network nor other processes to pay for;
-all others run in a process of their own on the same cores. Settings and versions of every row
-stand in the raw figures.
+`PEERS` names those to measure anew, and `ROWS` the sizes, as in `PEERS=ours,pgvector ROWS=10000
+python -m benchmarks peers`; all other figures stay as they were kept, the full profile's small
+sizes as the quick one has them, each with the time at which it was measured: compare those of one
+hour. One that cannot be installed, or is not done in time, is named with the reason. Libraries that
+search in process have neither a network nor other processes to pay for; all others run in a process
+of their own on the same cores. Settings and versions of every row stand in the raw figures.
 """
 
 NAMES = (
@@ -58,11 +58,11 @@ COLUMNS = {
 
 def run(profile: str) -> dict[str, Any]:
     """Return every row of every peer, the tables of what serves best, and the plots."""
-    document = kept_at("peers", profile) or {}
-    peers = dict(document.get("peers", {}))
-    for name in _wanted():
-        peers[name] = _peer(name, SIZES[profile], LIMIT_S[profile])
-    ordered = {name: peers[name] for name in NAMES if name in peers}
+    peers = _kept(profile)
+    for name in _wanted("PEERS", NAMES):
+        for size in _wanted("ROWS", tuple(map(str, SIZES[profile]))):
+            peers[name][size] = _measured(name, int(size), LIMIT_S[profile])
+    ordered = {name: each for name, each in peers.items() if each}
     return {
         "unit": "searches or queries a second, but for recall and medians",
         "data": workload.DATA,
@@ -70,27 +70,34 @@ def run(profile: str) -> dict[str, Any]:
         "peers": ordered,
         "notes": [
             f"{title_of(name)}, {each['measured_at']}: {reason}"
-            for name, each in ordered.items()
+            for name, sizes in ordered.items()
+            for each in sizes.values()
             for reason in each["missing"]
         ],
         **tables(ordered),
     }
 
 
-def tables(peers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+Measured = dict[str, dict[str, Any]]
+"""What was found of a peer, by the number of rows: when, each setting's row, what is missing."""
+
+
+def tables(peers: dict[str, Measured]) -> dict[str, Any]:
     """Return a table of what serves for each kind and size, and plots of recall against rate."""
     by_case = {
         (size, kind): [
             (f"{title_of(name)}, {row['index']}", row)
             for name, each in peers.items()
-            for row in each["rows"]
+            for row in _rows(each)
             if (row["size"], row["kind"]) == (size, kind)
         ]
-        for size, kind in sorted({(row["size"], row["kind"]) for row in _rows(peers)})
+        for size, kind in sorted(
+            {(row["size"], row["kind"]) for each in peers.values() for row in _rows(each)}
+        )
     }
     return {
         "results": {
-            title_of(name): {"client": client_of(name), "measured": each["measured_at"]}
+            title_of(name): {"client": client_of(name), "measured": _times(each)}
             for name, each in peers.items()
         },
         "tables": {
@@ -111,29 +118,37 @@ def tables(peers: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _wanted() -> list[str]:
-    """Return the names in PEERS, or all. Raises NotHereError for one that is unknown."""
-    wanted = [each for each in os.environ.get("PEERS", "").split(",") if each] or list(NAMES)
+def _kept(profile: str) -> dict[str, Measured]:
+    """Return what is kept of every peer; the quick profile's sizes are some of the full one's."""
+    found: dict[str, Measured] = {name: {} for name in NAMES}
+    for each in ("quick", profile):
+        for name, sizes in (kept_at("peers", each) or {}).get("peers", {}).items():
+            found[name] |= sizes
+    return found
+
+
+def _wanted(variable: str, known: Sequence[str]) -> Sequence[str]:
+    """Return what a variable names, or all. Raises NotHereError for one that is unknown."""
+    wanted = [each for each in os.environ.get(variable, "").split(",") if each] or known
     for each in wanted:
-        if each not in NAMES:
-            raise NotHereError(f"PEERS names {each!r}, which is none of {', '.join(NAMES)}")
+        if each not in known:
+            raise NotHereError(f"{variable} names {each!r}, which is none of {', '.join(known)}")
     return wanted
 
 
-def _peer(name: str, sizes: Iterable[int], limit_s: float) -> dict[str, Any]:
-    """Return all rows of a peer and the reasons for what is missing."""
+def _measured(name: str, size: int, limit_s: float) -> dict[str, Any]:
+    """Return all rows of a peer at a size and the reasons for what is missing."""
     rows: list[Row] = []
     missing = []
-    for size in sizes:
-        for asked in (workload.codes(size), workload.vectors(size)):
-            try:
-                found, reason = trial(name, asked, limit_s)
-            except NotHereError as error:
-                found, reason = [], str(error)
-            rows += [{"kind": asked.kind, "size": size, **row} for row in found]
-            if reason:
-                say(reason)
-                missing.append(f"{TITLES[asked.kind]}, {size:,} rows: {reason}")
+    for asked in (workload.codes(size), workload.vectors(size)):
+        try:
+            found, reason = trial(name, asked, limit_s)
+        except NotHereError as error:
+            found, reason = [], str(error)
+        rows += [{"kind": asked.kind, "size": size, **row} for row in found]
+        if reason:
+            say(reason)
+            missing.append(f"{TITLES[asked.kind]}, {size:,} rows: {reason}")
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "rows": rows,
@@ -141,8 +156,13 @@ def _peer(name: str, sizes: Iterable[int], limit_s: float) -> dict[str, Any]:
     }
 
 
-def _rows(peers: dict[str, dict[str, Any]]) -> list[Row]:
-    return [row for each in peers.values() for row in each["rows"]]
+def _rows(measured: Measured) -> list[Row]:
+    return [row for each in measured.values() for row in each["rows"]]
+
+
+def _times(measured: Measured) -> str:
+    """Return when each size was measured, the same time once."""
+    return ", ".join(dict.fromkeys(each["measured_at"] for each in measured.values()))
 
 
 def _cell(row: Row, key: str) -> Any:

@@ -13,16 +13,16 @@ def row(**values):
     return {**base, "p50_us": 90.6, **values}
 
 
+def found(when, *rows):
+    return {"measured_at": when, "rows": list(rows), "missing": []}
+
+
+SERVING = {"rate": 5.0, "serves": True, "threads": 20.2}
 ENTRIES = {
-    "ours": {
-        "measured_at": "now",
-        "rows": [row(), row(knob=2, recall=0.995, rate=5.0, serves=True, threads=20.2)],
-        "missing": [],
-    },
+    "ours": {"2000": found("now", row(), row(knob=2, recall=0.995, **SERVING))},
     "pgvector": {
-        "measured_at": "then",
-        "rows": [row(serves=True, c_load=77.7, generator="pgbench"), row(size=10_000)],
-        "missing": ["too slow"],
+        "2000": found("then", row(serves=True, c_load=77.7, generator="pgbench")),
+        "10000": found("now", row(size=10_000)),
     },
 }
 
@@ -40,6 +40,12 @@ def test_plots_have_every_setting():
     assert plot["panels"][0]["lines"]["CipherLens, hnsw"] == [[0.9, 0.995], [10.4, 5.0]]
 
 
+def test_each_peer_says_when_each_size_was_measured():
+    results = peers.tables(ENTRIES)["results"]
+    assert results["CipherLens"]["measured"] == "now"
+    assert results["pgvector"]["measured"] == "then, now"
+
+
 def test_it_is_json():
     assert json.loads(json.dumps(peers.tables(ENTRIES), allow_nan=False))
 
@@ -48,3 +54,23 @@ def test_an_unknown_peer_is_refused(monkeypatch):
     monkeypatch.setenv("PEERS", "ours,oracle")
     with pytest.raises(NotHereError, match="PEERS names 'oracle'"):
         peers.run("quick")
+
+
+def test_an_unknown_size_is_refused(monkeypatch):
+    monkeypatch.setenv("ROWS", "100000")
+    with pytest.raises(NotHereError, match=r"ROWS names '100000', which is none of 2000, 10000"):
+        peers.run("quick")
+
+
+def test_the_full_profile_keeps_what_the_quick_one_has_found(monkeypatch):
+    monkeypatch.setattr(
+        peers, "trial", lambda *_: ([{"index": "hnsw", "recall": 1, "rate": 1}], "")
+    )
+    documents = {"quick": {"peers": ENTRIES}, "full": None}
+    monkeypatch.setattr(peers, "kept_at", lambda _, profile: documents[profile])
+    monkeypatch.setenv("PEERS", "ours")
+    monkeypatch.setenv("ROWS", "100000")
+    kept = peers.run("full")["peers"]
+    assert list(kept) == ["ours", "pgvector"]
+    assert list(kept["ours"]) == ["2000", "100000"]
+    assert kept["pgvector"] == ENTRIES["pgvector"]
