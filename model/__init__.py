@@ -16,6 +16,7 @@ __all__ = [
     "evaluation",
     "hash_encoder",
     "inference",
+    "loop_config",
     "networks",
     "precision",
     "training",

@@ -61,6 +61,18 @@ class LabelConfig(LoopConfig):
     probability that goes to all classes alike.
     """
 
+    LATER: ClassVar[frozenset[str]] = LoopConfig.LATER | {
+        "pairs",
+        "mining",
+        "temperature",
+        "classifier",
+        "scale",
+        "angular_margin",
+        "label_smoothing",
+        "pieces",
+        "compiled",
+    }
+
     pairs: str = "triplets"
     margin: float = 0.5
     mining: str = "batch-hard"

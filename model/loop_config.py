@@ -92,21 +92,7 @@ class LoopConfig:
     MEASURED: ClassVar[frozenset[str]]
     """Fields of the network that come from the data, not from a settings file."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset(
-        {
-            "mining",
-            "pretrained",
-            "ema",
-            "pieces",
-            "compiled",
-            "pairs",
-            "temperature",
-            "classifier",
-            "scale",
-            "angular_margin",
-            "label_smoothing",
-        }
-    )
+    LATER: ClassVar[frozenset[str]] = frozenset({"pretrained", "ema"})
     """Fields that came after trainings whose settings are kept by their digest.
 
     At its default such a field goes unsaid: those settings are still the same text. So a new field
