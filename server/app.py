@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -248,7 +248,11 @@ def transport_of(config: ServerConfig) -> NewTransport:
 
 def run(config: ServerConfig) -> int:
     """Serve until SIGTERM or SIGINT, then stop in good order; return the exit code."""
-    stopping = _stop_signals()
+    with _stop_signals() as stopping:
+        return _served(config, stopping)
+
+
+def _served(config: ServerConfig, stopping: socket.socket) -> int:
     take_all_descriptors()
     if transport_of(config) is not GrpcioTransport:  # whose many threads it would only slow down
         switch_often()
@@ -296,18 +300,28 @@ class _LoadWatch:
         )
 
 
-def _stop_signals() -> socket.socket:
-    """Return a socket that has a byte to read once SIGTERM or SIGINT has come.
+@contextmanager
+def _stop_signals() -> Iterator[socket.socket]:
+    """Yield a socket that has a byte to read once SIGTERM or SIGINT has come.
 
-    Whenever that is and on whatever thread. A handler that sets an event can come between the main
-    thread's last look at it and its wait, which then never ends.
+    Whenever that is and on whatever thread; afterwards signals are what they were. A handler that
+    sets an event can come between the main thread's last look at it and its wait, which then never
+    ends.
     """
     stopping, stopped = socket.socketpair()
-    stopped.setblocking(False)
-    signal.set_wakeup_fd(stopped.detach())  # open for as long as the process lives
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
-    return stopping
+    with stopping, stopped:
+        stopped.setblocking(False)
+        descriptor = signal.set_wakeup_fd(stopped.fileno())
+        handlers = {
+            number: signal.signal(number, lambda _number, _frame: None)
+            for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            yield stopping
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(descriptor)
 
 
 def _address(listen: str, port: int) -> str:

@@ -8,19 +8,17 @@ import pytest
 
 from cipherlens.server.app import _stop_signals
 
+NUMBERS = (signal.SIGTERM, signal.SIGINT)
+
 
 @pytest.fixture
 def stopping():
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     with _stop_signals() as waiting:
         waiting.settimeout(10)
         yield waiting
-    os.close(signal.set_wakeup_fd(-1))
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", NUMBERS)
 def test_a_signal_before_the_wait_ends_it(stopping, number):
     os.kill(os.getpid(), number)
     assert stopping.recv(1)[0] == number
@@ -32,3 +30,11 @@ def test_a_signal_at_any_moment_of_the_wait_ends_it(stopping):
         killer.start()
         assert stopping.recv(1)
         killer.join()
+
+
+def test_afterwards_signals_are_what_they_were():
+    before = [signal.getsignal(each) for each in NUMBERS]
+    with _stop_signals():
+        assert [signal.getsignal(each) for each in NUMBERS] != before
+    assert [signal.getsignal(each) for each in NUMBERS] == before
+    assert signal.set_wakeup_fd(-1) == -1
