@@ -1,5 +1,6 @@
 """CipherLens itself, as any other: a server in a process of its own, and its own client."""
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from benchmarks.harness.server import running
 from benchmarks.harness.stored import store_codes, store_vectors, wait_for_lists
+from benchmarks.load.processor_time import cpu_s
 from benchmarks.peers.peer import CODES, VECTORS, K, Load, Rows
 from cipherlens.client import Client, SearchOptions
 from cipherlens.v1 import representation_pb2
@@ -36,13 +38,14 @@ class Ours:
         return {"cipherlens": self._client.server_info().version}
 
     def fill(self, kind: str, rows: Rows) -> None:
-        """Store the rows, and wait for the lists of vectors."""
+        """Store the rows, and wait until nothing of them is left to do."""
         self._kind = kind
         if kind == CODES:
             store_codes(self._client, kind, rows, 48)
         else:
             store_vectors(self._client, kind, rows)
             wait_for_lists(self._client, kind)
+        self._wait_until_idle()
 
     def build(self, kind: str, index: str) -> str:  # noqa: ARG002
         """Say what it has built by itself."""
@@ -83,6 +86,15 @@ class Ours:
     def pids(self) -> list[int]:
         """Return the server."""
         return [self._server.pid]
+
+    def _wait_until_idle(self) -> None:
+        """Return once the server has hardly used a processor for a second: lists are trained."""
+        used = cpu_s(self._server.pid)
+        while True:
+            time.sleep(1)
+            before, used = used, cpu_s(self._server.pid)
+            if used - before < 0.1:
+                return
 
     def close(self) -> None:
         """Stop the server."""
