@@ -10,10 +10,10 @@ from typing import Protocol
 import grpc
 import numpy as np
 
+from benchmarks.harness.processor_time import cpu_s
 from benchmarks.harness.progress import told
 from benchmarks.load.arrangement import Arrangement
 from benchmarks.load.h2load import SEARCH, Body, Process, answered, framed
-from benchmarks.load.processor_time import cpu_s
 from benchmarks.load.workload import K, Workload
 from cipherlens.v1 import retrieval_service_pb2 as pb
 

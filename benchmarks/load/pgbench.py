@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.harness.processor_time import cpu_s
 from benchmarks.load.arrangement import Arrangement
 from benchmarks.load.contender import Driven
-from benchmarks.load.processor_time import cpu_s
 from benchmarks.load.workload import Workload
 from benchmarks.peers.remote import Remote, peer_at_work
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import grpc
 import numpy as np
 
+from benchmarks.harness.processor_time import cpu_s
 from benchmarks.harness.server import running
 from benchmarks.harness.stored import store_codes, store_vectors, wait_for_lists
-from benchmarks.load.processor_time import cpu_s
 from benchmarks.peers.peer import CODES, VECTORS, K, Load, Rows
 from cipherlens.client import Client, SearchOptions
 from cipherlens.v1 import representation_pb2

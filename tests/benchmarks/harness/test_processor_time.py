@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from benchmarks.load.processor_time import cpu_s
+from benchmarks.harness.processor_time import cpu_s
 
 BURN = "import time\nwhile time.process_time() < .3: pass\n"
 WAIT = "print('done', flush=True)\ninput()"
