@@ -63,7 +63,8 @@ class SharedTurns(Generic[_Job, _Result]):
         with self._guard:
             self._waiting.append(mine)
             mine.leads, self._is_led = not self._is_led, True
-        if not mine.leads and not mine.wait(call.remaining_s(LONGEST_WAIT_S)):
+            is_told = not mine.leads  # once, even if it is before this thread goes on
+        if is_told and not mine.wait(call.remaining_s(LONGEST_WAIT_S)):
             if self._withdrawn(mine):
                 raise self._lock.gave_up(call)
             mine.wait()  # it is being done, or is to lead

@@ -85,6 +85,39 @@ def test_what_comes_during_a_turn_is_the_next_one(turns):
     assert turns.results == {"a": "A", "b": "B", "c": "C"}
 
 
+def test_one_told_to_lead_before_it_waits_is_told_once(turns):
+    class Guard:
+        """Lets the first thread end before a second one that has queued goes on."""
+
+        def __init__(self, lock):
+            self.lock = lock
+
+        def __enter__(self):
+            self.lock.acquire()
+
+        def __exit__(self, *_):
+            self.lock.release()
+            if threading.current_thread() is second:
+                go_on.set()
+                first.join(20)
+
+    begun, go_on = threading.Event(), threading.Event()
+    served = turns.serve
+
+    def slow(jobs, call):
+        begun.set()
+        assert go_on.wait(20)
+        return served(jobs, call)
+
+    turns.shared._serve, turns.shared._guard = slow, Guard(threading.Lock())
+    first, second = (threading.Thread(target=turns.take, args=[each]) for each in "ab")
+    first.start()
+    assert begun.wait(20)
+    second.start()
+    second.join(20)
+    assert turns.results == {"a": "A", "b": "B"}
+
+
 def test_a_failure_of_one_is_his_own(turns):
     with turns.lock:
         turns.start("a", "bad", "c")

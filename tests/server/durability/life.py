@@ -72,6 +72,7 @@ class Life:
                     server = self._round(server, target, rng, ending)
                 except BaseException as error:
                     error.add_note(f"seed {self._seed}, round {number}: {target}")
+                    error.add_note(f"the server's log ends:\n{self._log.read_text()[-8192:]}")
                     raise
                 self.aimed[target] += 1
             server.stop()
