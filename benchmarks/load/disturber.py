@@ -67,6 +67,7 @@ def unread(client: Client) -> Iterator[None]:
     client.create_vector_collection("unread", _UNREAD_DIMENSION)
     client.index_vectors("unread", ids, vectors)
     with ExitStack() as opened:
+        opened.callback(client.delete_collection, "unread")
         others = [opened.enter_context(Client(client.target)) for _ in range(_NON_READERS)]
         while True:
             begun = [each.fetch("unread", ids) for each in others]
