@@ -35,11 +35,13 @@ from cipherlens.base.profile import (
     Scope,
 )
 from cipherlens.base.role import Role
+from cipherlens.base.tags import TAG_TOKEN_BYTES
 
 __all__ = [
     "BITS",
     "FINGERPRINT_BYTES",
     "NONCE_BYTES",
+    "TAG_TOKEN_BYTES",
     "CipherProfile",
     "DomainError",
     "IndexChoice",

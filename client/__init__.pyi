@@ -31,6 +31,9 @@ from cipherlens.client.core.item import Place as Place
 from cipherlens.client.core.pictures import CodedPicture as CodedPicture
 from cipherlens.client.core.pictures import EncryptedPicture as EncryptedPicture
 from cipherlens.client.core.question import SearchOptions as SearchOptions
+from cipherlens.client.core.tags import BlindedFilter as BlindedFilter
+from cipherlens.client.core.tags import BlindedTags as BlindedTags
+from cipherlens.client.core.tags import TagFilter as TagFilter
 from cipherlens.client.encryption_client import EncryptionClient as EncryptionClient
 from cipherlens.client.errors import AlreadyExists as AlreadyExists
 from cipherlens.client.errors import Cancelled as Cancelled
@@ -61,6 +64,7 @@ from cipherlens.client.picture import Picture as Picture
 from cipherlens.client.picture import PreparedPicture as PreparedPicture
 from cipherlens.client.rotation import Rotation as Rotation
 from cipherlens.client.rotation import RotationReport as RotationReport
+from cipherlens.client.tagging import Tagging as Tagging
 from cipherlens.client.verification import problems_of_hits as problems_of_hits
 from cipherlens.client.verification import problems_of_presence as problems_of_presence
 from cipherlens.client.verification import problems_of_ranking as problems_of_ranking

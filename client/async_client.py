@@ -20,7 +20,8 @@ from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Hits, Item
 from cipherlens.client.core.question import DEFAULT_OPTIONS, SearchOptions, check_k
-from cipherlens.client.errors import MASK_REFUSED, FailedPrecondition
+from cipherlens.client.core.tags import EVERY_ITEM, TagFilter
+from cipherlens.client.errors import OF_ANOTHER_COLLECTION, FailedPrecondition
 from cipherlens.client.key_in_use import KeyHolder, needed
 from cipherlens.client.originals import decrypt_item, open_checked, restore_checked
 from cipherlens.client.picture import Picture
@@ -98,6 +99,7 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         seal: bool = True,
         revisions: Sequence[int] | None = None,
         owner_tags: Sequence[bytes] | None = None,
+        tags: Sequence[Iterable[str]] | None = None,
         timeout_s: float | None = None,
     ) -> IndexResult:
         """Encrypt pictures, seal their originals and write both; see `Client`.
@@ -106,7 +108,7 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
         written = keyed.index_pictures(
-            collection, heads, pictures, self._limits, self._in_use, seal=seal
+            collection, heads, pictures, self._limits, self._in_use, seal=seal, tags=tags
         )
         return await self._transport.run(written, timeout_s, in_thread=True)
 
@@ -119,12 +121,13 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         originals: Sequence[Original | Picture] | None = None,
         revisions: Sequence[int] | None = None,
         owner_tags: Sequence[bytes] | None = None,
+        tags: Sequence[Iterable[str]] | None = None,
         timeout_s: float | None = None,
     ) -> IndexResult:
         """Write ready vectors and seal their originals; see `Client`."""
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
         written = keyed.index_vectors(
-            collection, heads, vectors, originals, self._limits, self._in_use
+            collection, heads, vectors, originals, self._limits, self._in_use, tags
         )
         return await self._transport.run(written, timeout_s, in_thread=True)
 
@@ -137,11 +140,14 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         originals: Sequence[Original | Picture] | None = None,
         revisions: Sequence[int] | None = None,
         owner_tags: Sequence[bytes] | None = None,
+        tags: Sequence[Iterable[str]] | None = None,
         timeout_s: float | None = None,
     ) -> IndexResult:
         """Write ready codes and seal their originals; see `Client`."""
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
-        written = keyed.index_codes(collection, heads, codes, originals, self._limits, self._in_use)
+        written = keyed.index_codes(
+            collection, heads, codes, originals, self._limits, self._in_use, tags
+        )
         return await self._transport.run(written, timeout_s, in_thread=True)
 
     async def masked(self, where: Collection, rows: Rows) -> Rows:
@@ -169,11 +175,11 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         check_k(k)
         for is_last in (False, True):
             where = await self._transport.run(self._described.of(collection), timeout_s)
-            masked, asked = self._in_use.masks.query(where, rows, options)
+            masked, asked = self._in_use.asked(where, rows, options)
             try:
                 return await search(collection, masked, k, asked, timeout_s, with_items=with_items)
             except FailedPrecondition as error:
-                if is_last or error.reason != MASK_REFUSED:
+                if is_last or error.reason not in OF_ANOTHER_COLLECTION:
                     raise
                 self._described.forget(collection)
         raise AssertionError("the second try returns or raises")
@@ -209,6 +215,29 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
             collection, pictures, k, options, self._limits, self._in_use, with_items=with_items
         )
         return await self._transport.run(found, timeout_s, in_thread=True)
+
+    async def count(
+        self,
+        collection: str | Collection,
+        tags: TagFilter = EVERY_ITEM,
+        *,
+        min_sequence: int = 0,
+        timeout_s: float | None = None,
+    ) -> int:
+        """Return how many items there are, or how many a filter of tags keeps; see `Client`."""
+        counted = keyed.count_items(collection, tags, min_sequence, self._in_use)
+        return await self._transport.run(counted, timeout_s)
+
+    async def item_tags(
+        self,
+        collection: str | Collection,
+        item_ids: Iterable[str],
+        *,
+        timeout_s: float | None = None,
+    ) -> dict[str, list[str]]:
+        """Return the tags of items by their ids, opened here; see `Client`."""
+        opened = keyed.item_tags(collection, item_ids, self._limits, self._in_use)
+        return await self._transport.run(opened, timeout_s, in_thread=True)
 
     async def item_names(
         self,

@@ -24,6 +24,7 @@ from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Fetched, Hits, ItemSummary, ItemView
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
 from cipherlens.client.core.question import DEFAULT_OPTIONS, Questions, SearchOptions
+from cipherlens.client.core.tags import BlindedTags
 from cipherlens.client.joined_searches import JoinedSearches
 from cipherlens.client.model_file import upload
 from cipherlens.client.shared_answer import SharedAnswer
@@ -173,6 +174,7 @@ class AsyncKeylessClient(AsyncShell):
         *,
         revisions: Sequence[int] | None = None,
         owner_tags: Sequence[bytes] | None = None,
+        tags: Sequence[BlindedTags] | None = None,
         timeout_s: float | None = None,
     ) -> IndexResult:
         """Write pictures that were encrypted before; see `Client`.
@@ -180,6 +182,8 @@ class AsyncKeylessClient(AsyncShell):
         `pictures` is iterated in a thread.
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
+        if tags is not None:
+            heads = heads.tagged(tags)
         written = indexing.index_pictures(collection, heads, pictures, self._limits)
         return await self._transport.run(written, timeout_s, in_thread=True)
 

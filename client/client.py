@@ -18,7 +18,8 @@ from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Hits, Item
 from cipherlens.client.core.question import DEFAULT_OPTIONS, SearchOptions, check_k
-from cipherlens.client.errors import MASK_REFUSED, FailedPrecondition
+from cipherlens.client.core.tags import EVERY_ITEM, TagFilter
+from cipherlens.client.errors import OF_ANOTHER_COLLECTION, FailedPrecondition
 from cipherlens.client.key_in_use import KeyHolder, needed
 from cipherlens.client.keyless import KeylessClient
 from cipherlens.client.originals import decrypt_item, open_checked, restore_checked
@@ -114,6 +115,7 @@ class Client(KeyHolder, KeylessClient):
         seal: bool = True,
         revisions: Sequence[int] | None = None,
         owner_tags: Sequence[bytes] | None = None,
+        tags: Sequence[Iterable[str]] | None = None,
         timeout_s: float | None = None,
     ) -> IndexResult:
         """Encrypt pictures, seal their originals and write both.
@@ -129,6 +131,8 @@ class Client(KeyHolder, KeylessClient):
             seal: store the original file too, sealed; without, only the cipher-image is there.
             revisions: one for each, higher with every change; None takes the time of this call.
             owner_tags: bytes that `list_items` gives back, one for each.
+            tags: what each may be found by, such as ["holiday", "camera=x100"]: at most 64 texts of
+                128 bytes. The server has keyed tokens in their place, and the texts sealed.
 
         Raises:
             ImageError: a picture cannot be read.
@@ -138,7 +142,7 @@ class Client(KeyHolder, KeylessClient):
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
         written = keyed.index_pictures(
-            collection, heads, pictures, self._limits, self._in_use, seal=seal
+            collection, heads, pictures, self._limits, self._in_use, seal=seal, tags=tags
         )
         return self._run(written, timeout_s)
 
@@ -151,6 +155,7 @@ class Client(KeyHolder, KeylessClient):
         originals: Sequence[Original | Picture] | None = None,
         revisions: Sequence[int] | None = None,
         owner_tags: Sequence[bytes] | None = None,
+        tags: Sequence[Iterable[str]] | None = None,
         timeout_s: float | None = None,
     ) -> IndexResult:
         """Write ready vectors, (items, dimension) taken as float32, and seal their originals.
@@ -160,7 +165,7 @@ class Client(KeyHolder, KeylessClient):
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
         written = keyed.index_vectors(
-            collection, heads, vectors, originals, self._limits, self._in_use
+            collection, heads, vectors, originals, self._limits, self._in_use, tags
         )
         return self._run(written, timeout_s)
 
@@ -173,6 +178,7 @@ class Client(KeyHolder, KeylessClient):
         originals: Sequence[Original | Picture] | None = None,
         revisions: Sequence[int] | None = None,
         owner_tags: Sequence[bytes] | None = None,
+        tags: Sequence[Iterable[str]] | None = None,
         timeout_s: float | None = None,
     ) -> IndexResult:
         """Write ready codes, (items, ceil(bits / 8)) uint8, and seal their originals.
@@ -182,7 +188,9 @@ class Client(KeyHolder, KeylessClient):
         `index_images`.
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
-        written = keyed.index_codes(collection, heads, codes, originals, self._limits, self._in_use)
+        written = keyed.index_codes(
+            collection, heads, codes, originals, self._limits, self._in_use, tags
+        )
         return self._run(written, timeout_s)
 
     def masked(self, where: Collection, rows: Rows) -> Rows:
@@ -217,13 +225,13 @@ class Client(KeyHolder, KeylessClient):
             )
         for is_last in (False, True):
             where = self._run(self._described.of(collection), timeout_s)
-            masked, asked = self._in_use.masks.query(where, rows, options)
+            masked, asked = self._in_use.asked(where, rows, options)
             try:
                 return super()._search_rows(
                     collection, masked, k, asked, timeout_s, with_items=with_items
                 )
             except FailedPrecondition as error:
-                if is_last or error.reason != MASK_REFUSED:
+                if is_last or error.reason not in OF_ANOTHER_COLLECTION:
                     raise
                 self._described.forget(collection)  # it is another one by now
         raise AssertionError("the second try returns or raises")
@@ -270,6 +278,37 @@ class Client(KeyHolder, KeylessClient):
             collection, pictures, k, options, self._limits, self._in_use, with_items=with_items
         )
         return self._run(found, timeout_s)
+
+    def count(
+        self,
+        collection: str | Collection,
+        tags: TagFilter = EVERY_ITEM,
+        *,
+        min_sequence: int = 0,
+        timeout_s: float | None = None,
+    ) -> int:
+        """Return how many items searches may find, or how many of them a filter of tags keeps.
+
+        With `min_sequence` it waits until the count sees that change.
+        """
+        counted = keyed.count_items(collection, tags, min_sequence, self._in_use)
+        return self._run(counted, timeout_s)
+
+    def item_tags(
+        self,
+        collection: str | Collection,
+        item_ids: Iterable[str],
+        *,
+        timeout_s: float | None = None,
+    ) -> dict[str, list[str]]:
+        """Return the tags of items by their ids, sorted and opened here; of those that are there.
+
+        Raises:
+            OpenError: the server gave others than were sealed for the item's revision.
+        """
+        return self._run(
+            keyed.item_tags(collection, item_ids, self._limits, self._in_use), timeout_s
+        )
 
     def item_names(
         self,

@@ -11,6 +11,9 @@ from cipherlens.wire import ErrorDetails
 MASK_REFUSED = "MASK_REFUSED"
 """The reason of a FailedPrecondition for rows under another mask than a collection's."""
 
+OF_ANOTHER_COLLECTION = frozenset({MASK_REFUSED, "COLLECTION_REPLACED"})
+"""The reasons of one for what was made for a collection that had the name before."""
+
 
 class CipherLensError(DomainError):
     """A call that the server refused or did not answer.

@@ -6,11 +6,13 @@ from itertools import islice
 
 import numpy as np
 
-from cipherlens.client.core.batches import batched
+from cipherlens.client.core.batches import batched, check_count
 from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.content import Rows
+from cipherlens.client.core.indexing import ItemHeads
 from cipherlens.client.core.item import Place
 from cipherlens.client.core.pictures import EncryptedPicture
+from cipherlens.client.core.question import SearchOptions
 from cipherlens.client.masking import Masks, stated_key
 from cipherlens.client.picture import (
     Picture,
@@ -20,6 +22,7 @@ from cipherlens.client.picture import (
     read_original,
     seal_beside,
 )
+from cipherlens.client.tagging import Taggings
 from cipherlens.crypto import (
     CipherImage,
     ImageCipher,
@@ -37,12 +40,14 @@ class KeyInUse:
     Attributes:
         entry: the key.
         masks: what it puts over vectors and codes.
+        tags: what it makes of tags.
     """
 
     def __init__(self, entry: Key) -> None:
         """Take the key; its cipher is made when it is first needed."""
         self.entry = entry
         self.masks = Masks(entry)
+        self.tags = Taggings(entry)
 
     @cached_property
     def cipher(self) -> ImageCipher:
@@ -52,6 +57,22 @@ class KeyInUse:
     def query(self, picture: Picture) -> CipherImage:
         """Return a picture prepared and encrypted, as the server may see it."""
         return self.cipher.encrypt_image(prepare_query(picture, self.cipher.parameters))
+
+    def asked(
+        self, where: Collection, rows: Rows, options: SearchOptions
+    ) -> tuple[Rows, SearchOptions]:
+        """Return vectors or codes and how to search by them, as the server may see it."""
+        return self.masks.query(where, rows, self.tags.options(where, options))
+
+    def tagged(
+        self, heads: ItemHeads, tags: Sequence[Iterable[str]] | None, where: Collection
+    ) -> ItemHeads:
+        """Return the heads of items with their tags, as they are sent; None for none."""
+        if tags is None:
+            return heads
+        check_count("tags", tags, len(heads.item_ids))
+        blinded = self.tags.of(where.uuid).of_items(tags, heads.places(where.uuid))
+        return heads.tagged(blinded)
 
     def encrypted(
         self, pictures: Iterable[Picture], places: Iterable[Place] | None

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cipherlens.base import CipherProfile, IndexChoice, Kind
-from cipherlens.client.core import catalog, indexing, searching
+from cipherlens.client.core import catalog, indexing, items, searching
 from cipherlens.client.core.batches import as_many, check_count
 from cipherlens.client.core.call import Call, Steps
 from cipherlens.client.core.catalog import KnownLimits
@@ -16,6 +16,7 @@ from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Hits, ItemView
 from cipherlens.client.core.items import fetch_streams
 from cipherlens.client.core.question import SearchOptions
+from cipherlens.client.core.tags import TagFilter
 from cipherlens.client.key_in_use import KeyInUse, check_key, needed
 from cipherlens.client.naming import Naming
 from cipherlens.client.picture import Picture
@@ -53,6 +54,9 @@ def search_pictures(
 ) -> Steps[list[Hits]]:
     """Encrypt query pictures and search by them; the hits of every query, in their order."""
     queries = [query_of(picture, key) for picture in pictures]
+    if options.tags:
+        collection = yield from catalog.resolve(collection)
+        options = needed(key).tags.options(collection, options)
     return (
         yield from searching.search_images(
             collection, queries, k, options, limits, with_items=with_items
@@ -75,6 +79,31 @@ def item_names(
     return names
 
 
+def count_items(
+    collection: str | Collection, tags: TagFilter, min_sequence: int, key: KeyInUse | None
+) -> Steps[int]:
+    """Count items, all or those that a filter of tags keeps."""
+    blinded = None
+    if tags:
+        collection = yield from catalog.resolve(collection)
+        blinded = needed(key).tags.of(collection.uuid).asked(tags)
+    return (yield from items.count_items(collection, blinded, min_sequence))
+
+
+def item_tags(
+    collection: str | Collection, item_ids: Iterable[str], limits: KnownLimits, key: KeyInUse | None
+) -> Steps[dict[str, list[str]]]:
+    """Open the tags of items; those that are not there have none."""
+    where = yield from catalog.resolve(collection)
+    tagging = needed(key).tags.of(where.uuid)
+    tags = {}
+    for stream in fetch_streams(where, dict.fromkeys(item_ids), (yield from limits), ItemView.HEAD):
+        for fetched in (yield from stream):
+            if fetched.item is not None:
+                tags[fetched.item_id] = tagging.read(fetched.item)
+    return tags
+
+
 def index_pictures(
     collection: str | Collection,
     heads: ItemHeads,
@@ -83,11 +112,13 @@ def index_pictures(
     key: KeyInUse | None,
     *,
     seal: bool,
+    tags: Sequence[Iterable[str]] | None = None,
 ) -> Steps[IndexResult]:
     """Encrypt pictures, seal their originals if that is wanted, and write both, as they come."""
     in_use, plain = needed(key), as_many("pictures", pictures, len(heads.item_ids))
     where = yield from catalog.resolve(collection)
     check_key(where, in_use.entry)
+    heads = in_use.tagged(heads, tags, where)
     encrypted = in_use.encrypted(plain, heads.places(where.uuid) if seal else None)
     return (yield from indexing.index_pictures(where, heads, encrypted, limits))
 
@@ -99,9 +130,11 @@ def index_vectors(
     originals: Sequence[Original | Picture] | None,
     limits: KnownLimits,
     key: KeyInUse | None,
+    tags: Sequence[Iterable[str]] | None = None,
 ) -> Steps[IndexResult]:
     """Write vectors, which are checked first, and originals sealed where there are any."""
-    return (yield from _rows(collection, heads, vector_rows(vectors), originals, limits, key))
+    rows = vector_rows(vectors)
+    return (yield from _rows(collection, heads, rows, originals, limits, key, tags))
 
 
 def index_codes(
@@ -111,9 +144,11 @@ def index_codes(
     originals: Sequence[Original | Picture] | None,
     limits: KnownLimits,
     key: KeyInUse | None,
+    tags: Sequence[Iterable[str]] | None = None,
 ) -> Steps[IndexResult]:
     """Write codes, which are checked first, and originals sealed beside them."""
-    return (yield from _rows(collection, heads, code_rows(codes), originals, limits, key))
+    rows = code_rows(codes)
+    return (yield from _rows(collection, heads, rows, originals, limits, key, tags))
 
 
 def _rows(
@@ -123,17 +158,20 @@ def _rows(
     originals: Sequence[Original | Picture] | None,
     limits: KnownLimits,
     key: KeyInUse | None,
+    tags: Sequence[Iterable[str]] | None,
 ) -> Steps[IndexResult]:
     """Write vectors or codes, and originals sealed beside them where there are any."""
     sealed, mask = [b""] * len(heads.item_ids), ""
     indexing.check_rows(len(heads.item_ids), rows, sealed)
     if originals is not None:
         check_count("originals", originals, len(heads.item_ids))
+    if originals is not None or tags is not None:
         needed(key)
     if key is not None:
         collection = yield from catalog.resolve(collection)
         # Masked before it is sealed: the seal binds the code as the server has it.
         rows, mask = key.masks.masked(collection, rows), collection.mask_id
+        heads = key.tagged(heads, tags, collection)
         if originals is not None:
             sealed = key.sealed(originals, rows, heads.places(collection.uuid))
     return (yield from indexing.index_rows(collection, heads, rows, sealed, limits, mask))

@@ -20,6 +20,7 @@ from cipherlens.client.core.indexing import IndexResult, ItemHeads
 from cipherlens.client.core.item import Fetched, Hits, ItemSummary, ItemView
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
 from cipherlens.client.core.question import DEFAULT_OPTIONS, Questions, SearchOptions
+from cipherlens.client.core.tags import BlindedTags
 from cipherlens.client.model_file import upload
 from cipherlens.client.shell import Shell
 from cipherlens.crypto import CipherImage
@@ -210,14 +211,18 @@ class KeylessClient(Shell):
         *,
         revisions: Sequence[int] | None = None,
         owner_tags: Sequence[bytes] | None = None,
+        tags: Sequence[BlindedTags] | None = None,
         timeout_s: float | None = None,
     ) -> IndexResult:
         """Write pictures that were encrypted before, as `EncryptionClient.encrypt` returns them.
 
-        A call takes cipher-images or codes. Sealed originals open only under the revisions that
-        they were sealed for. What is written when, and ValueError, are as in `index_images`.
+        A call takes cipher-images or codes; `tags` are those of `Tagging.of_items`. Sealed
+        originals and tags open only under the revisions that they were sealed for. What is written
+        when, and ValueError, are as in `index_images`.
         """
         heads = ItemHeads.of(item_ids, revisions, owner_tags)
+        if tags is not None:
+            heads = heads.tagged(tags)
         written = indexing.index_pictures(collection, heads, pictures, self._limits)
         return self._run(written, timeout_s)
 

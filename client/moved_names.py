@@ -1,6 +1,7 @@
 """Names of items that come under another key."""
 
 import uuid
+from collections.abc import Iterable
 
 from cipherlens.client.core.item import Item
 from cipherlens.client.folder.owner_tag import OwnerTags
@@ -24,7 +25,9 @@ class MovedNames:
         """Return the id of an item under the new key: that of its name, or the readable one."""
         return self._naming(item).id_of(self._old.name_of(item))
 
-    def owner_tag(self, item: Item, original: Original | None, encoder_digest: bytes) -> bytes:
+    def owner_tag(
+        self, item: Item, original: Original | None, encoder_digest: bytes, tags: Iterable[str]
+    ) -> bytes:
         """Return the tag by which indexing a folder will know the item again.
 
         Without its original that cannot be made: the item counts as changed then.
@@ -34,10 +37,10 @@ class MovedNames:
         name, naming = self._old.name_of(item), self._naming(item)
         if original is None:
             return bytes(CONTENT_TAG_BYTES) + naming.sealed(name)
-        tags = OwnerTags(
+        made = OwnerTags(
             self._new, self._new_uuid, sealed=True, encoder_digest=encoder_digest, naming=naming
         )
-        return tags.of(name, original.data)
+        return made.of(name, original.data, tags)
 
     def _naming(self, item: Named) -> Naming:
         is_keyed = is_keyed_id(item.item_id) and len(item.owner_tag) > CONTENT_TAG_BYTES

@@ -4,7 +4,8 @@ Its items are copied, one batch after the other, into a collection of the new ke
 with the old key, encrypted and sealed with the new one, at the same revisions. When nothing has
 changed since, that collection takes its name and place in one step. Until then queries under the
 old key are answered and those under the new one refused, and afterwards it is the other way round.
-What was copied stays where a run ends early, so the next one goes on from there.
+What was copied stays where a run ends early, so the next one goes on from there. Tags are made
+anew of what is sealed of them: tokens that somebody stored without it are lost.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +24,7 @@ from cipherlens.client.key_in_use import check_key
 from cipherlens.client.moved_names import MovedNames
 from cipherlens.client.originals import check_vouched
 from cipherlens.client.picture import Picture, PreparedPicture, prepare_picture
+from cipherlens.client.tagging import Tagging
 from cipherlens.crypto import KeyEntry, Manifest, Original
 
 _PASSES = 20  # each copies what changed during the one before
@@ -51,6 +53,7 @@ class Moved(NamedTuple):
     item: Item
     owner_tag: bytes
     original: Original | None
+    tags: list[str]
 
 
 class Rotation:
@@ -162,6 +165,7 @@ class Rotation:
         self, where: Collection, item_ids: Iterable[str], names: MovedNames
     ) -> Iterator[Moved]:
         """Yield items opened with the old key; those that are gone meanwhile are passed over."""
+        tagging = Tagging(_owner(self._old), where.uuid)
         for fetched in self._old.fetch(where, item_ids):
             if fetched.item is None:
                 _check_gone(fetched)
@@ -172,11 +176,13 @@ class Rotation:
             encoder_digest = b"" if where.active is None else where.active.model_digest
             if where.kind is Kind.CIPHER:
                 encoder_digest = b""
+            tags = tagging.read(item) if item.sealed_tags else []
             yield Moved(
                 names.moved_id(item),
                 item,
-                names.owner_tag(item, original, encoder_digest),
+                names.owner_tag(item, original, encoder_digest, tags),
                 original,
+                tags,
             )
 
     def _put(self, where: Collection, beside: Collection, batch: Sequence[Moved]) -> None:
@@ -189,6 +195,7 @@ class Rotation:
                 pictures,
                 revisions=[each.item.revision for each in batch],
                 owner_tags=[each.owner_tag for each in batch],
+                tags=[each.tags for each in batch],
             )
             return
         for sealed in (True, False):
@@ -200,7 +207,8 @@ class Rotation:
         ids = [each.item_id for each in part]
         originals: list[Original | Picture] = [each.original for each in part if each.original]
         revisions = [each.item.revision for each in part]
-        tags = [each.owner_tag for each in part]
+        owner_tags = [each.owner_tag for each in part]
+        tags = [each.tags for each in part]
         if beside.kind is Kind.CODE:
             codes = np.stack([each.item.code for each in part if each.item.code is not None])
             self._new.index_codes(
@@ -209,7 +217,8 @@ class Rotation:
                 np.asarray(self._old.unmasked(where, codes), np.uint8),
                 originals=originals or None,
                 revisions=revisions,
-                owner_tags=tags,
+                owner_tags=owner_tags,
+                tags=tags,
             )
         else:
             rows = np.stack([each.item.vector for each in part if each.item.vector is not None])
@@ -219,7 +228,8 @@ class Rotation:
                 self._old.unmasked(where, rows),
                 originals=originals or None,
                 revisions=revisions,
-                owner_tags=tags,
+                owner_tags=owner_tags,
+                tags=tags,
             )
 
     def _picture(self, moved: Moved) -> PreparedPicture:

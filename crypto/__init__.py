@@ -27,6 +27,14 @@ from cipherlens.crypto.grant import Grant
 from cipherlens.crypto.granted_key import GrantedKey, Rights
 from cipherlens.crypto.identity import Identity, recipient_from, recipient_text
 from cipherlens.crypto.item_names import ItemNames, is_keyed_id, longest_name_bytes
+from cipherlens.crypto.item_tags import (
+    MAX_TAG_BYTES,
+    MAX_TAGS,
+    SealedTags,
+    TagTokens,
+    checked_tag,
+    checked_tags,
+)
 from cipherlens.crypto.key import Key
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.keyring import Keyring
@@ -57,6 +65,8 @@ from cipherlens.crypto.sealed_network import (
 )
 
 __all__ = [
+    "MAX_TAGS",
+    "MAX_TAG_BYTES",
     "PREPARATION_VERSION",
     "SCHEME_VERSION",
     "CipherImage",
@@ -93,10 +103,14 @@ __all__ = [
     "Scope",
     "ScryptCost",
     "SealedContext",
+    "SealedTags",
     "StaleItem",
+    "TagTokens",
     "UnknownKey",
     "VectorMask",
     "WrongKey",
+    "checked_tag",
+    "checked_tags",
     "companion_digest",
     "is_keyed_id",
     "is_sealed_network",

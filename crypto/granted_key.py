@@ -78,6 +78,10 @@ class GrantedKey:
         """Return the key that masks vectors or codes of the collection. Raises NotGranted."""
         return self._of_collection(Purpose.MASK, collection_uuid)
 
+    def tag_key(self, collection_uuid: uuid.UUID) -> bytes:
+        """Return the key that makes tokens of tags in the collection. Raises NotGranted."""
+        return self._of_collection(Purpose.TAG, collection_uuid)
+
     def sign(self, what: Signed, _message: bytes) -> bytes:
         """Raise NotGranted: the owner alone signs."""
         raise NotGranted(f"{self._told()}; a {what.name.lower()} is signed by the owner alone")
@@ -123,10 +127,10 @@ def granted_secrets(
     Those of the image cipher and of networks belong to the key, not to one collection. A root and a
     signing seed are never among them.
     """
-    secrets = {}
+    secrets = {Purpose.TAG: key.tag_key(collection_uuid)}
     if kind is Kind.CIPHER:
         keys = key.image_keys()
-        secrets = {purpose: keys[purpose] for purpose in IMAGE_PURPOSES}
+        secrets.update({purpose: keys[purpose] for purpose in IMAGE_PURPOSES})
     else:
         secrets[Purpose.MASK] = key.mask_key(collection_uuid)
     if kind is Kind.CODE:

@@ -48,5 +48,8 @@ class Key(Protocol):
     def mask_key(self, collection_uuid: uuid.UUID, /) -> bytes:
         """Return the 32-byte key that masks the vectors or codes of one collection."""
 
+    def tag_key(self, collection_uuid: uuid.UUID, /) -> bytes:
+        """Return the 32-byte key that makes tokens of the tags of one collection."""
+
     def sign(self, what: Signed, message: bytes, /) -> bytes:
         """Return the owner's 64-byte signature of a message for one purpose."""

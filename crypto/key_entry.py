@@ -105,6 +105,10 @@ class KeyEntry:
         """Return the 32-byte key that masks the vectors or codes of one collection."""
         return derive_collection_key(self.root, Purpose.MASK, collection_uuid)
 
+    def tag_key(self, collection_uuid: uuid.UUID) -> bytes:
+        """Return the 32-byte key that makes tokens of the tags of one collection."""
+        return derive_collection_key(self.root, Purpose.TAG, collection_uuid)
+
     def sign(self, what: Signed, message: bytes) -> bytes:
         """Return the 64-byte Ed25519 signature of a message for one purpose."""
         return sign(self.signing_seed, what, message)

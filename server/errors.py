@@ -117,6 +117,12 @@ class MaskRefused(Refused):
     reason = "MASK_REFUSED"
 
 
+class CollectionReplaced(Refused):
+    """The collection of the name is another than the one that the request is made for."""
+
+    reason = "COLLECTION_REPLACED"
+
+
 class CollectionChanged(Refused):
     """The collection has changed since the caller looked."""
 

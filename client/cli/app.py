@@ -75,6 +75,7 @@ COMMANDS = {
     "model": "model:app",
     "index": "index:index",
     "search": "search:search",
+    "count": "count:count",
     "item": "item:app",
     "open": "released:open_",
     "manifest": "manifest:app",

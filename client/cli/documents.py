@@ -86,9 +86,11 @@ def hit_document(hit: Hit, name: str | None) -> dict[str, Any]:
     }
 
 
-def summary_document(item: ItemSummary, name: str | None) -> dict[str, Any]:
-    """Return an item without its ciphertext, and its name if it could be opened."""
-    return {**asdict(item), "name": name, "owner_tag": item.owner_tag.hex()}
+def summary_document(item: ItemSummary, name: str | None, tags: list[str] | None) -> dict[str, Any]:
+    """Return an item without its ciphertext, and its name and tags if they could be opened."""
+    opened = {"name": name, "tags": tags}
+    sealed = {"owner_tag": item.owner_tag.hex(), "sealed_tags": item.sealed_tags.hex()}
+    return {**asdict(item), **opened, **sealed}
 
 
 def report_document(report: FolderReport, *, complete: bool) -> dict[str, Any]:

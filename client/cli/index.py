@@ -25,6 +25,7 @@ from cipherlens.client.cli.failure import INTERRUPTED, NO_SERVER, USAGE, Command
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
 from cipherlens.client.cli.manifest import Manifests, manifest_folder
 from cipherlens.client.cli.passphrase import key_of, open_keyring
+from cipherlens.client.cli.tags import FromFile, Given, tags_of_pictures
 from cipherlens.client.errors import CipherLensError, DeadlineExceeded
 from cipherlens.client.folder.tally import FolderEvent
 
@@ -41,6 +42,8 @@ def index(
     seal: Annotated[
         bool, typer.Option("--seal/--no-seal", help="Store the original files too, sealed.")
     ] = True,
+    tag: Given = None,
+    tags: FromFile = None,
     prune: Annotated[
         bool,
         typer.Option("--prune", help="Delete items that have no file in the folder; asks first."),
@@ -70,6 +73,10 @@ def index(
     What was written and deleted is signed, in a manifest beside the keyring: 'search', 'item fetch'
     and 'decrypt' hold the server to it. What it does not list is sent again.
 
+    --tag and --tags say what pictures can be found by, in place of what they are found by now;
+    where neither is said, that stays. A picture whose tags change is sent again. The server has
+    keyed tokens, and the tags sealed.
+
     --prune names the items that have no file any more, and asks before it deletes them. More than
     half of a collection, which a wrong folder would cost, it deletes with --yes only.
 
@@ -78,6 +85,7 @@ def index(
       cipherlens index photos ~/photos --keyring my.keys
       cipherlens index photos ~/photos --keyring my.keys --prune --dry-run
       cipherlens index photos ~/photos --keyring my.keys --no-seal --json
+      cipherlens index photos ~/photos --keyring my.keys --tag holiday --tags tags.csv
       cipherlens index codes ~/photos --keyring my.keys --model hash.sealed
     """
     keys = open_keyring(keyring, passphrase_file)
@@ -93,6 +101,7 @@ def index(
             seal=seal,
             prune=prune and shown.agreed_to(yes=yes),
             readable_ids=readable_ids,
+            tags=tags_of_pictures(tag, tags),
             manifests=manifest_folder(manifests, keyring),
             dry_run=dry_run,
             on_event=shown.show,

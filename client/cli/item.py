@@ -1,11 +1,12 @@
 """`cipherlens item`: list, fetch and delete the items of a collection."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cipherlens.client import Collection, ItemState, Naming
+from cipherlens.client import Collection, ItemState, ItemSummary, Naming, Tagging
 from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
@@ -41,7 +42,7 @@ def list_(
 ) -> None:
     """List the items of a collection by their ids; with --json one document a line.
 
-    With a keyring their names are shown, which are opened here.
+    With a keyring their names and tags are shown, which are opened here.
 
     \b
     Examples:
@@ -52,20 +53,23 @@ def list_(
     with server.client() as client:
         where = client.get_collection(collection)
         entry = _key(where, keys, key)
-        naming = None if entry is None else Naming(entry, where.uuid)
-        items = (
-            (item, None if naming is None else naming.name_of(item))
-            for item in client.list_items(where)
-        )
+        opened = _opener(entry, where)
+        items = ((item, *opened(item)) for item in client.list_items(where))
         if as_json:
-            for item, name in items:
-                print_json(summary_document(item, name))
+            for item, name, tags in items:
+                print_json(summary_document(item, name, tags))
             return
         rows = [
-            (name or item.item_id, item.revision, item.sequence, item.sealed_size_bytes)
-            for item, name in items
+            (
+                name or item.item_id,
+                item.revision,
+                item.sequence,
+                item.sealed_size_bytes,
+                ", ".join(tags or ()),
+            )
+            for item, name, tags in items
         ]
-    print_table(("ITEM", "REVISION#", "SEQUENCE#", "SEALED BYTES#"), rows)
+    print_table(("ITEM", "REVISION#", "SEQUENCE#", "SEALED BYTES#", "TAGS"), rows)
 
 
 @app.command()
@@ -167,6 +171,16 @@ def delete(
 def _key(where: Collection, keys: Keyring | None, name: str | None) -> Key | None:
     """Return the key of a collection, if there is a keyring."""
     return None if keys is None else key_of(where, keys, name)
+
+
+def _opener(
+    entry: Key | None, where: Collection
+) -> Callable[[ItemSummary], tuple[str | None, list[str] | None]]:
+    """Return what opens names and tags of items; without a key they are None."""
+    if entry is None:
+        return lambda _item: (None, None)
+    naming, tagging = Naming(entry, where.uuid), Tagging(entry, where.uuid)
+    return lambda item: (naming.name_of(item), tagging.read(item))
 
 
 def _ids_of(

@@ -29,6 +29,7 @@ from cipherlens.client.cli.failure import NOT_GENUINE, USAGE, CommandError, abou
 from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
 from cipherlens.client.cli.manifest import MANIFEST_HINT, NEWER_HINT, Manifests, known_manifest
 from cipherlens.client.cli.passphrase import key_of, open_keyring
+from cipherlens.client.cli.tags import AllOf, AnyOf, NoneOf, tag_filter
 from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gallery
 from cipherlens.client.verification import (
     problems_of_hits,
@@ -53,6 +54,9 @@ def search(
     k: Annotated[int, typer.Option("-k", metavar="K", min=1, help="Hits wanted.")] = 20,
     key: options.KeyName = None,
     model: HashNetworkPath = None,
+    tag: AllOf = None,
+    any_tag: AnyOf = None,
+    no_tag: NoneOf = None,
     html: Annotated[
         Path | None,
         typer.Option("--html", metavar="FILE", help="Write a page with the decrypted hits."),
@@ -85,12 +89,16 @@ def search(
     collection's codes and a manifest; a ranking of cipher-images is the model's, and only what is
     there can be verified of it.
 
+    --tag, --any-tag and --no-tag say which items may be hits; the server is given keyed tokens in
+    their place.
+
     The page of --html holds decrypted pictures: whoever can read it sees them.
 
     \b
     Examples:
       cipherlens search photos query.jpg --keyring my.keys
       cipherlens search photos query.jpg -k 50 --keyring my.keys --html hits.html
+      cipherlens search photos query.jpg --keyring my.keys --tag holiday --no-tag private
       cipherlens search photos query.jpg --keyring my.keys --json
       cipherlens search codes query.jpg --keyring my.keys --model hash.sealed
     """
@@ -99,7 +107,10 @@ def search(
     with about(image):
         picture = open_image(image)
     keys = open_keyring(keyring, passphrase_file)
-    options = SearchOptions(nprobe=nprobe, exact=exact or verify)
+    tags = tag_filter(tag, any_tag, no_tag)
+    if verify and tags:
+        raise CommandError("--verify ranks every item: leave out the tags", exit_code=USAGE)
+    options = SearchOptions(nprobe=nprobe, exact=exact or verify, tags=tags)
     with server.client() as client:
         where = client.get_collection(collection)
         client.key = key_of(where, keys, key)
@@ -109,7 +120,9 @@ def search(
         encoder = encoder_for(where, model, keys, device)
         query = _query(client, where, picture, encoder)
         hits = _found(client, where, query, k, options, with_items=html is not None)
-        problems = [] if manifest is None else problems_of_hits(hits, manifest, k)
+        # How many items have the tags, no manifest tells: fewer hits than k are then no problem.
+        wanted = len(hits) if tags else k
+        problems = [] if manifest is None else problems_of_hits(hits, manifest, wanted)
         if verify and manifest is not None:
             problems += _verified(client, where, query, hits, manifest, k)
         names = _names(client, where, hits)

@@ -132,6 +132,7 @@ def item_from(message: item_pb2.StoredItem, collection_uuid: uuid.UUID) -> Item:
         vector=np.frombuffer(message.vector, "<f4") if content == "vector" else None,
         code=np.frombuffer(message.code, np.uint8) if content == "code" else None,
         sealed_original=message.sealed_original,
+        sealed_tags=message.sealed_tags,
     )
 
 
@@ -143,6 +144,7 @@ def summary_from(message: item_pb2.ItemSummary) -> ItemSummary:
         sequence=message.sequence,
         owner_tag=message.owner_tag,
         sealed_size_bytes=message.sealed_size_bytes,
+        sealed_tags=message.sealed_tags,
     )
 
 

@@ -126,6 +126,8 @@ class Limits:
     max_model_bytes: int
     max_page_size: int
     max_concurrent_calls: int
+    max_tag_tokens: int
+    max_sealed_tags_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import time_ns
 
 import numpy as np
@@ -15,6 +15,7 @@ from cipherlens.client.core.content import Rows, put_images, put_rows
 from cipherlens.client.core.item import Place
 from cipherlens.client.core.methods import INDEX
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
+from cipherlens.client.core.tags import NO_TAGS, BlindedTags
 from cipherlens.v1 import retrieval_service_pb2 as messages
 
 _ITEM_OVERHEAD_BYTES = 64
@@ -43,11 +44,13 @@ class ItemHeads:
         item_ids: the owner's ids.
         revisions: one for each.
         owner_tags: one for each.
+        tags: one for each, or none at all.
     """
 
     item_ids: Sequence[str]
     revisions: Sequence[int]
     owner_tags: Sequence[bytes] = field(repr=False)
+    tags: Sequence[BlindedTags] = ()
 
     @classmethod
     def of(
@@ -73,6 +76,27 @@ class ItemHeads:
             check_count(name, getattr(heads, name), count)
         return heads
 
+    def tagged(self, tags: Sequence[BlindedTags]) -> "ItemHeads":
+        """Return the heads with tags, one for each.
+
+        Raises:
+            ValueError: there are not as many, or they are made for several collections.
+        """
+        check_count("tags", tags, len(self.item_ids))
+        made_for = {each.collection_uuid for each in tags} - {None}
+        if len(made_for) > 1:
+            raise ValueError(f"tags must be made for one collection, got {len(made_for)}")
+        return replace(self, tags=tags)
+
+    def request(
+        self, collection: str, items: Sequence[messages.IndexItem], mask_id: str = ""
+    ) -> messages.IndexRequest:
+        """Return a request to write some of the items, without their content."""
+        made_for = next((each.collection_uuid for each in self.tags if each.collection_uuid), "")
+        return messages.IndexRequest(
+            collection=collection, items=items, mask_id=mask_id, collection_uuid=str(made_for)
+        )
+
     def places(self, collection_uuid: uuid.UUID) -> list[Place]:
         """Return where the originals of the items will stand in a collection."""
         return [
@@ -87,12 +111,18 @@ class ItemHeads:
             revision=self.revisions[number],
             owner_tag=self.owner_tags[number],
             sealed_original=sealed_original,
+            tag_tokens=self._tags(number).tokens,
+            sealed_tags=self._tags(number).sealed,
         )
 
     def size_bytes(self, number: int) -> int:
         """Return how many bytes one item takes in a message, rounded up."""
         text = len(self.item_ids[number].encode())
-        return _ITEM_OVERHEAD_BYTES + text + len(self.owner_tags[number])
+        tags = self._tags(number).size_bytes
+        return _ITEM_OVERHEAD_BYTES + text + len(self.owner_tags[number]) + tags
+
+    def _tags(self, number: int) -> BlindedTags:
+        return self.tags[number] if self.tags else NO_TAGS
 
 
 def index_pictures(
@@ -137,10 +167,8 @@ def picture_requests(
         max_bytes=limits.max_message_bytes - MESSAGE_MARGIN_BYTES,
         max_items=limits.max_batch_items,
     ):
-        request = messages.IndexRequest(
-            collection=collection,
-            items=[heads.message(number, each.sealed_original) for number, each in batch],
-        )
+        items = [heads.message(number, each.sealed_original) for number, each in batch]
+        request = heads.request(collection, items)
         _put_pictures(request, [each for _, each in batch])
         yield request
 
@@ -176,11 +204,8 @@ def row_requests(
         max_bytes=limits.max_message_bytes - MESSAGE_MARGIN_BYTES,
         max_items=limits.max_batch_items,
     ):
-        request = messages.IndexRequest(
-            collection=collection,
-            items=[heads.message(number, sealed[number]) for number in numbers],
-            mask_id=mask_id,
-        )
+        items = [heads.message(number, sealed[number]) for number in numbers]
+        request = heads.request(collection, items, mask_id)
         put_rows(request, rows[numbers[0] : numbers[-1] + 1])
         yield request
 

@@ -36,6 +36,7 @@ class Item:
         vector: (dimension,) float32 of unit length, in a vector collection.
         code: (ceil(bits / 8),) uint8, in a code collection.
         sealed_original: the original under authenticated encryption; empty if there is none.
+        sealed_tags: the owner's tags, the same way.
     """
 
     collection_uuid: uuid.UUID
@@ -47,6 +48,7 @@ class Item:
     vector: npt.NDArray[np.float32] | None = None
     code: npt.NDArray[np.uint8] | None = None
     sealed_original: bytes = field(default=b"", repr=False)
+    sealed_tags: bytes = field(default=b"", repr=False)
 
     @property
     def place(self) -> Place:
@@ -81,6 +83,7 @@ class ItemSummary:
     sequence: int
     owner_tag: bytes
     sealed_size_bytes: int
+    sealed_tags: bytes = field(default=b"", repr=False)
 
 
 class ItemView(StrEnum):

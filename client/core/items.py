@@ -10,7 +10,8 @@ from cipherlens.client.core.call import Call, Method, Steps
 from cipherlens.client.core.catalog import KnownLimits, get_collection, name_of
 from cipherlens.client.core.collection import Collection, Limits
 from cipherlens.client.core.item import Fetched, ItemSummary, ItemView
-from cipherlens.client.core.methods import DELETE, FETCH, LIST_ITEMS
+from cipherlens.client.core.methods import COUNT, DELETE, FETCH, LIST_ITEMS
+from cipherlens.client.core.tags import BlindedFilter
 from cipherlens.client.errors import UnreadableAnswer
 from cipherlens.v1 import retrieval_service_pb2 as messages
 
@@ -89,6 +90,16 @@ def delete_items(
         answer = yield from DELETE.answered(request)
         deleted += answer.deleted_count
     return deleted
+
+
+def count_items(
+    collection: str | Collection, blinded: BlindedFilter | None, min_sequence: int
+) -> Call[int]:
+    """Count the items that searches find, or those of them that a filter keeps."""
+    request = messages.CountRequest(collection=name_of(collection), min_sequence=min_sequence)
+    if blinded is not None:
+        blinded.put(request)
+    return COUNT.call(request, lambda answer: answer.item_count)
 
 
 def list_page(collection: str, page_size: int, token: str = "") -> Call[Page]:

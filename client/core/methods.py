@@ -43,6 +43,7 @@ REPLACE_COLLECTION = _method(retrieval.ReplaceCollectionResponse, Work.WRITE, re
 INDEX = _method(retrieval.IndexResponse, Work.WRITE)
 DELETE = _method(retrieval.DeleteResponse, Work.WRITE)
 SEARCH = _method(retrieval.SearchResponse, Work.SEARCH)
+COUNT = _method(retrieval.CountResponse)
 FETCH = _method(retrieval.FetchResponse, Work.FETCH)
 LIST_ITEMS = _method(retrieval.ListItemsResponse)
 PUSH_MODEL = _method(retrieval.PushModelResponse, Work.UPLOAD, repeatable=False)

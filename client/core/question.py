@@ -11,6 +11,7 @@ from cipherlens.client.core.collection import Collection, Limits
 from cipherlens.client.core.content import Rows, put_rows
 from cipherlens.client.core.item import Hits
 from cipherlens.client.core.methods import SEARCH
+from cipherlens.client.core.tags import EVERY_ITEM, BlindedFilter, TagFilter, check_blinded
 from cipherlens.v1 import retrieval_service_pb2 as messages
 
 _HIT_NUMBERS_BYTES = 32  # the most that a hit takes beside its id: score, revision and lengths
@@ -28,6 +29,8 @@ class SearchOptions:
         model_digest: SHA-256 of the model that must serve; empty for any.
         mask_id: `Collection.mask_id` of vectors or codes that are under its mask already, as
             trapdoors of the owner's service are. A client with the key leaves it empty.
+        tags: which items may be hits; a client makes tokens of them with its key.
+        blinded: the same for who has no key and was given tokens.
     """
 
     nprobe: int | None = None
@@ -35,6 +38,8 @@ class SearchOptions:
     min_sequence: int = 0
     model_digest: bytes = b""
     mask_id: str = ""
+    tags: TagFilter = EVERY_ITEM
+    blinded: BlindedFilter | None = None
 
 
 DEFAULT_OPTIONS = SearchOptions()
@@ -112,9 +117,10 @@ def search_request(collection: str, k: int, options: SearchOptions) -> messages.
     """Return a request that lacks only its queries.
 
     Raises:
-        ValueError: k is below 1.
+        ValueError: k is below 1, or there are tags that no key has made tokens of.
     """
     check_k(k)
+    check_blinded(options.tags)
     request = messages.SearchRequest(
         collection=collection,
         k=k,
@@ -125,4 +131,6 @@ def search_request(collection: str, k: int, options: SearchOptions) -> messages.
     request.parameters.exact = options.exact
     if options.nprobe is not None:
         request.parameters.nprobe = options.nprobe
+    if options.blinded is not None:
+        options.blinded.put(request)
     return request

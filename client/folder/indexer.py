@@ -25,7 +25,8 @@ from cipherlens.client.folder.walk import PictureFile, Skipped, Walk
 from cipherlens.client.manifests import ManifestFolder
 from cipherlens.client.naming import Naming
 from cipherlens.client.picture import MAX_PICTURE_BYTES, prepare_picture, reason_of
-from cipherlens.crypto import ImageError, Key, Manifest, PreparedSize
+from cipherlens.client.tagging import Tagging
+from cipherlens.crypto import ImageError, Key, Manifest, PreparedSize, checked_tags
 
 _SEAL_OVERHEAD_BYTES = 512
 
@@ -51,6 +52,7 @@ class FolderIndexer:
         seal: bool = True,
         prune: bool | Callable[[Vanished], bool] = False,
         readable_ids: bool = False,
+        tags: Callable[[str], Iterable[str]] | None = None,
         manifests: ManifestFolder | None = None,
         dry_run: bool = False,
         on_event: Callable[[FolderEvent], None] = lambda _event: None,
@@ -67,6 +69,8 @@ class FolderIndexer:
                 they are no more than half of it; a function is asked before anything is sent, and
                 may refuse by False or by an error of its own.
             readable_ids: let names be the ids, for the server and all its callers to read.
+            tags: returns what the picture of a name shall be found by, in place of what it is
+                found by now; None leaves that as it is.
             manifests: where the collection's manifest is kept: signed anew with what was written
                 and deleted, also when the run is interrupted; what it does not list is sent again.
             dry_run: send nothing, and count what would be sent and deleted.
@@ -80,6 +84,7 @@ class FolderIndexer:
         self._seal = seal
         self._prune = at_most_half if prune is True else prune
         self._readable_ids = readable_ids
+        self._tags = tags
         self._manifests = manifests
         self._dry_run = dry_run
         self._tally = Tally(on_event)
@@ -119,7 +124,7 @@ class FolderIndexer:
         listed = self._client.get_collection(where.name).sequence if self._prune else 0
         stored = {item.item_id: item for item in self._client.list_items(where)}
         gone = self._vanished(walk, list(stored.values()), naming)
-        tags = OwnerTags(
+        owner_tags = OwnerTags(
             making.key,
             where.uuid,
             sealed=self._seal,
@@ -128,7 +133,10 @@ class FolderIndexer:
         )
         known = Known(stored, self._manifest(where, making.key))
         now_us = time.time_ns() // 1000
-        read = partial(self._candidate, where, known, naming, tags, making.size, now_us)
+        tagging = Tagging(making.key, where.uuid)
+        read = partial(
+            self._candidate, where, known, naming, owner_tags, tagging, making.size, now_us
+        )
         sender = Sender(client=self._client, where=where, making=making, tally=self._tally)
         send = self._only_count if self._dry_run else sender.send_all
         deleted: list[str] = []
@@ -159,7 +167,8 @@ class FolderIndexer:
         where: Collection,
         known: Known,
         naming: Naming,
-        tags: OwnerTags,
+        owner_tags: OwnerTags,
+        tagging: Tagging,
         size: PreparedSize,
         now_us: int,
         file: PictureFile,
@@ -168,7 +177,8 @@ class FolderIndexer:
         item_id = naming.id_of(file.name)
         try:
             data = self._read(file)
-            tag = tags.of(file.name, data)
+            tags = self._tags_of(file.name, known.stored.get(item_id), tagging)
+            tag = owner_tags.of(file.name, data, tags)
             if known.is_unchanged(item_id, tag):
                 return None
             picture = prepare_picture(data, size)
@@ -179,8 +189,15 @@ class FolderIndexer:
             name=file.name,
             place=Place(collection_uuid=where.uuid, item_id=item_id, revision=revision),
             owner_tag=tag,
+            tags=tagging.blinded(tags, item_id, revision),
             picture=picture if self._seal else replace(picture, original=None),
         )
+
+    def _tags_of(self, name: str, stored: ItemSummary | None, tagging: Tagging) -> list[str]:
+        """Return what a picture shall be found by. Raises OpenError for tags that were altered."""
+        if self._tags is not None:
+            return checked_tags(self._tags(name))
+        return [] if stored is None else tagging.read(stored)
 
     def _counted(self, found: Iterable[Candidate | Skipped | None]) -> Iterator[Candidate]:
         """Yield what is to be sent, and count all else, in the order of the files."""

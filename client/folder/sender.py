@@ -11,6 +11,7 @@ from cipherlens.client.core.batches import MAX_BATCH_PICTURES, batched
 from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.item import Place
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
+from cipherlens.client.core.tags import BlindedTags
 from cipherlens.client.errors import (
     CipherLensError,
     DeadlineExceeded,
@@ -32,11 +33,12 @@ _RECONNECT_S = 30.0
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Candidate:
-    """A picture to send, its file's name, where it will stand, and its owner tag."""
+    """A picture to send, its file's name, where it will stand, its owner tag, and its tags."""
 
     name: str
     place: Place
     owner_tag: bytes
+    tags: BlindedTags
     picture: PreparedPicture
 
 
@@ -110,6 +112,7 @@ class Sender:
                     [picture for _, picture in made],
                     revisions=[each.place.revision for each, _ in made],
                     owner_tags=[each.owner_tag for each, _ in made],
+                    tags=[each.tags for each, _ in made],
                 )
             except (Unavailable, DeadlineExceeded) as error:
                 if attempt == _TRIES:

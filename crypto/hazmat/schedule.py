@@ -57,6 +57,7 @@ class Purpose(Enum):
     SEAL = "cipherlens 2026-11-21 v1 subkey seal"
     MASK = "cipherlens 2026-11-21 v1 subkey mask"
     NETWORK = "cipherlens 2026-11-21 v1 subkey network"
+    TAG = "cipherlens 2026-11-21 v1 subkey tag"
 
 
 _STREAM_CODES = {

@@ -37,6 +37,10 @@ class Limits:
     max_name_bytes: Annotated[Limit, Doc("Bytes of a collection's name.")] = 64
     max_item_id_bytes: Annotated[Limit, Doc("Bytes of an item's id.")] = 512
     max_owner_tag_bytes: Annotated[Limit, Doc("Bytes of an owner tag.")] = 1024
+    max_tag_tokens: Annotated[
+        Limit, Doc("Tag tokens of an item, and of each list of a filter.")
+    ] = 64
+    max_sealed_tags_bytes: Annotated[Limit, Doc("Bytes of an item's sealed tags.")] = 12 * 1024
     max_dimension: Annotated[Limit, Doc("Numbers of a vector.")] = 8192
     max_model_bytes: Annotated[Limit, Doc("Bytes of a pushed model; bounds disk and memory.")] = (
         1024 * MIB

@@ -11,7 +11,7 @@ from cipherlens.base import CipherProfile, IndexChoice, Kind
 from cipherlens.server.engine.item_index import Rows
 from cipherlens.server.errors import InvalidField, ProfileRefused
 from cipherlens.server.storage import ItemBatch
-from cipherlens.server.storage.records import CipherPixels, Collection
+from cipherlens.server.storage.records import NO_TAGS, CipherPixels, Collection, ItemTags
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +35,7 @@ class ItemHead(NamedTuple):
     revision: int
     owner_tag: bytes
     sealed: bytes
+    tags: ItemTags = NO_TAGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +141,13 @@ Batch = CipherBatch | VectorBatch | CodeBatch
 
 def item_batch(heads: Sequence[ItemHead], batch: Batch, rows: Rows) -> ItemBatch:
     """Return a batch as it is written; rows are what its items are compared by."""
-    ids, revisions, owner_tags, sealed = zip(*heads, strict=True)
+    ids, revisions, owner_tags, sealed, tags = zip(*heads, strict=True)
     return ItemBatch.of(
         ids=ids,
         revisions=revisions,
         owner_tags=owner_tags,
         sealed=sealed,
+        tags=tags,
         images=batch.stored_images(),
         contents=batch.stored_contents(),
         data=row_bytes(rows),

@@ -11,6 +11,7 @@ from cipherlens.server.engine.batches import Batch, check_profile
 from cipherlens.server.engine.item_index import ItemIndex
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.errors import (
+    CollectionReplaced,
     InvalidField,
     MaskRefused,
     ModelRefused,
@@ -27,6 +28,15 @@ def check_index(kind: Kind, choice: IndexChoice, device: Device) -> None:
     problem = obstacle(kind, choice, device)
     if problem is not None:
         raise InvalidField("index", problem, value=choice)
+
+
+def check_uuid(collection: Collection, wanted: str) -> None:
+    """Raise CollectionReplaced if a request is for a collection of another UUID; "" is for any."""
+    if wanted not in ("", collection.uuid):
+        raise CollectionReplaced(
+            f"collection_uuid: collection {collection.name!r} is {collection.uuid}, not {wanted}",
+            {"field": "collection_uuid", "wanted": collection.uuid, "value": wanted},
+        )
 
 
 def check_batch(collection: Collection, batch: Batch) -> None:

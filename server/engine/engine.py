@@ -26,6 +26,7 @@ from cipherlens.server.engine.checks import (
     check_batch,
     check_index,
     check_served,
+    check_uuid,
 )
 from cipherlens.server.engine.creation import made_collection
 from cipherlens.server.engine.description import CollectionDescription, describe
@@ -39,6 +40,7 @@ from cipherlens.server.engine.registry import Registry
 from cipherlens.server.engine.replacement import replace_collection
 from cipherlens.server.engine.samples import samples
 from cipherlens.server.engine.sweeping import Sweeper
+from cipherlens.server.engine.tag_postings import TagFilter
 from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.engine.upkeep import CollectionChore, Upkeep
 from cipherlens.server.engine.waiters import Waiters
@@ -208,13 +210,15 @@ class Engine:
         call: Call,
         *,
         mask_id: str = "",
+        collection_uuid: str = "",
     ) -> Written:
         """Write a batch, all or none, and return when it is on disk and searchable.
 
-        Raises NotFound, ProfileRefused, ModelRefused, MaskRefused, InvalidField, StaleRevision and
-        what the queue raises.
+        Raises NotFound, CollectionReplaced, ProfileRefused, ModelRefused, MaskRefused,
+        InvalidField, StaleRevision and what the queue raises.
         """
         live = self._registry.find(name)
+        check_uuid(live.collection, collection_uuid)
         while True:
             serving, rows = self._represent(live, batch, model_digest, mask_id, call, urgent=False)
             items = item_batch(heads, batch, rows)
@@ -243,21 +247,21 @@ class Engine:
         min_sequence: int,
         model_digest: bytes,
         mask_id: str = "",
+        collection_uuid: str = "",
+        kept: TagFilter | None = None,
         call: Call = ANY_CALL,
     ) -> Answer:
-        """Rank the collection for each query.
+        """Rank the collection, or what a filter keeps of it, for each query.
 
-        Raises NotFound, ProfileRefused, ModelRefused, MaskRefused, InvalidField, OutOfReach,
-        DeadlineExpired and what the queue raises.
+        Raises NotFound, CollectionReplaced, ProfileRefused, ModelRefused, MaskRefused,
+        InvalidField, OutOfReach, DeadlineExpired and what the queue raises.
         """
         live = self._registry.find(name)
-        if min_sequence and not live.sees(min_sequence):
-            live.check_within(min_sequence, self._reach)
-            with self._waiters:
-                live.wait_for(min_sequence, call)
+        check_uuid(live.collection, collection_uuid)
+        self._wait(live, min_sequence, call)
         serving, rows = self._represent(live, queries, model_digest, mask_id, call, urgent=True)
         with timed(Stage.SEARCH):
-            return live.search(serving, rows, k, parameters, call)
+            return live.search(serving, rows, k, parameters, call, kept)
 
     def search_quick(
         self,
@@ -268,21 +272,45 @@ class Engine:
         *,
         model_digest: bytes,
         mask_id: str = "",
+        collection_uuid: str = "",
+        kept: TagFilter | None = None,
         at_most_bytes: int,
     ) -> Answer | None:
         """Rank the collection for each query; None if that takes time.
 
         It does where it reads more of the index than so much, or would have to wait for a change
-        that is being made. Raises NotFound, ModelRefused, MaskRefused, InvalidField.
+        that is being made. Raises NotFound, CollectionReplaced, ModelRefused, MaskRefused,
+        InvalidField.
         """
         live = self._registry.find(name)
+        check_uuid(live.collection, collection_uuid)
         check_batch(live.collection, queries)
         serving = _serving(live, model_digest, mask_id)
-        if serving.vectors.reads_bytes(parameters) * len(queries) > at_most_bytes:
+        if serving.reads_bytes(parameters, kept) * len(queries) > at_most_bytes:
             return None
         with timed(Stage.SEARCH):
-            answer, is_clean = serving.search(queries.rows, k, parameters)
+            answer, is_clean = serving.search(queries.rows, k, parameters, kept)
         return answer if is_clean else None
+
+    def count(
+        self,
+        name: str,
+        kept: TagFilter | None = None,
+        *,
+        min_sequence: int = 0,
+        collection_uuid: str = "",
+        call: Call = ANY_CALL,
+    ) -> tuple[int, int]:
+        """Return how many items a filter keeps, all without one, and the last change seen.
+
+        Raises NotFound, CollectionReplaced, OutOfReach, DeadlineExpired, StorageUnavailable.
+        """
+        live = self._registry.find(name)
+        check_uuid(live.collection, collection_uuid)
+        self._wait(live, min_sequence, call)
+        serving = live.serving
+        live.check_there()
+        return (0, 0) if serving is None else live.count(serving, kept, call)
 
     def fetch(
         self, name: str, ids: Sequence[str]
@@ -301,6 +329,13 @@ class Engine:
         live = self._registry.find(name)
         with self._database.read() as transaction:
             return transaction.items.page(live.collection, after=after, size=size)
+
+    def _wait(self, live: LiveCollection, min_sequence: int, call: Call) -> None:
+        """Return once searches see a change. Raises OutOfReach, DeadlineExpired."""
+        if min_sequence and not live.sees(min_sequence):
+            live.check_within(min_sequence, self._reach)
+            with self._waiters:
+                live.wait_for(min_sequence, call)
 
     def _drop(self, name: str, call: Call) -> None:
         if self._registry.is_set_aside(name):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cipherlens.server.engine.item_names import ItemNames, NamesCopy
+from cipherlens.server.engine.tag_postings import PostingsCopy, TagFilter, TagPostings
 from cipherlens.server.index import IndexState, SearchParameters, VectorIndex, live_only
 from cipherlens.server.storage.records import Change, Damaged, Generation
 
@@ -60,6 +61,7 @@ class Moment(NamedTuple):
 
     vectors: IndexState
     names: NamesCopy
+    tags: PostingsCopy
     sequence: int
     damaged: dict[str, str]
 
@@ -82,15 +84,16 @@ _NOTHING = Standing(0, 0)
 class ItemIndex:
     """The rows of one generation, and the items behind their positions.
 
-    Only one thread at a time may call `follow`; searches need no lock. Names are appended before
-    the rows, so a search never meets a position without a name. When `follow`
-    fails, it may be half changed: it still answers, but must never follow anything again.
+    Only one thread at a time may call `follow`; searches need no lock. Names and tags are appended
+    before the rows, so a search never meets a position without them. When `follow` fails, it may be
+    half changed: it still answers, but must never follow anything again.
     """
 
     generation: Generation
     vectors: VectorIndex
     sequence: int = 0
     names: ItemNames = field(default_factory=ItemNames)
+    tags: TagPostings = field(default_factory=TagPostings)
     # What answers say of each position, kept by whoever makes them; None until it is found.
     encoded: list[bytes | None] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
@@ -110,18 +113,39 @@ class ItemIndex:
             done += len(group)
             watch(done)
 
-    def search(self, queries: Rows, k: int, parameters: SearchParameters) -> tuple[Answer, bool]:
+    def search(
+        self,
+        queries: Rows,
+        k: int,
+        parameters: SearchParameters,
+        kept: TagFilter | None = None,
+    ) -> tuple[Answer, bool]:
         """Return a ranking for each query, and whether each item is in it at most once.
 
         An item that is replaced at this very moment may be found as it was and as it is.
         """
         before, sequence = self.changes, self.sequence  # it sees at least this much
-        found = self.vectors.search(queries, k, parameters)
+        rows = None if kept is None else self.tags.among(kept)
+        found = self.vectors.search(queries, k, parameters, rows)
         positions = [_cut(row) for row in found.positions.tolist()]
         answer = Answer(self, positions, found.scores, sequence)
         if before == self.changes and not before % 2:
             return answer, True  # nothing was replaced meanwhile
         return answer, all(len(set(ids)) == len(ids) for ids in answer.item_ids())
+
+    def reads_bytes(self, parameters: SearchParameters, kept: TagFilter | None) -> int:
+        """Return how many bytes of rows one query reads, about: what a search costs."""
+        rows = None if kept is None else self.tags.among(kept)
+        return self.vectors.reads_bytes(parameters, rows)
+
+    def count(self, kept: TagFilter | None) -> tuple[int, int, bool]:
+        """Return how many items are kept, the last change seen, and whether each counts once."""
+        before, sequence = self.changes, self.sequence
+        if kept is None:
+            count = self.vectors.live_count
+        else:
+            count = self.vectors.count(self.tags.among(kept))
+        return count, sequence, before == self.changes and not before % 2
 
     def at_revisions(self, ids: Sequence[str], revisions: Sequence[int]) -> list[str]:
         """Return those of the ids that are here at just the revision that stands beside them."""
@@ -146,7 +170,8 @@ class ItemIndex:
     def moment(self) -> "Moment":
         """Return the index as it stands. The caller lets nothing follow meanwhile."""
         damaged = dict(self.damaged)
-        return Moment(self.vectors.state(), self.names.copy(), self.sequence, damaged)
+        vectors, names, tags = self.vectors.state(), self.names.copy(), self.tags.copy()
+        return Moment(vectors, names, tags, self.sequence, damaged)
 
     def without_dead(self, moment: "Moment", empty: VectorIndex) -> "ItemIndex":
         """Return another index that was this one at a moment, its dead rows left out.
@@ -160,6 +185,7 @@ class ItemIndex:
             empty,
             sequence=moment.sequence,
             names=moment.names.only(kept),
+            tags=moment.tags.only(kept),
             encoded=[None] * len(kept),
             damaged=moment.damaged,
         )
@@ -187,8 +213,9 @@ class ItemIndex:
         dead = self.names.remove([each.item_id for each in group])
         written = [each for each in group if isinstance(each, Change) and each.representation]
         if written:
-            _, ids, revisions, _ = zip(*written, strict=True)
+            _, ids, revisions, _, tokens = zip(*written, strict=True)
             self.encoded.extend(repeat(None, len(ids)))
+            self.tags.append(len(self.names), tokens)
             self.names.append(ids, revisions)
             self.vectors.append(self._rows(written))
         if dead:

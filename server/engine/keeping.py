@@ -14,6 +14,7 @@ from typing import Any
 from cipherlens.server.engine.item_index import ItemIndex
 from cipherlens.server.engine.item_names import ItemNames
 from cipherlens.server.engine.live import LiveCollection
+from cipherlens.server.engine.tag_postings import TagPostings
 from cipherlens.server.errors import DataDamaged, ServerError
 from cipherlens.server.index import IndexState, UnfitStateError, VectorIndex
 from cipherlens.server.storage import IndexFiles, Kept
@@ -21,7 +22,7 @@ from cipherlens.server.storage.records import CollectionState, Generation
 
 _log = logging.getLogger(__name__)
 
-_NAMES, _VECTORS = "names/", "vectors/"
+_NAMES, _TAGS, _VECTORS = "names/", "tags/", "vectors/"
 # What facts and arrays that are none of ours may come to: the start goes on without them.
 _OTHERWISE = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
 
@@ -45,7 +46,11 @@ class IndexKeeper:
             "damaged": moment.damaged,
             "vectors": dict(moment.vectors.facts),
         }
-        arrays = _named(_NAMES, moment.names.arrays()) | _named(_VECTORS, moment.vectors.arrays)
+        arrays = {
+            **_named(_NAMES, moment.names.arrays()),
+            **_named(_TAGS, moment.tags.arrays()),
+            **_named(_VECTORS, moment.vectors.arrays),
+        }
         kept = Kept(facts, arrays)
         self._files.write(live.collection.uuid, kept)
         serving.kept = standing
@@ -127,6 +132,7 @@ def _item_index(kept: Kept, generation: Generation, vectors: VectorIndex) -> Ite
         vectors,
         sequence=kept.facts["sequence"],
         names=names,
+        tags=TagPostings.restored(_of(_TAGS, kept), len(names)),
         encoded=[None] * len(names),
         damaged=dict(kept.facts["damaged"]),
     )

@@ -2,11 +2,13 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from cipherlens.server.call import Call
 from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows, unwatched
+from cipherlens.server.engine.tag_postings import TagFilter
 from cipherlens.server.errors import DeadlineExpired, NotFound, OutOfReach, StorageUnavailable
 from cipherlens.server.index import SearchParameters, VectorIndex
 from cipherlens.server.locks import CallLock
@@ -122,20 +124,40 @@ class LiveCollection:
         self._wake()
 
     def search(
-        self, serving: ItemIndex, queries: Rows, k: int, parameters: SearchParameters, call: Call
+        self,
+        serving: ItemIndex,
+        queries: Rows,
+        k: int,
+        parameters: SearchParameters,
+        call: Call,
+        kept: TagFilter | None = None,
     ) -> Answer:
         """Return a ranking for each query, each item in it at most once.
 
         `serving` is the index that served when the queries were made ready for it. Raises
         StorageUnavailable, DeadlineExpired.
         """
-        answer, are_clean = serving.search(queries, k, parameters)
+        answer, are_clean = serving.search(queries, k, parameters, kept)
         if not are_clean:
-            with self.writing.held(call):  # nothing is being replaced now
-                if self.is_behind:
-                    raise StorageUnavailable("the index is being made anew")
-                answer, _ = serving.search(queries, k, parameters)
+            with self._unchanging(call):
+                answer, _ = serving.search(queries, k, parameters, kept)
         return answer
+
+    def count(self, serving: ItemIndex, kept: TagFilter | None, call: Call) -> tuple[int, int]:
+        """Return how many items are kept, and the last change seen; raises as `search` does."""
+        count, sequence, is_clean = serving.count(kept)
+        if not is_clean:
+            with self._unchanging(call):
+                count, sequence, _ = serving.count(kept)
+        return count, sequence
+
+    @contextmanager
+    def _unchanging(self, call: Call) -> Iterator[None]:
+        """Let nothing be replaced meanwhile. Raises StorageUnavailable, DeadlineExpired."""
+        with self.writing.held(call):
+            if self.is_behind:
+                raise StorageUnavailable("the index is being made anew")
+            yield
 
     def wait_for(self, sequence: int, call: Call) -> None:
         """Return when searches see the sequence.

@@ -10,6 +10,7 @@ from cipherlens.server.index.errors import (
     VectorIndexError,
 )
 from cipherlens.server.index.factory import new_index, obstacle
+from cipherlens.server.index.filtering import RowFilter
 from cipherlens.server.index.hamming import HammingIndex
 from cipherlens.server.index.protocol import (
     IndexDescription,
@@ -29,6 +30,7 @@ __all__ = [
     "IndexDescription",
     "IndexState",
     "IvfSettings",
+    "RowFilter",
     "SearchParameters",
     "SearchResult",
     "UnfitStateError",

@@ -15,6 +15,9 @@ from cipherlens.server.index.rowlog import Snapshot
 _SURE = 2.33  # standard errors: one-sided 99 %
 _EQUAL = 1e-6  # similarities nearer to each other than rounding are the same
 _FETCHED = 4  # times as many as wanted, so that ties at the last place are seen
+_DEPTHS = (1, 2, 4, 8, 16, 32)
+"""Times as many neighbours as are wanted: as far as a filter makes a search look that keeps one of
+so many rows."""
 
 Scan = Callable[[NDArray[Any], NDArray[Any], int, Any], SearchResult]
 
@@ -51,16 +54,40 @@ def sample_of(
     snapshot: Snapshot, held_out: NDArray[np.int64], scan: Scan, settings: IvfSettings
 ) -> Sample:
     """Return the rows held out and their true neighbours among the live rows."""
-    queries = snapshot.rows[held_out]
-    fetched = scan(snapshot.rows, queries, _FETCHED * settings.recall_at + 1, snapshot.selector)
+    fetched = scan(
+        snapshot.rows,
+        snapshot.rows[held_out],
+        _FETCHED * settings.recall_at + 1,
+        snapshot.selector,
+    )
+    return _sample(snapshot, held_out, fetched, settings.recall_at)
+
+
+def samples_of(
+    snapshot: Snapshot, held_out: NDArray[np.int64], scan: Scan, settings: IvfSettings
+) -> list[Sample]:
+    """Return what `sample_of` does, and then for twice, four times ... as many neighbours."""
+    counts = [depth * settings.recall_at for depth in _DEPTHS]
+    widths = [max(_FETCHED * settings.recall_at, count) + 1 for count in counts]
+    fetched = scan(snapshot.rows, snapshot.rows[held_out], widths[-1], snapshot.selector)
+    return [
+        _sample(snapshot, held_out, SearchResult(*(each[:, :width] for each in fetched)), count)
+        for count, width in zip(counts, widths, strict=True)
+    ]
+
+
+def _sample(
+    snapshot: Snapshot, held_out: NDArray[np.int64], fetched: SearchResult, count: int
+) -> Sample:
+    """Return the rows held out with `count` of the neighbours that were found for each."""
     others = (fetched.positions >= 0) & (fetched.positions != held_out[:, None])
-    last = np.argsort(~others, axis=1, kind="stable")[:, : settings.recall_at]
-    wanted = np.minimum(others.sum(axis=1), settings.recall_at)
+    last = np.argsort(~others, axis=1, kind="stable")[:, :count]
+    wanted = np.minimum(others.sum(axis=1), count)
     at_last = np.take_along_axis(last, wanted[:, None] - 1, axis=1)
     worst = np.take_along_axis(fetched.scores, at_last, axis=1)[:, 0]
     counted = others & _as_good(fetched.scores, worst)
     return Sample(
-        queries=queries,
+        queries=snapshot.rows[held_out],
         held_out=held_out,
         positions=np.where(counted, fetched.positions, -1),
         worst=worst,

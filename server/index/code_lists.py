@@ -43,16 +43,20 @@ class CodeLists(SegmentedLists):
         self, snapshot: Snapshot, queries: NDArray[np.uint8], k: int, parameters: SearchParameters
     ) -> SearchResult:
         """Return the nearest live codes of the probed lists; their distances are exact."""
-        probed = min(parameters.nprobe or self.nprobe, self.clustering.nlist)
+        probed = self.probed(parameters, snapshot.share)
         distances, lists = self.clustering.coarse.search(queries, probed)
         how = self.probing.of(probed)
         # FAISS takes no selector here. Where masked codes leave a query short, it is scanned for.
-        fetched = k if snapshot.alive is None else 2 * k + _MASKED_BESIDE
+        fetched = k if snapshot.alive is None else self._fetched(k, snapshot.share)
         found = [
             _nearest(each.index, queries, fetched, lists, distances, how) for each in self.segments
         ]
         best = best_of(found, fetched)
         return best if snapshot.alive is None else keep_live(best, snapshot, k)[0]
+
+    def _fetched(self, k: int, share: float) -> int:
+        """Return how many hits to ask for so that nearly always k of them are live and kept."""
+        return min(int(2 * k / share) + _MASKED_BESIDE, max(k, self.covered))
 
     def empty(self, clustering: Clustering) -> Any:
         """Return an empty FAISS index over the centroids."""

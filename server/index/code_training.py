@@ -7,6 +7,7 @@ from cipherlens.server.index.calibration import measured_recall
 from cipherlens.server.index.clustering import Clustering, code_centroids, restored_clustering
 from cipherlens.server.index.code_lists import CodeLists, empty_lists
 from cipherlens.server.index.flat import scan_hamming
+from cipherlens.server.index.lists import restored_nprobes
 from cipherlens.server.index.protocol import SearchParameters
 from cipherlens.server.index.rowlog import Snapshot
 from cipherlens.server.index.segments import filled
@@ -30,10 +31,10 @@ class CodeListsTrainer:
 
         The same codes and seed give the same lists. Raises ValueError for fewer than two live ones.
         """
-        clustering, sample, nprobe = train_clustering(
+        clustering, sample, nprobes = train_clustering(
             snapshot, self._settings, seed, code_centroids, scan_hamming
         )
-        lists = _filled(snapshot, clustering, nprobe)
+        lists = _filled(snapshot, clustering, nprobes)
         recalls = measured_recall(
             sample,
             lambda queries, k: lists.search(snapshot, queries, k, _DEFAULTS),
@@ -47,10 +48,10 @@ class CodeListsTrainer:
             return None
         rows = snapshot.rows
         clustering = restored_clustering(state, rows.dtype, rows.shape[1])
-        nprobe, recall = state.fact("nprobe", int), state.fact("recall", float)
-        return replace(_filled(snapshot, clustering, nprobe), recall=recall)
+        nprobes, recall = restored_nprobes(state), state.fact("recall", float)
+        return replace(_filled(snapshot, clustering, nprobes), recall=recall)
 
 
-def _filled(snapshot: Snapshot, clustering: Clustering, nprobe: int) -> CodeLists:
+def _filled(snapshot: Snapshot, clustering: Clustering, nprobes: tuple[int, ...]) -> CodeLists:
     segment = filled(empty_lists(clustering), snapshot, clustering.lists, 0)
-    return CodeLists(clustering=clustering, segments=(segment,), nprobe=nprobe, recall=0.0)
+    return CodeLists(clustering=clustering, segments=(segment,), nprobes=nprobes, recall=0.0)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from cipherlens.base import IndexChoice
 from cipherlens.server.config import IvfSettings
 from cipherlens.server.index.device import Device
-from cipherlens.server.index.flat import scan_cosine
+from cipherlens.server.index.filtering import RowFilter
+from cipherlens.server.index.flat import pick_cosine, scan_cosine
 from cipherlens.server.index.gpu import MirroredRows, cosine_rows, gpu_space
 from cipherlens.server.index.gpu_lists import GpuListsTrainer
 from cipherlens.server.index.graph import GraphTrainer
@@ -44,6 +45,7 @@ class CosineIndex(LoggedIndex):
             np.dtype("<f4"),
             device,
             scan=scan_cosine,
+            pick=pick_cosine,
             mirror=_mirror(dimension, device),
             trainer=_trainer(choice, device, settings),
             metric="cosine",
@@ -70,7 +72,11 @@ class CosineIndex(LoggedIndex):
         self._log.append(rows)
 
     def search(
-        self, queries: NDArray[np.float32], k: int, parameters: SearchParameters = _DEFAULTS
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        parameters: SearchParameters = _DEFAULTS,
+        rows: RowFilter | None = None,
     ) -> SearchResult:
         """Return the k live vectors most similar to each query, in no promised order among equals.
 
@@ -80,12 +86,15 @@ class CosineIndex(LoggedIndex):
 
         Args:
             queries: (q, dimension) float32 unit vectors.
+            k: hits wanted.
+            parameters: how to search.
+            rows: keeps the rows that may be hits; None keeps all.
 
         Returns:
             (q, k) positions and float32 similarities; beside a position of -1 any value.
         """
         self._check_vectors(queries, "queries")
-        found = self._ranked(np.ascontiguousarray(queries), k, parameters)
+        found = self._ranked(np.ascontiguousarray(queries), k, parameters, rows)
         # Rounding takes a unit vector's product with itself a little beyond 1.
         np.maximum(np.minimum(found.scores, 1, out=found.scores), -1, out=found.scores)
         return found

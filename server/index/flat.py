@@ -93,6 +93,31 @@ def rank_chosen(
     return SearchResult(positions, scores)
 
 
+def pick_cosine(
+    rows: NDArray[np.float32], queries: NDArray[np.float32], chosen: NDArray[np.int64], k: int
+) -> SearchResult:
+    """Return the k of some rows of largest inner product with each query, then -1.
+
+    Args:
+        rows: (n, dimension) float32, C-contiguous.
+        queries: (q, dimension) float32, C-contiguous.
+        chosen: (m,) positions in rows, each once.
+    """
+    if not len(chosen):
+        return nothing_found(len(queries), k, np.float32)
+    # One query after the other: all together would need the positions once for each.
+    found = [rank_chosen(rows, queries[i : i + 1], chosen[None], k) for i in range(len(queries))]
+    if len(found) == 1:
+        return found[0]
+    positions, scores = zip(*found, strict=True)
+    return SearchResult(np.concatenate(positions), np.concatenate(scores))
+
+
+def nothing_found(queries: int, k: int, score: "type[np.generic]") -> SearchResult:
+    """Return the answer of no rows."""
+    return SearchResult(np.full((queries, k), -1, np.int64), np.zeros((queries, k), score))
+
+
 def scan_hamming(
     rows: NDArray[np.uint8], queries: NDArray[np.uint8], k: int, selector: Any
 ) -> SearchResult:
@@ -120,6 +145,27 @@ def scan_hamming(
     return heap.result(len(queries))
 
 
+def pick_hamming(
+    rows: NDArray[np.uint8], queries: NDArray[np.uint8], chosen: NDArray[np.int64], k: int
+) -> SearchResult:
+    """Return the k of some rows of smallest Hamming distance by (distance, position), then -1.
+
+    Args:
+        rows: (n, size) uint8, C-contiguous.
+        queries: (q, size) uint8, C-contiguous.
+        chosen: (m,) positions in rows, ascending.
+    """
+    if not len(chosen):
+        return nothing_found(len(queries), k, np.int32)
+    size = rows.shape[1]
+    whole = rows.view(_WHOLE_CODES.get(size, f"V{size}"))[:, 0]  # moved as one number, not by bytes
+    picked = whole[chosen].view(np.uint8).reshape(-1, size)
+    found = scan_hamming(picked, queries, k, None)
+    positions = np.where(found.positions < 0, -1, chosen[found.positions])
+    return SearchResult(positions, found.scores)
+
+
+_WHOLE_CODES = {4: "<u4", 8: "<u8"}  # by the bytes of a code
 _MOST_KEPT = 64  # queries in a kept heap
 _LARGEST_KEPT = 4096  # hits, some 50 kB
 

@@ -11,7 +11,7 @@ from cipherlens.server.index.calibration import recall_by_nprobe
 from cipherlens.server.index.clustering import Clustering, restored_clustering, vector_centroids
 from cipherlens.server.index.flat import scan_cosine
 from cipherlens.server.index.gpu import GpuLists, GpuSpace, lists_on_gpu
-from cipherlens.server.index.lists import Lists
+from cipherlens.server.index.lists import Lists, restored_nprobes
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import Snapshot
 from cipherlens.server.index.segments import filled
@@ -76,11 +76,11 @@ class GpuListsTrainer:
 
     def train(self, snapshot: Snapshot, seed: int) -> GpuVectorLists:
         """Return lists over all rows, with an nprobe that surely reaches the target recall."""
-        clustering, sample, nprobe = train_clustering(
+        clustering, sample, nprobes = train_clustering(
             snapshot, self._settings, seed, vector_centroids, scan_cosine
         )
-        recall = float(recall_by_nprobe(sample, clustering)[:, nprobe - 1].mean())
-        return self._served(snapshot, clustering, nprobe, recall)
+        recall = float(recall_by_nprobe(sample, clustering)[:, nprobes[0] - 1].mean())
+        return self._served(snapshot, clustering, nprobes, recall)
 
     def restored(self, state: IndexState, snapshot: Snapshot) -> GpuVectorLists | None:
         """Return the lists in a state, sent anew. Raises UnfitStateError."""
@@ -88,17 +88,17 @@ class GpuListsTrainer:
             return None
         rows = snapshot.rows
         clustering = restored_clustering(state, rows.dtype, rows.shape[1])
-        nprobe, recall = state.fact("nprobe", int), state.fact("recall", float)
-        return self._served(snapshot, clustering, nprobe, recall)
+        nprobes, recall = restored_nprobes(state), state.fact("recall", float)
+        return self._served(snapshot, clustering, nprobes, recall)
 
     def _served(
-        self, snapshot: Snapshot, clustering: Clustering, nprobe: int, recall: float
+        self, snapshot: Snapshot, clustering: Clustering, nprobes: tuple[int, ...], recall: float
     ) -> GpuVectorLists:
         return GpuVectorLists(
             clustering=clustering,
             lists=_sent(snapshot, clustering, self._space),
             space=self._space,
-            nprobe=nprobe,
+            nprobes=nprobes,
             recall=recall,
         )
 

@@ -30,6 +30,7 @@ _LONGEST_TAIL = 256
 _RANGE_ROWS = 65536
 _WIDER = 0.1  # of the range that the rows span now, for those that come later
 _DEFAULTS = SearchParameters()
+_SMALLEST_SHARE = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,29 +69,36 @@ class Graph:
         parameters: SearchParameters,  # noqa: ARG002 nothing in it is about a graph
     ) -> SearchResult:
         """Return the best candidates that the graph leads to, by their true similarity."""
-        found = self._candidates(queries, candidate_count(k))
+        found = self._candidates(queries, candidate_count(k), snapshot.share)
         if snapshot.alive is not None:
             found = np.where(snapshot.alive[found], found, -1)  # [-1] is not looked at below
         chosen = with_tail([found], snapshot, self.covered, self.reach(snapshot))
         return rank_chosen(snapshot.rows, queries, chosen, k)
 
-    def _candidates(self, queries: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-        """Return the positions of the nodes that look best, (q, count), then -1."""
-        how = faiss.SearchParametersHNSW(efSearch=max(self.ef, count))
+    def _candidates(
+        self, queries: NDArray[np.float32], count: int, share: float
+    ) -> NDArray[np.int64]:
+        """Return the positions of the nodes that look best, (q, more than count), then -1.
+
+        share: the part of the rows that a filter keeps; of the candidates it keeps about as much.
+        """
+        count = min(int(count / share), len(self.nodes))
+        how = faiss.SearchParametersHNSW(efSearch=max(int(self.ef / share), count))
         _, found = self.index.search(queries, count, params=how)
         return np.where(found < 0, -1, self.nodes[found])
 
     def extended(self, snapshot: Snapshot) -> "Graph":
         """Return a copy with the new rows in it."""
-        new = _live_from(snapshot, self.covered)
+        new = snapshot.live_from(self.covered)
         index = faiss.clone_index(self.index)
         index.add(snapshot.rows[new])
         nodes = np.append(self.nodes, new)
         return replace(self, index=index, nodes=nodes, covered=len(snapshot.rows))
 
-    def reads_bytes(self, parameters: SearchParameters) -> int:  # noqa: ARG002
+    def reads_bytes(self, parameters: SearchParameters, share: float = 1.0) -> int:  # noqa: ARG002
         """Return how many bytes of nodes a query reads, about: the neighbours of ef nodes."""
-        return min(len(self.nodes), 2 * _NEIGHBOURS * self.ef) * int(self.index.d)
+        met = 2 * _NEIGHBOURS * self.ef / max(share, _SMALLEST_SHARE)
+        return min(len(self.nodes), int(met)) * int(self.index.d)
 
     def figures(self) -> Figures:
         """Return its recall and size."""
@@ -196,10 +204,3 @@ def _empty_graph(snapshot: Snapshot) -> Any:
     faiss.downcast_index(index.storage).sq.rangestat_arg = _WIDER
     index.train(rows[:: max(1, len(rows) // _RANGE_ROWS)])
     return index
-
-
-def _live_from(snapshot: Snapshot, first: int) -> NDArray[np.int64]:
-    """Return the positions of the live rows from first on."""
-    if snapshot.alive is None:
-        return np.arange(first, len(snapshot.rows))
-    return first + np.flatnonzero(snapshot.alive[first:])

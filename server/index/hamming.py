@@ -8,7 +8,8 @@ from cipherlens.server.config import IvfSettings
 from cipherlens.server.index.code_training import CodeListsTrainer
 from cipherlens.server.index.codes import padded_codes, stored_size_bytes
 from cipherlens.server.index.device import Device
-from cipherlens.server.index.flat import scan_hamming
+from cipherlens.server.index.filtering import RowFilter
+from cipherlens.server.index.flat import pick_hamming, scan_hamming
 from cipherlens.server.index.gpu import MirroredRows, gpu_space, hamming_rows
 from cipherlens.server.index.logged import LoggedIndex
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
@@ -46,6 +47,7 @@ class HammingIndex(LoggedIndex):
             np.dtype(np.uint8),
             device,
             scan=scan_hamming,
+            pick=pick_hamming,
             mirror=_mirror(self._stored_size, device),
             trainer=_trainer(choice, device, settings),
             metric="hamming",
@@ -62,7 +64,11 @@ class HammingIndex(LoggedIndex):
         self._log.append(padded_codes(rows, self._stored_size))
 
     def search(
-        self, queries: NDArray[np.uint8], k: int, parameters: SearchParameters = _DEFAULTS
+        self,
+        queries: NDArray[np.uint8],
+        k: int,
+        parameters: SearchParameters = _DEFAULTS,
+        rows: RowFilter | None = None,
     ) -> SearchResult:
         """Return the k live codes nearest to each query by distance.
 
@@ -73,12 +79,15 @@ class HammingIndex(LoggedIndex):
 
         Args:
             queries: (q, ceil(bits / 8)) uint8.
+            k: hits wanted.
+            parameters: how to search.
+            rows: keeps the rows that may be hits; None keeps all.
 
         Returns:
             (q, k) positions and int32 distances; beside a position of -1 any value.
         """
         check_codes(queries, self.bits)
-        return self._ranked(padded_codes(queries, self._stored_size), k, parameters)
+        return self._ranked(padded_codes(queries, self._stored_size), k, parameters, rows)
 
 
 def _mirror(stored_size: int, device: Device) -> MirroredRows | None:

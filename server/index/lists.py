@@ -1,10 +1,12 @@
 """What inverted lists have in common, whatever is in them and wherever they lie."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from cipherlens.server.index.clustering import Clustering
+from cipherlens.server.index.errors import UnfitStateError
 from cipherlens.server.index.probing import Probing
 from cipherlens.server.index.protocol import SearchParameters
 from cipherlens.server.index.rowlog import Snapshot
@@ -20,11 +22,14 @@ class Lists(ABC):
     """Lists over the first rows of a log; see Trained.
 
     clustering: which row has which list.
-    nprobe, recall: lists that a search probes by default, and what that was measured to reach.
+    nprobes: lists that a search probes by default, and then where a filter keeps a half of the
+        rows, a fourth and so on: as far as the neighbours lie of which it keeps as many as are
+        wanted, if it keeps all rows alike.
+    recall: what the first of them was measured to reach.
     """
 
     clustering: Clustering
-    nprobe: int
+    nprobes: tuple[int, ...]
     recall: float
     kind = "ivf"
 
@@ -43,10 +48,25 @@ class Lists(ABC):
         """The live rows when the centroids were trained."""
         return self.clustering.trained_on
 
-    def reads_bytes(self, parameters: SearchParameters) -> int:
-        """Return how many bytes the probed lists take, about."""
-        share = min(1.0, (parameters.nprobe or self.nprobe) / self.clustering.nlist)
-        return int(share * self._size_bytes)
+    def probed(self, parameters: SearchParameters, share: float = 1.0) -> int:
+        """Return how many lists a search probes; share: the part of the rows that it may find."""
+        return min(parameters.nprobe or self._nprobe_of(share), self.clustering.nlist)
+
+    @property
+    def nprobe(self) -> int:
+        """The lists that a search probes by default."""
+        return self.nprobes[0]
+
+    def _nprobe_of(self, share: float) -> int:
+        """Return the lists to probe by default; beyond what was measured, more in proportion."""
+        depth = math.ceil(-math.log2(share)) if 0 < share < 1 else 0
+        last = min(depth, len(self.nprobes) - 1)
+        return self.nprobes[last] << (depth - last)
+
+    def reads_bytes(self, parameters: SearchParameters, share: float = 1.0) -> int:
+        """Return how many bytes of the probed lists are read, about."""
+        rows = self.covered * self.probed(parameters, share) / self.clustering.nlist
+        return int(rows * (share * self.row_bytes + _ID_BYTES))
 
     def figures(self) -> Figures:
         """Return how many lists there are, and are probed by default."""
@@ -63,7 +83,7 @@ class Lists(ABC):
             facts={
                 "trained": what,
                 "trained_on": self.trained_on,
-                "nprobe": self.nprobe,
+                "nprobes": list(self.nprobes),
                 "recall": self.recall,
                 **facts,
             },
@@ -89,3 +109,11 @@ class SegmentedLists(Lists):
         newest = filled(self.empty(clustering), snapshot, clustering.lists[known:], known)
         segments = with_newest(self.segments, newest, lambda: self.empty(clustering))
         return replace(self, clustering=clustering, segments=segments)
+
+
+def restored_nprobes(state: IndexState) -> tuple[int, ...]:
+    """Return the numbers of lists to probe in a state. Raises UnfitStateError."""
+    nprobes = state.fact("nprobes", list)
+    if not nprobes or not all(type(each) is int and each > 0 for each in nprobes):
+        raise UnfitStateError(f"nprobes must be numbers of lists, got {nprobes!r}")
+    return tuple(nprobes)

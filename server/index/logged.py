@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cipherlens.server.index.among import Among, Pick
 from cipherlens.server.index.calibration import Scan
 from cipherlens.server.index.device import Device
+from cipherlens.server.index.filtering import RowFilter
 from cipherlens.server.index.gpu import MirroredRows
-from cipherlens.server.index.merging import best_of
 from cipherlens.server.index.protocol import IndexDescription, SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import RowLog, Snapshot, snapshot_of
 from cipherlens.server.index.state import IndexState
 from cipherlens.server.index.threads import use_one_thread
+from cipherlens.server.index.through import is_used, through
 from cipherlens.server.index.trained import Trained, Trainer
 
 _DEFAULTS = SearchParameters()
@@ -37,6 +39,7 @@ class LoggedIndex:
         device: Device,
         *,
         scan: Scan,
+        pick: Pick,
         mirror: MirroredRows | None,
         trainer: Trainer | None,
         **facts: str | int,
@@ -48,6 +51,7 @@ class LoggedIndex:
             row_type: see above.
             device: see above.
             scan: compares queries with every row.
+            pick: compares them with some.
             mirror: does the same on a GPU.
             trainer: builds what makes searches faster; None for an index that always scans.
             facts: what a state must say to be of such an index; "metric" among them.
@@ -56,6 +60,7 @@ class LoggedIndex:
         self.device = device
         self._log = RowLog(width, row_type)
         self._scan = scan
+        self._among = Among(scan, pick, through_lists=mirror is None)
         self._mirror = mirror
         self._trainer = trainer
         self._facts = facts
@@ -66,7 +71,13 @@ class LoggedIndex:
         """Hide the rows at positions from every search that starts later, for good."""
         self._log.mask(positions)
 
-    def _ranked(self, queries: NDArray[Any], k: int, parameters: SearchParameters) -> SearchResult:
+    def _ranked(
+        self,
+        queries: NDArray[Any],
+        k: int,
+        parameters: SearchParameters,
+        rows: RowFilter | None,
+    ) -> SearchResult:
         """Return the answer to checked queries, as wide as rows are stored."""
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
@@ -74,16 +85,26 @@ class LoggedIndex:
         # In this order: the log only grows, so a later snapshot has all rows that are covered.
         trained = self._trained
         snapshot = self._log.snapshot
-        if trained is not None and _is_used(trained, parameters):
-            return _through(trained, snapshot, queries, k, parameters, self._scan)
+        if rows is not None:
+            return self._among.search(rows, snapshot, trained, queries, k, parameters)
+        if trained is not None and is_used(trained, parameters):
+            return through(trained, snapshot, queries, k, parameters, self._scan)
         if self._mirror is not None:
             return self._mirror.search(self._log, queries, k)
         return self._scan(snapshot.rows, queries, k, snapshot.selector)
 
-    def reads_bytes(self, parameters: SearchParameters = _DEFAULTS) -> int:
+    def count(self, rows: RowFilter) -> int:
+        """Return how many live rows a filter keeps."""
+        return self._among.count(rows, self._log.snapshot)
+
+    def reads_bytes(
+        self, parameters: SearchParameters = _DEFAULTS, rows: RowFilter | None = None
+    ) -> int:
         """Return how many bytes of rows one query reads, about."""
         trained, snapshot = self._trained, self._log.snapshot
-        if trained is None or not _is_used(trained, parameters):
+        if rows is not None:
+            return self._among.reads_bytes(rows, snapshot, trained, parameters)
+        if trained is None or not is_used(trained, parameters):
             return snapshot.rows.nbytes
         return trained.reads_bytes(parameters) + snapshot.rows[trained.covered :].nbytes
 
@@ -183,36 +204,3 @@ class LoggedIndex:
             live=snapshot.live,
             memory_bytes=size_bytes,
         )
-
-
-def _is_used(trained: Trained, parameters: SearchParameters) -> bool:
-    return not parameters.exact and (trained.pays or parameters.nprobe is not None)
-
-
-def _through(
-    trained: Trained,
-    snapshot: Snapshot,
-    queries: NDArray[Any],
-    k: int,
-    parameters: SearchParameters,
-    scan: Scan,
-) -> SearchResult:
-    """Return the best of what the trained finds and of the rows behind it, for each query.
-
-    A query for which it finds too few live rows is answered exactly, so that a small nprobe costs
-    recall but never hits.
-    """
-    found = trained.search(snapshot, queries, k, parameters)
-    reach = trained.reach(snapshot)
-    if reach < len(snapshot.rows):
-        tail = scan(snapshot.rows[reach:], queries, k, snapshot.selector_from(reach))
-        np.add(tail.positions, reach, out=tail.positions, where=tail.positions >= 0)
-        found = best_of([found, tail], k)
-    needed = min(k, snapshot.live)
-    if needed == 0:
-        return found
-    short = found.positions[:, needed - 1] < 0
-    if short.any():
-        exact = scan(snapshot.rows, queries[short], k, snapshot.selector)
-        found.positions[short], found.scores[short] = exact
-    return found

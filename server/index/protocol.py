@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cipherlens.server.index.filtering import RowFilter
 from cipherlens.server.index.state import IndexState
 
 
@@ -85,12 +86,23 @@ class VectorIndex(Protocol):
         ...
 
     def search(
-        self, queries: NDArray[Any], k: int, parameters: SearchParameters = ...
+        self,
+        queries: NDArray[Any],
+        k: int,
+        parameters: SearchParameters = ...,
+        rows: RowFilter | None = None,
     ) -> SearchResult:
-        """Return the k best live rows of each query; queries are shaped like rows."""
+        """Return the k best live rows of each query, of those that a filter keeps.
+
+        Queries are shaped like rows. The filter is asked after the rows were looked at.
+        """
         ...
 
-    def reads_bytes(self, parameters: SearchParameters = ...) -> int:
+    def count(self, rows: RowFilter) -> int:
+        """Return how many live rows a filter keeps."""
+        ...
+
+    def reads_bytes(self, parameters: SearchParameters = ..., rows: RowFilter | None = None) -> int:
         """Return how many bytes of rows one query reads, about: what a search costs."""
         ...
 

@@ -20,12 +20,15 @@ class Snapshot:
     alive: (n,) bool, or None while nothing is masked.
     dead: number of masked rows.
     selector: the live rows as FAISS takes them, or None while nothing is masked.
+    share: the part of the live rows that a filter keeps, above which all else counts as masked; 1.0
+        without one.
     """
 
     rows: NDArray[Any]
     alive: NDArray[np.bool_] | None
     dead: int
     selector: Any
+    share: float = 1.0
 
     @property
     def live(self) -> int:
@@ -36,6 +39,12 @@ class Snapshot:
     def dead_fraction(self) -> float:
         """The masked part of the rows, 0.0 where there are none."""
         return self.dead / len(self.rows) if len(self.rows) else 0.0
+
+    def live_from(self, first: int) -> NDArray[np.int64]:
+        """Return the positions of the live rows from one on, ascending."""
+        if self.alive is None:
+            return np.arange(first, len(self.rows))
+        return first + np.flatnonzero(self.alive[first:])
 
     def selector_from(self, first: int) -> Any:
         """Return the selector of rows[first:], numbered from 0, or None when all are live."""

@@ -57,8 +57,11 @@ class Trained(Protocol):
         """Return one that covers all rows; the work is in proportion to the new ones."""
         ...
 
-    def reads_bytes(self, parameters: SearchParameters) -> int:
-        """Return how many bytes of the covered rows one query reads, about."""
+    def reads_bytes(self, parameters: SearchParameters, share: float = 1.0) -> int:
+        """Return how many bytes of the covered rows one query reads, about.
+
+        share: the part of the rows that a filter keeps.
+        """
         ...
 
     def figures(self) -> Figures:

@@ -10,7 +10,7 @@ from cipherlens.server.config import IvfSettings
 from cipherlens.server.index.calibration import (
     Sample,
     Scan,
-    sample_of,
+    samples_of,
     smallest_nprobe,
     split,
 )
@@ -23,10 +23,10 @@ Centroids = Callable[[NDArray[Any], NDArray[np.int64], int, int], NDArray[Any]]
 
 def train_clustering(
     snapshot: Snapshot, settings: IvfSettings, seed: int, centroids: Centroids, scan: Scan
-) -> tuple[Clustering, Sample, int]:
+) -> tuple[Clustering, Sample, tuple[int, ...]]:
     """Return a list for every row, rows that were kept out of it, and how many lists to probe.
 
-    The same rows and seed give the same lists.
+    That is as `Lists.nprobes` has it. The same rows and seed give the same lists.
 
     Args:
         centroids: trains so many of rows at positions, with a seed.
@@ -41,5 +41,6 @@ def train_clustering(
     held_out, others = split(snapshot, settings, seed)
     trained = centroids(snapshot.rows, others, settings.nlist(snapshot.live), seed)
     clustering = new_clustering(trained, snapshot.live).extended(snapshot.rows)
-    sample = sample_of(snapshot, held_out, scan, settings)
-    return clustering, sample, smallest_nprobe(sample, clustering, settings.target_recall)
+    samples = samples_of(snapshot, held_out, scan, settings)
+    nprobes = [smallest_nprobe(each, clustering, settings.target_recall) for each in samples]
+    return clustering, samples[0], tuple(nprobes)

@@ -71,7 +71,7 @@ class VectorLists(SegmentedLists):
         parameters: SearchParameters,
     ) -> SearchResult:
         """Return the best candidates of the probed lists, by their true similarity."""
-        probed = min(parameters.nprobe or self.nprobe, self.clustering.nlist)
+        probed = self.probed(parameters, snapshot.share)
         similarities = np.empty((len(queries), probed), np.float32)
         lists = np.empty((len(queries), probed), np.int64)
         self.clustering.coarse.search_c(

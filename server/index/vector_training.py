@@ -9,6 +9,7 @@ from cipherlens.server.config import IvfSettings
 from cipherlens.server.index.calibration import Sample, measured_recall, sure_recall
 from cipherlens.server.index.clustering import Clustering, restored_clustering, vector_centroids
 from cipherlens.server.index.flat import scan_cosine
+from cipherlens.server.index.lists import restored_nprobes
 from cipherlens.server.index.protocol import SearchParameters
 from cipherlens.server.index.rowlog import Snapshot
 from cipherlens.server.index.segments import filled
@@ -38,25 +39,29 @@ class VectorListsTrainer:
         The same rows and seed give the same lists. Where no nprobe reaches the target, as between
         rows without structure, all lists are probed.
         """
-        clustering, sample, nprobe = train_clustering(
+        clustering, sample, nprobes = train_clustering(
             snapshot, self._settings, seed, vector_centroids, scan_cosine
         )
-        in_bytes = self._lists(snapshot, clustering, byte_coding(snapshot, clustering), nprobe)
+        in_bytes = self._lists(snapshot, clustering, byte_coding(snapshot, clustering), nprobes)
         recalls = self._measured(in_bytes, snapshot, sample)
         if sure_recall(recalls) >= self._settings.target_recall:
             return replace(in_bytes, recall=float(recalls.mean()))
-        halves = self._lists(snapshot, clustering, _HALF_PRECISION, nprobe)
+        halves = self._lists(snapshot, clustering, _HALF_PRECISION, nprobes)
         better = self._measured(halves, snapshot, sample)
         if better.mean() > recalls.mean() + _WORTH_TWICE_THE_MEMORY:
             return replace(halves, recall=float(better.mean()))
         return replace(in_bytes, recall=float(recalls.mean()))
 
     def _lists(
-        self, snapshot: Snapshot, clustering: Clustering, coding: Coding, nprobe: int
+        self,
+        snapshot: Snapshot,
+        clustering: Clustering,
+        coding: Coding,
+        nprobes: tuple[int, ...],
     ) -> VectorLists:
         segment = filled(coding.lists(clustering), snapshot, clustering.lists, 0)
         return VectorLists(
-            clustering=clustering, coding=coding, segments=(segment,), nprobe=nprobe, recall=0.0
+            clustering=clustering, coding=coding, segments=(segment,), nprobes=nprobes, recall=0.0
         )
 
     def _measured(
@@ -79,8 +84,8 @@ class VectorListsTrainer:
             lowest=state.fact("lowest", float),
             width=state.fact("width", float),
         )
-        nprobe, recall = state.fact("nprobe", int), state.fact("recall", float)
-        return replace(self._lists(snapshot, clustering, coding, nprobe), recall=recall)
+        nprobes, recall = restored_nprobes(state), state.fact("recall", float)
+        return replace(self._lists(snapshot, clustering, coding, nprobes), recall=recall)
 
 
 def byte_coding(snapshot: Snapshot, clustering: Clustering) -> Coding:

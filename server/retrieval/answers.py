@@ -55,6 +55,7 @@ def item_message(collection: Collection, item: StoredItem) -> item_pb2.StoredIte
         # Of a oneof, None leaves a field unset.
         cipher_image=_cipher_image_message(collection, item.cipher) if item.cipher else None,
         sealed_original=item.sealed,
+        sealed_tags=item.summary.sealed_tags,
     )
     if collection.kind is Kind.VECTOR:
         made.vector = item.representation
@@ -71,6 +72,7 @@ def summary_message(item: ItemSummary) -> item_pb2.ItemSummary:
         sequence=item.sequence,
         owner_tag=item.owner_tag,
         sealed_size_bytes=item.sealed_size,
+        sealed_tags=item.sealed_tags,
     )
 
 

@@ -20,6 +20,7 @@ from cipherlens.server.fields import (
 )
 from cipherlens.server.index import SearchParameters
 from cipherlens.server.retrieval.content import batch_of, profile
+from cipherlens.server.retrieval.tags import item_tags
 from cipherlens.server.revisions import newest_revision
 from cipherlens.v1 import retrieval_service_pb2
 from cipherlens.wire import MalformedMessage, index_choice_from, kind_from
@@ -165,6 +166,7 @@ def _item_head(
         _current_revision(prefix + "revision", item.revision, newest),
         owner_tag,
         sealed,
+        item_tags(prefix, item, limits),
     )
 
 

@@ -19,6 +19,7 @@ from cipherlens.server.fields import (
 )
 from cipherlens.server.retrieval import answers, content, requests, uploads
 from cipherlens.server.retrieval.hits import EncodedResponse, encoded_responses
+from cipherlens.server.retrieval.tags import tag_filter
 from cipherlens.server.retrieval.together import Question, SharedSearches
 from cipherlens.server.storage.records import Collection, StoredItem
 from cipherlens.v1 import item_pb2
@@ -117,7 +118,15 @@ class RetrievalService:
         heads = requests.item_heads(request.items, self._limits)
         batch = requests.index_content(request, self._limits)
         digest = check_digest("model_digest", request.model_digest)
-        written = self._engine.index(name, heads, batch, digest, call, mask_id=request.mask_id)
+        written = self._engine.index(
+            name,
+            heads,
+            batch,
+            digest,
+            call,
+            mask_id=request.mask_id,
+            collection_uuid=request.collection_uuid,
+        )
         return pb.IndexResponse(
             sequence=written.sequence,
             written_count=len(written.changes),
@@ -144,6 +153,8 @@ class RetrievalService:
             min_sequence=request.min_sequence,
             model_digest=question.model_digest,
             mask_id=question.mask_id,
+            collection_uuid=question.collection_uuid,
+            kept=question.kept,
             call=call,
         )
         (response,) = self._search_responses(answer, queries.kind, len(queries))
@@ -152,6 +163,17 @@ class RetrievalService:
             items = self._items_within(question.collection, answer.item_ids(), budget)
             return EncodedResponse(response).with_items(items)
         return EncodedResponse(response)
+
+    def Count(self, request: pb.CountRequest, call: Call) -> pb.CountResponse:
+        """Count items."""
+        count, sequence = self._engine.count(
+            self._named(request.collection),
+            tag_filter(request, self._limits),
+            min_sequence=request.min_sequence,
+            collection_uuid=request.collection_uuid,
+            call=call,
+        )
+        return pb.CountResponse(item_count=count, sequence=sequence)
 
     def Fetch(self, request: pb.FetchRequest, call: Call) -> Iterator[pb.FetchResponse]:
         """Stream items in the order asked."""
@@ -215,6 +237,8 @@ class RetrievalService:
             parameters=requests.search_parameters(request.parameters),
             model_digest=check_digest("model_digest", request.model_digest),
             mask_id=request.mask_id,
+            collection_uuid=request.collection_uuid,
+            kept=tag_filter(request, self._limits),
         )
 
     def _checked(

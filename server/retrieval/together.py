@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 
 from cipherlens.base import Kind
-from cipherlens.server.engine import Answer, CodeBatch, Engine, VectorBatch
+from cipherlens.server.engine import Answer, CodeBatch, Engine, TagFilter, VectorBatch
 from cipherlens.server.errors import ServerError
 from cipherlens.server.index import SearchParameters
 from cipherlens.server.retrieval.kin import queries_span
@@ -32,6 +32,8 @@ class Question:
     parameters: SearchParameters
     model_digest: bytes
     mask_id: str
+    collection_uuid: str
+    kept: TagFilter | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +115,8 @@ class SharedSearches:
             question.parameters,
             model_digest=question.model_digest,
             mask_id=question.mask_id,
+            collection_uuid=question.collection_uuid,
+            kept=question.kept,
             at_most_bytes=_QUICK_BYTES * len(requests),
         )
         if answer is None:

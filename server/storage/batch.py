@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 from xxhash import xxh3_128_digest
 
 from cipherlens.server.storage.checksum import checksum, with_sequences
-from cipherlens.server.storage.records import Change, CipherPixels
-from cipherlens.server.storage.rows import body_digest, data_digest, item_digest, name_of
+from cipherlens.server.storage.records import NO_TAGS, Change, CipherPixels, ItemTags
+from cipherlens.server.storage.rows import (
+    body_digest,
+    data_digest,
+    item_digest,
+    name_of,
+    tags_part,
+)
 
 Row = tuple[Any, ...]
 
@@ -25,6 +31,7 @@ class ItemBatch:
     """Items to write, in columns, with all of their rows that is known before the sequences are.
 
     content_digests: 16 bytes each, over all that the owner sent.
+    tokens, sealed_tags: of each; None where there are none.
     data: what each is compared by, its representation.
     item_digests, data_digests: over their rows but for the sequences.
     ciphertexts: what stands beside each representation; None where there is neither a
@@ -36,6 +43,8 @@ class ItemBatch:
     owner_tags: list[bytes]
     sealed_sizes: list[int]
     content_digests: list[bytes]
+    tokens: list[bytes | None]
+    sealed_tags: list[bytes | None]
     data: list[bytes]
     item_digests: list[bytes]
     data_digests: list[bytes]
@@ -52,23 +61,31 @@ class ItemBatch:
         images: Sequence[CipherPixels | None],
         contents: Sequence[bytes],
         data: Sequence[bytes],
+        tags: Sequence[ItemTags] | None = None,
     ) -> Self:
         """Return items as a batch. What is large in them is read once.
 
         contents: the vectors or codes as the owner sent them; empty beside a cipher-image.
         data: little-endian float32 of unit vectors, or packed codes.
+        tags: None where no item has any.
         """
         bodies = list(map(_body, images, sealed))
-        digests = list(map(_content_digest, owner_tags, bodies, contents))
+        tags = [NO_TAGS] * len(ids) if tags is None else tags
+        digests = list(map(_content_digest, owner_tags, bodies, contents, tags))
         names = list(map(name_of, ids))
         sizes = list(map(len, sealed))
-        rows = map(item_digest, names, revisions, repeat(False), owner_tags, sizes, digests)
+        tokens = [each.tokens or None for each in tags]
+        sealed_tags = [each.sealed or None for each in tags]
+        columns = (revisions, repeat(False), owner_tags, sizes, digests, tokens, sealed_tags)
+        rows = map(item_digest, names, *columns)
         return cls(
             ids=list(ids),
             revisions=list(revisions),
             owner_tags=list(owner_tags),
             sealed_sizes=sizes,
             content_digests=digests,
+            tokens=tokens,
+            sealed_tags=sealed_tags,
             data=list(data),
             item_digests=list(rows),
             data_digests=list(map(data_digest, names, data)),
@@ -97,6 +114,8 @@ class ItemBatch:
                 self.owner_tags,
                 self.sealed_sizes,
                 self.content_digests,
+                self.tokens,
+                self.sealed_tags,
                 with_sequences(_joined(self.item_digests), first),
                 strict=False,
             )
@@ -115,7 +134,8 @@ class ItemBatch:
 
     def changes(self, first: int) -> tuple[Change, ...]:
         """Return what an index must follow, the first one's sequence given."""
-        rows = zip(count(first), self.ids, self.revisions, self.data, strict=False)
+        tokens = (each or b"" for each in self.tokens)
+        rows = zip(count(first), self.ids, self.revisions, self.data, tokens, strict=False)
         return tuple(map(Change._make, rows))
 
 
@@ -124,14 +144,15 @@ def _body(image: CipherPixels | None, sealed: bytes) -> bytes:
     return body_digest(image or _NO_IMAGE, sealed) if image or sealed else b""
 
 
-def _content_digest(owner_tag: bytes, body: bytes, content: bytes) -> bytes:
+def _content_digest(owner_tag: bytes, body: bytes, content: bytes, tags: ItemTags) -> bytes:
     """Return 16 bytes over all that the owner sent.
 
     An embedding differs a little from one batch to the next, and so may a vector that was brought
     to unit length: what was sent speaks, not what was made of it.
     """
     sizes = _CONTENT_HEAD.pack(len(owner_tag), len(body))
-    return xxh3_128_digest(b"".join((sizes, owner_tag, body, content)))
+    digest = xxh3_128_digest(b"".join((sizes, owner_tag, body, content)))
+    return digest if tags == NO_TAGS else xxh3_128_digest(b"".join((digest, *tags_part(*tags))))
 
 
 def _ciphertext(item_id: str, image: CipherPixels | None, sealed: bytes, body: bytes) -> Row | None:

@@ -45,6 +45,8 @@ _BURY = (
         owner_tag=b"",
         sealed_size=0,
         content_digest=b"",
+        tokens=None,
+        sealed_tags=None,
         sequence=bindparam("at_sequence"),
         checksum=bindparam("with_checksum"),
     )

@@ -77,6 +77,16 @@ class CipherPixels:
         return np.frombuffer(self.pixels, np.uint8).reshape(self.height, self.width, 3)
 
 
+class ItemTags(NamedTuple):
+    """What an item is filtered by: 16 bytes a token, and the tags as their owner sealed them."""
+
+    tokens: bytes
+    sealed: bytes
+
+
+NO_TAGS = ItemTags(b"", b"")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemSummary:
     """An item without its ciphertext."""
@@ -86,6 +96,7 @@ class ItemSummary:
     sequence: int
     owner_tag: bytes
     sealed_size: int
+    sealed_tags: bytes = b""
 
 
 class Computed(NamedTuple):
@@ -122,6 +133,7 @@ class Change(NamedTuple):
     item_id: str
     revision: int
     representation: bytes | None
+    tokens: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

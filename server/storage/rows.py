@@ -24,12 +24,14 @@ ITEM_COLUMNS = (
     "owner_tag",
     "sealed_size",
     "content_digest",
+    "tokens",
+    "sealed_tags",
     "checksum",
 )
 
 # Revision and size; whether deleted; lengths of id, tag and digest.
 _ITEM_HEAD = struct.Struct("<qq?III")
-_DATA_HEAD = struct.Struct("<I")
+_TAGS_HEAD = _DATA_HEAD = struct.Struct("<I")
 
 
 def name_of(item_id: str) -> bytes:
@@ -38,12 +40,30 @@ def name_of(item_id: str) -> bytes:
 
 
 def item_digest(
-    name: bytes, revision: int, deleted: bool, owner_tag: bytes, sealed_size: int, digest: bytes
+    name: bytes,
+    revision: int,
+    deleted: bool,
+    owner_tag: bytes,
+    sealed_size: int,
+    digest: bytes,
+    tokens: bytes | None = None,
+    sealed_tags: bytes | None = None,
 ) -> bytes:
-    """Return 16 bytes over an item's row, but for its sequence; its name is the id's."""
+    """Return 16 bytes over an item's row, but for its sequence; its name is the id's.
+
+    Of one without tags they are what they were before there were any.
+    """
     sizes = (len(name), len(owner_tag), len(digest))
     head = _ITEM_HEAD.pack(revision, sealed_size, deleted, *sizes)
-    return xxh3_128_digest(b"".join((head, name, owner_tag, digest)))
+    if tokens is None and sealed_tags is None:
+        return xxh3_128_digest(b"".join((head, name, owner_tag, digest)))
+    tags = tags_part(tokens or b"", sealed_tags or b"")
+    return xxh3_128_digest(b"".join((head, name, owner_tag, digest, *tags)))
+
+
+def tags_part(tokens: bytes, sealed_tags: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return what stands for tags in a digest."""
+    return _TAGS_HEAD.pack(len(tokens)), tokens, sealed_tags
 
 
 def data_digest(name: bytes, data: bytes) -> bytes:
@@ -64,12 +84,14 @@ def item_agrees(
     owner_tag: bytes,
     sealed_size: int,
     content_digest: bytes,
+    tokens: bytes | None,
+    sealed_tags: bytes | None,
     stored: bytes,
 ) -> bool:
     """Return whether an item's row, its columns in their order, agrees with its checksum."""
     try:
-        name = name_of(item_id)
-        digest = item_digest(name, revision, deleted, owner_tag, sealed_size, content_digest)
+        own = (owner_tag, sealed_size, content_digest, tokens, sealed_tags)
+        digest = item_digest(name_of(item_id), revision, deleted, *own)
         return with_sequence(digest, sequence) == stored
     except UNREADABLE:
         return False
@@ -105,6 +127,7 @@ def summary(row: Row[Any]) -> ItemSummary:
         sequence=row.sequence,
         owner_tag=row.owner_tag,
         sealed_size=row.sealed_size,
+        sealed_tags=row.sealed_tags or b"",
     )
 
 
@@ -114,7 +137,7 @@ def change(row: Sequence[Any]) -> Change | Damaged:
     row: ITEM_COLUMNS, then when the representation was computed, its data and its checksum. By
         their places, as their names cost as much as all the rest and a start may read millions.
     """
-    item_id, revision, sequence, deleted, *_ = row
+    item_id, revision, sequence, deleted, _, _, _, tokens, *_ = row
     computed_at, data, checksum_of_data = row[-3:]
     if not item_agrees(*row[:-3]):
         return Damaged(item_id=item_id, sequence=sequence, what="item row")
@@ -122,7 +145,7 @@ def change(row: Sequence[Any]) -> Change | Damaged:
         return Change(sequence, item_id, revision, None)
     if not representation_agrees(item_id, sequence, computed_at, data, checksum_of_data):
         return Damaged(item_id=item_id, sequence=sequence, what="representation")
-    return Change(sequence, item_id, revision, data)
+    return Change(sequence, item_id, revision, data, tokens or b"")
 
 
 def stored(row: Row[Any], kind: Kind) -> StoredItem | Damaged:

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 """The newest step in `migrations`; tables that are made now are of it from the start."""
 
 # SQLite numbers rows by itself only in a column of type INTEGER.
@@ -99,6 +99,9 @@ items = Table(
     Column("sealed_size", BigInteger, nullable=False),
     # Over all that the owner sent: equal content at an equal revision is the same write again.
     Column("content_digest", Blob(16), nullable=False),
+    # 16 bytes each, one behind the other; null where there are none, as in rows of before.
+    Column("tokens", Blob, nullable=True),
+    Column("sealed_tags", Blob, nullable=True),
     Column("checksum", Blob(16), nullable=False),
     UniqueConstraint("collection", "sequence"),
     Index(

@@ -177,6 +177,7 @@ NEEDS: Mapping[str, Need] = {
     f"{_CLOUD}/Index": Need(collection=_collection, one_of={Scope.INDEX}),
     f"{_CLOUD}/Delete": Need(collection=_collection, one_of={Scope.INDEX}),
     f"{_CLOUD}/Search": Need(collection=_collection, one_of={Scope.SEARCH}, further=_items_along),
+    f"{_CLOUD}/Count": Need(collection=_collection, one_of={Scope.SEARCH}),
     f"{_CLOUD}/Fetch": Need(collection=_collection, one_of={Scope.FETCH}),
     # Who indexes a folder goes on from what is there.
     f"{_CLOUD}/ListItems": Need(collection=_collection, one_of={Scope.FETCH, Scope.INDEX}),

@@ -18,6 +18,7 @@ def test_all_lists_exactly_these_names() -> None:
         "ProfileMismatch",
         "Role",
         "Scope",
+        "TAG_TOKEN_BYTES",
         "check_bits",
         "check_codes",
         "code_bits",

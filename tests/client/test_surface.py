@@ -17,6 +17,7 @@ def test_the_public_names_are_these() -> None:
         "CipherProfile",
         *("ServerInfo", "KeyInfo", "Fetched", "Hit", "Hits", "Item", "ItemState", "ItemSummary"),
         *("ItemView", "Naming", "ManifestFolder"),
+        *("BlindedFilter", "BlindedTags", "TagFilter", "Tagging"),
         *("problems_of_hits", "problems_of_presence", "problems_of_ranking"),
         *("CodeMaker", "CodedPicture", "make_codes"),
         *("IndexResult", "EncryptedPicture", "Picture", "Place", "PreparedPicture"),

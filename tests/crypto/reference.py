@@ -203,10 +203,20 @@ def cmac(key, data):
     return mac.finalize()
 
 
-def siv(key, data):
-    """Return AES-SIV (RFC 5297) of data of at least 16 bytes, without associated data."""
+def doubled(block):
+    """Return a block of 16 bytes doubled in the field of RFC 5297."""
+    number = int.from_bytes(block, "big") << 1
+    if number >> 128:
+        number ^= (1 << 128) | 0x87
+    return number.to_bytes(16, "big")
+
+
+def siv(key, data, associated=()):
+    """Return AES-SIV (RFC 5297) of data of at least 16 bytes, with associated data."""
     beginning, end = data[:-16], data[-16:]
     start = cmac(key[:32], bytes(16))
+    for each in associated:
+        start = bytes(a ^ b for a, b in zip(doubled(start), cmac(key[:32], each), strict=True))
     tag = cmac(key[:32], beginning + bytes(a ^ b for a, b in zip(end, start, strict=True)))
     counter = bytearray(tag)
     counter[8] &= 0x7F
@@ -227,6 +237,24 @@ def item_name(key, name):
         "name": name,
         "item_id": item_id.decode().lower(),
         "sealed": siv(name_key, padded).hex(),
+    }
+
+
+def item_tags(tags, item_id, revision):
+    """Return tags of an item of the collection with their tokens and sealed form."""
+    tag_key = blake3(COLLECTION, key=subkey(ROOT, "subkey tag")).digest()
+    context = "cipherlens 2026-11-26 v1 item tags key"
+    sealing = blake3(seal_key(ROOT, COLLECTION), derive_key_context=context).digest(length=64)
+    padded = "\n".join(sorted(tags)).encode() + b"\x80"
+    padded += bytes(-len(padded) % 32)
+    place = (item_id.encode(), revision.to_bytes(8, "little"))
+    tokens = [blake3(each.encode(), key=tag_key).digest(length=16).hex() for each in tags]
+    return {
+        "tags": tags,
+        "tokens": sorted(tokens),
+        "item_id": item_id,
+        "revision": revision,
+        "sealed": siv(sealing, padded, place).hex(),
     }
 
 
@@ -343,7 +371,7 @@ def image_cipher_case(parameters):
 def subkeys_case():
     """Return every subkey of the root, and the keys of one collection."""
     purposes = [purpose for purpose, _, _ in STREAMS.values()]
-    purposes += ["subkey seal", "subkey mask", "subkey network"]
+    purposes += ["subkey seal", "subkey mask", "subkey network", "subkey tag"]
     return {
         "root": ROOT.hex(),
         "fingerprint": fingerprint(ROOT).hex(),
@@ -569,6 +597,29 @@ def item_names():
     return {"seal_key": key.hex(), "names": made, "must_fail": [swapped, foreign, cut]}
 
 
+def item_tags_case():
+    """Return tags with their tokens and sealed forms, and what must not open."""
+    many = [f"{number:03}" + 125 * "x" for number in range(64)]
+    made = [
+        item_tags(["holiday"], "a", 1),
+        item_tags(["camera=x100", "\u00fc \N{MICROSCOPE}", "Holiday"], "b" * 32, 2**53 - 1),
+        item_tags(many, "c", 0),
+    ]
+    one, other = made[:2]
+    return {
+        "tag_key": blake3(COLLECTION, key=subkey(ROOT, "subkey tag")).hexdigest(),
+        "seal_key": seal_key(ROOT, COLLECTION).hex(),
+        "items": made,
+        "must_fail": {
+            "of another item": {**one, "item_id": "b"},
+            "of another revision": {**one, "revision": 2},
+            "beside another's": {**one, "sealed": other["sealed"]},
+            "cut short": {**one, "sealed": one["sealed"][:-2]},
+            "of another key": {**one, "sealed": siv(bytes(64), bytes(32)).hex()},
+        },
+    }
+
+
 def keyring_text(version=2):
     """Return a keyring file with one entry and one grant."""
     entry = {
@@ -606,6 +657,7 @@ def main():
     write_json("sealed_network.json", sealed_network_case())
     write_json("manifest.json", manifest_case())
     write_json("item_names.json", item_names())
+    write_json("item_tags.json", item_tags_case())
     write_json("masks.json", masks_case())
     write_json("grants.json", grant_cases())
     (VECTORS / "keyring.json").write_text(keyring_text())

@@ -35,9 +35,9 @@ ME = Identity(
     name="me", private_key=bytes(range(160, 192)), created_at=datetime(2026, 1, 2, tzinfo=UTC)
 )
 OF_KIND = {
-    Kind.CIPHER: set(IMAGE_PURPOSES),
-    Kind.VECTOR: {Purpose.MASK},
-    Kind.CODE: {Purpose.MASK, Purpose.NETWORK},
+    Kind.CIPHER: {*IMAGE_PURPOSES, Purpose.TAG},
+    Kind.VECTOR: {Purpose.MASK, Purpose.TAG},
+    Kind.CODE: {Purpose.MASK, Purpose.NETWORK, Purpose.TAG},
 }
 
 

@@ -30,14 +30,19 @@ class NumpyIndex:
             alive[positions] = False
             self._state = (known, alive)
 
-    def search(self, queries, k, parameters=None):
+    def search(self, queries, k, parameters=None, rows=None):
         known, alive = self._state
-        return exact_cosine(known, queries, k, alive)
+        kept = alive if rows is None else alive & rows.mask(len(known))
+        return exact_cosine(known, queries, k, kept)
+
+    def count(self, rows):
+        known, alive = self._state
+        return int((alive & rows.mask(len(known))).sum())
 
     def train(self, seed):
         pass
 
-    def reads_bytes(self, parameters=None):
+    def reads_bytes(self, parameters=None, rows=None):
         return self._state[0].nbytes
 
     def state(self):

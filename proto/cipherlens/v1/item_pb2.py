@@ -15,7 +15,7 @@ _sym_db = _symbol_database.Default()
 from cipherlens.v1 import cipher_image_pb2 as cipherlens_dot_v1_dot_cipher__image__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63ipherlens/v1/item.proto\x12\rcipherlens.v1\x1a cipherlens/v1/cipher_image.proto\"\xce\x01\n\nStoredItem\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x11\n\towner_tag\x18\x04 \x01(\x0c\x12\x32\n\x0c\x63ipher_image\x18\x05 \x01(\x0b\x32\x1a.cipherlens.v1.CipherImageH\x00\x12\x10\n\x06vector\x18\x06 \x01(\x0cH\x00\x12\x0e\n\x04\x63ode\x18\x07 \x01(\x0cH\x00\x12\x17\n\x0fsealed_original\x18\x08 \x01(\x0c\x42\t\n\x07\x63ontent\"p\n\x0bItemSummary\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x11\n\towner_tag\x18\x04 \x01(\x0c\x12\x19\n\x11sealed_size_bytes\x18\x05 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63ipherlens/v1/item.proto\x12\rcipherlens.v1\x1a cipherlens/v1/cipher_image.proto\"\xe3\x01\n\nStoredItem\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x11\n\towner_tag\x18\x04 \x01(\x0c\x12\x32\n\x0c\x63ipher_image\x18\x05 \x01(\x0b\x32\x1a.cipherlens.v1.CipherImageH\x00\x12\x10\n\x06vector\x18\x06 \x01(\x0cH\x00\x12\x0e\n\x04\x63ode\x18\x07 \x01(\x0cH\x00\x12\x17\n\x0fsealed_original\x18\x08 \x01(\x0c\x12\x13\n\x0bsealed_tags\x18\t \x01(\x0c\x42\t\n\x07\x63ontent\"\x85\x01\n\x0bItemSummary\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x11\n\towner_tag\x18\x04 \x01(\x0c\x12\x19\n\x11sealed_size_bytes\x18\x05 \x01(\x04\x12\x13\n\x0bsealed_tags\x18\x06 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -23,7 +23,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cipherlens.v1.item_pb2', _g
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_STOREDITEM']._serialized_start=78
-  _globals['_STOREDITEM']._serialized_end=284
-  _globals['_ITEMSUMMARY']._serialized_start=286
-  _globals['_ITEMSUMMARY']._serialized_end=398
+  _globals['_STOREDITEM']._serialized_end=305
+  _globals['_ITEMSUMMARY']._serialized_start=308
+  _globals['_ITEMSUMMARY']._serialized_end=441
 # @@protoc_insertion_point(module_scope)

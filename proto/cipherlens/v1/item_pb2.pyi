@@ -25,6 +25,7 @@ class StoredItem(google.protobuf.message.Message):
     VECTOR_FIELD_NUMBER: builtins.int
     CODE_FIELD_NUMBER: builtins.int
     SEALED_ORIGINAL_FIELD_NUMBER: builtins.int
+    SEALED_TAGS_FIELD_NUMBER: builtins.int
     item_id: builtins.str
     """The owner's id for the item; cipherlens' own client makes it of the name by a key."""
     revision: builtins.int
@@ -39,6 +40,8 @@ class StoredItem(google.protobuf.message.Message):
     """The code of a COLLECTION_KIND_CODE."""
     sealed_original: builtins.bytes
     """The original under authenticated encryption; empty if the owner sent none."""
+    sealed_tags: builtins.bytes
+    """The owner's tags under authenticated encryption; empty if there are none."""
     @property
     def cipher_image(self) -> cipherlens.v1.cipher_image_pb2.CipherImage:
         """The cipher-image of a COLLECTION_KIND_CIPHER."""
@@ -54,9 +57,10 @@ class StoredItem(google.protobuf.message.Message):
         vector: builtins.bytes = ...,
         code: builtins.bytes = ...,
         sealed_original: builtins.bytes = ...,
+        sealed_tags: builtins.bytes = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["cipher_image", b"cipher_image", "code", b"code", "content", b"content", "vector", b"vector"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["cipher_image", b"cipher_image", "code", b"code", "content", b"content", "item_id", b"item_id", "owner_tag", b"owner_tag", "revision", b"revision", "sealed_original", b"sealed_original", "sequence", b"sequence", "vector", b"vector"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cipher_image", b"cipher_image", "code", b"code", "content", b"content", "item_id", b"item_id", "owner_tag", b"owner_tag", "revision", b"revision", "sealed_original", b"sealed_original", "sealed_tags", b"sealed_tags", "sequence", b"sequence", "vector", b"vector"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["content", b"content"]) -> typing.Literal["cipher_image", "vector", "code"] | None: ...
 
 global___StoredItem = StoredItem
@@ -72,6 +76,7 @@ class ItemSummary(google.protobuf.message.Message):
     SEQUENCE_FIELD_NUMBER: builtins.int
     OWNER_TAG_FIELD_NUMBER: builtins.int
     SEALED_SIZE_BYTES_FIELD_NUMBER: builtins.int
+    SEALED_TAGS_FIELD_NUMBER: builtins.int
     item_id: builtins.str
     """The owner's id for the item; cipherlens' own client makes it of the name by a key."""
     revision: builtins.int
@@ -82,6 +87,8 @@ class ItemSummary(google.protobuf.message.Message):
     """What the owner put there to know the item again."""
     sealed_size_bytes: builtins.int
     """Bytes of the sealed original; 0 if there is none."""
+    sealed_tags: builtins.bytes
+    """The owner's tags under authenticated encryption; empty if there are none."""
     def __init__(
         self,
         *,
@@ -90,7 +97,8 @@ class ItemSummary(google.protobuf.message.Message):
         sequence: builtins.int = ...,
         owner_tag: builtins.bytes = ...,
         sealed_size_bytes: builtins.int = ...,
+        sealed_tags: builtins.bytes = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["item_id", b"item_id", "owner_tag", b"owner_tag", "revision", b"revision", "sealed_size_bytes", b"sealed_size_bytes", "sequence", b"sequence"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["item_id", b"item_id", "owner_tag", b"owner_tag", "revision", b"revision", "sealed_size_bytes", b"sealed_size_bytes", "sealed_tags", b"sealed_tags", "sequence", b"sequence"]) -> None: ...
 
 global___ItemSummary = ItemSummary

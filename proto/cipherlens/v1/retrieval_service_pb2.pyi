@@ -182,6 +182,8 @@ class Limits(google.protobuf.message.Message):
     MAX_PAGE_SIZE_FIELD_NUMBER: builtins.int
     MAX_CONCURRENT_CALLS_FIELD_NUMBER: builtins.int
     MAX_HITS_FIELD_NUMBER: builtins.int
+    MAX_TAG_TOKENS_FIELD_NUMBER: builtins.int
+    MAX_SEALED_TAGS_BYTES_FIELD_NUMBER: builtins.int
     max_message_bytes: builtins.int
     """Bytes of one gRPC message, either way; beyond it gRPC answers RESOURCE_EXHAUSTED."""
     max_sealed_bytes: builtins.int
@@ -212,6 +214,10 @@ class Limits(google.protobuf.message.Message):
     """
     max_hits: builtins.int
     """Queries times k of one Search."""
+    max_tag_tokens: builtins.int
+    """Tag tokens of one item, and of each list of a filter."""
+    max_sealed_tags_bytes: builtins.int
+    """Bytes of an item's sealed tags."""
     def __init__(
         self,
         *,
@@ -229,8 +235,10 @@ class Limits(google.protobuf.message.Message):
         max_page_size: builtins.int = ...,
         max_concurrent_calls: builtins.int = ...,
         max_hits: builtins.int = ...,
+        max_tag_tokens: builtins.int = ...,
+        max_sealed_tags_bytes: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["max_batch_items", b"max_batch_items", "max_concurrent_calls", b"max_concurrent_calls", "max_dimension", b"max_dimension", "max_hits", b"max_hits", "max_image_pixels", b"max_image_pixels", "max_item_id_bytes", b"max_item_id_bytes", "max_k", b"max_k", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_name_bytes", b"max_name_bytes", "max_owner_tag_bytes", b"max_owner_tag_bytes", "max_page_size", b"max_page_size", "max_queries", b"max_queries", "max_sealed_bytes", b"max_sealed_bytes"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["max_batch_items", b"max_batch_items", "max_concurrent_calls", b"max_concurrent_calls", "max_dimension", b"max_dimension", "max_hits", b"max_hits", "max_image_pixels", b"max_image_pixels", "max_item_id_bytes", b"max_item_id_bytes", "max_k", b"max_k", "max_message_bytes", b"max_message_bytes", "max_model_bytes", b"max_model_bytes", "max_name_bytes", b"max_name_bytes", "max_owner_tag_bytes", b"max_owner_tag_bytes", "max_page_size", b"max_page_size", "max_queries", b"max_queries", "max_sealed_bytes", b"max_sealed_bytes", "max_sealed_tags_bytes", b"max_sealed_tags_bytes", "max_tag_tokens", b"max_tag_tokens"]) -> None: ...
 
 global___Limits = Limits
 
@@ -466,6 +474,8 @@ class IndexItem(google.protobuf.message.Message):
     REVISION_FIELD_NUMBER: builtins.int
     OWNER_TAG_FIELD_NUMBER: builtins.int
     SEALED_ORIGINAL_FIELD_NUMBER: builtins.int
+    TAG_TOKENS_FIELD_NUMBER: builtins.int
+    SEALED_TAGS_FIELD_NUMBER: builtins.int
     item_id: builtins.str
     """The owner's id for it: 1 to limits.max_item_id_bytes UTF-8 bytes, no control characters, once in a batch."""
     revision: builtins.int
@@ -477,6 +487,16 @@ class IndexItem(google.protobuf.message.Message):
     """Opaque bytes that ListItems gives back, at most limits.max_owner_tag_bytes."""
     sealed_original: builtins.bytes
     """The original under authenticated encryption; may be empty."""
+    sealed_tags: builtins.bytes
+    """The tags themselves under authenticated encryption, for the owner to read; opaque to the server, at most
+    limits.max_sealed_tags_bytes.
+    """
+    @property
+    def tag_tokens(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bytes]:
+        """What Search and Count filter by: keyed hashes of the owner's tags, 16 bytes each, each once, at most
+        limits.max_tag_tokens. The server compares them and cannot read them.
+        """
+
     def __init__(
         self,
         *,
@@ -484,8 +504,10 @@ class IndexItem(google.protobuf.message.Message):
         revision: builtins.int = ...,
         owner_tag: builtins.bytes = ...,
         sealed_original: builtins.bytes = ...,
+        tag_tokens: collections.abc.Iterable[builtins.bytes] | None = ...,
+        sealed_tags: builtins.bytes = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["item_id", b"item_id", "owner_tag", b"owner_tag", "revision", b"revision", "sealed_original", b"sealed_original"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["item_id", b"item_id", "owner_tag", b"owner_tag", "revision", b"revision", "sealed_original", b"sealed_original", "sealed_tags", b"sealed_tags", "tag_tokens", b"tag_tokens"]) -> None: ...
 
 global___IndexItem = IndexItem
 
@@ -502,6 +524,7 @@ class IndexRequest(google.protobuf.message.Message):
     CODES_FIELD_NUMBER: builtins.int
     MODEL_DIGEST_FIELD_NUMBER: builtins.int
     MASK_ID_FIELD_NUMBER: builtins.int
+    COLLECTION_UUID_FIELD_NUMBER: builtins.int
     collection: builtins.str
     """Name of the collection."""
     model_digest: builtins.bytes
@@ -509,6 +532,10 @@ class IndexRequest(google.protobuf.message.Message):
     mask_id: builtins.str
     """The mask that vectors or codes are under: Generation.mask_id, ":" and the collection's UUID; empty for none. Another
     than the collection's is FAILED_PRECONDITION with the reason MASK_REFUSED.
+    """
+    collection_uuid: builtins.str
+    """If set, the UUID that the collection must have: tokens are made for one collection. Another is
+    FAILED_PRECONDITION with the reason COLLECTION_REPLACED.
     """
     @property
     def items(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___IndexItem]:
@@ -536,9 +563,10 @@ class IndexRequest(google.protobuf.message.Message):
         codes: cipherlens.v1.representation_pb2.Codes | None = ...,
         model_digest: builtins.bytes = ...,
         mask_id: builtins.str = ...,
+        collection_uuid: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "content", b"content", "vectors", b"vectors"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "content", b"content", "items", b"items", "mask_id", b"mask_id", "model_digest", b"model_digest", "vectors", b"vectors"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "collection_uuid", b"collection_uuid", "content", b"content", "items", b"items", "mask_id", b"mask_id", "model_digest", b"model_digest", "vectors", b"vectors"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["content", b"content"]) -> typing.Literal["cipher_images", "vectors", "codes"] | None: ...
 
 global___IndexRequest = IndexRequest
@@ -663,10 +691,12 @@ class SearchRequest(google.protobuf.message.Message):
     MODEL_DIGEST_FIELD_NUMBER: builtins.int
     ITEM_BUDGET_BYTES_FIELD_NUMBER: builtins.int
     MASK_ID_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    COLLECTION_UUID_FIELD_NUMBER: builtins.int
     collection: builtins.str
     """Name of the collection."""
     k: builtins.int
-    """Hits wanted for each query, at least 1. Fewer come back only if the collection holds fewer. Queries times k are at
+    """Hits wanted for each query, at least 1. Fewer come back only if the collection holds fewer that may be hits. Queries times k are at
     most limits.max_hits, and the hits of all queries must fit into one message, else INVALID_ARGUMENT.
     """
     min_sequence: builtins.int
@@ -681,6 +711,8 @@ class SearchRequest(google.protobuf.message.Message):
     """Send hits along as stored, best ranks first, as long as they fit in this many bytes; the rest by Fetch."""
     mask_id: builtins.str
     """The mask that the queries are under, as in IndexRequest."""
+    collection_uuid: builtins.str
+    """If set, the UUID that the collection must have, as in IndexRequest."""
     @property
     def cipher_images(self) -> cipherlens.v1.cipher_image_pb2.CipherImages:
         """For COLLECTION_KIND_CIPHER."""
@@ -697,6 +729,10 @@ class SearchRequest(google.protobuf.message.Message):
     def parameters(self) -> global___SearchParameters:
         """How to search."""
 
+    @property
+    def filter(self) -> global___TagFilter:
+        """Which items may be hits; all if it is not set. k hits come back if so many of them are kept."""
+
     def __init__(
         self,
         *,
@@ -710,12 +746,48 @@ class SearchRequest(google.protobuf.message.Message):
         model_digest: builtins.bytes = ...,
         item_budget_bytes: builtins.int = ...,
         mask_id: builtins.str = ...,
+        filter: global___TagFilter | None = ...,
+        collection_uuid: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "parameters", b"parameters", "queries", b"queries", "vectors", b"vectors"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "item_budget_bytes", b"item_budget_bytes", "k", b"k", "mask_id", b"mask_id", "min_sequence", b"min_sequence", "model_digest", b"model_digest", "parameters", b"parameters", "queries", b"queries", "vectors", b"vectors"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "filter", b"filter", "parameters", b"parameters", "queries", b"queries", "vectors", b"vectors"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "collection_uuid", b"collection_uuid", "filter", b"filter", "item_budget_bytes", b"item_budget_bytes", "k", b"k", "mask_id", b"mask_id", "min_sequence", b"min_sequence", "model_digest", b"model_digest", "parameters", b"parameters", "queries", b"queries", "vectors", b"vectors"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["queries", b"queries"]) -> typing.Literal["cipher_images", "vectors", "codes"] | None: ...
 
 global___SearchRequest = SearchRequest
+
+@typing.final
+class TagFilter(google.protobuf.message.Message):
+    """Which items are kept, by their tokens, 16 bytes each. An item is kept if it fits all three lists, of at most
+    limits.max_tag_tokens each; a token that no item has is no error. One without any token keeps every item.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ANY_OF_FIELD_NUMBER: builtins.int
+    ALL_OF_FIELD_NUMBER: builtins.int
+    NONE_OF_FIELD_NUMBER: builtins.int
+    @property
+    def any_of(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bytes]:
+        """At least one of these, if there are any."""
+
+    @property
+    def all_of(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bytes]:
+        """All of these."""
+
+    @property
+    def none_of(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.bytes]:
+        """None of these."""
+
+    def __init__(
+        self,
+        *,
+        any_of: collections.abc.Iterable[builtins.bytes] | None = ...,
+        all_of: collections.abc.Iterable[builtins.bytes] | None = ...,
+        none_of: collections.abc.Iterable[builtins.bytes] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["all_of", b"all_of", "any_of", b"any_of", "none_of", b"none_of"]) -> None: ...
+
+global___TagFilter = TagFilter
 
 @typing.final
 class Hits(google.protobuf.message.Message):
@@ -788,6 +860,61 @@ class SearchResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["generation", b"generation", "items", b"items", "results", b"results", "sequence", b"sequence"]) -> None: ...
 
 global___SearchResponse = SearchResponse
+
+@typing.final
+class CountRequest(google.protobuf.message.Message):
+    """Names a collection, and which of its items to count."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    COLLECTION_UUID_FIELD_NUMBER: builtins.int
+    MIN_SEQUENCE_FIELD_NUMBER: builtins.int
+    collection: builtins.str
+    """Name of the collection."""
+    collection_uuid: builtins.str
+    """If set, the UUID that the collection must have, as in IndexRequest."""
+    min_sequence: builtins.int
+    """Wait until the count sees this change, as in SearchRequest."""
+    @property
+    def filter(self) -> global___TagFilter:
+        """Which items; all if it is not set."""
+
+    def __init__(
+        self,
+        *,
+        collection: builtins.str = ...,
+        filter: global___TagFilter | None = ...,
+        collection_uuid: builtins.str = ...,
+        min_sequence: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["filter", b"filter"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "collection_uuid", b"collection_uuid", "filter", b"filter", "min_sequence", b"min_sequence"]) -> None: ...
+
+global___CountRequest = CountRequest
+
+@typing.final
+class CountResponse(google.protobuf.message.Message):
+    """How many items there are."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ITEM_COUNT_FIELD_NUMBER: builtins.int
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    item_count: builtins.int
+    """Those that searches can find: items of which a row is damaged, or that wait for a model, are not among them."""
+    sequence: builtins.int
+    """The last change that the count saw."""
+    def __init__(
+        self,
+        *,
+        item_count: builtins.int = ...,
+        sequence: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["item_count", b"item_count", "sequence", b"sequence"]) -> None: ...
+
+global___CountResponse = CountResponse
 
 @typing.final
 class FetchRequest(google.protobuf.message.Message):

@@ -60,6 +60,11 @@ class RetrievalServiceStub(object):
                 request_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.SearchRequest.SerializeToString,
                 response_deserializer=cipherlens_dot_v1_dot_retrieval__service__pb2.SearchResponse.FromString,
                 )
+        self.Count = channel.unary_unary(
+                '/cipherlens.v1.RetrievalService/Count',
+                request_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.CountRequest.SerializeToString,
+                response_deserializer=cipherlens_dot_v1_dot_retrieval__service__pb2.CountResponse.FromString,
+                )
         self.Fetch = channel.unary_stream(
                 '/cipherlens.v1.RetrievalService/Fetch',
                 request_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.FetchRequest.SerializeToString,
@@ -158,7 +163,14 @@ class RetrievalServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Search(self, request, context):
-        """Ranks the collection for each query.
+        """Ranks the collection for each query, or those of its items that a filter keeps.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Count(self, request, context):
+        """Counts the items of a collection, or those of them that a filter keeps.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -249,6 +261,11 @@ def add_RetrievalServiceServicer_to_server(servicer, server):
                     servicer.Search,
                     request_deserializer=cipherlens_dot_v1_dot_retrieval__service__pb2.SearchRequest.FromString,
                     response_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.SearchResponse.SerializeToString,
+            ),
+            'Count': grpc.unary_unary_rpc_method_handler(
+                    servicer.Count,
+                    request_deserializer=cipherlens_dot_v1_dot_retrieval__service__pb2.CountRequest.FromString,
+                    response_serializer=cipherlens_dot_v1_dot_retrieval__service__pb2.CountResponse.SerializeToString,
             ),
             'Fetch': grpc.unary_stream_rpc_method_handler(
                     servicer.Fetch,
@@ -436,6 +453,23 @@ class RetrievalService(object):
         return grpc.experimental.unary_unary(request, target, '/cipherlens.v1.RetrievalService/Search',
             cipherlens_dot_v1_dot_retrieval__service__pb2.SearchRequest.SerializeToString,
             cipherlens_dot_v1_dot_retrieval__service__pb2.SearchResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Count(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cipherlens.v1.RetrievalService/Count',
+            cipherlens_dot_v1_dot_retrieval__service__pb2.CountRequest.SerializeToString,
+            cipherlens_dot_v1_dot_retrieval__service__pb2.CountResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

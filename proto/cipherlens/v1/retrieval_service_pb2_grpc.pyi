@@ -100,7 +100,13 @@ class RetrievalServiceStub:
         cipherlens.v1.retrieval_service_pb2.SearchRequest,
         cipherlens.v1.retrieval_service_pb2.SearchResponse,
     ]
-    """Ranks the collection for each query."""
+    """Ranks the collection for each query, or those of its items that a filter keeps."""
+
+    Count: grpc.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.CountRequest,
+        cipherlens.v1.retrieval_service_pb2.CountResponse,
+    ]
+    """Counts the items of a collection, or those of them that a filter keeps."""
 
     Fetch: grpc.UnaryStreamMultiCallable[
         cipherlens.v1.retrieval_service_pb2.FetchRequest,
@@ -205,7 +211,13 @@ class RetrievalServiceAsyncStub:
         cipherlens.v1.retrieval_service_pb2.SearchRequest,
         cipherlens.v1.retrieval_service_pb2.SearchResponse,
     ]
-    """Ranks the collection for each query."""
+    """Ranks the collection for each query, or those of its items that a filter keeps."""
+
+    Count: grpc.aio.UnaryUnaryMultiCallable[
+        cipherlens.v1.retrieval_service_pb2.CountRequest,
+        cipherlens.v1.retrieval_service_pb2.CountResponse,
+    ]
+    """Counts the items of a collection, or those of them that a filter keeps."""
 
     Fetch: grpc.aio.UnaryStreamMultiCallable[
         cipherlens.v1.retrieval_service_pb2.FetchRequest,
@@ -328,7 +340,15 @@ class RetrievalServiceServicer(metaclass=abc.ABCMeta):
         request: cipherlens.v1.retrieval_service_pb2.SearchRequest,
         context: _ServicerContext,
     ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.SearchResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.SearchResponse]]:
-        """Ranks the collection for each query."""
+        """Ranks the collection for each query, or those of its items that a filter keeps."""
+
+    @abc.abstractmethod
+    def Count(
+        self,
+        request: cipherlens.v1.retrieval_service_pb2.CountRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[cipherlens.v1.retrieval_service_pb2.CountResponse, collections.abc.Awaitable[cipherlens.v1.retrieval_service_pb2.CountResponse]]:
+        """Counts the items of a collection, or those of them that a filter keeps."""
 
     @abc.abstractmethod
     def Fetch(

@@ -55,9 +55,19 @@ def contents(letter, count):
     return {"cipher_images": cipher_image_pb2.CipherImages(images=images)}
 
 
+TAG_TOKENS = (b"r" * 16, b"o" * 16)
+
+
 def index_request(name, letter):
     items = [
-        pb.IndexItem(item_id=each, revision=number + 1, sealed_original=b"sealed", owner_tag=b"t")
+        pb.IndexItem(
+            item_id=each,
+            revision=number + 1,
+            sealed_original=b"sealed",
+            owner_tag=b"t",
+            tag_tokens=TAG_TOKENS[: number % 3],
+            sealed_tags=b"tags",
+        )
         for number, each in enumerate(IDS)
     ]
     return pb.IndexRequest(collection=name, items=items, **contents(letter, len(items)))

@@ -14,6 +14,7 @@ from tests.fuzz.doors.checkpoints import mutated_checkpoint, tiny_checkpoint
 from tests.fuzz.doors.requests import (
     IDS,
     KINDS,
+    TAG_TOKENS,
     index_request,
     profile_message,
     pushed,
@@ -38,6 +39,8 @@ _LIMITS = Limits(
     max_model_bytes=1 << 18,
     max_page_size=5,
     max_concurrent_calls=8,
+    max_tag_tokens=4,
+    max_sealed_tags_bytes=64,
 )
 _SEARCH_S = 0.1
 _ROUND = 150
@@ -205,6 +208,10 @@ class Cloud:
             yield self.seed("Search", search)
             search.ClearField("item_budget_bytes")
             yield self.seed("Search", search)
+            kept = pb.TagFilter(any_of=TAG_TOKENS, all_of=TAG_TOKENS[:1], none_of=[bytes(16)])
+            search.filter.CopyFrom(kept)
+            yield self.seed("Search", search)
+            yield self.seed("Count", pb.CountRequest(collection=f"kept-{letter}", filter=kept))
             yield self.seed("Fetch", pb.FetchRequest(collection=x, item_ids=IDS[:2]))
             yield self.seed("ListItems", pb.ListItemsRequest(collection=x, page_size=2))
             delete = pb.DeleteRequest(collection=x, item_ids=IDS[:1], up_to_sequence=99)

@@ -16,6 +16,7 @@ PUBLIC = [
     "IndexDescription",
     "IndexState",
     "IvfSettings",
+    "RowFilter",
     "SearchParameters",
     "SearchResult",
     "UnfitStateError",

@@ -143,7 +143,7 @@ def test_an_array_that_does_not_fit_is_refused_and_nothing_is_taken(cpu, cluster
     assert len(back) == 500
 
 
-@pytest.mark.parametrize("name", ["trained_on", "nprobe", "recall"])
+@pytest.mark.parametrize("name", ["trained_on", "nprobes", "recall"])
 def test_a_fact_that_is_missing_is_refused(cpu, clustered, name):
     index, back = INDEXES["cosine"](cpu), INDEXES["cosine"](cpu)
     index.append(clustered(500, 32, seed=1))
