@@ -52,6 +52,7 @@ EXPECTED = [
         cloud.SearchRequest(collection="photos", item_budget_bytes=1),
         [{"search", "fetch"}],
     ),
+    (f"{CLOUD}Count", cloud.CountRequest(collection="photos"), [{"search"}]),
     (f"{CLOUD}Fetch", cloud.FetchRequest(collection="photos"), [{"fetch"}]),
     (f"{CLOUD}ListItems", cloud.ListItemsRequest(collection="photos"), [{"fetch"}, {"index"}]),
     (f"{CLOUD}PushModel", cloud.PushModelRequest(header=HEADER), [{"server", "admin"}]),
