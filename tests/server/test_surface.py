@@ -35,7 +35,7 @@ PUBLIC = {
     "cipherlens.server.encryption": [],
     "cipherlens.server.engine": [
         *("Answer", "Batch", "CipherBatch", "CodeBatch", "CollectionDescription", "Engine"),
-        *("ItemHead", "ItemIndex", "LoadProgress", "NewCollection", "VectorBatch"),
+        *("ItemHead", "ItemIndex", "LoadProgress", "NewCollection", "TagFilter", "VectorBatch"),
     ],
     "cipherlens.server.embedding": [
         "EmbeddingModels",
