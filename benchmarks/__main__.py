@@ -1,4 +1,4 @@
-"""The door: `python -m benchmarks NAME|all|check|report [--profile quick|full]`."""
+"""The door: `python -m benchmarks NAME|all|check|report [--profile quick|full|paper]`."""
 
 import argparse
 import subprocess
@@ -10,19 +10,32 @@ from benchmarks.harness.errors import NotHereError
 from benchmarks.harness.kept import keep
 from benchmarks.harness.losses import confirmed_losses, guarded
 from benchmarks.harness.machine import environment
+from benchmarks.harness.places import RESULTS, TRIED
 from benchmarks.harness.progress import say
 from benchmarks.harness.ratios import Ratios
-from benchmarks.harness.registry import PROFILES, module_of, registered
+from benchmarks.harness.registry import PAPER, PROFILES, TRY, module_of, registered, with_profile
 from benchmarks.report.plots import draw
 from benchmarks.report.report import write_report
 from benchmarks.report.tables import markdown
 from cipherlens.model.errors import DataError
 
 COMMANDS = {
-    "all": "every benchmark in turn, each in a process of its own, then the report",
+    "all": "every benchmark but gpu in turn, each in a process of its own, then the report",
     "check": "measure the guarded ratios anew, beside the kept ones; fail on a clear loss",
     "report": "write REPORT.md from the raw figures, without measuring",
 }
+
+SCALE = f"""\
+Both papers' tables with their own numbers, on Corel10K:
+
+  COREL10K=PATH python -m benchmarks all --profile {PAPER}
+
+runs {", ".join(with_profile(PAPER))}. PATH has 0.jpg to 9999.jpg. It needs a GPU or some, of which
+each trains a network of its own, and days; the same command goes on where it was stopped. Networks
+start from random weights and then from pretrained ones: WEIGHTS=random or WEIGHTS=pretrained takes
+one of the two, PRETRAINED=FOLDER files of timm's weights where timm's hub cannot be reached.
+--profile {TRY} does all of it with a few pictures, to see that it would run, and keeps its figures
+below build/tried."""
 
 
 def main() -> int:
@@ -35,6 +48,9 @@ def main() -> int:
         return _measure_all(arguments.profile)
     if arguments.name == "check":
         return _check()
+    if arguments.name not in (known := with_profile(arguments.profile)):
+        say(f"{arguments.name} has no profile {arguments.profile}: {', '.join(known)} have")
+        return 2
     try:
         _measure(arguments.name, arguments.profile)
     except (DataError, NotHereError) as error:  # pictures or programs that this machine lacks
@@ -55,9 +71,10 @@ def _measure(name: str, profile: str) -> None:
         "duration_s": round(time.monotonic() - started, 1),
         **measured,
     }
-    path = keep(document)
+    folder = TRIED if "cut" in measured else RESULTS
+    path = keep(document, folder)
     for plot_name, plot in measured.get("plots", {}).items():
-        say(f"plot: {draw(plot_name, plot)}")
+        say(f"plot: {draw(plot_name, plot, folder / 'plots')}")
     print(markdown(name, measured["results"]))
     print(f"\nraw figures: {path}")
 
@@ -82,7 +99,8 @@ def _fresh_ratios(name: str) -> Ratios:
 
 def _measure_all(profile: str) -> int:
     """Run every benchmark and write the report; return 1 if one of them failed."""
-    names = list(registered())
+    known = registered()
+    names = [name for name in with_profile(profile) if not known[name].by_name_only]
     failed = []
     for number, name in enumerate(names, start=1):
         say(f"==> {name} ({number} of {len(names)})")
@@ -100,11 +118,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure, keep the raw figures in benchmarks/results and print a table.",
-        epilog="\n".join(f"  {name:18} {about}" for name, about in choices.items()),
+        epilog="\n".join([*(f"  {name:18} {about}" for name, about in choices.items()), "", SCALE]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", choices=choices, metavar="NAME", help="one of the names below")
-    parser.add_argument("--profile", choices=PROFILES, default="quick")
+    parser.add_argument("--profile", choices=(*PROFILES, TRY), default="quick")
     return parser.parse_args()
 
 

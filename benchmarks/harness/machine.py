@@ -16,6 +16,7 @@ _LIBRARIES = (
     "blake3",
     "cryptography",
     "faiss-cpu",
+    "faiss-gpu",
     "faiss-gpu-cu12",
     "grpcio",
     "protobuf",
@@ -53,9 +54,13 @@ def _processor() -> str:
 
 
 def _gpu() -> dict[str, str]:
-    """Return the name of the first GPU, where PyTorch is in use and has one."""
+    """Return the name of the first GPU and how many there are, where PyTorch is in use."""
     torch = sys.modules.get("torch")
-    return {"gpu": torch.cuda.get_device_name(0)} if torch and torch.cuda.is_available() else {}
+    if not torch or not torch.cuda.is_available():
+        return {}
+    count = torch.cuda.device_count()
+    name = torch.cuda.get_device_name(0)
+    return {"gpu": name if count == 1 else f"{count} x {name}"}
 
 
 def _versions() -> dict[str, str]:

@@ -6,4 +6,5 @@ ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "benchmarks" / "configs"
 RESULTS = ROOT / "benchmarks" / "results"
 NETWORKS = ROOT / "build" / "trained"
+TRIED = ROOT / "build" / "tried"
 SAMPLES = ROOT / "demo" / "samples"

@@ -8,18 +8,27 @@ from types import ModuleType
 from typing import Any
 
 ROOMS = ("benchmarks.timing", "benchmarks.science")
-PROFILES = ("quick", "full")
+PAPER = "paper"
+TRY = "paper-try"
+PROFILES = ("quick", "full", PAPER)
+"""What is kept and shown: the last that there is. A try of `paper` is neither."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Benchmark:
-    """What a benchmark's file says of it; the package's own docstring tells what each part is."""
+    """What a benchmark's file says of it; the package's own docstring tells what each part is.
+
+    `at_papers_scale` is whether it has the profiles `paper` and `paper-try`, on Corel10K;
+    `by_name_only` whether it is left out of `all`, as few machines can run it.
+    """
 
     name: str
     module: str
     place: float
     words: str
     notes: str
+    at_papers_scale: bool
+    by_name_only: bool
 
     @property
     def about(self) -> str:
@@ -37,6 +46,12 @@ def registered() -> dict[str, Benchmark]:
         if (benchmark := _read(path, room)) is not None
     ]
     return {each.name: each for each in sorted(read, key=lambda each: (each.place, each.name))}
+
+
+def with_profile(profile: str) -> list[str]:
+    """Return the names of the benchmarks that have a profile, in the order of the report."""
+    all_have_it = profile not in (PAPER, TRY)
+    return [name for name, each in registered().items() if all_have_it or each.at_papers_scale]
 
 
 def module_of(name: str) -> ModuleType:
@@ -62,4 +77,6 @@ def _read(path: Path, room: str) -> Benchmark | None:
         place=said["PLACE"],
         words=ast.get_docstring(tree) or "",
         notes=said.get("NOTES", "").strip(),
+        at_papers_scale=said.get("AT_PAPERS_SCALE", False),
+        by_name_only=said.get("BY_NAME_ONLY", False),
     )

@@ -1,30 +1,53 @@
-"""Which code a figure is of: it is found again only while all code that decides it is the same."""
+"""Which code a figure is of: it is found again only while all code that decides it is the same.
+
+Comments, docstrings and how lines are broken decide nothing, and may change.
+"""
 
 import ast
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
 _OURS = ("benchmarks", "cipherlens")
 
 
-def sources_digest(module: str) -> str:
-    """Return a digest, 64 hexadecimal digits, of a module and of all of ours that it imports."""
-    found: dict[str, bytes] = {}
-    waiting = [module]
+def sources_digest(*modules: str) -> str:
+    """Return a digest, 64 hexadecimal digits, of modules and of all of ours that they import."""
+    found: dict[str, str] = {}
+    waiting = list(modules)
     while waiting:
         name = waiting.pop()
         if name not in found and (path := _source(name)) is not None:
-            found[name] = path.read_bytes()
-            waiting += _imported(found[name])
-    text = "".join(f"{name} {hashlib.sha256(found[name]).hexdigest()}\n" for name in sorted(found))
+            found[name], imported = _read(path.read_bytes())
+            waiting += imported
+    text = "".join(f"{name} {found[name]}\n" for name in sorted(found))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _imported(source: bytes) -> Iterator[str]:
+@lru_cache(maxsize=1024)
+def _read(source: bytes) -> tuple[str, tuple[str, ...]]:
+    """Return a digest of what a source does, and the names of ours that it imports."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [each for each in node.body if not _is_text(each)]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(_imported(tree))
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Return whether a statement is a string that nobody uses, as a docstring is."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
     """Yield the names of ours that a source imports; some are no modules, but what is in one."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [each.name for each in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module is not None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from benchmarks.harness.sources import sources_digest
 from benchmarks.methods.draws import Draws
 from benchmarks.methods.method import Encrypted, Features, Ranker, ranked
 from cipherlens.model.config import SplitConfig
@@ -54,7 +55,7 @@ class Comparator:
     """A scheme under the key of a seed.
 
     Of `candidates`, which differ in what their paper leaves open, the one with the best mAP on the
-    validation part is judged. `revision` changes whenever the scheme's code finds something else.
+    validation part is judged.
     """
 
     scheme: str
@@ -62,22 +63,25 @@ class Comparator:
     seed: int
     split: SplitConfig
     against_rest: bool = False
-    revision: int = 1
 
     @property
     def name(self) -> str:
         """The scheme and the seed."""
         return f"{self.scheme}-{self.seed}"
 
-    def decided_by(self) -> list[Any]:
-        """Return the settings of the candidates, the seed, the split and the code's revision."""
+    def settings(self) -> list[Any]:
+        """Return the settings of the candidates, the seed and how it is judged."""
         return [
             [repr(each) for each in self.candidates],
             self.seed,
             repr(self.split),
             self.against_rest,
-            self.revision,
         ]
+
+    def decided_by(self) -> dict[str, Any]:
+        """Return its code: that of the candidates, and of how they are compared."""
+        modules = {type(each).__module__ for each in self.candidates}
+        return {"code": sources_digest(__name__, *modules)}
 
     def fit(self, data: PreparedImages, path: Path) -> FittedComparator:  # noqa: ARG002
         """Fit every candidate and return the best; nothing is kept at `path`."""

@@ -1,8 +1,9 @@
 """Figures of methods: each learns once, goes on where it was stopped, and is judged once.
 
-A method is known by a digest of all that decides it. What it keeps stays below `build/trained`; its
-figures, log included, are kept in `results/trainings`, so that a table can be made again without
-it. The test part of the data is touched when the learning is over, never before.
+What a method keeps stays below `build/trained`; its figures, log included, are kept in
+`results/trainings`, so that a table can be made again without it. They are found again only if all
+that decides them is the same: settings, pictures, key, judge, arithmetic, code. The test part of
+the data is touched when the learning is over, never before.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeAlias, TypeVar
@@ -36,7 +38,7 @@ class Store:
     """Where methods keep what they learned and their figures.
 
     `at_once` is how many of them learn beside each other, None for as many as the machine has
-    cores; on a GPU one has all there is.
+    GPUs, or cores where it has none.
     """
 
     networks: Path = NETWORKS
@@ -44,20 +46,33 @@ class Store:
     at_once: int | None = None
 
     def kept(self, method: Method, data: PreparedImages) -> Path:
-        """Return the file of a method's figures, named by the digest of what decides them."""
-        facts = json.dumps([*method.decided_by(), data.digest()], sort_keys=True)
-        digest = hashlib.sha256(facts.encode()).hexdigest()
-        return self.figures / f"{method.name}-{digest[:12]}.json"
+        """Return the file of a method's figures, named by its settings and the pictures."""
+        digest = _digest([*method.settings(), data.digest()])
+        return self.figures / f"{method.name}-{digest}.json"
+
+    def found(self, method: Method, data: PreparedImages) -> Figures | None:
+        """Return a method's figures of an earlier run, None if anything has decided them else."""
+        path = self.kept(method, data)
+        if not path.exists():
+            return None
+        figures: Figures = json.loads(path.read_text())
+        return figures if figures.get("decided_by") == method.decided_by() else None
 
     def network(self, method: Method, data: PreparedImages) -> Path:
         """Return the file in which a method keeps what it learned."""
-        return self.networks / f"{self.kept(method, data).stem}.safetensors"
+        name = f"{self.kept(method, data).stem}-{_digest(method.decided_by())}"
+        return self.networks / f"{name}.safetensors"
 
     def room(self) -> int:
         """Return how many methods learn at once."""
         if self.at_once is not None:
             return self.at_once
-        return 1 if torch.cuda.is_available() else len(os.sched_getaffinity(0))
+        return torch.cuda.device_count() or len(os.sched_getaffinity(0))
+
+
+def _digest(facts: Any) -> str:
+    """Return 12 hexadecimal digits of what is JSON-able."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 STORE = Store()
@@ -65,11 +80,7 @@ STORE = Store()
 
 def figures_of(method: Method, data: PreparedImages, store: Store = STORE) -> Figures:
     """Return a method's figures, from an earlier run if there was one anywhere."""
-    kept = store.kept(method, data)
-    if not kept.exists():
-        return measured(method, data, store)
-    figures: Figures = json.loads(kept.read_text())
-    return figures
+    return store.found(method, data) or measured(method, data, store)
 
 
 def all_figures(
@@ -80,7 +91,7 @@ def all_figures(
     Networks of these sizes use two cores far better as two trainings than as one. After one
     that fails no other starts; each goes on where it was when it is asked for again.
     """
-    missing = [each for each in methods.values() if not store.kept(each, data).exists()]
+    missing = [each for each in methods.values() if store.found(each, data) is None]
     at_once = min(len(missing), store.room())
     if at_once > 1:
         _measure_at_once(missing, data, store, at_once)
@@ -91,8 +102,14 @@ def measured(method: Method, data: PreparedImages, store: Store = STORE) -> Figu
     """Let a method learn, judge it, and keep and return its figures."""
     store.networks.mkdir(parents=True, exist_ok=True)
     store.figures.mkdir(parents=True, exist_ok=True)
+    decided_by = method.decided_by()  # before what takes long, while the code may change on disk
     fitted = method.fit(data, store.network(method, data))
-    figures = {**environment(), "test": _test(fitted, method, data), **fitted.facts}
+    figures = {
+        **environment(),
+        "decided_by": decided_by,
+        "test": _test(fitted, method, data),
+        **fitted.facts,
+    }
     text = json.dumps(figures, indent=2, allow_nan=False) + "\n"
     replace_file(store.kept(method, data), text.encode())
     kept: Figures = json.loads(text)
@@ -132,7 +149,13 @@ def _test(fitted: Fitted, method: Method, data: PreparedImages) -> dict[str, Any
 def _measure_at_once(
     methods: list[Method], data: PreparedImages, store: Store, at_once: int
 ) -> None:
-    pool = ProcessPoolExecutor(at_once, mp_context=get_context("spawn"), initializer=prepare_worker)
+    context = get_context("spawn")
+    numbers = context.SimpleQueue()
+    for number in range(at_once):
+        numbers.put(number)
+    pool = ProcessPoolExecutor(
+        at_once, mp_context=context, initializer=prepare_worker, initargs=(numbers,)
+    )
     try:
         for under_way in [pool.submit(figures_of, each, data, store) for each in methods]:
             under_way.result()
@@ -140,10 +163,20 @@ def _measure_at_once(
         pool.shutdown(cancel_futures=True)
 
 
-def prepare_worker() -> None:
-    """Make this process a worker with the one core that is left for it."""
+def prepare_worker(numbers: "SimpleQueue[int]") -> None:
+    """Make this process a worker with the one core, and the GPU if any, that is left for it."""
     torch.set_num_threads(1)
+    if gpus := torch.cuda.device_count():
+        os.environ["CUDA_VISIBLE_DEVICES"] = own_gpu(
+            numbers.get(), gpus, os.environ.get("CUDA_VISIBLE_DEVICES")
+        )
     Thread(target=_end_with_parent, daemon=True).start()
+
+
+def own_gpu(number: int, gpus: int, visible: str | None) -> str:
+    """Return which GPU is the worker's of this number, of so many or of those named as visible."""
+    names = visible.split(",") if visible else [str(each) for each in range(gpus)]
+    return names[number % gpus]
 
 
 def _end_with_parent() -> None:

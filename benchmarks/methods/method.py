@@ -72,8 +72,14 @@ class Method(Protocol):
     def against_rest(self) -> bool:
         """Whether the test part searches all other pictures (DLHEIR), not itself (E2E)."""
 
-    def decided_by(self) -> list[Any]:
-        """Return all that decides its figures but the pictures, JSON-able: kept ones have it."""
+    def settings(self) -> list[Any]:
+        """Return its settings, JSON-able: its kept file is named by them and the pictures."""
+
+    def decided_by(self) -> dict[str, Any]:
+        """Return what else decides its figures, JSON-able, the digest of its code among it.
+
+        Kept figures of which anything of this was different are not found again.
+        """
 
     def fit(self, data: PreparedImages, path: Path) -> Fitted:
         """Learn from the training and the validation part, never from the test part.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.methods.figures import STORE, Figures, Store, figures_of, measured
+from benchmarks.harness.sources import sources_digest
 from benchmarks.methods.keys import MeasuredKeyEncryptor
 from benchmarks.methods.method import Encrypted, Features
 from cipherlens.base import CipherProfile
@@ -21,6 +21,8 @@ from cipherlens.model.embedder import Embedder
 from cipherlens.model.evaluation.code_metrics import hamming_distances
 from cipherlens.model.evaluation.evaluate_distances import Distances
 from cipherlens.model.hash_encoder import HashEncoder
+from cipherlens.model.networks.pretrained import origin
+from cipherlens.model.precision import resolve_device, resolve_precision
 from cipherlens.model.training.state import EpochReport
 from cipherlens.model.training.train import train
 
@@ -86,9 +88,19 @@ class TrainedNetwork:
         """Whether it is a hash network: DLHEIR searches the training pictures too."""
         return isinstance(self.config, HashTrainConfig)
 
-    def decided_by(self) -> list[Any]:
+    def settings(self) -> list[Any]:
         """Return its settings and the claim of its cipher-images."""
         return [self.config.to_dict(), None if self.profile is None else self.profile.to_dict()]
+
+    def decided_by(self) -> dict[str, Any]:
+        """Return its code, what encrypts for it, and the arithmetic of this machine."""
+        return {
+            "code": sources_digest(type(self).__module__),
+            "encryptor": _told(self.encryptor),
+            "judge": _told(self.judge or self.encryptor),
+            "precision": resolve_precision(self.config.precision, resolve_device("auto")),
+            "start": _start(self.config),
+        }
 
     def fit(self, data: PreparedImages, path: Path) -> FittedNetwork:
         """Train it into a checkpoint at `path`, from where an interrupted training was."""
@@ -101,7 +113,7 @@ class TrainedNetwork:
             progress=self._tell,
             device="auto",
         )
-        config, profile = self.decided_by()
+        config, profile = self.settings()
         facts = {
             "validation_map": result.validation_map,
             "best_epoch": result.best_epoch,
@@ -120,22 +132,16 @@ class TrainedNetwork:
         print(f"{line}, loss {report.loss:.4f}{score}, {report.seconds:.0f} s", file=sys.stderr)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trained:
-    """A network's checkpoint, and the figures of its training and of its test, JSON-able."""
-
-    network: TrainedNetwork
-    checkpoint: Path
-    figures: Figures
+def _told(encryptor: Encryptor) -> list[Any]:
+    """Return an encryptor's name and the claim of what it makes, the key's fingerprint in it."""
+    profile: CipherProfile | None = getattr(encryptor, "profile", None)
+    name = getattr(encryptor, "__name__", type(encryptor).__name__)
+    return [name, None if profile is None else profile.to_dict()]
 
 
-def trained(network: TrainedNetwork, data: PreparedImages, store: Store = STORE) -> Trained:
-    """Return the trained network and its figures, from an earlier run as far as that got here."""
-    checkpoint = store.network(network, data)
-    under_way = checkpoint.with_name(checkpoint.name + ".state").exists()
-    whole = checkpoint.exists() and not under_way
-    figures = (figures_of if whole else measured)(network, data, store)
-    return Trained(network=network, checkpoint=checkpoint, figures=figures)
+def _start(config: TrainConfig | HashTrainConfig) -> dict[str, str]:
+    """Return which weights the training starts from, a file by its digest; {} for random ones."""
+    return origin(config.network, config.pretrained) if config.pretrained else {}
 
 
 def key_bound(

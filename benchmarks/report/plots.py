@@ -8,6 +8,7 @@ A panel stands beside its neighbours and has either lines or bars:
 
     {"title": ..., "x": "label (unit)", "y": "label (unit)",
      "lines": {name: [[x, ...], [y, ...]]} or "bars": {name: y},
+     "spread": {name: [[lowest, ...], [highest, ...]]} of lines that are means; left out for none,
      "log": whether the y axis is logarithmic; left out for no}
 """
 
@@ -29,7 +30,10 @@ _LINES_INSIDE, _LETTERS_INSIDE = 7, 24
 _MAX_TICKS = 12
 _DPI = 90
 _COLOURS = 128
+_CYCLE = 10
 _MARKERS = "os^Dv<>PX"  # nine, with ten colours: no two of ninety lines look alike
+
+Lines = Mapping[str, tuple[list[float], list[float]]]
 
 
 def draw(name: str, plot: Mapping[str, Any], folder: Path = PLOTS) -> Path:
@@ -55,7 +59,7 @@ def _draw_panel(axes: Axes, panel: Mapping[str, Any]) -> None:
     if "bars" in panel:
         _draw_bars(axes, panel["bars"])
     else:
-        _draw_lines(axes, panel["lines"])
+        _draw_lines(axes, panel["lines"], panel.get("spread", {}))
         if _has_legend_beside(panel):
             axes.legend(fontsize="x-small", loc="upper left", bbox_to_anchor=(1.02, 1))
         else:
@@ -67,13 +71,25 @@ def _draw_panel(axes: Axes, panel: Mapping[str, Any]) -> None:
     axes.grid(axis="y", alpha=0.3)
 
 
-def _draw_lines(axes: Axes, lines: Mapping[str, tuple[list[float], list[float]]]) -> None:
+def _draw_lines(axes: Axes, lines: Lines, spread: Lines) -> None:
     for number, (name, (x, y)) in enumerate(lines.items()):
         marker = _MARKERS[number % len(_MARKERS)] if len(x) <= _MAX_TICKS else None
-        axes.plot(x, y, label=name, marker=marker, markersize=4)
+        axes.plot(x, y, label=name, marker=marker, markersize=4, color=f"C{number % _CYCLE}")
+        if name in spread:
+            _draw_spread(axes, x, spread[name], f"C{number % _CYCLE}")
     ticks = sorted({each for x, _ in lines.values() for each in x})
     if len(ticks) <= _MAX_TICKS and ticks[0] >= 1:  # parts of one lie too close
         axes.set_xticks(ticks)
+
+
+def _draw_spread(
+    axes: Axes, x: list[float], between: tuple[list[float], list[float]], colour: str
+) -> None:
+    """Draw from the lowest to the highest: a line at each of few points, or a band."""
+    if len(x) <= _MAX_TICKS:
+        axes.vlines(x, *between, color=colour, alpha=0.5, linewidth=2)
+    else:
+        axes.fill_between(x, *between, color=colour, alpha=0.15, linewidth=0)
 
 
 def _has_legend_beside(panel: Mapping[str, Any]) -> bool:

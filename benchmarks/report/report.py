@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.harness.kept import kept
 from benchmarks.harness.places import RESULTS, ROOT
 from benchmarks.harness.registry import registered
+from benchmarks.report.machines import Ground, common_ground, ground_of
 from benchmarks.report.papers import papers_table
 from benchmarks.report.plots import draw
 from benchmarks.report.tables import markdown
@@ -37,11 +38,12 @@ def words_of(name: str) -> tuple[str, str]:
 
 def report(documents: Mapping[str, Mapping[str, Any]], words: Words, folder: str) -> str:
     """Return the report in Markdown; `folder` is where its links find raw figures and plots."""
-    sections = [_section(name, each, words, folder) for name, each in documents.items()]
-    return "\n\n".join([_introduction(documents), *sections]) + "\n"
+    common = common_ground(documents.values())
+    sections = [_section(name, each, words, folder, common) for name, each in documents.items()]
+    return "\n\n".join([_introduction(documents, common), *sections]) + "\n"
 
 
-def _introduction(documents: Mapping[str, Mapping[str, Any]]) -> str:
+def _introduction(documents: Mapping[str, Mapping[str, Any]], common: Ground) -> str:
     abouts = {name: each.about for name, each in registered().items()}
     contents = [
         f"- [{name}](#{name}): {abouts[name]} ({each['profile']} profile)"
@@ -51,9 +53,11 @@ def _introduction(documents: Mapping[str, Mapping[str, Any]]) -> str:
     parts = [
         "# Benchmarks",
         "`python -m benchmarks report` makes this file of the raw figures in `results/`; "
-        "`make bench` measures all quick profiles first. Where a benchmark has been run with both "
-        "profiles, the full one is shown. All times are of the machine named beside them, with "
-        "whatever else ran on it: compare within a table, not between tables.",
+        "`make bench` measures all quick profiles first. Where a benchmark has been run with "
+        "several profiles, the largest is shown. Figures have three significant digits here, raw "
+        "ones more. All times were taken with whatever else ran on the machine: compare within a "
+        "table, not between tables.",
+        f"Machine: {common}. A section names what was otherwise there.",
         f"Measuring what is shown took {_minutes(documents)} minutes in all, besides the trainings "
         "whose figures were there from an earlier run.",
         *_papers(documents),
@@ -74,13 +78,15 @@ def _minutes(documents: Mapping[str, Mapping[str, Any]]) -> float:
     return round(sum(float(each["duration_s"]) for each in documents.values()) / 60, 1)
 
 
-def _section(name: str, document: Mapping[str, Any], words: Words, folder: str) -> str:
+def _section(
+    name: str, document: Mapping[str, Any], words: Words, folder: str, common: Ground
+) -> str:
     measured, notes = words(name)
     return "\n\n".join(
         [
             f"## {name}",
             measured,
-            _circumstances(document),
+            _circumstances(document, common),
             *_tables(document),
             *(f"![{plot}]({folder}/plots/{plot}.png)" for plot in document.get("plots", {})),
             *([_bullets(document["notes"])] if document.get("notes") else []),
@@ -93,34 +99,30 @@ def _section(name: str, document: Mapping[str, Any], words: Words, folder: str) 
 
 def _tables(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield each table in Markdown, ours first and the paper's after it."""
-    unit = document.get("unit", "")
+    unit, exact = document.get("unit", ""), document.get("exact", ())
     if unit:
         yield f"Figures in {unit}."
-    yield markdown(str(document["benchmark"]), document["results"])
+    yield markdown(str(document["benchmark"]), document["results"], exact)
     if document.get("ratios"):
         yield "Ratios within this run, beside what was asked for:"
         yield markdown("ratio", document["ratios"])
     if document.get("paper"):
         yield "The paper:"
-        yield markdown("paper", document["paper"])
+        yield markdown("paper", document["paper"], exact)
     for title, rows in document.get("tables", {}).items():
         yield f"{title}:"
-        yield markdown("", rows)
+        yield markdown("", rows, exact)
 
 
-def _circumstances(document: Mapping[str, Any]) -> str:
-    """Return on what, when and how long it was measured."""
-    machine = document["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+def _circumstances(document: Mapping[str, Any], common: Ground) -> str:
+    """Return when and how long it was measured, and on what, where it is not the common ground."""
     facts = {
         "Profile": document["profile"],
         "Data": document.get("data"),
         "Seed": document.get("seed"),
-        "Machine": f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB,"
-        f" {machine['system']}, load {machine['load_1m']} at the end",
         "Measured": f"{document['measured_at']}, {document['duration_s']} s, "
-        f"commit {document['commit']}",
-        "Versions": versions,
+        f"commit {document['commit']}, load {document['machine']['load_1m']} at the end",
+        "Otherwise here": ground_of(document).beside(common),
     }
     return _bullets([f"{name}: {fact}" for name, fact in facts.items() if fact is not None])
 

@@ -6,9 +6,10 @@ from itertools import product
 from statistics import mean
 from typing import Any
 
+from benchmarks.methods.cases import CASES, Case, with_patches
 from benchmarks.methods.figures import Figures, outcome, test_map, validation_map
 from benchmarks.methods.trained_network import TrainedNetwork, key_bound
-from benchmarks.science.cases import CASES, Case, panel, with_patches
+from benchmarks.science.panels import precision_recall, share_panel
 from benchmarks.science.study import Study
 from cipherlens.model.config import TrainConfig
 
@@ -52,7 +53,10 @@ def measure(plan: Plan) -> dict[str, Any]:
         "epochs": {name: each.epochs for name, each in plan.configs.items()},
         "learning_rates": chosen,
         "results": {str(case): _row(plan, figures, case) for case in plan.cases},
-        "plots": {"backbones": _plot(plan, figures)},
+        "plots": {
+            "backbones": _plot(plan, figures),
+            "backbones-recall": _curves(plan, figures),
+        },
         "paper": {
             str(case): {name: row[CASES.index(case)] for name, row in PAPER.items()}
             for case in plan.cases
@@ -110,16 +114,31 @@ def _row(
 
 
 def _plot(plan: Plan, figures: Mapping[tuple[str, Case, int], Figures]) -> dict[str, Any]:
-    """Return the means over the seeds beside the paper's table."""
+    """Return the means over the seeds, with their spread, beside the paper's table."""
     ours = {
         name: {
-            case: mean(test_map(figures[name, case, seed]) for seed in plan.seeds)
+            case: [test_map(figures[name, case, seed]) for seed in plan.seeds]
             for case in plan.cases
         }
         for name in plan.configs
     }
-    paper = {name: dict(zip(CASES, row, strict=True)) for name, row in PAPER.items()}
+    paper = {
+        name: {case: [score] for case, score in zip(CASES, row, strict=True)}
+        for name, row in PAPER.items()
+    }
     return {
         "title": "ViT and ResNet50 on cipher-images",
-        "panels": [panel(f"ours, {plan.study.name}", ours), panel("E2E Table IV, Corel10K", paper)],
+        "panels": [
+            share_panel(f"ours, {plan.study.name}", ours),
+            share_panel("E2E Table IV, Corel10K", paper),
+        ],
     }
+
+
+def _curves(plan: Plan, figures: Mapping[tuple[str, Case, int], Figures]) -> dict[str, Any]:
+    """Return precision over recall, a panel for each block size."""
+    panels: dict[str, dict[str, list[Figures]]] = {}
+    for case, name in product(plan.cases, plan.configs):
+        lines = panels.setdefault(f"P={case.block_size}", {})
+        lines[f"{name}, M={case.share}"] = [figures[name, case, seed] for seed in plan.seeds]
+    return precision_recall(f"Precision and recall, {plan.study.name}", panels)

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.harness.pictures import fashion_mnist
 from benchmarks.methods.fashion_mnist import PLAIN, SIZE, e2e_networks, table_row
 from benchmarks.methods.figures import all_figures, test_map
+from benchmarks.science.panels import precision_recall
 
 PLACE = 9
 
@@ -32,9 +33,13 @@ def run(profile: str) -> dict[str, Any]:
     """Return the mAP of each network, and how it compares with the plain twin's."""
     figures = all_figures(e2e_networks(profile), fashion_mnist(SIZE))
     plain = test_map(figures[PLAIN])
+    lines = {name.removeprefix("fashion-mnist-"): [each] for name, each in figures.items()}
     return {
         "data": "Fashion-MNIST, 60,000 / 10,000, test against test",
         "trainings": figures,
+        "plots": {
+            "fashion-mnist-e2e-recall": precision_recall("Precision and recall", {"": lines})
+        },
         "results": {
             name: table_row(each, {"of plain": round(test_map(each) / plain, 3)})
             for name, each in figures.items()

@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.harness.pictures import fashion_mnist
 from benchmarks.methods.fashion_mnist import hash_networks, table_row
 from benchmarks.methods.figures import all_figures
+from benchmarks.science.panels import precision_recall
 
 PLACE = 10
 
@@ -26,9 +27,13 @@ def run(profile: str) -> dict[str, Any]:
     networks = hash_networks(profile)
     size = next(iter(networks.values())).config.network.height
     figures = all_figures(networks, fashion_mnist(size))
+    lines = {f"{bits} bits": [each] for bits, each in figures.items()}
     return {
         "data": "Fashion-MNIST, 10,000 queries over 60,000",
         "trainings": figures,
+        "plots": {
+            "fashion-mnist-hash-recall": precision_recall("Precision and recall", {"": lines})
+        },
         "results": {
             f"{bits} bits": table_row(each, {"QSMIH": QSMIH.get(bits, "")})
             for bits, each in figures.items()

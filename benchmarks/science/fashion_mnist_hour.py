@@ -13,10 +13,10 @@ import torch
 
 from benchmarks.harness.pictures import fashion_mnist
 from benchmarks.harness.places import CONFIGS
+from benchmarks.methods.cases import Case
 from benchmarks.methods.figures import STORE, Figures, Store, all_figures, test_map, validation_map
 from benchmarks.methods.keys import MeasuredKeyEncryptor
 from benchmarks.methods.trained_network import TrainedNetwork, key_bound
-from benchmarks.science.cases import Case
 from benchmarks.science.judged_again import JudgedAgain
 from benchmarks.science.study import fewer
 from cipherlens.crypto import Scope

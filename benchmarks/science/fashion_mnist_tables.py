@@ -15,18 +15,18 @@ import torch
 
 from benchmarks.harness.pictures import fashion_mnist
 from benchmarks.harness.places import CONFIGS
+from benchmarks.methods.cases import Case, with_patches
 from benchmarks.methods.figures import STORE, Figures, test_map, validation_map
-from benchmarks.methods.trained_network import TrainedNetwork
-from benchmarks.science import backbone_table
-from benchmarks.science.backbone_table import Plan
-from benchmarks.science.cases import Case, with_patches
-from benchmarks.science.loss_settings import (
+from benchmarks.methods.loss_settings import (
     SETTINGS,
     Setting,
     chosen_setting,
     network,
     setting_name,
 )
+from benchmarks.methods.trained_network import TrainedNetwork
+from benchmarks.science import backbone_table
+from benchmarks.science.backbone_table import Plan
 from benchmarks.science.study import Study, fewer
 from cipherlens.model.config import TrainConfig
 
@@ -86,7 +86,7 @@ def measure(plan: Plan) -> dict[str, Any]:
     fourth = backbone_table.measure(plan)
     config = replace(plan.configs["ViT"], learning_rate=fourth["learning_rates"]["ViT"])
     cells = {
-        (case, setting, seed): network(plan.study, _seeded(config, seed), case, setting)
+        (case, setting, seed): network(plan.study.data, _seeded(config, seed), case, setting)
         for seed, case, setting in product(plan.seeds, plan.cases, SETTINGS)
     }
     twins = {

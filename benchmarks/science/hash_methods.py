@@ -8,18 +8,23 @@ part, as in DLHEIR's Fig. 3.
 from functools import partial
 from typing import Any
 
-from benchmarks.harness.kept import kept
+from benchmarks.harness.kept import kept_at
+from benchmarks.harness.registry import PAPER
+from benchmarks.methods import corel10k
 from benchmarks.methods.literature import OF_OWNERS, comparators
 from benchmarks.science.scheme_tables import (
+    Comparators,
     Sets,
     facts,
     measured_sets,
-    plot,
+    plots,
     precision_at,
     row,
 )
+from cipherlens.model.config import SplitConfig
 
 PLACE = 11.5
+AT_PAPERS_SCALE = True
 
 TITLES = {
     "xia-csd": "Xia (CSD)",
@@ -41,11 +46,21 @@ are of a stored vector and a trapdoor together.
 """
 
 
+NETWORKS = {"full": ("OpenClipart", "120x120"), PAPER: (corel10k.NAME, "384x384")}
+"""Which of our networks stand beside the schemes of a profile."""
+
+
 def run(profile: str) -> dict[str, Any]:
     """Return precision, mAP, times and sizes of each scheme on each set of pictures."""
-    return document(
-        measured_sets(profile, partial(comparators, OF_OWNERS, against_rest=True)), profile
-    )
+    sets = measured_sets(profile, partial(_of_owners, profile))
+    return {**document(sets, profile), **corel10k.facts(profile)}
+
+
+def _of_owners(profile: str, split: SplitConfig, seeds: int) -> Comparators:
+    """Return the schemes, on Corel10K with DLHEIR's split, which is not E2E's."""
+    if profile in corel10k.STORES:
+        split = corel10k.hashing(profile).split
+    return comparators(OF_OWNERS, split, seeds, against_rest=True)
 
 
 def document(sets: Sets, profile: str) -> dict[str, Any]:
@@ -57,24 +72,24 @@ def document(sets: Sets, profile: str) -> dict[str, Any]:
         for name, each in sets.items()
         for scheme, runs in each["schemes"].items()
     }
-    networks = _networks() if profile == "full" else {}
     return {
         "unit": "percent: mean over the keys",
         **facts(sets),
-        "results": results | networks,
+        "results": results | _networks(profile),
         "tables": {
             name: {TITLES[scheme]: row(runs) for scheme, runs in each["schemes"].items()}
             for name, each in sets.items()
         },
-        "plots": {"hash-methods": plot("Precision, mean over the keys", sets, TITLES.__getitem__)},
+        "plots": plots("hash-methods", sets, TITLES.__getitem__),
     }
 
 
-def _networks() -> dict[str, dict[str, float]]:
+def _networks(profile: str) -> dict[str, dict[str, float]]:
     """Return the precision of our hash networks, where it was measured."""
-    found = (kept("hash-precision") or {}).get("results", {})
+    pictures, size = NETWORKS.get(profile, ("", ""))
+    found = (kept_at("hash-precision", profile) or {}).get("results", {}) if size else {}
     return {
-        f"our network, OpenClipart, {name}": {f"P@{k}": each[f"P@{k}"] for k in LEVELS}
+        f"our network, {pictures}, {name}": {f"P@{k}": each[f"P@{k}"] for k in LEVELS}
         for name, each in found.items()
-        if "120x120" in name or name == "ceiling"
+        if size in name or name == "ceiling"
     }

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.harness.sources import sources_digest
+from benchmarks.methods.checkpoints import trained
 from benchmarks.methods.figures import Store
 from benchmarks.methods.method import Encrypted, Features
-from benchmarks.methods.trained_network import FittedNetwork, TrainedNetwork, trained
+from benchmarks.methods.trained_network import FittedNetwork, TrainedNetwork
 from cipherlens.model.config import SplitConfig
 from cipherlens.model.data.encryption import Pixels
 from cipherlens.model.data.images import PreparedImages
@@ -62,9 +64,13 @@ class JudgedAgain:
         """No picture that was learned from is searched."""
         return False
 
-    def decided_by(self) -> list[Any]:
-        """Return what decides the network's figures, and the draws."""
-        return [*self.network.decided_by(), self.draws]
+    def settings(self) -> list[Any]:
+        """Return the network's, and the draws."""
+        return [*self.network.settings(), self.draws]
+
+    def decided_by(self) -> dict[str, Any]:
+        """Return what decides the network's figures, and the code of this judging."""
+        return {**self.network.decided_by(), "judging": sources_digest(__name__)}
 
     def fit(self, data: PreparedImages, path: Path) -> FittedNetwork:  # noqa: ARG002
         """Load the network, which is trained if it is not there."""

@@ -6,22 +6,24 @@ PICTURES=OpenClipart,pieces in the environment leaves the others out, where time
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
 from benchmarks.harness.photographs import photograph_files
 from benchmarks.harness.pictures import fashion_mnist, openclipart, samples
 from benchmarks.harness.places import CONFIGS
+from benchmarks.methods import corel10k
 from cipherlens.crypto import CipherParameters, open_image, prepare
 from cipherlens.model.config import SplitConfig, TrainConfig
-from cipherlens.model.data.data_spec import load_data, parse_data_spec
 from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.errors import DataError
 
 HALF = CipherParameters(height=64, width=96, substituted_blocks=0)
 PAPER = CipherParameters(substituted_blocks=0)
 """The E2E paper's size, 128x192."""
+
+COREL10K = f"{corel10k.NAME}, 128x192"
 
 PIECES = 4
 """A photograph is cut into so many pieces along either side."""
@@ -51,10 +53,12 @@ Loader = Callable[[], Labelled | None]
 
 
 def labelled_sets(profile: str) -> dict[str, Loader]:
-    """Return the sets of a profile by name: all that there are for "full", the demo's else.
+    """Return the sets of a profile by name: all that there are for "full", the demo's for "quick".
 
     With the environment variable PICTURES only those whose names begin with a word of it.
     """
+    if profile in corel10k.STORES:
+        return {COREL10K: partial(_corel10k, profile)}
     if profile != "full":
         return {"demo/samples, 64x96": _samples}
     chosen = tuple(os.environ.get("PICTURES", "").split(","))
@@ -66,7 +70,7 @@ def _loaders() -> dict[str, Loader]:
         "OpenClipart, 64x96": _openclipart,
         "pieces of photographs, 128x192": pieces,
         "Fashion-MNIST, 32x32": _fashion,
-        "Corel10K, 128x192": _corel10k,
+        COREL10K: lambda: _corel10k("paper") if "COREL10K" in os.environ else None,
     }
 
 
@@ -126,10 +130,5 @@ def _fashion() -> Labelled | None:
     return Labelled(data=whole.take(np.concatenate(chosen)), split=SPLITS["Fashion-MNIST"])
 
 
-def _corel10k() -> Labelled | None:
-    """Return Corel10K from the folder that COREL10K names."""
-    folder = os.environ.get("COREL10K")
-    if folder is None:
-        return None
-    data = load_data(parse_data_spec(f"corel10k:{Path(folder)}"), PAPER)
-    return Labelled(data=data, split=SPLITS["Corel10K"])
+def _corel10k(profile: str) -> Labelled:
+    return Labelled(data=corel10k.pictures(PAPER, profile), split=SPLITS["Corel10K"])

@@ -7,16 +7,21 @@ from typing import Any
 from benchmarks.harness.pictures import described
 from benchmarks.harness.places import RESULTS, ROOT
 from benchmarks.harness.progress import say
+from benchmarks.harness.registry import PAPER, TRY
+from benchmarks.methods import corel10k
 from benchmarks.methods.comparator import Comparator
 from benchmarks.methods.figures import Figures, Store, all_figures, test_map, validation_map
 from benchmarks.methods.method import RANKS
 from benchmarks.science.labelled import Labelled, labelled_sets
+from benchmarks.science.panels import precision_recall, spread_panel
 from cipherlens.model.config import SplitConfig
 
-SEEDS = {"quick": 1, "full": 3}
+SEEDS = {"quick": 1, "full": 3, PAPER: 3, TRY: 1}
 STORES = {
     "quick": Store(figures=ROOT / "build" / "methods"),
     "full": Store(figures=RESULTS / "methods"),
+    PAPER: Store(figures=RESULTS / "methods"),
+    TRY: corel10k.STORES[TRY],
 }
 
 Sets = Mapping[str, Mapping[str, Any]]
@@ -96,28 +101,34 @@ def precision_at(runs: Sequence[Figures], k: int) -> float:
     return statistics.fmean(each["test"]["precision_at"][str(k)] for each in runs)
 
 
-def plot(title: str, sets: Sets, titled: Callable[[str], str]) -> dict[str, Any]:
-    """Return the precision over the first k of every scheme, a panel for each set."""
+def plots(name: str, sets: Sets, titled: Callable[[str], str]) -> dict[str, Any]:
+    """Return the plots of every scheme, a panel for each set: precision over k, and over recall.
+
+    A line is the mean over the keys, with its spread.
+    """
+    over_k = [
+        spread_panel(
+            title,
+            "k (pictures retrieved)",
+            "precision",
+            {titled(scheme): _precisions(runs) for scheme, runs in each["schemes"].items()},
+        )
+        for title, each in sets.items()
+    ]
+    by_scheme = {
+        title: {titled(scheme): runs for scheme, runs in each["schemes"].items()}
+        for title, each in sets.items()
+    }
     return {
-        "title": title,
-        "panels": [
-            {
-                "title": name,
-                "x": "k (pictures retrieved)",
-                "y": "precision",
-                "lines": {
-                    titled(scheme): _precisions(runs) for scheme, runs in each["schemes"].items()
-                },
-            }
-            for name, each in sets.items()
-        ],
+        name: {"title": "Precision, mean over the keys", "panels": over_k},
+        f"{name}-recall": precision_recall("Precision and recall, mean over the keys", by_scheme),
     }
 
 
-def _precisions(runs: Sequence[Figures]) -> list[list[float]]:
-    """Return the ranks that there are pictures enough for, and the mean precision at each."""
-    ranks = [k for k in RANKS if str(k) in runs[0]["test"]["precision_at"]]
-    return [list(ranks), [round(precision_at(runs, k), 4) for k in ranks]]
+def _precisions(runs: Sequence[Figures]) -> dict[float, list[float]]:
+    """Return by rank, where there are pictures enough for it, each key's precision."""
+    found = [each["test"]["precision_at"] for each in runs]
+    return {k: [each[str(k)] for each in found] for k in RANKS if str(k) in found[0]}
 
 
 def _mean(runs: Sequence[Figures], name: str) -> float:

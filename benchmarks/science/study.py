@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from benchmarks.harness.pictures import described, pictures
+from benchmarks.methods import corel10k
 from benchmarks.methods.figures import STORE, Figures, Store, all_figures
 from benchmarks.methods.method import Method
 from cipherlens.crypto import PreparedSize
@@ -41,7 +42,14 @@ class Study:
 
 
 def study_of(profile: str, size: PreparedSize) -> Study:
-    """Return the study of a profile's pictures, prepared to a size."""
+    """Return the study of a profile's pictures, prepared to a size.
+
+    Raises:
+        NotHereError: if the profile is at the papers' scale and its pictures are not here.
+    """
+    if profile in corel10k.STORES:
+        data = corel10k.pictures(size, profile)
+        return Study(name=corel10k.NAME, data=data, store=corel10k.STORES[profile])
     name, data = pictures(profile, size)
     return Study(name=name, data=data)
 

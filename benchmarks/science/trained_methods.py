@@ -13,7 +13,7 @@ from benchmarks.science.scheme_tables import (
     across,
     facts,
     measured_sets,
-    plot,
+    plots,
     row,
 )
 from cipherlens.model.config import SplitConfig
@@ -57,7 +57,5 @@ def document(sets: Sets) -> dict[str, Any]:
             name: {TITLES[scheme]: row(runs) for scheme, runs in each["schemes"].items()}
             for name, each in sets.items()
         },
-        "plots": {
-            "trained-methods": plot("Precision, mean over the keys", sets, TITLES.__getitem__)
-        },
+        "plots": plots("trained-methods", sets, TITLES.__getitem__),
     }

@@ -57,7 +57,7 @@ def start_backbone(
         OSError: if a file cannot be read.
     """
     facts = _facts(config)
-    weights = _fitting(backbone, _weights(config, source), config, _heads(facts))
+    weights = _fitting(backbone, weights_of(config, source), config, _heads(facts))
     if facts is not None and facts.first_conv:
         weights = fold_input(weights, facts.first_conv, facts.mean, facts.std)
     backbone.load_state_dict(weights, strict=False)  # the check of what fits was stricter
@@ -73,21 +73,21 @@ def origin(config: NetworkConfig | HashNetworkConfig, source: str) -> dict[str, 
     if source == TIMM:
         facts = _facts(config)
         if facts is None or not facts.has_weights:
-            raise PretrainedError(f"timm has no weights for {_name(config)}")
+            raise PretrainedError(f"timm has no weights for {architecture(config)}")
         return {"source": source, "architecture": f"{facts.architecture}.{facts.tag}"}
     if source == LITE0:
         return {"source": source, "sha256": LITE0_SHA256}
     return {"source": source, "sha256": hashlib.sha256(Path(source).read_bytes()).hexdigest()}
 
 
-def _weights(config: NetworkConfig | HashNetworkConfig, source: str) -> dict[str, Tensor]:
+def weights_of(config: NetworkConfig | HashNetworkConfig, source: str) -> dict[str, Tensor]:
     """Return the tensors of a source by timm's names.
 
     Raises:
         PretrainedError: if they cannot be had or the source is damaged.
     """
     if source == TIMM:
-        return _fetched(_name(config))
+        return _fetched(architecture(config))
     if source == LITE0:
         if config.backbone != LITE0_ARCHITECTURE:
             raise PretrainedError(
@@ -117,7 +117,7 @@ def _fetched(name: str) -> dict[str, Tensor]:
     return cast("dict[str, Tensor]", network.state_dict())
 
 
-def _name(config: NetworkConfig | HashNetworkConfig) -> str:
+def architecture(config: NetworkConfig | HashNetworkConfig) -> str:
     """Return the name of the timm architecture whose weights a backbone starts from.
 
     Raises:
@@ -141,7 +141,7 @@ def _name(config: NetworkConfig | HashNetworkConfig) -> str:
 def _facts(config: NetworkConfig | HashNetworkConfig) -> PretrainedCfg | None:
     """Return what timm knows of the weights of a backbone; None where timm has no such backbone."""
     try:
-        return timm.get_pretrained_cfg(_name(config))
+        return timm.get_pretrained_cfg(architecture(config))
     except PretrainedError:
         return None
 

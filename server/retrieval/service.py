@@ -28,6 +28,7 @@ from cipherlens.v1 import retrieval_service_pb2 as pb
 _REPORTED_LIBRARIES = (
     "grpcio",
     "faiss-cpu",
+    "faiss-gpu",
     "faiss-gpu-cu12",
     "numpy",
     "SQLAlchemy",

@@ -1,21 +1,19 @@
 """The door, before a benchmark that measures nothing."""
 
 import json
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
 from benchmarks import __main__ as door
-from benchmarks.harness.kept import keep
-from benchmarks.report.plots import draw
+from benchmarks.harness.kept import kept
+from benchmarks.harness.registry import PAPER, TRY
 from cipherlens.model.errors import DataError
 
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
-    monkeypatch.setattr(door, "keep", partial(keep, folder=tmp_path))
-    monkeypatch.setattr(door, "draw", partial(draw, folder=tmp_path / "plots"))
+    monkeypatch.setattr(door, "RESULTS", tmp_path)
     return tmp_path
 
 
@@ -58,6 +56,49 @@ def test_pictures_that_are_not_here_are_named(results, monkeypatch, capsys):
     assert list(results.iterdir()) == []
 
 
+def test_a_try_is_kept_apart_and_not_found(results, tmp_path_factory, monkeypatch):
+    tried = tmp_path_factory.mktemp("tried")
+    monkeypatch.setattr(door, "TRIED", tried)
+
+    def run(profile):
+        return {"cut": "one epoch", "results": {"row": {"s": profile}}}
+
+    assert call(monkeypatch, run, "settings", "--profile", TRY) == 0
+    assert list(results.iterdir()) == []
+    document = json.loads((tried / "settings-paper-try.json").read_text())
+    assert (document["profile"], document["cut"]) == (TRY, "one epoch")
+    assert kept("settings", tried) is None
+
+
+def test_a_benchmark_without_the_papers_profile_says_which_have_it(results, monkeypatch, capsys):
+    assert call(monkeypatch, dict, "restart", "--profile", PAPER) == 2
+    said = capsys.readouterr().err
+    assert "restart has no profile paper: cipher-quality, settings, " in said
+
+
+def test_the_papers_profile_is_one_command(monkeypatch):
+    commands = []
+
+    def subprocess_run(command, *, check):
+        commands.append(command[-3:])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(door.subprocess, "run", subprocess_run)
+    monkeypatch.setattr(door, "write_report", lambda: "REPORT.md")
+    assert call(monkeypatch, dict, "all", "--profile", PAPER) == 0
+    assert [name for name, *_ in commands] == [
+        "cipher-quality",
+        "settings",
+        "methods",
+        "backbones",
+        "hash-precision",
+        "hash-methods",
+        "network-cost",
+        "retrieval-time",
+    ]
+    assert {tuple(rest) for _, *rest in commands} == {("--profile", PAPER)}
+
+
 def test_an_unknown_name_is_a_usage_error(results, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         call(monkeypatch, dict, "restrat")
@@ -75,7 +116,7 @@ def test_all_goes_on_after_one_that_fails_and_says_so(monkeypatch, capsys):
     monkeypatch.setattr(door.subprocess, "run", subprocess_run)
     monkeypatch.setattr(door, "write_report", lambda: "REPORT.md")
     assert call(monkeypatch, dict, "all") == 1
-    assert commands == list(door.registered())
+    assert commands == [name for name in door.registered() if name != "gpu"]
     assert "failed: restart" in capsys.readouterr().err
 
 

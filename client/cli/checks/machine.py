@@ -12,8 +12,12 @@ from cipherlens.client.cli.checks.finding import Finding, note, ok, problem, war
 
 _PACKAGES = (
     *("cipherlens", "grpcio", "pygrpc-native", "protobuf", "numpy", "cryptography", "blake3"),
-    *("faiss-cpu", "faiss-gpu-cu12", "torch", "timm", "sqlalchemy", "pydantic"),
+    *("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12", "torch", "timm", "sqlalchemy", "pydantic"),
     *("prometheus-client", "opentelemetry-sdk"),
+)
+ONE_FAISS = (
+    "remove them all and install one: pip uninstall faiss-cpu faiss-gpu; pip install faiss-cpu, "
+    "or faiss-gpu for an NVIDIA GPU"
 )
 _GIB = 2**30
 # Files of ours are of this year or later; a clock before it would have the server refuse revisions.
@@ -65,7 +69,7 @@ def _faiss() -> Iterator[Finding]:
     try:
         name = check_faiss_installation()
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it is the finding
-        yield problem("faiss", str(error), "pip install faiss-cpu, or faiss-gpu-cu12, and no other")
+        yield problem("faiss", str(error), ONE_FAISS)
         return
     built = faiss_build()
     if "AVX512" not in built and "avx512f" in _cpu_flags():

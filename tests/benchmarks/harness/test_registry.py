@@ -50,7 +50,7 @@ def test_adding_a_benchmark_is_adding_a_file(tmp_path, monkeypatch, capsys):
     names = list(registered())
     assert names.index("index-search") < names.index("hand-size") < names.index("rpc-search")
     kept = []
-    monkeypatch.setattr(door, "keep", kept.append)
+    monkeypatch.setattr(door, "keep", lambda document, _folder: kept.append(document))
     monkeypatch.setattr("sys.argv", ["benchmarks", "hand-size", "--profile", "full"])
     assert door.main() == 0
     assert "| hand | 4 |" in capsys.readouterr().out

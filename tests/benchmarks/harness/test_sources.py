@@ -28,6 +28,27 @@ def test_a_change_of_what_is_imported_in_turn_changes_the_digest(package):
     assert sources_digest("benchmarks_of_this_test.first") != before
 
 
+def test_words_and_lines_decide_nothing(package):
+    (package / "third.py").write_text("def double(x):\n    return 2 * x\n")
+    before = sources_digest("benchmarks_of_this_test.first")
+    said = (
+        '"""Sums."""\n\ndef double(x):\n    """Return twice x."""\n'
+        "    # or x + x\n    return (2\n    * x)\n"
+    )
+    (package / "third.py").write_text(said)
+    assert sources_digest("benchmarks_of_this_test.first") == before
+    (package / "third.py").write_text(said.replace("2\n", "3\n"))
+    assert sources_digest("benchmarks_of_this_test.first") != before
+
+
+def test_several_modules_are_told_together(package):
+    first, fourth = (f"benchmarks_of_this_test.{name}" for name in ("first", "fourth"))
+    before = sources_digest(first, fourth)
+    assert before == sources_digest(fourth, first) != sources_digest(first)
+    (package / "fourth.py").write_text("x = 2\n")
+    assert sources_digest(first, fourth) != before
+
+
 def test_a_change_elsewhere_does_not(package):
     before = sources_digest("benchmarks_of_this_test.first")
     (package / "fourth.py").write_text("x = 2\n")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from benchmarks.methods import comparator
 from benchmarks.methods.comparator import Comparator, size_bytes
 from benchmarks.methods.figures import Store, figures_of
 from benchmarks.methods.method import Features
@@ -42,8 +43,8 @@ def test_the_candidate_that_is_best_on_validation_is_judged(
 ) -> None:
     data = make_pictures(64, 96)
     candidates = (Channel(0), Channel(1))
-    comparator = Comparator(scheme="channel", candidates=candidates, seed=0, split=SPLIT)
-    figures = figures_of(comparator, data, store)
+    chosen = Comparator(scheme="channel", candidates=candidates, seed=0, split=SPLIT)
+    figures = figures_of(chosen, data, store)
     scores = figures["candidates"]
     assert figures["chosen"] == max(scores, key=scores.get)
     assert figures["validation_map"] == max(scores.values())
@@ -60,7 +61,7 @@ def test_the_candidate_that_is_best_on_validation_is_judged(
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 1}, {"revision": 2}, {"candidates": (Zhang(limit=9),)}, {"against_rest": True}],
+    [{"seed": 1}, {"candidates": (Zhang(limit=9),)}, {"against_rest": True}],
 )
 def test_what_decides_the_figures_names_their_file(
     change, store: Store, make_pictures: Callable[..., PreparedImages]
@@ -70,6 +71,14 @@ def test_what_decides_the_figures_names_their_file(
     one, other = Comparator(**settings), Comparator(**settings | change)
     assert store.kept(one, data) == store.kept(Comparator(**settings), data)
     assert store.kept(one, data) != store.kept(other, data)
+
+
+def test_the_code_of_a_candidate_decides_its_figures(monkeypatch) -> None:
+    one = Comparator(scheme="zhang", candidates=(Zhang(limit=8),), seed=0, split=SPLIT)
+    asked: list[str] = []
+    monkeypatch.setattr(comparator, "sources_digest", lambda *names: asked.extend(names))
+    one.decided_by()
+    assert set(asked) == {"benchmarks.methods.comparator", "benchmarks.methods.zhang"}
 
 
 def test_files_count_as_long_as_they_are() -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.methods.figures import Store, all_figures, figures_of
+from benchmarks.methods import trained_network
+from benchmarks.methods.figures import Store, all_figures, figures_of, own_gpu
+from benchmarks.methods.keys import MeasuredKeyEncryptor
 from benchmarks.methods.trained_network import TrainedNetwork, key_bound
-from cipherlens.crypto import CipherParameters
+from cipherlens.crypto import CipherParameters, Scope
 from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
+from cipherlens.model.data.encryption import AnyKeyEncryptor
 from cipherlens.model.data.images import PreparedImages
 
 ENDLESS = """
@@ -19,8 +22,11 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from benchmarks.methods.figures import prepare_worker
 
+context = get_context("spawn")
+numbers = context.SimpleQueue()
+numbers.put(0)
 pool = ProcessPoolExecutor(
-    1, mp_context=get_context("spawn"), initializer=prepare_worker
+    1, mp_context=context, initializer=prepare_worker, initargs=(numbers,)
 )
 print(pool.submit(os.getpid).result(), flush=True)
 pool.submit(time.sleep, 600).result()
@@ -71,6 +77,77 @@ def test_cipher_images_are_trained_on_at_once(
     figures = all_figures(trainings, make_pictures(16, 24), two)
     for seed, each in figures.items():
         assert each["profile"] == trainings[seed].profile.to_dict()
+
+
+SIZE = CipherParameters(height=16, width=24, substituted_blocks=2, scope=Scope.IMAGE)
+ANY_KEY = TrainedNetwork(
+    name="any",
+    config=TINY,
+    encryptor=AnyKeyEncryptor(SIZE),
+    judge=MeasuredKeyEncryptor(SIZE, 1),
+    profile=AnyKeyEncryptor(SIZE).profile,
+)
+
+
+def judged_under_another_key(_: pytest.MonkeyPatch) -> TrainedNetwork:
+    return replace(ANY_KEY, judge=MeasuredKeyEncryptor(SIZE, 2))
+
+
+def trained_under_one_key(_: pytest.MonkeyPatch) -> TrainedNetwork:
+    return replace(ANY_KEY, encryptor=MeasuredKeyEncryptor(SIZE, 1))
+
+
+def on_a_machine_of_another_arithmetic(patch: pytest.MonkeyPatch) -> TrainedNetwork:
+    patch.setattr(trained_network, "resolve_precision", lambda *_: "bf16")
+    return ANY_KEY
+
+
+def after_a_change_of_the_code(patch: pytest.MonkeyPatch) -> TrainedNetwork:
+    patch.setattr(trained_network, "sources_digest", lambda *_: "new")
+    return ANY_KEY
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        judged_under_another_key,
+        trained_under_one_key,
+        on_a_machine_of_another_arithmetic,
+        after_a_change_of_the_code,
+    ],
+)
+def test_what_is_kept_is_of_what_is_asked_for(
+    changed: Callable[[pytest.MonkeyPatch], TrainedNetwork],
+    store: Store,
+    make_pictures: Callable[..., PreparedImages],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = make_pictures(16, 24)
+    kept = figures_of(ANY_KEY, data, store)
+    assert store.found(ANY_KEY, data) == kept
+    other = changed(monkeypatch)
+    assert store.kept(other, data) == store.kept(ANY_KEY, data)
+    assert store.found(other, data) is None
+    assert figures_of(other, data, store)["decided_by"] != kept["decided_by"]
+    assert len(list(store.networks.glob("*.safetensors"))) == 2, "went on from the other's weights"
+
+
+def test_figures_of_before_it_was_kept_what_decides_them_are_not_found(
+    store: Store, make_pictures: Callable[..., PreparedImages]
+) -> None:
+    data, one = make_pictures(16, 24), seeded(range(1))[0]
+    figures = figures_of(one, data, store)
+    del figures["decided_by"]
+    store.kept(one, data).write_text(json.dumps(figures))
+    assert store.found(one, data) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "visible", "gpu"), [(0, None, "0"), (5, None, "1"), (1, "4,6", "6"), (2, "4,6", "4")]
+)
+def test_workers_are_parted_over_the_gpus(number: int, visible: str | None, gpu: str) -> None:
+    gpus = 4 if visible is None else 2
+    assert own_gpu(number, gpus, visible) == gpu
 
 
 def test_one_that_fails_says_why(two: Store, make_pictures: Callable[..., PreparedImages]) -> None:

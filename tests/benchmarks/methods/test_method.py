@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from benchmarks.harness.sources import sources_digest
 from benchmarks.methods.figures import Store, all_figures
 from benchmarks.methods.trained_network import TrainedNetwork
 from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
@@ -24,8 +25,11 @@ class Tints:
     split: SplitConfig = SPLIT
     facts: dict = field(default_factory=dict)
 
-    def decided_by(self):
+    def settings(self):
         return [self.name, self.whole_numbers, self.against_rest]
+
+    def decided_by(self):
+        return {"code": sources_digest(__name__)}
 
     def fit(self, data, path):
         learned = data.take(split_images(data, self.split).train)

@@ -4,10 +4,11 @@ from fractions import Fraction
 
 import pytest
 
+from benchmarks.methods.cases import Case
+from benchmarks.methods.checkpoints import trained
 from benchmarks.methods.figures import Store, figures_of
-from benchmarks.methods.trained_network import key_bound, trained
+from benchmarks.methods.trained_network import key_bound
 from benchmarks.methods.untrained import untrained
-from benchmarks.science.cases import Case
 from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
 from cipherlens.model.data.images import PreparedImages
 

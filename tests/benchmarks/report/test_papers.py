@@ -21,6 +21,7 @@ def test_every_figure_is_found_among_the_kept_ones(claim):
 
 def test_a_row_has_ours_beside_theirs():
     document = {
+        "exact": ["parameters"],
         "results": {f"DLHEIR, {bits} bits": {"parameters": 176.41} for bits in (12, 24, 32)},
         "paper": {f"DLHEIR, {bits} bits": {"parameters": 176.5} for bits in (12, 24, 32, 48)},
     }
@@ -30,6 +31,22 @@ def test_a_row_has_ours_beside_theirs():
         "176.41 / 176.41 / 176.41 / not measured | 176.5 / 176.5 / 176.5 / 176.5 | "
         "[network-cost](#network-cost) |"
     )
+
+
+@pytest.mark.parametrize(
+    ("profile", "state"), [("full", "on other data"), ("paper", "at its scale")]
+)
+def test_at_the_papers_scale_the_rows_are_those_of_its_pictures(profile, state):
+    sides = {"full": 120, "paper": 384}
+    document = {
+        "profile": profile,
+        "results": {
+            f"{sides[profile]}x{sides[profile]}, {bits} bits": {"P@20": 70.5}
+            for bits in (12, 24, 32, 48)
+        },
+    }
+    row = papers_table({"hash-precision": document}).splitlines()[-1]
+    assert f"| {state} | 70.5 / 70.5 / 70.5 / 70.5 |" in row
 
 
 def test_nothing_measured_is_no_table():

@@ -37,3 +37,18 @@ def test_panels_stand_side_by_side(tmp_path):
         with Image.open(draw(name, each, tmp_path)) as image:
             widths.append(image.width)
     assert widths[1] == pytest.approx(2 * widths[0], abs=2)
+
+
+@pytest.mark.parametrize("points", [3, 101])
+def test_a_spread_is_drawn_about_the_line_of_few_points_and_of_many(tmp_path, points):
+    x, y = list(range(points)), [5.0] * points
+    bare = draw("bare", plot(lines={"a": [x, y]}), tmp_path).read_bytes()
+    drawn = {
+        width: draw(
+            f"spread-{width}",
+            plot(lines={"a": [x, y]}, spread={"a": [[5 - width] * points, [5 + width] * points]}),
+            tmp_path,
+        ).read_bytes()
+        for width in (0.1, 0.2)
+    }
+    assert len({bare, *drawn.values()}) == 3

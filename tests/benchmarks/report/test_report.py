@@ -53,13 +53,11 @@ def test_a_section_says_what_on_what_and_how_it_differs():
         "- Profile: quick",
         "- Data: beads",
         "- Seed: 7",
-        "Abacus, 2 cores, 24 GiB, Linux, load 0.5",
-        "2026-01-02T03:04:05+00:00, 90.0 s, commit 0123456789ab",
-        "python 3.11.7, numpy 2.4.6",
+        "2026-01-02T03:04:05+00:00, 90.0 s, commit 0123456789ab, load 0.5 at the end",
         "Figures in microseconds.",
         "| 48 bits | 10.0 | 20.0 |",
-        "| 48 bits | 0.58 | 1.249 |",
-        "| 48 bits | 2.0 | 2.15 |",
+        "| 48 bits | 0.580 | 1.25 |",
+        "| 48 bits | 2.00 | 2.15 |",
         "![beads](results/plots/beads.png)",
         "- One bead was lost.",
         "The paper has no unit.",
@@ -71,7 +69,7 @@ def test_a_section_says_what_on_what_and_how_it_differs():
 def test_the_parts_of_a_section_come_in_order():
     text = report({"retrieval-time": RETRIEVAL}, words, "results")
     places = [
-        text.index(part) for part in ("is measured", "| 10.0 |", "0.58", "Growth", "![", "no unit")
+        text.index(part) for part in ("is measured", "| 10.0 |", "0.580", "Growth", "![", "no unit")
     ]
     assert places == sorted(places)
 
@@ -82,6 +80,24 @@ def test_the_introduction_tells_what_is_there_and_what_is_not():
     assert "took 1.5 minutes" in introduction
     missing = introduction[introduction.index("Not measured yet") :]
     assert all(f"- {name}: " in missing for name in registered() if name != "retrieval-time")
+
+
+def test_the_machine_is_named_once_and_in_a_section_only_what_differs_there():
+    other = {
+        **MACHINE,
+        "machine": {**MACHINE["machine"], "gpu": "Loom"},
+        "versions": {"python": "3.11.7", "numpy": "2.4.5"},
+    }
+    documents = {
+        name: {**RETRIEVAL, **where, "benchmark": name}
+        for name, where in (("encryption", {}), ("restart", other), ("retrieval-time", {}))
+    }
+    text = report(documents, words, "results")
+    said = "Machine: Abacus, 2 cores, 24 GiB, Linux; python 3.11.7, numpy 2.4.6. A section"
+    assert text.count(said) == text.count("numpy 2.4.6") == 1
+    differing = "- Otherwise here: Abacus, 2 cores, 24 GiB, Linux, Loom; numpy 2.4.5\n"
+    section = text[text.index("## restart") : text.index("## retrieval-time")]
+    assert section.count(differing) == text.count("Otherwise here") == 1
 
 
 def test_a_report_without_optional_parts():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.report.tables import markdown
+from benchmarks.report.tables import figure, markdown
 from benchmarks.timing.growth import by_size, ratio
 
 
@@ -11,8 +11,8 @@ def test_a_table_has_every_column_that_a_row_has():
     assert table.splitlines() == [
         "| search | us | recall |",
         "|---|---:|---:|",
-        "| ours | 1.5 |  |",
-        "| theirs | 3 | 0.9 |",
+        "| ours | 1.50 |  |",
+        "| theirs | 3 | 0.900 |",
     ]
 
 
@@ -21,6 +21,32 @@ def test_what_is_missing_is_empty_and_a_bar_stays_in_its_cell():
         r"| a\|b | x |",
         "| row |  |",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.5373, "0.537"),
+        (9.754, "9.75"),
+        (0.9998, "1.00"),
+        (99.96, "100"),
+        (176.41, "176"),
+        (15699, "15,700"),
+        (2339.2, "2,340"),
+        (-17.4, "-17.4"),
+        (0.00001234, "1.23e-05"),
+        (0.0, "0"),
+        (999, "999"),
+    ],
+)
+def test_a_figure_has_three_significant_digits(value, expected):
+    assert figure(value) == expected
+
+
+def test_what_is_exact_and_what_is_no_number_stays_as_it_is():
+    rows = {"row": {"parameters": 176.41, "MACs": 12.614, "chosen": "alpha=0.5", "serves": True}}
+    last = markdown("", rows, ["parameters"]).splitlines()[-1]
+    assert last == "| row | 176.41 | 12.6 | alpha=0.5 | True |"
 
 
 @pytest.mark.parametrize(

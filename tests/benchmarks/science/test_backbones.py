@@ -4,11 +4,11 @@ from fractions import Fraction
 
 import pytest
 
+from benchmarks.methods.cases import Case
 from benchmarks.methods.figures import Store
 from benchmarks.science import backbones
 from benchmarks.science.backbone_table import PAPER, Plan, measure
 from benchmarks.science.backbones import BACKBONES, CONFIGS
-from benchmarks.science.cases import Case
 from benchmarks.science.study import Study
 from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
 from cipherlens.model.data.images import PreparedImages
@@ -53,6 +53,9 @@ def test_mean_and_spread_over_the_seeds(store: Store, plan: Plan) -> None:
         assert row[f"{name}, highest"] == pytest.approx(max(scores), abs=1e-4)
     ours, paper = document["plots"]["backbones"]["panels"]
     assert ours["lines"]["ViT P=8"] == [[0.25], [row["ViT"]]]
+    assert ours["spread"]["ViT P=8"] == [[row["ViT, lowest"]], [row["ViT, highest"]]]
+    (curves,) = document["plots"]["backbones-recall"]["panels"]
+    assert list(curves["spread"]) == ["ViT, M=1/4", "ResNet50, M=1/4"]
     assert paper["lines"]["ResNet50 P=16"] == [[0.25, 0.5, 0.75], [0.3192, 0.2627, 0.2232]]
     assert document["paper"]["P=8, M=1/4"] == {"ViT": 0.5211, "ResNet50": 0.2197}
     # Two rates each with the first seed, one of which is the table's; then the second seed.

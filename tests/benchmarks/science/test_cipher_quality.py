@@ -7,7 +7,11 @@ from PIL import Image
 from benchmarks.methods.keys import measured_key
 from benchmarks.science import cipher_quality
 from benchmarks.science.cipher_quality import (
+    FITS,
+    FITTED,
+    PAPER,
     expected_squared_errors,
+    fitted,
     mean_squared_errors,
 )
 from benchmarks.science.photographs import photographs
@@ -60,6 +64,27 @@ def test_the_law_is_the_mean_over_keys(substituted: int) -> None:
     assert (np.abs(errors.mean(axis=0) - expected) < 4 * spread + 1e-9).all()
 
 
+def test_the_fit_finds_the_law_that_a_table_follows() -> None:
+    """Errors of 6,000 and 6,500 for orders of blocks, 9,000 for substituted colours."""
+    orders = {8: 6000, 16: 6500}
+    errors = {
+        (size, substituted): (1 - share) * orders[size] + share * 9000
+        for size, substituted in PAPER
+        for share in [size**2 * substituted / (128 * 192)]
+    }
+    found = fitted({case: 10 * np.log10(255**2 / error) for case, error in errors.items()})
+    expected = [10 * np.log10(255**2 / each) for each in (6000, 6500, 9000)]
+    values = [found[name] for name in FITTED]
+    assert values[:3] == pytest.approx(expected, abs=1e-3)
+    assert values[3] == pytest.approx(np.sqrt(9000 - 5461.25), abs=1e-3)
+    assert values[4] == 0
+
+
+def test_the_papers_table_lies_on_the_law_and_one_with_a_wrong_figure_does_not() -> None:
+    assert fitted(PAPER)["farthest off (dB)"] < 0.03
+    assert fitted({**PAPER, (8, 192): 9.9})["farthest off (dB)"] > 0.2
+
+
 def test_a_measured_key_can_be_made_again() -> None:
     assert measured_key(SIZE, 3).fingerprint == measured_key(SIZE, 3).fingerprint
     assert measured_key(SIZE, 3).fingerprint != measured_key(SIZE, 4).fingerprint
@@ -102,6 +127,7 @@ def test_every_setting_of_every_set_has_a_row(monkeypatch: pytest.MonkeyPatch) -
     assert len(document["results"]) == 12
     assert document["data"] == "noise: 1 pictures, a generator"
     assert document["results"]["photographs, P=8, M=96"] == {"mean PSNR": "not here"}
+    assert list(document["tables"][FITS]) == ["Corel10K (E2E, Table I)", "noise"]
     row = document["results"]["noise, P=16, M=72"]
     # Noise stays noise: twice the variance of a byte, whatever the cipher does.
     assert row["law"] == pytest.approx(10 * np.log10(255**2 / (2 * 5461.25)), abs=0.05)

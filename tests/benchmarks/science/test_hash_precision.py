@@ -42,6 +42,8 @@ def test_precision_of_each_size_and_length(
     assert ceilings == {"P@20": 100, "P@40": 90, "P@60": 60, "P@80": 45, "P@100": 36}
     assert all(row[rank] <= ceilings[rank] for row in rows.values() for rank in ceilings)
     assert len(list(store.networks.glob("*.safetensors"))) == 4
+    curves = document["plots"]["hash-precision-recall"]["panels"]
+    assert [list(each["lines"]) for each in curves] == [["12 bits", "24 bits"]] * 2
     lines = document["plots"]["hash-precision"]["panels"][0]["lines"]
     precisions = [rows["32x32, 12 bits"][rank] for rank in ceilings]
     assert lines["32x32, 12 bits"] == [[20, 40, 60, 80, 100], precisions]

@@ -6,23 +6,21 @@ from types import SimpleNamespace
 
 import pytest
 
+from benchmarks.methods.cases import CASES, SIZE
 from benchmarks.methods.fashion_mnist import e2e_networks, hash_networks
 from benchmarks.methods.figures import STORE
 from benchmarks.science import hash_precision, settings
-from benchmarks.science.cases import CASES, SIZE
-from benchmarks.science.study import Study
 from cipherlens.model.config import HashTrainConfig, TrainConfig
 
 
 def full_networks():
     e2e = TrainConfig.from_toml(settings.CONFIG)
-    study = Study(name="OpenClipart", data=SIZE)
     yield from e2e_networks("full").values()
     yield from hash_networks("full").values()
     for block_size in (8, 16):
         yield settings.plain_network(e2e, block_size)
     for case, setting in product(CASES, settings.SETTINGS):
-        yield settings.network(study, e2e, case, setting)
+        yield settings.network(SIZE, e2e, case, setting)
     hashing = HashTrainConfig.from_toml(hash_precision.CONFIG)
     for side in hash_precision.SIDES:
         for bits in hash_precision.BITS:

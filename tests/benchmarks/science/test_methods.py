@@ -41,6 +41,7 @@ def test_a_row_for_each_scheme_with_the_papers_beside_it(store, pictures) -> Non
     assert [each["seed"] for each in document["sets"]["noise"]["schemes"]["zhang"]] == [0, 1]
     lines = document["plots"]["methods"]["panels"][0]["lines"]
     assert lines["Zhang [7]"][0] == [1, 5, 10, 20, 40]
+    assert len(document["plots"]["methods-recall"]["panels"][0]["lines"]["Zhang [7]"][1]) == 21
     again = measured(pictures, schemes, store)
     assert again == json.loads(json.dumps(found)), "measured again"
 
@@ -78,7 +79,7 @@ def test_candidates_differ_and_say_what_they_are(candidates) -> None:
     # What is kept is found by it.
     assert not any(" at 0x" in repr(each) for each in candidates)
     one = Comparator(scheme="one", candidates=candidates, seed=0, split=SPLIT)
-    assert one.decided_by()[0] == [repr(each) for each in candidates]
+    assert one.settings()[0] == [repr(each) for each in candidates]
 
 
 @pytest.mark.parametrize(

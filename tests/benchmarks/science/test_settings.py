@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import pytest
 
+from benchmarks.methods.cases import CASES, Case
 from benchmarks.methods.figures import Store
 from benchmarks.science import settings
-from benchmarks.science.cases import CASES, Case
 from benchmarks.science.settings import PAPER, SETTINGS, chosen_setting, measure
 from benchmarks.science.study import Study
 from cipherlens.model.config import NetworkConfig, SplitConfig, TrainConfig
@@ -54,8 +54,15 @@ def test_every_cell_is_trained_and_kept(
     # Each setting's, the plain twin's, and the weights that a training starts from.
     assert len(list(store.networks.glob("*.safetensors"))) == len(SETTINGS) + 2
     ours, paper = document["plots"]["settings"]["panels"]
-    assert ours["lines"]["alpha=0.5, m=0.5 P=8"] == [[0.5], [row["alpha=0.5, m=0.5"]]]
-    assert paper["lines"]["alpha=1, m=0.3 P=16"] == [[0.25, 0.5, 0.75], [0.5089, 0.4681, 0.406]]
+    (share,), (score,) = ours["lines"]["P=8"]
+    assert (share, score) == (0.5, pytest.approx(sum(row.values()) / 4, abs=2e-4))
+    assert ours["spread"]["P=8"] == [[min(row.values())], [max(row.values())]]
+    assert paper["lines"]["P=16"][1][0] == pytest.approx(
+        (0.5089 + 0.4927 + 0.4932 + 0.4813) / 4, abs=1e-4
+    )
+    assert paper["spread"]["P=16"][1] == [0.5089, 0.4818, 0.4342]
+    (curves,) = document["plots"]["settings-recall"]["panels"]
+    assert list(curves["lines"]) == ["plain pictures", "M=1/2, four settings"]
     assert document["paper"]["P=8, M=1/2"]["alpha=0.5, m=0.5"] == 0.5109
     _the_choice_is_of_validation(document)
     assert measure(study, TINY, (CASE,))["trainings"] == document["trainings"], "trained again"
@@ -77,8 +84,7 @@ def _the_choice_is_of_validation(document: dict) -> None:
 def test_cells_differ_in_alpha_margin_and_cipher_only(
     make_pictures: Callable[..., PreparedImages],
 ) -> None:
-    study = Study(name="noise", data=make_pictures(16, 24))
-    training = settings.network(study, TINY, CASE, (0.5, 0.3))
+    training = settings.network(make_pictures(16, 24), TINY, CASE, (0.5, 0.3))
     assert replace(training.config, alpha=TINY.alpha, margin=TINY.margin) == TINY
     assert (training.config.alpha, training.config.margin) == (0.5, 0.3)
     assert training.profile is not None

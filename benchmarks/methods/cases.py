@@ -1,12 +1,12 @@
 """The settings of the cipher in the E2E paper's tables."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from pathlib import Path
 
 from cipherlens.crypto import CipherParameters, Scope
 from cipherlens.model.config import TrainConfig
+from cipherlens.model.networks.pretrained import architecture
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,22 +46,13 @@ At half the height and width it is 24, 48, 72 of 96 blocks and 6, 12, 18 of 24.
 """
 
 
-def panel(title: str, scores: Mapping[str, Mapping[Case, float]]) -> dict[str, Any]:
-    """Return a panel of mAP over M, a line for each name and block size."""
-    lines: dict[str, tuple[list[float], list[float]]] = {}
-    for name, row in scores.items():
-        for case, score in row.items():
-            shares, values = lines.setdefault(f"{name} P={case.block_size}".strip(), ([], []))
-            shares.append(float(case.share))
-            values.append(round(score, 4))
-    return {
-        "title": title,
-        "x": "M (share of the blocks)",
-        "y": "mAP",
-        "lines": {name: list(each) for name, each in lines.items()},
-    }
-
-
 def with_patches(config: TrainConfig, block_size: int) -> TrainConfig:
-    """Return the settings with blocks of a size as the network's patches."""
-    return replace(config, network=replace(config.network, patch_size=block_size))
+    """Return the settings with blocks of a size as the network's patches.
+
+    A file of weights to start from is then the one beside it that has those of such patches.
+    """
+    network = replace(config.network, patch_size=block_size)
+    start = config.pretrained
+    if start.endswith(".safetensors"):
+        start = str(Path(start).with_name(f"{architecture(network)}.safetensors"))
+    return replace(config, network=network, pretrained=start)

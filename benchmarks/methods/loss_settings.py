@@ -5,9 +5,9 @@ from dataclasses import replace
 from itertools import product
 from typing import TypeAlias
 
+from benchmarks.methods.cases import Case, with_patches
 from benchmarks.methods.trained_network import TrainedNetwork, key_bound
-from benchmarks.science.cases import Case, with_patches
-from benchmarks.science.study import Study
+from cipherlens.crypto import PreparedSize
 from cipherlens.model.config import TrainConfig
 
 Setting: TypeAlias = tuple[float, float]
@@ -17,11 +17,13 @@ SETTINGS = tuple(product((1.0, 0.5), (0.3, 0.5)))
 """In the order of the paper's Table III."""
 
 
-def network(study: Study, config: TrainConfig, case: Case, setting: Setting) -> TrainedNetwork:
-    """Return the network of a cell of Table III."""
+def network(
+    size: PreparedSize, config: TrainConfig, case: Case, setting: Setting
+) -> TrainedNetwork:
+    """Return the network of a cell of Table III for pictures of a size."""
     alpha, margin = setting
     config = replace(with_patches(config, case.block_size), alpha=alpha, margin=margin)
-    parameters = case.parameters(study.data.height, study.data.width)
+    parameters = case.parameters(size.height, size.width)
     name = f"settings-p{case.block_size}-m{parameters.substituted_blocks}-{alpha:g}-{margin:g}"
     return key_bound(name, config, parameters)
 

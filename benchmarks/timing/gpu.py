@@ -1,0 +1,224 @@
+"""Searches on a GPU beside the CPU: exact and list indexes in process, through a server, a round.
+
+Not part of `all`: it is for a machine with an NVIDIA GPU, PyTorch and FAISS's GPU wheel. The tests
+of the GPU's path come first. Then either device holds the same rows, and both are asked in turn,
+in batches; a rate is the median of the rounds.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.errors import NotHereError
+from benchmarks.harness.places import ROOT
+from benchmarks.harness.progress import say
+from benchmarks.harness.ratios import digits
+from benchmarks.load import workload
+from benchmarks.timing.gpu_indexes import CPU, GPU, Rates, Searched, searched
+from benchmarks.timing.gpu_servers import served, whole_round
+from cipherlens.server.index import Device, DeviceUnavailableError, resolve_device
+
+PLACE = 3.8
+BY_NAME_ONLY = True
+
+SIZES = {
+    "quick": (2000, 10_000),
+    "full": (2000, 4000, 6000, 8000, 10_000, 100_000, 1_000_000, 10_000_000),
+}
+SERVED_UP_TO = {"quick": 2000, "full": 100_000}
+BATCHES = {"quick": (1, 64), "full": (1, 4, 16, 64, 256, 1024)}
+ROUNDS = {"quick": 3, "full": 7}
+GIB = 2**30
+COPIES = 4
+"""Of the vectors in memory: rows, those of either index, and what is made on the way."""
+
+NOTES = """\
+A search in process runs on one thread of the CPU, as each does in a server, which runs as many side
+by side as it has cores: there a CPU with many cores stands better than here. A batch that would
+take more than 20 seconds is left out. "Pays from" is the smallest batch that the GPU answers
+faster. Sizes that need more memory than there is are left out and named. `ROWS=10000,1000000`
+measures others. `DEVICE=cuda:1` names another GPU; `DEVICE=cpu` tries the script without one, and
+keeps what it finds below `build/tried`, as it says nothing of GPUs.
+"""
+
+
+def run(profile: str) -> dict[str, Any]:
+    """Return rates, recall and memory on both devices.
+
+    Raises:
+        NotHereError: if FAISS can use no GPU here.
+    """
+    device = wanted_device()
+    batches, rounds = BATCHES[profile], ROUNDS[profile]
+    sizes, missing = _fitting(_sizes(profile))
+    tests = _tests()
+    in_process = {}
+    for size in sizes:
+        say(f"{size:,} rows in process")
+        in_process[size] = searched(size, device, batches, rounds)
+    through = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for size in [each for each in sizes if each <= SERVED_UP_TO[profile]]:
+            say(f"{size:,} rows through a server")
+            through[size] = served(Path(folder, str(size)), size, device, batches, rounds)
+        say("a whole round")
+        found = whole_round(Path(folder), device)
+    return {
+        "unit": "queries a second where nothing else is said",
+        "data": workload.DATA,
+        "seed": workload.SEED,
+        "rounds": rounds,
+        "device": str(device),
+        "tests": tests,
+        "notes": [f"tests/server/index/test_gpu.py: {tests}", *missing],
+        **tables(in_process, through, found),
+        **({} if device.kind == "cuda" else {"cut": "no GPU: the CPU stands in its place"}),
+    }
+
+
+def wanted_device() -> Device:
+    """Return the device that DEVICE names, the first GPU if none.
+
+    Raises:
+        NotHereError: if it cannot be used.
+    """
+    try:
+        return resolve_device(os.environ.get("DEVICE", "cuda:0"))
+    except (DeviceUnavailableError, ValueError) as error:
+        raise NotHereError(
+            f"{error}. A machine with an NVIDIA GPU and the extra [gpu] is needed; DEVICE=cpu "
+            "tries the script without one"
+        ) from error
+
+
+def tables(
+    in_process: Mapping[int, Mapping[str, Searched]],
+    through: Mapping[int, Mapping[str, Mapping[str, Rates]]],
+    whole: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the tables and the plot of what was measured."""
+    rows = {
+        f"{way}, {size:,}": each for size, ways in in_process.items() for way, each in ways.items()
+    }
+    asked = {
+        f"{title}, {size:,}": each for size, ways in through.items() for title, each in ways.items()
+    }
+    ratios = {name: _ratios(each.rates) for name, each in rows.items()}
+    return {
+        "results": {name: _row(each, ratios[name]) for name, each in rows.items()},
+        "tables": {
+            **{
+                f"In process, {on}": _by_batch({n: e.rates[on] for n, e in rows.items()})
+                for on in (CPU, GPU)
+            },
+            f"In process, {GPU} / {CPU}": ratios,
+            **{
+                f"Through a server, {on}": _by_batch({n: e[on] for n, e in asked.items()})
+                for on in (CPU, GPU)
+            },
+            f"Through a server, {GPU} / {CPU}": {
+                name: _ratios(each) for name, each in asked.items()
+            },
+            "Cipher-images: encrypted, embedded, indexed and searched": whole,
+        },
+        "plots": {"gpu": _plot(ratios)},
+    }
+
+
+def _row(found: Searched, ratios: Mapping[str, float | None]) -> dict[str, Any]:
+    in_memory, on_gpu = found.memory
+    pays = [title for title, ratio in ratios.items() if ratio is not None and ratio > 1]
+    return {
+        **{f"recall@20, {name}": recall for name, recall in found.recall.items()},
+        "same hits": round(found.same, 4),
+        "bytes a row": round(in_memory),
+        "bytes a row on the GPU": None if on_gpu is None else round(on_gpu),
+        "pays from": pays[0] if pays else "no batch",
+    }
+
+
+def _by_batch(rates: Mapping[str, Rates]) -> dict[str, dict[str, float | None]]:
+    return {
+        name: {_title(batch): each and digits(each) for batch, each in row.items()}
+        for name, row in rates.items()
+    }
+
+
+def _ratios(rates: Mapping[str, Rates]) -> dict[str, float | None]:
+    return {
+        _title(batch): digits(gpu / cpu) if cpu and gpu else None
+        for batch, (cpu, gpu) in {
+            batch: (rates[CPU][batch], rates[GPU][batch]) for batch in rates[CPU]
+        }.items()
+    }
+
+
+def _title(batch: int) -> str:
+    return f"batch of {batch:,}"
+
+
+def _plot(ratios: Mapping[str, Mapping[str, float | None]]) -> dict[str, Any]:
+    """Return how many times the CPU's rate the GPU's is, over the size of a batch."""
+    lines: dict[str, list[list[float]]] = {}
+    for name, row in ratios.items():
+        known = {title: ratio for title, ratio in row.items() if ratio is not None}
+        batches = [float(title.rpartition(" ")[2].replace(",", "")) for title in known]
+        lines[name] = [batches, list(known.values())]
+    panel = {
+        "title": "in process",
+        "x": "queries in a batch",
+        "y": "GPU's rate / CPU's",
+        "lines": {name: line for name, line in lines.items() if line[0]},
+        "log": True,
+    }
+    return {"title": "A GPU beside one thread of the CPU", "panels": [panel]}
+
+
+def _sizes(profile: str) -> list[int]:
+    named = [each for each in os.environ.get("ROWS", "").split(",") if each]
+    return [int(each) for each in named] or list(SIZES[profile])
+
+
+def _fitting(sizes: Sequence[int]) -> tuple[list[int], list[str]]:
+    """Return the sizes that memory holds, and a sentence for each other."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    needed = {size: 4 * workload.DIMENSION * size * COPIES for size in sizes}
+    missing = [
+        f"{size:,} rows need {each / GIB:.0f} GiB of memory, {memory / GIB:.0f} are free"
+        for size, each in needed.items()
+        if each > memory
+    ]
+    return [size for size, each in needed.items() if each <= memory], missing
+
+
+def _tests() -> str:
+    """Run the tests of the GPU's path and return how they ended.
+
+    Raises:
+        NotHereError: if one failed: what follows would measure something else than it says.
+    """
+    say("tests/server/index/test_gpu.py")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/server/index/test_gpu.py",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise NotHereError(f"tests/server/index/test_gpu.py failed:\n{done.stdout[-2000:]}")
+    found = re.findall(r"\d+ (?:passed|skipped)", done.stdout)
+    return ", ".join(found)

@@ -1,0 +1,100 @@
+"""Two servers with the same collections, one on the CPU and one on a GPU, asked in turn."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness.pictures import samples
+from benchmarks.harness.places import ROOT
+from benchmarks.harness.server import running
+from benchmarks.load import workload
+from benchmarks.load.served import store
+from benchmarks.load.workload import TITLES, K, Workload
+from benchmarks.methods.keys import measured_key
+from benchmarks.timing.gpu_indexes import CPU, GPU, Queries, Rates, in_turn
+from benchmarks.timing.served import stub_at
+from cipherlens.client import Client, EncryptedPicture
+from cipherlens.crypto import CipherParameters, ImageCipher, Scope
+from cipherlens.server.index import Device
+
+MODEL = ROOT / "demo" / "model.safetensors"
+PARAMETERS = CipherParameters(block_size=16, substituted_blocks=24, scope=Scope.IMAGE)
+SEED = 1
+STORED, ASKED = 512, 64
+
+
+def served(
+    folder: Path, size: int, device: Device, batches: Sequence[int], rounds: int
+) -> dict[str, dict[str, Rates]]:
+    """Return queries a second through servers, by workload and by "CPU" or "GPU"."""
+    asked = workload.codes(size), workload.vectors(size)
+    with ExitStack() as stack:
+        addresses = {}
+        for name, where in {CPU: "cpu", GPU: str(device)}.items():
+            server = stack.enter_context(running(folder / name, "--device", where))
+            store(server.address, *asked)
+            addresses[name] = server.address
+        return {
+            TITLES[each.kind]: in_turn(
+                {name: _asking(address, each) for name, address in addresses.items()},
+                each.queries,
+                batches,
+                rounds,
+            )
+            for each in asked
+        }
+
+
+def _asking(address: str, asked: Workload) -> Callable[[Queries], object]:
+    stub = stub_at(address)
+    return lambda queries: stub.Search(asked.request(queries))
+
+
+def whole_round(folder: Path, device: Device) -> dict[str, Any]:
+    """Return what comes of cipher-images with the network and the index on either device.
+
+    Pictures are encrypted, indexed and searched under the demo's network; the same cipher-images go
+    to both servers.
+    """
+    key = measured_key(PARAMETERS, SEED)
+    data = samples(PARAMETERS)
+    images = data.take(np.random.default_rng(SEED).permutation(len(data))[:STORED]).images
+    cipher = ImageCipher(key)
+    stored, asked = cipher.encrypt_images(images), cipher.encrypt_images(images[:ASKED])
+    found = {
+        name: _round(folder / f"round-{name}", where, key.profile, stored, asked)
+        for name, where in {CPU: "cpu", GPU: str(device)}.items()
+    }
+    hits = {name: each.pop("hits") for name, each in found.items()}
+    shared = [len(set(a) & set(b)) / K for a, b in zip(hits[CPU], hits[GPU], strict=True)]
+    found[GPU]["hits that the CPU has"] = float(np.mean(shared))
+    return found
+
+
+def _round(
+    folder: Path, device: str, profile: Any, stored: Sequence[Any], asked: Sequence[Any]
+) -> dict[str, Any]:
+    pictures = [EncryptedPicture(cipher_image=each) for each in stored]
+    with running(folder, "--device", device) as server, Client(server.address) as client:
+        client.create_cipher_collection("pictures", profile)
+        client.push_model(MODEL, collection="pictures")
+        start = time.perf_counter()
+        client.index_encrypted("pictures", [f"picture-{i}" for i in range(len(stored))], pictures)
+        indexed = time.perf_counter()
+        answers = client.search_cipher_images("pictures", asked, k=K)
+        ended = time.perf_counter()
+        info = client.server_info()
+        return {
+            "index on": str(info.index_device),
+            "network on": str(info.model_device),
+            "indexed a second": len(stored) / (indexed - start),
+            "searched a second": len(asked) / (ended - indexed),
+            "itself first": float(
+                np.mean([each[0].item_id == f"picture-{i}" for i, each in enumerate(answers)])
+            ),
+            "hits": [[hit.item_id for hit in each] for each in answers],
+        }
