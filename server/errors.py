@@ -181,6 +181,22 @@ class StorageUnavailable(ServerError):
     retry_after_s: float = 0.5
 
 
+class OutcomeUnknown(ServerError):
+    """The database was lost while it kept the change: nobody can say yet whether it has.
+
+    What is served afterwards is what the database has then.
+    """
+
+    reason = "OUTCOME_UNKNOWN"
+    retry_after_s: float = 1.0
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the connection to the database was lost as the change was committed: it is kept "
+            "whole, or not at all; send the same request again"
+        )
+
+
 class IndexBehind(ServerError):
     """The change is on disk, and the index could not follow it yet.
 
@@ -234,6 +250,10 @@ class StartupError(DomainError):
 
 class SnapshotError(DomainError):
     """A snapshot cannot be made, or is not whole; the message says what is wrong with it."""
+
+
+class MoveError(DomainError):
+    """Rows cannot be brought over to another database; the message says which, or what to do."""
 
 
 class CannotListen(StartupError):

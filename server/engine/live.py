@@ -9,7 +9,13 @@ from functools import partial
 from cipherlens.server.call import Call
 from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows, unwatched
 from cipherlens.server.engine.tag_postings import TagFilter
-from cipherlens.server.errors import DeadlineExpired, NotFound, OutOfReach, StorageUnavailable
+from cipherlens.server.errors import (
+    DeadlineExpired,
+    NotFound,
+    OutcomeUnknown,
+    OutOfReach,
+    StorageUnavailable,
+)
 from cipherlens.server.index import SearchParameters, VectorIndex
 from cipherlens.server.locks import CallLock
 from cipherlens.server.storage import Transaction
@@ -54,7 +60,7 @@ class LiveCollection:
         self._turns = SharedTurns(self.writing, partial(commit, self))
         self.serving: ItemIndex | None = None
         self.shadow: Generation | None = None
-        # Whether something is committed that `serving` could not follow.
+        # Whether something is, or may be, committed that `serving` and `shadow` do not follow.
         self.is_behind = False
         # Notified when a search may see more; guards _dropped.
         self._applied = threading.Condition()
@@ -155,8 +161,7 @@ class LiveCollection:
     def _unchanging(self, call: Call) -> Iterator[None]:
         """Let nothing be replaced meanwhile. Raises StorageUnavailable, DeadlineExpired."""
         with self.writing.held(call):
-            if self.is_behind:
-                raise StorageUnavailable("the index is being made anew")
+            self.check_follows()
             yield
 
     def wait_for(self, sequence: int, call: Call) -> None:
@@ -196,6 +201,11 @@ class LiveCollection:
         if self._dropped:
             raise NotFound("collection", self.collection.name)
 
+    def check_follows(self) -> None:
+        """Raise StorageUnavailable if the database may differ. The caller holds `writing`."""
+        if self.is_behind:
+            raise StorageUnavailable("the index is being made anew")
+
     def mark_dropped(self) -> None:
         """Refuse everything from now on. The caller holds `writing`."""
         with self._applied:
@@ -214,11 +224,37 @@ class LiveCollection:
             serving.wants_rebuild or serving.vectors.wants_training or serving.wants_keeping
         )
 
-    def reload_if_behind(self, loaded: Callable[[Generation], ItemIndex]) -> None:
-        """Take an index made anew if this one could not follow. The caller holds `writing`."""
-        if self.is_behind and self.serving is not None:
-            self.adopt(loaded(self.serving.generation))
-            _log.warning("collection %r: its index was made anew", self.collection.name)
+    @contextmanager
+    def committing(self) -> Iterator[None]:
+        """Be behind where nobody knows whether the database has kept what the block commits.
+
+        The caller holds `writing`.
+        """
+        try:
+            yield
+        except OutcomeUnknown:
+            self.is_behind = True
+            raise
+
+    def reload_if_behind(self, transaction: Transaction) -> None:
+        """Be what the database says, if this could not follow it. The caller holds `writing`.
+
+        Raises NotFound if it has been dropped; DataDamaged.
+        """
+        if not self.is_behind:
+            return
+        state = transaction.collections.state(self.collection)
+        if state.shadow_generation != (self.shadow.id if self.shadow else None):
+            self.shadow = self._generation(transaction, state.shadow_generation)
+        active = self._generation(transaction, state.active_generation)
+        if active is None:
+            self.is_behind = False
+            return
+        self.adopt(self.load(transaction, active))
+        _log.warning("collection %r: its index was made anew", self.collection.name)
+
+    def _generation(self, transaction: Transaction, number: int | None) -> Generation | None:
+        return None if number is None else transaction.collections.generation(number)
 
     def sees(self, sequence: int) -> bool:
         """Return whether searches see the sequence."""

@@ -50,15 +50,26 @@ class Loader:
         for place, (number, name) in enumerate(rows, start=1):
             told = partial(_tell, watch, LoadProgress(name, place, len(rows), 0))
             told(0)
-            try:
-                with self._database.read() as transaction:
-                    state = transaction.collections.numbered(number, name)
-                    live = self.load(transaction, state, told)
-            except DataDamaged as error:
-                _log.error("collection %r is set aside: %s", name, error)
-                set_aside(name, str(error))
-            else:
+            live = self.found(number, name, set_aside, told)
+            if live is not None:
                 yield live
+
+    def found(
+        self,
+        number: int,
+        name: str,
+        set_aside: Callable[[str, str], None],
+        watch: Callable[[int], None] = unwatched,
+    ) -> LiveCollection | None:
+        """Return the collection in a row; None if it is damaged, of which `set_aside` is told."""
+        try:
+            with self._database.read() as transaction:
+                state = transaction.collections.numbered(number, name)
+                return self.load(transaction, state, watch)
+        except DataDamaged as error:
+            _log.error("collection %r is set aside: %s", name, error)
+            set_aside(name, str(error))
+            return None
 
     def load(
         self,

@@ -82,8 +82,9 @@ class CollectionModels:
             with self._embedding.tried(upload.path, call) as embedder:
                 self._embedding.adopt(embedder)  # at hand, before anybody asks for it
             mode, length = embedder.numeric_mode, embedder.dimension
-            with live.writing.held(call):
+            with live.writing.held(call), live.committing():
                 live.check_there()
+                live.check_follows()
                 adding = self._store.adding(upload, name=name, configuration=document, call=call)
                 with adding as (transaction, record):
                     turn = _set_to_work(transaction, live, record.digest, mode, length)

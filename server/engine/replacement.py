@@ -28,6 +28,7 @@ def replace_collection(
         # Always in one order, so that two that replace each other do not wait for ever.
         for live in sorted((old, new), key=lambda each: each.collection.id):
             held.enter_context(live.writing.held(call))
+            held.enter_context(live.committing())
             live.check_there()
         _check_answers(old, new)
         with database.write(call) as transaction:

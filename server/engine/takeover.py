@@ -82,8 +82,9 @@ class Takeover:
         turn comes next.
         """
         generation = index.generation
-        with live.writing:
+        with live.writing, live.committing():
             live.check_there()
+            live.check_follows()
             if live.shadow != generation:
                 return True
             last: int | None = index.sequence

@@ -57,7 +57,7 @@ class Upkeep:
     def _reload(self, live: LiveCollection) -> None:
         with live.writing, self._database.read() as transaction:
             live.check_there()
-            live.reload_if_behind(lambda generation: live.load(transaction, generation))
+            live.reload_if_behind(transaction)
 
     def _compact(self, live: LiveCollection, serving: ItemIndex) -> None:
         """Leave the dead rows out of the index; what was trained stays.

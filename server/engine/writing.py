@@ -30,9 +30,10 @@ class Writer:
         """
         live.check_there()
         self.keep_up(live)
-        outcomes = self._database.write_together(
-            lambda transaction: _outcomes(transaction, live, writes), call
-        )
+        with live.committing():
+            outcomes = self._database.write_together(
+                lambda transaction: _outcomes(transaction, live, writes), call
+            )
         try:
             for each in outcomes:
                 if isinstance(each, Written):
@@ -60,7 +61,7 @@ class Writer:
         """Load the index anew if it could not follow. The caller holds `live.writing`."""
         if live.is_behind:
             with self._database.read() as transaction:
-                live.reload_if_behind(lambda generation: live.load(transaction, generation))
+                live.reload_if_behind(transaction)
 
 
 def _outcomes(

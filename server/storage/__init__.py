@@ -4,13 +4,11 @@ What differs from one database to another is a `dialect.Dialect`; `open_database
 Outside this package there are transactions and records, never connections or SQL.
 """
 
-from pathlib import Path
-
 from cipherlens.server.storage.batch import ItemBatch
 from cipherlens.server.storage.database import Database, Transaction
 from cipherlens.server.storage.index_files import IndexFiles, Kept
 from cipherlens.server.storage.model_files import ModelStore, Upload
-from cipherlens.server.storage.sqlite import SqliteDialect, file_sizes
+from cipherlens.server.storage.opening import address_of, open_database
 
 __all__ = [
     "Database",
@@ -20,11 +18,6 @@ __all__ = [
     "ModelStore",
     "Transaction",
     "Upload",
-    "file_sizes",
+    "address_of",
     "open_database",
 ]
-
-
-def open_database(data_dir: Path) -> Database:
-    """Return the database of a data folder, both made if absent. Raises StartupError."""
-    return Database(SqliteDialect(data_dir))

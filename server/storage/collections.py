@@ -208,6 +208,16 @@ class Collections:
         self._connection.execute(_STAMP, stamp)
 
 
+def is_whole(values: Mapping[str, Any]) -> bool:
+    """Return whether a row agrees with its checksum; one that was dropped need not."""
+    if str(values["name"]).startswith(DROPPED):
+        return True
+    try:
+        return bool(_checksum(values) == values["checksum"])
+    except UNREADABLE:
+        return False
+
+
 def _checksum(values: Mapping[str, Any] | RowMapping) -> bytes:
     return with_sequence(_digest(*(values[name] for name in _CHECKED)), values["sequence"])
 

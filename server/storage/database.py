@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from cipherlens.server.call import Call
 from cipherlens.server.errors import (
+    OutcomeUnknown,
     ServerError,
     StartupError,
     Stopping,
@@ -49,6 +50,9 @@ class Database:
         """Make the tables if there are none. Raises StartupError."""
         self._dialect = dialect
         self._closed = False  # set under the dialect's `writing`
+        # Whether a commit was cut off; what reads must first know that it has come to an end.
+        self._is_unsettled = False
+        self._when_unknown: Callable[[], None] = lambda: None
         self._turns: SharedTurns[Callable[[Transaction], Any], Any] = SharedTurns(
             dialect.writing, self._write_all
         )
@@ -65,8 +69,9 @@ class Database:
         """Give a transaction whose changes are all on disk when the block has ended, or none are.
 
         Raises StorageFull or StorageUnavailable if the database does not take them, DataDamaged
-        if its file is not sound, Stopping once it is closed, and DeadlineExpired or CallCancelled
-        where the call can wait no longer for others that write.
+        if its file is not sound, OutcomeUnknown if it was lost at the commit, Stopping once it is
+        closed, and DeadlineExpired or CallCancelled where the call can wait no longer for others
+        that write.
         """
         with self._writing(call) as connection:
             yield Transaction(connection)
@@ -84,6 +89,10 @@ class Database:
         """Give a transaction that sees one state of the database. Raises as `write` does."""
         with self._reading() as connection:
             yield Transaction(connection)
+
+    def when_unknown(self, told: Callable[[], None]) -> None:
+        """Have a function called whenever it is not known whether a change was kept."""
+        self._when_unknown = told
 
     def close(self) -> None:
         """Let the writer finish and close the dialect."""
@@ -104,15 +113,30 @@ class Database:
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
         """Give a connection in a transaction that writes, to who holds the dialect's `writing`."""
-        with (
-            self._domain_errors(),
-            self._connected(self._dialect.writer) as connection,
-            connection.begin(),
-        ):
-            yield connection
+        is_at_commit = False
+        with self._domain_errors():
+            try:
+                with self._connected(self._dialect.writer) as connection, connection.begin():
+                    # Whoever writes anew has waited for the end of all that went before.
+                    self._is_unsettled = False
+                    yield connection
+                    is_at_commit = True
+            except DBAPIError as error:
+                if not (is_at_commit and error.connection_invalidated):
+                    raise
+                self._is_unsettled = True
+                self._when_unknown()
+                raise OutcomeUnknown from error
+
+    def _settle(self) -> None:
+        """Return when it cannot change any more whether a commit that was cut off has been kept."""
+        if self._is_unsettled:
+            with self._writing():
+                pass
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
+        self._settle()
         with (
             self._domain_errors(),
             self._connected(self._dialect.reader) as connection,
@@ -141,6 +165,10 @@ class Database:
     def make_room(self) -> bool:
         """Give up room that is kept for deletions on a full disk; return whether there was any."""
         return self._dialect.make_room()
+
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of the database's files by what they are."""
+        return self._dialect.sizes()
 
     def tidy(self) -> bool:
         """Give back to the system a part of what deleted rows have left, and bound the log.

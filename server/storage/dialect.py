@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from cipherlens.server.errors import ServerError
 from cipherlens.server.locks import CallLock
@@ -47,6 +47,18 @@ class Dialect(Protocol):
 
         The caller holds `writing`.
         """
+        ...
+
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of its files by what they are, as far as they are this server's."""
+        ...
+
+    def last_number(self, connection: Connection, table: str) -> int:
+        """Return the highest number that a row of a table was ever given, 0 if there was none."""
+        ...
+
+    def number_after(self, connection: Connection, table: str, number: int) -> None:
+        """Give the rows of a table numbers above this one from now on."""
         ...
 
     def close(self) -> None:

@@ -9,10 +9,13 @@ from pathlib import Path
 
 from cipherlens.base import make_folder, sync_folder
 from cipherlens.server.call import Call
-from cipherlens.server.errors import DataDamaged
+from cipherlens.server.errors import DataDamaged, OutcomeUnknown
 from cipherlens.server.locks import CallLock
 from cipherlens.server.storage.database import Database, Transaction, file_errors
 from cipherlens.server.storage.records import ModelRecord
+
+MODELS = "models"
+"""The name of their folder within a data folder."""
 
 _PART = ".part"
 _SUFFIX = ".safetensors"
@@ -101,6 +104,8 @@ class ModelStore:
                             configuration=configuration,
                         ),
                     )
+            except OutcomeUnknown:
+                raise  # a row may speak of the file; else it goes at the next start
             except BaseException:
                 if not was_there:
                     path.unlink(missing_ok=True)

@@ -109,6 +109,15 @@ def representation_agrees(
         return False
 
 
+def ciphertext_agrees(item_id: str, cipher: CipherPixels, sealed: bytes, stored: bytes) -> bool:
+    """Return whether what is large of an item agrees with its checksum."""
+    try:
+        body = body_digest(cipher, sealed)
+    except UNREADABLE:
+        return False
+    return agrees(stored, item_id, body)
+
+
 def item_is_whole(row: Row[Any]) -> bool:
     """Return whether an item's row agrees with its checksum."""
     return item_agrees(*(getattr(row, name) for name in ITEM_COLUMNS))
@@ -177,11 +186,8 @@ def _represented(row: Row[Any]) -> bool:
 
 
 def _ciphertext_agrees(row: Row[Any]) -> bool:
-    try:
-        body = body_digest(_cipher(row), row.sealed)
-    except UNREADABLE:
-        return False
-    return agrees(row.ciphertext_checksum, row.item_id, body) and len(row.sealed) == row.sealed_size
+    parts = (row.item_id, _cipher(row), row.sealed, row.ciphertext_checksum)
+    return ciphertext_agrees(*parts) and len(row.sealed) == row.sealed_size
 
 
 def _cipher(row: Row[Any]) -> CipherPixels:

@@ -17,12 +17,22 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     UniqueConstraint,
     text,
 )
 
 SCHEMA_VERSION = "4"
 """The newest step in `migrations`; tables that are made now are of it from the start."""
+
+
+def text_of(characters: int | None = None) -> String:
+    """Return the type of a text: ordered by its UTF-8 bytes, and as long as it is.
+
+    SQLite does so by itself, and takes the number of characters for a remark.
+    """
+    return String(characters).with_variant(Text(collation="C"), "postgresql")
+
 
 # SQLite numbers rows by itself only in a column of type INTEGER.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
@@ -51,14 +61,14 @@ collections = Table(
     "collections",
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
-    Column("uuid", String(36), nullable=False, unique=True),
-    Column("name", String(255), nullable=False, unique=True),
-    Column("kind", String(16), nullable=False),
+    Column("uuid", text_of(36), nullable=False, unique=True),
+    Column("name", text_of(255), nullable=False, unique=True),
+    Column("kind", text_of(16), nullable=False),
     Column("dimension", Integer, nullable=False),
     Column("bits", Integer, nullable=False),
     # JSON of the cipher profile, or empty.
-    Column("profile", String, nullable=False),
-    Column("index_choice", String(16), nullable=False),
+    Column("profile", text_of(), nullable=False),
+    Column("index_choice", text_of(16), nullable=False),
     Column("created_at_us", BigInteger, nullable=False),
     # From here on columns change; the statement that takes a sequence also locks the row.
     Column("sequence", BigInteger, nullable=False),
@@ -76,10 +86,10 @@ generations = Table(
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("collection", ForeignKey("collections.id"), nullable=False, index=True),
     Column("model_digest", Blob(32), nullable=False),
-    Column("numeric_mode", String(64), nullable=False),
+    Column("numeric_mode", text_of(64), nullable=False),
     Column("key_fingerprint", Blob(16), nullable=False),
     # Name of the keyed mask over the representations; empty: none.
-    Column("mask_id", String(64), nullable=False),
+    Column("mask_id", text_of(64), nullable=False),
     # Numbers in a vector, or bits in a code.
     Column("dimension", Integer, key="length", nullable=False),
     Column("checksum", Blob(16), nullable=False),
@@ -90,7 +100,7 @@ items = Table(
     "items",
     metadata,
     Column("collection", ForeignKey("collections.id"), primary_key=True),
-    Column("item_id", String, primary_key=True),
+    Column("item_id", text_of(), primary_key=True),
     Column("revision", BigInteger, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     # A tombstone keeps the id, its last revision and the sequence of the deletion.
@@ -126,7 +136,7 @@ ciphertexts = Table(
     "ciphertexts",
     metadata,
     Column("collection", ForeignKey("collections.id"), primary_key=True),
-    Column("item_id", String, primary_key=True),
+    Column("item_id", text_of(), primary_key=True),
     # Height and width 0: no cipher-image.
     Column("height", Integer, nullable=False),
     Column("width", Integer, nullable=False),
@@ -140,7 +150,7 @@ representations = Table(
     "representations",
     metadata,
     Column("generation", ForeignKey("generations.id"), primary_key=True),
-    Column("item_id", String, primary_key=True),
+    Column("item_id", text_of(), primary_key=True),
     # The item's sequence when this was computed: another one means that it is out of date.
     Column("sequence", BigInteger, nullable=False),
     # Little-endian float32 of a unit vector, or a packed code.
@@ -152,10 +162,10 @@ models = Table(
     "models",
     metadata,
     Column("digest", Blob(32), primary_key=True),
-    Column("name", String(255), nullable=False),
+    Column("name", text_of(255), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     # JSON of the checkpoint's configuration.
-    Column("configuration", String, nullable=False),
+    Column("configuration", text_of(), nullable=False),
     Column("created_at_us", BigInteger, nullable=False),
     Column("checksum", Blob(16), nullable=False),
 )

@@ -15,18 +15,17 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from cipherlens.base import open_regular, sync_folder
+from cipherlens.base import sync_folder
 from cipherlens.server.errors import SnapshotError
-from cipherlens.server.storage.model_files import file_name
-from cipherlens.server.storage.sqlite import FILE
+from cipherlens.server.storage.files import copied, opened, summed
+from cipherlens.server.storage.folder import SQLITE_FILE, rows_are_elsewhere
+from cipherlens.server.storage.model_files import MODELS, file_name
 
 MANIFEST = "MANIFEST.json"
-MODELS = "models"
 _FORMAT = "cipherlens snapshot 1"
 _LOCK = "LOCK"
-_PIECE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +43,22 @@ class Snapshot:
 def create(data_dir: Path, out: Path) -> Snapshot:
     """Copy a data folder, served or not, into a new folder and return what is in it.
 
-    Raises SnapshotError: there is no data folder, `out` exists, a model is damaged or was deleted
-    meanwhile; OSError where the disk does not take it.
+    Raises SnapshotError: there is no data folder, its rows are in another database, `out` exists, a
+    model is damaged or was deleted meanwhile; OSError where the disk does not take it.
     """
-    source = data_dir / FILE
+    if rows_are_elsewhere(data_dir):
+        raise SnapshotError(
+            f"the rows of {data_dir} are in PostgreSQL, which copies them itself: run pg_dump, "
+            f"then copy {data_dir}/{MODELS}; docs/postgresql.md says how both are brought back"
+        )
+    source = data_dir / SQLITE_FILE
     if not source.is_file():
-        raise SnapshotError(f"{data_dir} is no data folder of a server: it has no {FILE}")
+        raise SnapshotError(f"{data_dir} is no data folder of a server: it has no {SQLITE_FILE}")
     with _made_whole(out) as part:
-        files = {FILE: _copied_database(source, part / FILE)}
-        for digest in _models(part / FILE):
+        files = {SQLITE_FILE: _copied_database(source, part / SQLITE_FILE)}
+        for digest in _models(part / SQLITE_FILE):
             name = f"{MODELS}/{file_name(digest)}"
-            files[name] = _copied(data_dir / name, part / name)
+            files[name] = copied(data_dir / name, part / name)
             if files[name][1] != digest.hex():
                 raise SnapshotError(f"model {digest.hex()} is damaged: push it again, or delete it")
         _write(part / MANIFEST, _manifest(files))
@@ -68,9 +72,9 @@ def verify(folder: Path) -> Snapshot:
     """
     found = _read_manifest(folder)
     for name, expected in found.files.items():
-        with _opened(folder / name) as file:
-            _check(folder / name, expected, _summed(file))
-    _check_database(folder / FILE)
+        with opened(folder / name) as file:
+            _check(folder / name, expected, summed(file))
+    _check_database(folder / SQLITE_FILE)
     return found
 
 
@@ -82,8 +86,8 @@ def restore(folder: Path, data_dir: Path) -> Snapshot:
     found = _read_manifest(folder)
     with _made_whole(data_dir) as part:
         for name, expected in found.files.items():
-            _check(folder / name, expected, _copied(folder / name, part / name))
-        _check_database(part / FILE)
+            _check(folder / name, expected, copied(folder / name, part / name))
+        _check_database(part / SQLITE_FILE)
     return found
 
 
@@ -141,7 +145,7 @@ def _copied_database(source: Path, target: Path) -> tuple[int, str]:
     target.chmod(0o600)
     with target.open("rb") as file:
         os.fsync(file.fileno())
-        return _summed(file)
+        return summed(file)
 
 
 def _models(database: Path) -> list[bytes]:
@@ -167,34 +171,6 @@ def _reading(database: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _copied(source: Path, target: Path) -> tuple[int, str]:
-    """Copy a file to disk and return its size and SHA-256 in hex."""
-    with _opened(source) as old, target.open("xb") as new:
-        os.fchmod(new.fileno(), 0o600)
-        summed = _summed(old, new)
-        new.flush()
-        os.fsync(new.fileno())
-    return summed
-
-
-def _summed(file: BinaryIO, copy: BinaryIO | None = None) -> tuple[int, str]:
-    """Return the size and SHA-256 in hex of what is read, and write it to the copy, if any."""
-    size, sha256 = 0, hashlib.sha256()
-    while data := file.read(_PIECE_BYTES):
-        size += len(data)
-        sha256.update(data)
-        if copy is not None:
-            copy.write(data)
-    return size, sha256.hexdigest()
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return open_regular(path)
-    except OSError as error:
-        raise SnapshotError(f"{path} cannot be read: {error.strerror}") from error
-
-
 def _check(path: Path, expected: tuple[int, str], found: tuple[int, str]) -> None:
     if found != expected:
         raise SnapshotError(f"{path} is damaged: it is not what its manifest says")
@@ -211,7 +187,7 @@ def _sum_of(body: dict[str, Any]) -> str:
 
 
 def _read_manifest(folder: Path) -> Snapshot:
-    with _opened(folder / MANIFEST) as file:
+    with opened(folder / MANIFEST) as file:
         data = file.read()
     try:
         document = json.loads(data)
@@ -222,7 +198,7 @@ def _read_manifest(folder: Path) -> Snapshot:
     if document.get("format") != _FORMAT or sha256 != _sum_of(document):
         raise SnapshotError(f"{folder / MANIFEST} is damaged, or of another version")
     for name in files:
-        if name != FILE and Path(name).parts[:-1] != (MODELS,):
+        if name != SQLITE_FILE and Path(name).parts[:-1] != (MODELS,):
             raise SnapshotError(f"{folder / MANIFEST} names a file that is no part: {name!r}")
     return Snapshot(files)
 

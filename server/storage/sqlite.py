@@ -1,17 +1,15 @@
 """SQLite: one file in the data folder, held by one process, durable at every commit."""
 
-import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.pool import QueuePool
 
-from cipherlens.base import make_folder
 from cipherlens.server.errors import (
     DataDamaged,
     ServerError,
@@ -20,10 +18,8 @@ from cipherlens.server.errors import (
     StorageUnavailable,
 )
 from cipherlens.server.locks import CallLock
+from cipherlens.server.storage.folder import SQLITE_FILE, HeldFolder, unusable
 from cipherlens.server.storage.reserve import Reserve
-
-FILE = "cipherlens.sqlite3"
-"""The name of the database within a data folder."""
 
 _RESERVE = "RESERVE"
 _BUSY_TIMEOUT_S = 10.0
@@ -35,21 +31,9 @@ _PAGES_AT_ONCE = 1024
 _PAGES_WHERE_TIGHT = 256
 _INCREMENTAL = 2  # in SQLite's words
 
-
-class FolderLock:
-    """The data folder, held by this process: a second server on it would fork the truth."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = (folder / "LOCK").open("a+b")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise StartupError(f"another server is running on the data folder {folder}") from error
-
-    def release(self) -> None:
-        """Give the folder back. The file stays: removing it would race with the next holder."""
-        self._file.close()
+_LAST_NUMBER = text("SELECT seq FROM sqlite_sequence WHERE name = :table")
+_FORGET_NUMBER = text("DELETE FROM sqlite_sequence WHERE name = :table")
+_KEEP_NUMBER = text("INSERT INTO sqlite_sequence VALUES (:table, :number)")
 
 
 class SqliteDialect:
@@ -58,16 +42,17 @@ class SqliteDialect:
     def __init__(self, folder: Path) -> None:
         """Take the folder, made if absent. Raises StartupError."""
         self.place = f"the database in {folder}"
-        self._lock = _locked(folder)
+        self._held = _held(folder)
+        self._file = folder / SQLITE_FILE
         # SQLite allows one writer: the others queue here, not in a busy loop there.
         self.writing = CallLock("the database")
-        self._log = folder / f"{FILE}-wal"
+        self._log = folder / f"{SQLITE_FILE}-wal"
         self._reserve = Reserve(folder / _RESERVE)
         # The call threads are the bound.
-        self.reader = _engine(folder / FILE, "BEGIN", pool_size=8, max_overflow=-1)
+        self.reader = _engine(self._file, "BEGIN", pool_size=8, max_overflow=-1)
         # One connection: what another has written makes the pages that it knows worthless. The lock
         # is taken before the transaction: two that begin by reading could not both write.
-        self.writer = _engine(folder / FILE, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+        self.writer = _engine(self._file, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
 
     def failure(self, error: BaseException) -> ServerError | None:
         """Return what an error of the driver means, None if it is a mistake of ours."""
@@ -114,6 +99,19 @@ class SqliteDialect:
             return self._reserve.spend()
         return after > 0
 
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of the database and of its write-ahead log."""
+        return {"database": self._file.stat().st_size, "wal": self._log_bytes()}
+
+    def last_number(self, connection: Connection, table: str) -> int:
+        """Return the highest number that a row of a table was ever given, 0 if there was none."""
+        return int(connection.scalar(_LAST_NUMBER, {"table": table}) or 0)
+
+    def number_after(self, connection: Connection, table: str, number: int) -> None:
+        """Give the rows of a table numbers above this one from now on."""
+        connection.execute(_FORGET_NUMBER, {"table": table})
+        connection.execute(_KEEP_NUMBER, {"table": table, "number": number})
+
     def _log_bytes(self) -> int:
         return self._log.stat().st_size if self._log.exists() else 0
 
@@ -121,7 +119,7 @@ class SqliteDialect:
         """Close all connections and give the folder back."""
         self.reader.dispose()
         self.writer.dispose()
-        self._lock.release()
+        self._held.release()
 
 
 def _free_pages(cursor: Any) -> int:
@@ -149,22 +147,18 @@ def _unless_full() -> Iterator[None]:
             raise
 
 
-def file_sizes(folder: Path) -> dict[str, int]:
-    """Return the bytes of the database and of its write-ahead log, 0 for what is not there."""
-    files = {"database": folder / FILE, "wal": folder / f"{FILE}-wal"}
-    return {name: path.stat().st_size if path.exists() else 0 for name, path in files.items()}
-
-
-def _locked(folder: Path) -> FolderLock:
+def _held(folder: Path) -> HeldFolder:
+    held = HeldFolder(folder)
     try:
-        make_folder(folder, 0o700)
-        (folder / FILE).touch(mode=0o600)  # before SQLite makes it readable for others
-        return FolderLock(folder)
-    except FileExistsError as error:
-        raise StartupError(f"the data folder {folder} is a file") from error
+        held.check_has_rows()
+        (folder / SQLITE_FILE).touch(mode=0o600)  # before SQLite makes it readable for others
     except OSError as error:
-        reason = error.strerror or error
-        raise StartupError(f"the data folder {folder} cannot be used: {reason}") from error
+        held.release()
+        raise unusable(folder, error) from error
+    except BaseException:
+        held.release()
+        raise
+    return held
 
 
 def _engine(path: Path, begin: str, **pool: int) -> Engine:

@@ -9,6 +9,10 @@ from cipherlens.server.storage import schema
 
 _log = logging.getLogger(__name__)
 
+MOVING = "moving:"
+"""How the version of tables begins that `moving` has not filled in full."""
+
+_BEFORE = "schema_version"  # where versions stood before there was Alembic
 _FOUND = select(schema.alembic_version.c.version_num)
 
 
@@ -17,7 +21,8 @@ def bring_up(connection: Connection) -> None:
 
     Raises StartupError for a version that this program does not know.
     """
-    tables = set(inspect(connection).get_table_names())
+    # Others may be there, too, of whoever shares the database.
+    tables = {*schema.metadata.tables, _BEFORE}.intersection(inspect(connection).get_table_names())
     if not tables:
         schema.metadata.create_all(connection)
         stamp = insert(schema.alembic_version).values(version_num=schema.SCHEMA_VERSION)
@@ -25,6 +30,10 @@ def bring_up(connection: Connection) -> None:
         return
     is_known = schema.alembic_version.name in tables
     found = connection.scalar(_FOUND if is_known else text("SELECT version FROM schema_version"))
+    if str(found).startswith(MOVING):
+        raise StartupError(
+            "it is being filled by 'cipherlens migrate', which has not ended: run that again"
+        )
     if str(found) != schema.SCHEMA_VERSION:
         _upgrade(connection, str(found), is_known=is_known)
 

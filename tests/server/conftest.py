@@ -209,6 +209,24 @@ def faiss_checked_once():
         yield
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def dialect(request):
+    """Each of the databases that a user may choose, in turn."""
+    return request.param
+
+
+@pytest.fixture
+def address(request, dialect):
+    """The address of a database that is empty, None for the one in the data folder."""
+    if dialect == "sqlite":
+        yield None
+        return
+    postgres = request.getfixturevalue("postgres")
+    address = postgres.new_database()
+    yield address
+    postgres.drop(address)
+
+
 @pytest.fixture(scope="module")
 def transport():
     """The transport of the servers that tests start: the one that a user gets."""

@@ -27,6 +27,8 @@ OTHERS = {
     "limits.max_concurrent_calls": "65",
     "max_batch": "33",
     "max_waiting_images": "5000",
+    "database": "postgresql://user@host/name?sslmode=require",
+    "database_password_file": "password",
     "grace_s": "1.5",
     "metrics_listen": "9464",
     "log.format": "json",
@@ -162,3 +164,46 @@ def test_a_wrong_variable_is_told_by_field_value_and_source(variable, text, said
 def test_a_server_without_a_folder_is_told_where_it_may_be_said():
     with pytest.raises(SettingError, match=r"data_dir must be set: --data-dir DIR, or CIPHERLENS_"):
         resolve(None, {}, {})
+
+
+HIDDEN = "postgresql://user:hidden%2F@host/name"
+
+
+def test_a_password_is_not_shown_and_not_taken_on_the_command_line(tmp_path):
+    variable = {"CIPHERLENS_SERVE_DATABASE": HIDDEN}
+    file = written(tmp_path / "c.toml", f'database = "{HIDDEN}"')
+    for resolved in (resolve(None, variable, DATA), resolve(file, {}, DATA)):
+        database = resolved.config.database
+        assert (database.password, database.revealed()) == ("hidden/", HIDDEN)
+        assert str(database) == "postgresql://user:***@host/name"
+        shown = [resolved.toml(), repr(resolved), repr(database)]
+        assert not any("hidden" in each for each in shown)
+    with pytest.raises(SettingError, match="can be read by others") as caught:
+        resolve(None, {}, {**DATA, "database": HIDDEN})
+    assert "hidden" not in str(caught.value)
+    assert resolve(None, {}, {**DATA, "database": "postgresql://host/name"}).config.database
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mysql://user:hidden@host/name",
+        "postgresql://user:hidden@host",
+        "postgresql://user:hidden@host:port/name",
+        "postgresql://user@host/name?password=hidden",
+        "user:hidden@host/name",
+        "postgresql://[user:hidden@host/name",
+    ],
+)
+def test_an_address_that_is_none_is_not_quoted(address, tmp_path):
+    for source in ({"CIPHERLENS_SERVE_DATABASE": address}, {}):
+        file = written(tmp_path / "c.toml", f"database = {address!r}") if not source else None
+        with pytest.raises(SettingError, match="database must ") as caught:
+            resolve(file, source, DATA)
+        chain = [caught.value, caught.value.__cause__, caught.value.__context__]
+        assert not any("hidden" in str(each) for each in chain[:2])
+
+
+def test_a_password_in_place_of_the_stars_is_asked_for():
+    with pytest.raises(SettingError, match=r"in the place of \*\*\*"):
+        resolve(None, {"CIPHERLENS_SERVE_DATABASE": "postgresql://user:***@host/name"}, DATA)

@@ -12,7 +12,16 @@ PUBLIC = {
         *("check_exposure", "gate_of", "issue", "permissions_of", "shown_token_id"),
     ],
     "cipherlens.server.config": [
-        *("Doc", "IvfSettings", "Limits", "LogSettings", "Role", "ServerConfig", "Timeouts"),
+        *(
+            "DatabaseUrl",
+            "Doc",
+            "IvfSettings",
+            "Limits",
+            "LogSettings",
+            "Role",
+            "ServerConfig",
+            "Timeouts",
+        ),
         *("TlsListener", "TracingSettings"),
     ],
     "cipherlens.server.observing": [
@@ -52,7 +61,7 @@ PUBLIC = {
             "ModelStore",
             "Transaction",
             "Upload",
-            "file_sizes",
+            "address_of",
             "open_database",
         ),
     ],

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from cipherlens.client.cli.checks.finding import Finding, note, ok, privacy, problem, warning
 from cipherlens.server.errors import DataDamaged
+from cipherlens.server.storage.folder import SQLITE_FILE
 from cipherlens.server.storage.index_files import kept_files, read_kept
 from cipherlens.server.storage.schema import SCHEMA_VERSION
-from cipherlens.server.storage.sqlite import FILE
 
 _GIB = 2**30
 _FEW_BYTES = _GIB
@@ -26,7 +26,7 @@ def data_folder(folder: Path) -> Iterator[Finding]:
     yield privacy("data folder", folder)
     yield _room(folder)
     yield _server(folder)
-    database = folder / FILE
+    database = folder / SQLITE_FILE
     if database.is_file():
         yield privacy("database file", database)
         yield from _database(database)

@@ -1,6 +1,7 @@
 """Clients that change a server at random, each his own part of it."""
 
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Protocol
@@ -52,6 +53,7 @@ class Caller:
         self._note: Callable[[str, str], None] = lambda _operation, _event: None
         self._rng = random.Random()
         self._revision = 0  # of the last write: none comes twice
+        self._has_to_end = threading.Event()
 
     @property
     def operations(self) -> Mapping[str, Callable[[Client], None]]:
@@ -79,6 +81,7 @@ class Caller:
     def work(self, target: str, rng: random.Random, aim: Aim) -> None:
         """Do one thing after the other, what is aimed at most often, until the server is gone."""
         self._rng, self._note = rng, aim.note
+        self._has_to_end.clear()
         names = list(self.operations)
         weights = [4 if name == aim.operation else 1 for name in names]
         try:
@@ -88,7 +91,7 @@ class Caller:
                 grpc.insecure_channel(target, options) as channel,
                 Client(target, channel=channel, deadlines=PATIENT) as client,
             ):
-                while True:
+                while not self._has_to_end.is_set():
                     self.operations[rng.choices(names, weights)[0]](client)
         except CipherLensError as error:
             if error.code not in _GONE:
@@ -97,6 +100,10 @@ class Caller:
             self.failure = error
         finally:
             aim.end()
+
+    def end(self) -> None:
+        """Let what it does be the last for now."""
+        self._has_to_end.set()
 
     def _call(self, operation: str, after: Facts, send: Callable[[], object]) -> None:
         """Make the call after which those facts are the case."""

@@ -10,11 +10,15 @@ A fact is a name and a value:
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine
 
 from cipherlens.client import Client
+from cipherlens.server.storage import schema
 
 Facts = dict[tuple[str, ...], object]
 
@@ -49,7 +53,7 @@ def served(client: Client) -> Facts:
 
 
 class Stored:
-    """A database as it lies on the disk, looked at in a copy.
+    """A database, as it is without its server.
 
     Attributes:
         facts: what it holds.
@@ -57,30 +61,34 @@ class Stored:
         has_left_over: whether something that was dropped or replaced is not removed yet.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Read it. Raises AssertionError if SQLite finds it damaged."""
-        with tempfile.TemporaryDirectory() as copy:
-            for each in folder.glob(f"{_DATABASE}*"):
-                if not each.name.endswith("-shm"):
-                    shutil.copy(each, copy)
-            with closing(sqlite3.connect(f"{copy}/{_DATABASE}")) as connection:
-                self._read(connection)
-
-    def _read(self, connection: sqlite3.Connection) -> None:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        query = connection.execute
+    def __init__(self, query: Callable[[str], list[tuple[Any, ...]]]) -> None:
+        """Take what answers a statement."""
         self.facts: Facts = {}
-        self.is_filled = self.has_left_over = False
-        if not query("SELECT * FROM sqlite_master").fetchall():
-            return  # all is lost: who expects anything finds that out
         for (digest,) in query("SELECT digest FROM models"):
             self.facts["model", digest.hex()] = True
         for name, kind, model, mask in query(_COLLECTIONS):
             self.facts["collection", name] = (kind, (model or b"").hex(), mask or "")
         for name, item_id, revision in query(_ITEMS):
             self.facts["item", name, item_id] = revision
-        self.is_filled = query(_FILLED).fetchone() != (0,)
-        self.has_left_over = query(_LEFT_OVER).fetchall() != [(0,), (0,)]
+        self.is_filled = query(_FILLED) != [(0,)]
+        self.has_left_over = query(_LEFT_OVER) != [(0,), (0,)]
+
+
+def stored_in(folder: Path) -> Stored:
+    """Return what SQLite has on the disk, looked at in a copy.
+
+    Raises AssertionError if SQLite finds it damaged.
+    """
+    with tempfile.TemporaryDirectory() as copy:
+        for each in folder.glob(f"{_DATABASE}*"):
+            if not each.name.endswith("-shm"):
+                shutil.copy(each, copy)
+        with closing(sqlite3.connect(f"{copy}/{_DATABASE}")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            if not connection.execute("SELECT * FROM sqlite_master").fetchall():
+                # All is lost: who expects anything finds that out.
+                schema.metadata.create_all(create_engine("sqlite://", creator=lambda: connection))
+            return Stored(lambda query: connection.execute(query).fetchall())
 
 
 def items_of(facts: Mapping[tuple[str, ...], object], collection: str) -> dict[str, int]:

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from cipherlens.client import Client
 from tests.server.durability.aim import STARTS, Aim, targets
 from tests.server.durability.caller import PATIENT, Caller
 from tests.server.durability.checking import check_collections, check_taken_over
-from tests.server.durability.facts import Stored, served
+from tests.server.durability.facts import Stored, served, stored_in
 from tests.server.durability.ledger import difference
 from tests.server.durability.power import Mains
 from tests.server.durability.process import ServerProcess
@@ -67,7 +67,7 @@ class Life:
                     each.prepare(client)
             for number in range(rounds):
                 rng = random.Random(f"{self._seed}/{number}")
-                target = rng.choice(targets(self._callers, with_snapshots=self._power.is_kept))
+                target = rng.choice(self._targets())
                 try:
                     server = self._round(server, target, rng, ending)
                 except BaseException as error:
@@ -90,14 +90,31 @@ class Life:
         self._look_at_disk(target)
         if target in STARTS:
             self._kill_at_start(self._server(ending), target, rng)
-        server = self._server(ending)
+        if not server.is_running:
+            server = self._server(ending)
         is_patient = rng.random() < 0.5 and any(each.is_costly for each in needed)
         self._check(server, is_patient=is_patient)
         return server
 
+    def _targets(self) -> list[str]:
+        """Return all that it can be struck in."""
+        return targets(self._callers, with_snapshots=self._power.is_kept)
+
+    def _stored(self) -> Stored:
+        """Return what the database has, without its server."""
+        return stored_in(self._folder)
+
+    def _environment(self) -> Mapping[str, str] | None:
+        """Return the environment of a server; None for our own."""
+        return self._power.environment()
+
+    def _strike(self, server: ServerProcess, rng: random.Random) -> None:
+        """Do at this moment what nothing must be lost by."""
+        server.kill()
+
     def _server(self, ending: ExitStack) -> ServerProcess:
         """Return a server that begins; it is killed if a test ends before."""
-        environment = self._power.environment()
+        environment = self._environment()
         server = ServerProcess(self._folder, self._log, self._transport, environment)
         ending.callback(server.kill)
         return server
@@ -112,7 +129,7 @@ class Life:
         try:
             aim.wait()
         finally:
-            server.kill()
+            self._strike(server, rng)
             self.killed[SNAPSHOT] += self._taker.end(rng)
             for thread in threads:
                 thread.join()
@@ -136,7 +153,7 @@ class Life:
 
     def _look_at_disk(self, target: str) -> None:
         """Note what the kill has left to do; give the folder what shall be found at the start."""
-        stored = Stored(self._folder)
+        stored = self._stored()
         self.killed.update(takeover=int(stored.is_filled), sweeping=int(stored.has_left_over))
         if target == "migration":
             _make_older(self._folder / _DATABASE)
@@ -151,7 +168,7 @@ class Life:
         """Look at everything; if patient, also once all models have taken over."""
         with Client(server.target(), deadlines=PATIENT) as client:
             facts = served(client)
-            stored = Stored(self._folder).facts
+            stored = self._stored().facts
             assert stored == facts, f"the database has others: {difference(facts, stored)}"
             self._taker.check()
             for each in self._callers:

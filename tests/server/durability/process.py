@@ -32,6 +32,11 @@ class ServerProcess:
             )
         assert self._line() == "beginning\n", self._log.read_text()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
     def target(self) -> str:
         """Return the server's address, once it serves."""
         if not self._target:

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
 from cipherlens.server.app import run
-from cipherlens.server.config import IvfSettings, ServerConfig
+from cipherlens.server.config import DatabaseUrl, IvfSettings, ServerConfig
 from cipherlens.server.engine import item_index, sweeping, takeover
 from cipherlens.server.retrieval import serve  # noqa: F401 - imported before it begins
 from cipherlens.server.transport import native  # noqa: F401
@@ -24,11 +24,13 @@ def main(folder: str, transport: str) -> int:
     item_index._FEWEST_KEPT, item_index._UNKEPT_ROWS = 64, 64
     if os.environ.get("SYNCHRONOUS") == "OFF":  # which no setting of a server can do
         event.listen(Pool, "checkout", lambda c, *_: c.execute("PRAGMA synchronous=OFF"))
+    address = os.environ.get("DATABASE")
     sys.stdout.write("beginning\n")
     sys.stdout.flush()
     return run(
         ServerConfig(
             data_dir=Path(folder),
+            database=DatabaseUrl(address) if address else None,
             listen="127.0.0.1:0",
             transport=transport,
             device="cpu",

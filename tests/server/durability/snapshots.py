@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from cipherlens.server.storage import snapshot
 from tests.server.durability.caller import Caller
-from tests.server.durability.facts import Stored
+from tests.server.durability.facts import stored_in
 from tests.server.durability.ledger import difference
 
 OPERATION = "take a snapshot"
@@ -87,7 +87,7 @@ class SnapshotTaker:
                 continue
             found += 1
             snapshot.verify(path)
-            facts = Stored(path).facts
+            facts = stored_in(path).facts
             for caller, first in zip(self._callers, since, strict=True):
                 part = caller.part_of(facts)
                 under_way = caller.ledger.under_way

@@ -13,6 +13,7 @@ import pytest
 from tests.server.durability.life import Life
 from tests.server.durability.makers import CollectionMaker
 from tests.server.durability.modelers import ModelPusher
+from tests.server.durability.postgres_life import PostgresLife
 from tests.server.durability.power import Mains
 from tests.server.durability.record import recorded
 from tests.server.durability.rotators import KeyRotator
@@ -41,6 +42,24 @@ def live(place, seed, checkpoints):
 @pytest.mark.timeout(900)
 def test_ten_kills_lose_nothing(tmp_path, checkpoints):
     live(tmp_path, 0, checkpoints)
+
+
+def live_with_postgres(place, seed, postgres):
+    callers = [CodeWriter("a"), CodeWriter("b"), VectorWriter(), CollectionMaker(), KeyRotator()]
+    life = PostgresLife(place, seed, callers, TRANSPORTS[seed % 2], postgres)
+    with recorded("strikes with PostgreSQL", seed, life):
+        life.run(ROUNDS)
+
+
+@pytest.mark.timeout(900)
+def test_ten_strikes_at_server_and_postgresql_lose_nothing(tmp_path, postgres):
+    live_with_postgres(tmp_path, 0, postgres)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(1800)
+def test_many_strikes_at_server_and_postgresql_lose_nothing(tmp_path, postgres, seed):
+    live_with_postgres(tmp_path, seed, postgres)
 
 
 @pytest.mark.crash

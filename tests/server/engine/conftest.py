@@ -21,8 +21,8 @@ def code(item_id):
 class Codes:
     """An engine with collections of codes."""
 
-    def __init__(self, folder):
-        self.config = ServerConfig(data_dir=folder, device="cpu")
+    def __init__(self, folder, address=None):
+        self.config = ServerConfig(data_dir=folder, database=address, device="cpu")
         self.engine = Engine(self.config)
         self.engine.load()
 
@@ -48,6 +48,9 @@ class Codes:
     def live(self, name="c"):
         return self.engine._registry.find(name)
 
+    def live_is_behind(self):
+        return any(each.is_behind for each in self.engine._registry.listed())
+
     def restart(self):
         self.engine.close()
         self.engine = Engine(self.config)
@@ -55,8 +58,14 @@ class Codes:
 
 
 @pytest.fixture
-def codes(tmp_path):
-    codes = Codes(tmp_path / "data")
+def dialect():
+    """The database of tests that look at what stands above it; others ask for each."""
+    return "sqlite"
+
+
+@pytest.fixture
+def codes(tmp_path, address):
+    codes = Codes(tmp_path / "data", address)
     codes.create()
     yield codes
     codes.engine.close()

@@ -7,6 +7,12 @@ from cipherlens.server.engine.fetching import Fetcher
 from cipherlens.server.errors import DataDamaged
 from cipherlens.server.storage.reading import ItemReader
 
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def dialect(request):
+    return request.param
+
+
 # Sizes of sealed originals: as many as fit together, one that is too large, and small ones.
 SIZES = {"a": 400, "b": 600, "c": 1, "d": 5000, "e": 10, "f": 10, "g": 0}
 

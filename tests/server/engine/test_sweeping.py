@@ -2,15 +2,22 @@
 
 import sqlite3
 import threading
+from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
-from cipherlens.server.config import ServerConfig
 from cipherlens.server.engine import sweeping
 from cipherlens.server.engine.background import Background
 from cipherlens.server.engine.sweeping import Sweeper
 from cipherlens.server.errors import NotFound, StaleRevision, StorageUnavailable
 from cipherlens.server.storage import removal
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def dialect(request):
+    return request.param
+
 
 TABLES = ("collections", "generations", "items", "ciphertexts", "representations", "purge_marks")
 
@@ -37,13 +44,8 @@ def swept(monkeypatch):
 
 
 def counts(codes):
-    with sqlite3.connect(codes.config.data_dir / "cipherlens.sqlite3") as connection:
-        found = {
-            each: connection.execute(f"SELECT count(*) FROM {each}").fetchone()[0]
-            for each in TABLES
-        }
-    connection.close()
-    return found
+    with codes.engine._database._reading() as connection:
+        return {each: connection.scalar(text(f"SELECT count(*) FROM {each}")) for each in TABLES}
 
 
 def ids(count, prefix="i"):
@@ -96,6 +98,7 @@ def test_what_a_crash_has_left_of_a_dropped_collection_goes_after_the_next_start
         assert codes.engine.describe_all() == []
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"])  # PostgreSQL cleans up by itself
 def test_space_is_given_back(codes, swept):
     database = codes.config.data_dir / "cipherlens.sqlite3"
     codes.index([f"{number:0500}" for number in range(1000)])
@@ -115,7 +118,7 @@ def test_space_is_given_back(codes, swept):
 def forgetful(codes):
     """An engine that remembers no deletion for longer than it must."""
     codes.engine.close()
-    codes.config = ServerConfig(data_dir=codes.config.data_dir, device="cpu", keep_tombstones_s=0.0)
+    codes.config = replace(codes.config, keep_tombstones_s=0.0)
     codes.restart()
     return codes
 

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 from sqlalchemy import event
 
@@ -18,6 +19,11 @@ from cipherlens.server.errors import (
     StaleRevision,
     StorageUnavailable,
 )
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def dialect(request):
+    return request.param
 
 
 @contextmanager
@@ -113,11 +119,17 @@ def test_collections_that_wait_for_the_database_share_a_transaction(codes):
         assert codes.found("a", name) == ["a"]
 
 
-def test_a_commit_that_fails_is_told_to_all_and_nothing_of_it_is_kept(codes):
+def disk_error(dialect):
+    if dialect == "postgres":
+        return psycopg.errors.IoError("could not write")
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    return error
+
+
+def test_a_commit_that_fails_is_told_to_all_and_nothing_of_it_is_kept(codes, dialect):
     def fail(_connection):
-        error = sqlite3.OperationalError("disk I/O error")
-        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
-        raise error
+        raise disk_error(dialect)
 
     engine = codes.engine._database._dialect.writer
     event.listen(engine, "commit", fail)

@@ -35,8 +35,8 @@ def batch_of(items):
 
 
 @pytest.fixture
-def database(tmp_path):
-    database = open_database(tmp_path / "data")
+def database(tmp_path, address):
+    database = open_database(tmp_path / "data", address)
     yield database
     database.close()
 
@@ -88,13 +88,15 @@ def make_collection(database):
     return lambda *args, **kwargs: make(database, *args, **kwargs)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "memory"])
+@pytest.fixture(scope="module", params=["sqlite", "postgres", "memory"])
 def new_collection(tmp_path_factory, request):
     """Return a database and a function that makes another collection in it."""
     if request.param == "memory":
         database = Database(MemoryDialect())
     else:
-        database = open_database(tmp_path_factory.mktemp("shared"))
+        is_there = request.param == "postgres"
+        address = request.getfixturevalue("postgres").new_database() if is_there else None
+        database = open_database(tmp_path_factory.mktemp("shared"), address)
     numbers = itertools.count()
     yield database, lambda: make(database, f"v{next(numbers)}")
     database.close()

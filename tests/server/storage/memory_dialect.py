@@ -30,5 +30,13 @@ class MemoryDialect:
     def tidy(self):
         return False
 
+    def sizes(self):
+        return {}
+
+    def last_number(self, connection, table):
+        raise NotImplementedError
+
+    number_after = last_number
+
     def close(self):
         self.reader.dispose()

