@@ -11,12 +11,13 @@ from cipherlens.server.config import DatabaseUrl
 
 _SOCKET = ".s.PGSQL.5432"
 _COMMIT = b"COMMIT"
+_READ_ONLY = b"READ ONLY"  # what the transactions of readers begin with
 
 
 class CutLine:
     """A socket file that leads to a server's; what a client sends goes through as it came.
 
-    cut: "before" or "after" for the next commit of a client: whether the server has it by then.
+    cut: "before" or "after" for the next commit of a write: whether the server has it by then.
     cuts: how many there were.
     """
 
@@ -70,9 +71,14 @@ class CutLine:
                 self._threads.append(thread)
 
     def _send(self, client: socket.socket, server: socket.socket) -> None:
-        """Take what a client sends to the server, up to a commit that shall be cut."""
+        """Take what a client sends to the server, up to a commit that shall be cut.
+
+        Of one that only reads nothing is cut: the background reads when it likes.
+        """
+        writes = True
         while data := _received(client):
-            if _COMMIT in data and self.cut:
+            writes = writes and _READ_ONLY not in data
+            if writes and _COMMIT in data and self.cut:
                 how, self.cut = self.cut, ""
                 self.cuts += 1
                 if how == "after":

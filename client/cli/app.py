@@ -56,6 +56,8 @@ Environment:
   CIPHERLENS_TOKEN       the token that a server asks for, instead of --token-file
   CIPHERLENS_TLS_CA, CIPHERLENS_TLS_CERTIFICATE, CIPHERLENS_TLS_KEY
                          as the options of these names
+  CIPHERLENS_FROM_DATABASE, CIPHERLENS_TO_DATABASE
+                         the addresses of 'migrate', which may carry a password here
   CIPHERLENS_TRACEBACK   1 shows the traceback of a failure
 """
 
@@ -80,6 +82,7 @@ COMMANDS = {
     "open": "released:open_",
     "manifest": "manifest:app",
     "snapshot": "snapshot:app",
+    "migrate": "migrate:migrate",
     "tls": "tls:app",
     "token": "token:app",
 }

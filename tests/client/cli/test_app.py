@@ -53,6 +53,7 @@ def test_help_names_every_command_and_every_exit_code(run) -> None:
         ("snapshot", "create"),
         ("snapshot", "verify"),
         ("snapshot", "restore"),
+        ("migrate",),
         ("item", "list"),
         ("item", "fetch"),
         ("item", "delete"),
