@@ -22,11 +22,13 @@ def markdown(corner: str, rows: Rows, exact: Collection[str] = ()) -> str:
 
 
 def figure(value: float) -> str:
-    """Return a number to three significant digits: 0.537, 9.10, 15,700; small whole ones as is."""
-    if value == 0 or (isinstance(value, int) and abs(value) < 1000):
-        return str(int(value))
+    """Return a number to three significant digits: 0.537, 15,700; 1.00 for .9998, and 1 for one."""
+    if isinstance(value, int) and abs(value) < 1000:
+        return str(value)
     rounded = float(f"{value:.3g}")
-    return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:#.3g}"
+    if abs(rounded) >= 100:
+        return f"{rounded:,.0f}"
+    return f"{value:.3g}" if rounded == value else f"{value:#.3g}"
 
 
 def _cell(value: object, *, whole: bool) -> str:

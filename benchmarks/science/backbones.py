@@ -69,7 +69,7 @@ def _at_papers_scale(profile: str, start: str) -> Callable[[], dict[str, Any]]:
         rates=(configs["ViT"].learning_rate,),
     )
     if profile == TRY:
-        wanted = replace(wanted, rate_case=CASES[0], cases=CASES[:1], seeds=range(1))
+        wanted = replace(wanted, rate_case=CASES[3], cases=CASES[3:4], seeds=range(1))
     return lambda: {**measure(wanted), **corel10k.facts(profile)}
 
 

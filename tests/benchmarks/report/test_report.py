@@ -55,9 +55,9 @@ def test_a_section_says_what_on_what_and_how_it_differs():
         "- Seed: 7",
         "2026-01-02T03:04:05+00:00, 90.0 s, commit 0123456789ab, load 0.5 at the end",
         "Figures in microseconds.",
-        "| 48 bits | 10.0 | 20.0 |",
-        "| 48 bits | 0.580 | 1.25 |",
-        "| 48 bits | 2.00 | 2.15 |",
+        "| 48 bits | 10 | 20 |",
+        "| 48 bits | 0.58 | 1.25 |",
+        "| 48 bits | 2 | 2.15 |",
         "![beads](results/plots/beads.png)",
         "- One bead was lost.",
         "The paper has no unit.",
@@ -69,7 +69,7 @@ def test_a_section_says_what_on_what_and_how_it_differs():
 def test_the_parts_of_a_section_come_in_order():
     text = report({"retrieval-time": RETRIEVAL}, words, "results")
     places = [
-        text.index(part) for part in ("is measured", "| 10.0 |", "0.580", "Growth", "![", "no unit")
+        text.index(part) for part in ("is measured", "| 10 |", "0.58", "Growth", "![", "no unit")
     ]
     assert places == sorted(places)
 
@@ -111,7 +111,7 @@ def test_a_report_without_optional_parts():
 def test_report_and_plots_are_written_from_the_raw_figures_alone(tmp_path):
     keep(RETRIEVAL, tmp_path / "results")
     path = write_report(tmp_path / "REPORT.md", tmp_path / "results")
-    assert "| 48 bits | 10.0 | 20.0 |" in path.read_text()
+    assert "| 48 bits | 10 | 20 |" in path.read_text()
     assert (tmp_path / "results" / "plots" / "beads.png").exists()
 
 

@@ -11,8 +11,8 @@ def test_a_table_has_every_column_that_a_row_has():
     assert table.splitlines() == [
         "| search | us | recall |",
         "|---|---:|---:|",
-        "| ours | 1.50 |  |",
-        "| theirs | 3 | 0.900 |",
+        "| ours | 1.5 |  |",
+        "| theirs | 3 | 0.9 |",
     ]
 
 
@@ -29,6 +29,9 @@ def test_what_is_missing_is_empty_and_a_bar_stays_in_its_cell():
         (0.5373, "0.537"),
         (9.754, "9.75"),
         (0.9998, "1.00"),
+        (1.0, "1"),
+        (0.36, "0.36"),
+        (10.004, "10.0"),
         (99.96, "100"),
         (176.41, "176"),
         (15699, "15,700"),

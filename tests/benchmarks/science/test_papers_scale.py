@@ -48,7 +48,7 @@ def small(monkeypatch, store: Store, make_pictures) -> None:
     ("benchmark", "rows"),
     [
         (settings, ["P=16, M=3/4"]),
-        (backbones, ["P=8, M=1/4"]),
+        (backbones, ["P=16, M=1/4"]),
     ],
 )
 def test_a_table_of_trained_networks(benchmark, rows) -> None:

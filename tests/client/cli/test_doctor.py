@@ -4,6 +4,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,18 @@ def test_the_machine_and_what_is_installed(run: Any) -> None:
     assert found["machine"] == found["python"] == found["packages"] == found["clock"] == "ok"
     assert found["faiss"] in ("ok", "warning")
     assert f"numpy {np.__version__}" in advice(outcome, "packages")
+
+
+def test_two_wheels_of_faiss_at_once_are_a_problem_with_a_way_out(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = [SimpleNamespace(name=each) for each in ("faiss-cpu", "faiss-gpu")]
+    monkeypatch.setattr("cipherlens.server.index.device.metadata.distributions", lambda: both)
+    outcome = run("doctor", "--json")
+    assert (outcome.code, graded(outcome)["faiss"]) == (1, "problem")
+    told = advice(outcome, "faiss")
+    assert "faiss-cpu and faiss-gpu are installed over each other" in told
+    assert "pip uninstall faiss-cpu faiss-gpu; pip install faiss-cpu, or faiss-gpu" in told
 
 
 def test_a_sound_folder_is_found_sound_and_left_as_it_is(run: Any, data: Path) -> None:
