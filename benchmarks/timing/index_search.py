@@ -35,7 +35,12 @@ def run(profile: str) -> dict[str, Any]:
         for bits in (12, 48, 64, 256)
         for masked in (False, True)
     }
-    return {"rows": ROWS, "k": local.K, "results": results | _cosine(rounds, calls)}
+    return {
+        "seed": f"{SEED} for vectors, the number of bits for codes",
+        "rows": ROWS,
+        "k": local.K,
+        "results": results | _cosine(rounds, calls),
+    }
 
 
 def _hamming(bits: int, masked: bool, rounds: int, calls: int) -> dict[str, Any]:
