@@ -18,6 +18,7 @@ from cipherlens.server.config import DatabaseUrl
 from cipherlens.server.storage import open_database
 
 PASSWORD = "secret-of-the-tests"
+_OPERATOR, _ROLE = "operator", "plain"
 _READY = "ready to accept connections"
 _PATIENCE_S = 60.0
 # Durable as an operator's; small, and without what only a busy one needs.
@@ -58,12 +59,13 @@ class PostgresServer:
         if self._user is not None:
             for path in (self.folder, secret):
                 os.chown(path, self._user.pw_uid, self._user.pw_gid)
-        options = ("-U", "owner", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8")
+        options = ("-U", _OPERATOR, "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8")
         made = ("--no-locale", "--no-sync", "--no-instructions", "-D", self.folder / "data")
         subprocess.run(
             [self._bin / "initdb", *options, *made], check=True, capture_output=True, **self._as()
         )
         self.start()
+        self._execute("postgres", f"CREATE ROLE {_ROLE} LOGIN PASSWORD '{PASSWORD}'")
         open_database(self.folder / "of-template", self._created("template")).close()
         self._execute("template", "DELETE FROM tenure")
 
@@ -110,18 +112,21 @@ class PostgresServer:
 
     def connect(self, url: DatabaseUrl | None = None) -> "psycopg.Connection":
         """Return a connection beside the server's, to a database or to that of the operator."""
-        return psycopg.connect((url or self._url("postgres")).revealed(), autocommit=True)
+        return psycopg.connect(
+            (url or self._url("postgres", _OPERATOR)).revealed(), autocommit=True
+        )
 
     def _created(self, name: str, template: str = "template0") -> DatabaseUrl:
-        self._execute("postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
-        return self._url(name)
+        """Make a database that belongs to a role with no other rights, and return its address."""
+        self._execute("postgres", f"CREATE DATABASE {name} TEMPLATE {template} OWNER {_ROLE}")
+        return self._url(name, _ROLE)
 
     def _execute(self, name: str, statement: str) -> None:
-        with self.connect(self._url(name)) as connection:
+        with self.connect(self._url(name, _OPERATOR)) as connection:
             connection.execute(statement)
 
-    def _url(self, name: str) -> DatabaseUrl:
-        return DatabaseUrl(f"postgresql://owner:{PASSWORD}@/{name}?host={self.folder}")
+    def _url(self, name: str, role: str) -> DatabaseUrl:
+        return DatabaseUrl(f"postgresql://{role}:{PASSWORD}@/{name}?host={self.folder}")
 
     def _as(self) -> dict[str, object]:
         if self._user is None:

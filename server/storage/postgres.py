@@ -135,10 +135,11 @@ class PostgresDialect:
             check_durable(connection, self.place)
             connection.execute(_NOTICED_SOON)
             self._tenure.take(connection)
-        except StartupError as error:
+        except (StartupError, StorageUnavailable) as error:
             connection.close()
             if not self._tenure.database:
                 raise
+            _log.error("%s: %s", self.place, error)
             raise StorageUnavailable(str(error)) from error
         except BaseException:
             connection.close()

@@ -59,19 +59,46 @@ def wait_until_set(postgres, name, value):
             found = connection.execute(f"SHOW {name}").fetchone()
 
 
+def check_tables(database):
+    def is_schema(name, kind, _parents):
+        return (kind, name) != ("table", "tenure")
+
+    with database._reading() as connection:
+        context = MigrationContext.configure(connection, opts={"include_name": is_schema})
+        differences = compare_metadata(context, metadata)
+        found = connection.scalars(text("SELECT version_num FROM alembic_version")).all()
+    assert (differences, found) == ([], [SCHEMA_VERSION])
+
+
 def test_the_tables_are_those_of_the_schema(postgres, tmp_path):
     database = open_database(tmp_path / "data", postgres.bare_database())
-    with database._reading() as connection:
-        differences = compare_metadata(
-            MigrationContext.configure(
-                connection,
-                opts={"include_name": lambda name, kind, _: (kind, name) != ("table", "tenure")},
-            ),
-            metadata,
-        )
-        found = connection.scalars(text("SELECT version_num FROM alembic_version")).all()
+    check_tables(database)
     database.close()
-    assert (differences, found) == ([], [SCHEMA_VERSION])
+
+
+def test_a_database_of_an_older_version_is_brought_up_and_loses_nothing(
+    database, address, tmp_path
+):
+    make(database, "kept")
+    database.close()
+    with psycopg.connect(address.revealed()) as connection:
+        connection.execute("ALTER TABLE items DROP COLUMN tokens, DROP COLUMN sealed_tags")
+        connection.execute("UPDATE alembic_version SET version_num = '3'")
+    connection.close()
+    for _ in range(2):  # the second time there is nothing to do
+        database = open_database(tmp_path / "data", address)
+        assert names(database) == ["kept"]
+        check_tables(database)
+        database.close()
+
+
+def test_a_newer_version_is_refused_and_the_database_given_back(database, address, tmp_path):
+    with database._writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '99'"))
+    database.close()
+    for _ in range(2):  # the second time shows that nothing was kept
+        with pytest.raises(StartupError, match="schema version 99"):
+            open_database(tmp_path / "data", address)
 
 
 def test_tables_of_others_stay_as_they_are(postgres, tmp_path):
