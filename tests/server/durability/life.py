@@ -96,9 +96,14 @@ class Life:
         self._check(server, is_patient=is_patient)
         return server
 
+    @property
+    def _has_snapshots(self) -> bool:
+        """Whether the folder is copied while it is served."""
+        return self._power.is_kept
+
     def _targets(self) -> list[str]:
         """Return all that it can be struck in."""
-        return targets(self._callers, with_snapshots=self._power.is_kept)
+        return targets(self._callers, with_snapshots=self._has_snapshots)
 
     def _stored(self) -> Stored:
         """Return what the database has, without its server."""
@@ -147,7 +152,7 @@ class Life:
             partial(each.work, server.target(), random.Random(rng.random()), aim)
             for each in [*needed, *rng.sample(others, min(2, len(others)))]
         ]
-        if aim.operation == SNAPSHOT or (self._power.is_kept and rng.random() < 0.1):
+        if aim.operation == SNAPSHOT or (self._has_snapshots and rng.random() < 0.1):
             works.append(partial(self._taker.work, aim.note))
         return works
 

@@ -37,8 +37,12 @@ class PostgresLife(Life):
         self._postgres = postgres
         self._url: DatabaseUrl = postgres.new_database()
 
+    @property
+    def _has_snapshots(self) -> bool:
+        return False
+
     def _targets(self) -> list[str]:
-        return [each for each in super()._targets() if each not in ("migration", "take a snapshot")]
+        return [each for each in super()._targets() if each != "migration"]
 
     def _environment(self) -> Mapping[str, str]:
         return {**os.environ, "DATABASE": self._url.revealed()}
