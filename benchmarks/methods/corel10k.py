@@ -47,6 +47,7 @@ STORES = {
 
 _DECODED = ROOT / "build" / "decoded"
 _TRY_CLASSES, _TRY_PICTURES, _TRY_EPOCHS = 7, 20, 1
+_TRY_PIECES = 8  # of DLHEIR's batches: whole ones take some 15 GiB, as GPUs have
 
 Document = dict[str, Any]
 
@@ -61,7 +62,8 @@ def e2e(profile: str, backbone: str = "p8") -> TrainConfig:
 
 def hashing(profile: str) -> HashTrainConfig:
     """Return DLHEIR's settings."""
-    return _cut(HashTrainConfig.from_toml(CONFIGS / "corel10k-dlheir.toml"), profile)
+    config = _cut(HashTrainConfig.from_toml(CONFIGS / "corel10k-dlheir.toml"), profile)
+    return replace(config, pieces=_TRY_PIECES) if profile == TRY else config
 
 
 def pictures(size: PreparedSize, profile: str) -> PreparedImages:
@@ -80,7 +82,7 @@ def facts(profile: str) -> Document:
         return {}
     return {
         "cut": f"{_TRY_EPOCHS} epoch, {_TRY_CLASSES} of 100 classes, {_TRY_PICTURES} of the 100 "
-        "pictures of each, and fewer cases: a try, no measurement"
+        "pictures of each, hash networks' batches in pieces, fewer cases: a try, no measurement"
     }
 
 
