@@ -71,7 +71,7 @@ def _measure(name: str, profile: str) -> None:
         "duration_s": round(time.monotonic() - started, 1),
         **measured,
     }
-    folder = TRIED if "cut" in measured else RESULTS
+    folder = TRIED if profile == TRY or "cut" in measured else RESULTS
     path = keep(document, folder)
     for plot_name, plot in measured.get("plots", {}).items():
         say(f"plot: {draw(plot_name, plot, folder / 'plots')}")
