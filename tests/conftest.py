@@ -4,12 +4,16 @@ import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from cipherlens.base import CipherProfile, Scope
 
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")  # a busy machine is no failure
 
 
 @pytest.fixture(autouse=True, scope="session")

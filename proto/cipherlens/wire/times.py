@@ -14,6 +14,8 @@ def timestamp_message(microseconds: int) -> Timestamp:
 
 def datetime_from(message: Timestamp) -> datetime:
     """Return the moment in a message, in UTC. Raises MalformedMessage if no calendar has it."""
+    if not 0 <= message.nanos < 10**9:  # which not every version of protobuf looks at
+        raise MalformedMessage("", f"{message.nanos} nanoseconds, where 0 to 999999999 can be")
     try:
         return message.ToDatetime(UTC)
     except (ValueError, OverflowError) as error:

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.methods.encrypted_jpeg import coefficients, compressed
@@ -20,7 +20,6 @@ def test_lengths() -> None:
     assert lengths(values).tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 10, 11, 11]
 
 
-@settings(deadline=None)
 @given(st.integers(-2047, 2047), st.integers(0, 2**16 - 1))
 def test_a_mask_keeps_the_length_and_is_undone_by_itself(value: int, word: int) -> None:
     held, words = np.array([value]), np.array([word])

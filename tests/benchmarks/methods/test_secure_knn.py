@@ -6,7 +6,7 @@ from benchmarks.methods.draws import Draws
 from benchmarks.methods.secure_knn import SecureKNN, scores
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.integers(1, 256))
 def test_scores_rank_as_euclidean_distance_does(seed: int, dimension: int) -> None:
     generator = np.random.default_rng(seed)

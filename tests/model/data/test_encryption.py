@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from blake3 import blake3
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cipherlens.base import ProfileMismatch
@@ -147,7 +147,6 @@ def test_any_key_needs_image_scope_and_its_size(
 
 
 @given(seed=st.integers(0, 2**32), tall=st.booleans())
-@settings(deadline=None)
 def test_without_positions_a_feature_is_that_of_every_order_of_the_blocks(
     seed: int, tall: bool
 ) -> None:

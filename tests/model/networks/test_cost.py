@@ -78,3 +78,32 @@ def test_the_replaced_layers_hardly_save_compute(side: int) -> None:
         for backbone in ("dlheir", "densenet201")
     )
     assert ours / original == pytest.approx(0.9925, abs=0.0005)
+
+
+def test_networks_of_other_threads_are_left_alone() -> None:
+    """PyTorch's own counter hooks all modules of the process while it counts."""
+    hooked = []
+
+    class Layer(nn.Linear):
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            hooked.append(bool(torch.nn.modules.module._has_any_global_hook()))
+            return super().forward(pixels)
+
+    assert multiply_accumulates(Layer(5, 7), 4, 5) == 3 * 4 * 5 * 7
+    assert hooked == [False]
+
+
+def test_attention_is_counted() -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inward = nn.Linear(5, 5)
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            tokens = self.inward(pixels)
+            return nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)
+
+    heads, tokens, width = 3, 4, 5
+    linear, products = tokens * width * width, 2 * tokens * tokens * width
+    network = Attention().to("meta")
+    assert multiply_accumulates(network, tokens, width) == heads * (linear + products)

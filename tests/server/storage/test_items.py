@@ -269,7 +269,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_run_of_writes_and_deletes_leaves_what_a_dictionary_would(new_collection, item, steps):
     database, make = new_collection
     made = make()
