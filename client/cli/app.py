@@ -10,7 +10,9 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
+from cipherlens.client.cli.defaults import by_parameter, defaults
 from cipherlens.client.cli.failure import INTERRUPTED, SUCCESS, describe, report, wrong_use
 from cipherlens.client.cli.group import require_command
 
@@ -54,10 +56,15 @@ Environment:
   CIPHERLENS_NEW_PASSPHRASE
                          the one that 'keys passphrase' and 'keys export' set
   CIPHERLENS_TOKEN       the token that a server asks for, instead of --token-file
-  CIPHERLENS_TLS_CA, CIPHERLENS_TLS_CERTIFICATE, CIPHERLENS_TLS_KEY
+  CIPHERLENS_SERVER, CIPHERLENS_KEYRING, CIPHERLENS_KEY, CIPHERLENS_PASSPHRASE_FILE,
+  CIPHERLENS_TOKEN_FILE, CIPHERLENS_TIMEOUT, CIPHERLENS_TLS_CA,
+  CIPHERLENS_TLS_CERTIFICATE, CIPHERLENS_TLS_KEY
                          as the options of these names
   CIPHERLENS_FROM_DATABASE, CIPHERLENS_TO_DATABASE
                          the addresses of 'migrate', which may carry a password here
+  CIPHERLENS_CLIENT_CONFIG
+                         a file that says the same in TOML, such as server = "HOST:PORT";
+                         else cipherlens/client.toml in ~/.config or XDG_CONFIG_HOME
   CIPHERLENS_TRACEBACK   1 shows the traceback of a failure
 """
 
@@ -73,6 +80,7 @@ COMMANDS = {
     "evaluate": "evaluate:evaluate",
     "serve": "serve:serve",
     "doctor": "doctor:doctor",
+    "completion": "completion:completion",
     "collection": "collection:app",
     "model": "model:app",
     "index": "index:index",
@@ -141,7 +149,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     _quieten()
     try:
-        outcome = program(words)(words, prog_name="cipherlens", standalone_mode=False)
+        made = get_command(program(asked_words(words)))
+        outcome = made(
+            words,
+            prog_name="cipherlens",
+            standalone_mode=False,
+            default_map=by_parameter(made, defaults()),
+        )
     except _ParserError as error:
         return report(wrong_use(error.format_message()), as_json="--json" in words)
     except (KeyboardInterrupt, typer.Abort):
@@ -156,6 +170,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return report(describe(error), as_json="--json" in words)
     return outcome if isinstance(outcome, int) else SUCCESS
+
+
+def asked_words(words: Sequence[str]) -> Sequence[str]:
+    """Return the words, or those that a shell asks to complete: they name the command, too."""
+    if "_CIPHERLENS_COMPLETE" not in os.environ:
+        return words
+    return import_module("cipherlens.client.cli.completion").words_to_complete()  # type: ignore[no-any-return]
 
 
 def _quieten() -> None:

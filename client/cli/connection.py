@@ -11,10 +11,12 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from cipherlens.base import others_reach
-from cipherlens.client import Access, Client, EncryptionClient
+from cipherlens.client import Access, Client, Deadlines, EncryptionClient
 from cipherlens.client.channel import DEFAULT_TARGET
 from cipherlens.client.cli import options
+from cipherlens.client.cli.defaults import variable
 from cipherlens.client.cli.failure import USAGE, CommandError
+from cipherlens.client.core.deadlines import Work
 from cipherlens.crypto import Key
 
 VARIABLE = "CIPHERLENS_TOKEN"
@@ -26,14 +28,15 @@ class Connection:
 
     target: str
     access: Access
+    deadlines: Deadlines | None = None
 
     def client(self, key: Key | None = None) -> Client:
         """Return a client of the server, which encrypts and decrypts with a key if given one."""
-        return Client(self.target, key=key, access=self.access)
+        return Client(self.target, key=key, access=self.access, deadlines=self.deadlines)
 
     def owner(self) -> EncryptionClient:
         """Return a client of the owner's service there."""
-        return EncryptionClient(self.target, access=self.access)
+        return EncryptionClient(self.target, access=self.access, deadlines=self.deadlines)
 
 
 LOCAL = Connection(DEFAULT_TARGET, Access())
@@ -76,7 +79,7 @@ def _connection(
             "--tls-ca",
             metavar="FILE",
             help="The authorities, in PEM, that the server's certificate must come from.",
-            envvar="CIPHERLENS_TLS_CA",
+            envvar=variable("tls_ca"),
             dir_okay=False,
         ),
     ] = None,
@@ -86,7 +89,7 @@ def _connection(
             "--tls-certificate",
             metavar="FILE",
             help="Your own certificate, in PEM, for a server that asks for one.",
-            envvar="CIPHERLENS_TLS_CERTIFICATE",
+            envvar=variable("tls_certificate"),
             dir_okay=False,
         ),
     ] = None,
@@ -96,7 +99,7 @@ def _connection(
             "--tls-key",
             metavar="FILE",
             help="The private key of --tls-certificate, in PEM.",
-            envvar="CIPHERLENS_TLS_KEY",
+            envvar=variable("tls_key"),
             dir_okay=False,
         ),
     ] = None,
@@ -107,6 +110,7 @@ def _connection(
             metavar="FILE",
             help=f"A file whose first line is your token; else {VARIABLE}.",
             dir_okay=False,
+            envvar=variable("token_file"),
         ),
     ] = None,
     insecure: Annotated[
@@ -115,8 +119,19 @@ def _connection(
             "--insecure", help="Send the token to another machine even where there is no TLS."
         ),
     ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout",
+            metavar="SECONDS",
+            help="How long each call may take; else as long as its kind of work mostly does.",
+            envvar=variable("timeout"),
+        ),
+    ] = None,
 ) -> Connection:
     """Return the connection that the options describe."""
+    if timeout is not None and not timeout > 0:
+        raise typer.BadParameter(f"--timeout must be above 0, got {timeout}")
     if (tls_certificate is None) != (tls_key is None):
         raise typer.BadParameter("--tls-certificate and --tls-key go together: one is missing")
     access = Access(
@@ -127,7 +142,12 @@ def _connection(
         token=_token(token_file),
         insecure=insecure,
     )
-    return Connection(server, access)
+    return Connection(server, access, None if timeout is None else _all_within(timeout))
+
+
+def _all_within(seconds: float) -> Deadlines:
+    """Return the same deadline for every kind of work."""
+    return Deadlines(**{each.value: seconds for each in Work})
 
 
 def _token(path: Path | None) -> str | None:

@@ -40,7 +40,7 @@ def doctor(
         Path | None,
         typer.Option("--data-dir", metavar="DIR", help="Look at this data folder of a server."),
     ] = None,
-    keyring: options.MaybeKeyringPath = None,
+    keyring: options.SaidKeyringPath = None,
     as_json: options.Json = False,
 ) -> None:
     """Look at the machine and, where named, at a server's files, a keyring and a server.

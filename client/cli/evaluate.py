@@ -29,7 +29,7 @@ _HEAD_BYTES = 16  # enough to tell a sealed network from a checkpoint
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="What 'cipherlens train' wrote.")],
     data: Data,
-    keyring: options.MaybeKeyringPath = None,
+    keyring: options.SaidKeyringPath = None,
     key: options.KeyName = None,
     part: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
     server: Connection | None = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cipherlens.client.cli.defaults import variable
 from cipherlens.client.cli.failure import USAGE, CommandError
 
 
@@ -26,7 +27,11 @@ def _target(text: str) -> str:
 Server = Annotated[
     str,
     typer.Option(
-        "--server", metavar="HOST:PORT", help="Where the server listens.", callback=_target
+        "--server",
+        metavar="HOST:PORT",
+        help="Where the server listens.",
+        callback=_target,
+        envvar=variable("server"),
     ),
 ]
 MaybeServer = Annotated[
@@ -38,9 +43,20 @@ MaybeServer = Annotated[
         callback=lambda text: None if text is None else _target(text),
     ),
 ]
-_KEYRING = typer.Option("--keyring", metavar="KEYRING", help="The keyring file.", dir_okay=False)
+_KEYRING = typer.Option(
+    "--keyring",
+    metavar="KEYRING",
+    help="The keyring file.",
+    dir_okay=False,
+    envvar=variable("keyring"),
+)
 KeyringPath = Annotated[Path, _KEYRING]
 MaybeKeyringPath = Annotated[Path | None, _KEYRING]
+# Where a keyring makes the command do something else: it must be said on the spot.
+SaidKeyringPath = Annotated[
+    Path | None,
+    typer.Option("--keyring", metavar="KEYRING", help="The keyring file.", dir_okay=False),
+]
 KeyName = Annotated[
     str | None,
     typer.Option(
@@ -48,6 +64,7 @@ KeyName = Annotated[
         metavar="NAME",
         help="The key's name or fingerprint; may be left out where the collection or the file says "
         "whose it is, or the keyring holds one.",
+        envvar=variable("key"),
     ),
 ]
 PassphraseFile = Annotated[
@@ -58,6 +75,7 @@ PassphraseFile = Annotated[
         help="A file whose first line is the keyring's passphrase; else CIPHERLENS_PASSPHRASE, "
         "else a prompt.",
         dir_okay=False,
+        envvar=variable("passphrase_file"),
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print results, and errors, as JSON.")]

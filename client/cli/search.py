@@ -1,34 +1,30 @@
 """`cipherlens search`: find what is like a picture."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-import numpy.typing as npt
 import typer
 from PIL import Image
 
 from cipherlens.client import (
     Client,
-    CodeMaker,
     Collection,
     Hit,
     Hits,
     ItemView,
     PermissionDenied,
     SearchOptions,
-    make_codes,
 )
 from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_json, print_table, remark
 from cipherlens.client.cli.documents import hit_document
-from cipherlens.client.cli.failure import NOT_GENUINE, USAGE, CommandError, about
-from cipherlens.client.cli.hash_network import HashNetworkPath, encoder_for
+from cipherlens.client.cli.failure import NOT_GENUINE, USAGE, CommandError
+from cipherlens.client.cli.hash_network import HashNetworkPath
 from cipherlens.client.cli.manifest import MANIFEST_HINT, NEWER_HINT, Manifests, known_manifest
 from cipherlens.client.cli.passphrase import key_of, open_keyring
+from cipherlens.client.cli.query import Query, asked_by, hits_of, query_of
 from cipherlens.client.cli.tags import AllOf, AnyOf, NoneOf, tag_filter
 from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gallery
 from cipherlens.client.verification import (
@@ -49,8 +45,19 @@ from cipherlens.crypto import (
 @connected
 def search(
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="Where to look.")],
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The query picture.")],
     keyring: options.KeyringPath,
+    image: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="IMAGE",
+            help="The query: a picture, a .cimg that 'encrypt' wrote, or a vector or code in .npy.",
+        ),
+    ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option("--like", metavar="NAME", help="An item of the collection as the query."),
+    ] = None,
+    readable_ids: options.ReadableIds = False,
     k: Annotated[int, typer.Option("-k", metavar="K", min=1, help="Hits wanted.")] = 20,
     key: options.KeyName = None,
     model: HashNetworkPath = None,
@@ -100,12 +107,14 @@ def search(
       cipherlens search photos query.jpg -k 50 --keyring my.keys --html hits.html
       cipherlens search photos query.jpg --keyring my.keys --tag holiday --no-tag private
       cipherlens search photos query.jpg --keyring my.keys --json
+      cipherlens search photos --like holidays/beach.jpg --keyring my.keys
       cipherlens search codes query.jpg --keyring my.keys --model hash.sealed
     """
     if html is not None and not html.parent.is_dir():
         raise CommandError(f"--html: there is no folder {html.parent}", exit_code=USAGE)
-    with about(image):
-        picture = open_image(image)
+    asked = asked_by(image, like)
+    if html is not None and asked.picture is None:
+        raise CommandError("--html shows a picture and its hits: name one", exit_code=USAGE)
     keys = open_keyring(keyring, passphrase_file)
     tags = tag_filter(tag, any_tag, no_tag)
     if verify and tags:
@@ -117,58 +126,30 @@ def search(
         manifest = known_manifest(manifests, keyring, where.uuid, client.key)
         if verify and manifest is None:
             raise CommandError("--verify needs the owner's manifest", hint=MANIFEST_HINT)
-        encoder = encoder_for(where, model, keys, device)
-        query = _query(client, where, picture, encoder)
-        hits = _found(client, where, query, k, options, with_items=html is not None)
+        query = query_of(client, where, asked, model, keys, device, readable_ids=readable_ids)
+        hits = hits_of(client, where, query, k, options, with_items=html is not None)
         # How many items have the tags, no manifest tells: fewer hits than k are then no problem.
         wanted = len(hits) if tags else k
         problems = [] if manifest is None else problems_of_hits(hits, manifest, wanted)
         if verify and manifest is not None:
             problems += _verified(client, where, query, hits, manifest, k)
         names = _names(client, where, hits)
-        if html is not None:
+        if html is not None and asked.picture is not None:
             seen = query.view() if isinstance(query, CipherImage) else None
             shown = [_shown(client, hit, names.get(hit.item_id, ""), manifest) for hit in hits]
             problems += [
                 f"item {each.label!r}: {each.note}" for each, genuine in shown if not genuine
             ]
             row = GalleryRow(
-                label=image.name, picture=picture, seen=seen, hits=[each for each, _ in shown]
+                label=asked.label,
+                picture=asked.picture,
+                seen=seen,
+                hits=[each for each, _ in shown],
             )
-            write_gallery(html, _gallery(f"{image.name} in {where.name}", row))
-    _print(collection, image, hits, names, html, problems, as_json=as_json)
+            write_gallery(html, _gallery(f"{asked.label} in {where.name}", row))
+    _print(collection, str(image or like), hits, names, html, problems, as_json=as_json)
     if problems:
         raise typer.Exit(NOT_GENUINE)
-
-
-Query = CipherImage | npt.NDArray[np.uint8]
-"""What the server is given: a cipher-image, or one code, (1, bytes)."""
-
-
-def _query(
-    client: Client, where: Collection, picture: Image.Image, encoder: CodeMaker | None
-) -> Query:
-    """Return the picture as the server may see it."""
-    if encoder is None:
-        return client.encrypt_query(picture)
-    return np.asarray(client.masked(where, make_codes([picture], encoder)), np.uint8)
-
-
-def _found(
-    client: Client,
-    where: Collection,
-    query: Query,
-    k: int,
-    options: SearchOptions,
-    *,
-    with_items: bool,
-) -> Hits:
-    """Return the hits."""
-    if isinstance(query, CipherImage):
-        return client.search_image(where, query, k, with_items=with_items, options=options)
-    masked = replace(options, mask_id=where.mask_id)
-    (hits,) = client.search_codes(where, query, k, with_items=with_items, options=masked)
-    return hits
 
 
 def _names(client: Client, where: Collection, hits: Hits) -> Mapping[str, str]:
@@ -192,7 +173,7 @@ def _verified(
 
 def _print(
     collection: str,
-    image: Path,
+    query: str,
     hits: Hits,
     names: Mapping[str, str],
     html: Path | None,
@@ -204,7 +185,7 @@ def _print(
         print_json(
             {
                 "collection": collection,
-                "query": str(image),
+                "query": query,
                 "sequence": hits.sequence,
                 "generation": hits.generation,
                 "html": None if html is None else str(html),

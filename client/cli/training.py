@@ -48,7 +48,7 @@ def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file of settings.")],
     data: Data,
     out: Annotated[Path, typer.Option("--out", metavar="CHECKPOINT", help="The file to write.")],
-    keyring: options.MaybeKeyringPath = None,
+    keyring: options.SaidKeyringPath = None,
     key: options.KeyName = None,
     plain: Plain = False,
     distil: Distil = False,

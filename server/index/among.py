@@ -20,9 +20,6 @@ from cipherlens.server.index.trained import Trained
 Pick = Callable[[NDArray[Any], NDArray[Any], NDArray[np.int64], int], SearchResult]
 """Compares queries with the rows at positions."""
 
-# Of rows that are compared as soon as lists are chosen.
-_FEW_BYTES = 2**16
-
 
 class Among:
     """Answers such searches of one log."""
@@ -48,14 +45,15 @@ class Among:
     ) -> SearchResult:
         """Return the k best kept rows of each query, then -1."""
         kept = self._selections.of(snapshot, rows)
-        useful = self._useful(trained, snapshot, kept.live, parameters)
+        useful = self._useful(trained, snapshot, kept.count, parameters)
         if useful is not None:
-            return through(useful, kept, queries, k, parameters, self._scan)
-        return self._pick(kept.rows, queries, kept.live_from(0), k)
+            among = kept.among(snapshot.rows)
+            return through(useful, among, queries, k, parameters, self._scan)
+        return self._pick(snapshot.rows, queries, kept.positions, k)
 
     def count(self, rows: RowFilter, snapshot: Snapshot) -> int:
         """Return how many live rows a filter keeps."""
-        return self._selections.of(snapshot, rows).live
+        return self._selections.of(snapshot, rows).count
 
     def reads_bytes(
         self,
@@ -77,8 +75,11 @@ class Among:
         """Return what is trained if going through it is quicker than to compare all kept rows."""
         if trained is None or not self._through_lists or not is_used(trained, parameters):
             return None
-        few = max(_FEW_BYTES, trained.reads_bytes(parameters, _share(snapshot, kept)))
-        return trained if kept * _row_bytes(snapshot) > few else None
+        share = _share(snapshot, kept)
+        if share < trained.smallest_share and parameters.nprobe is None:
+            return None
+        worth = trained.worth_bytes(parameters, share)
+        return trained if kept * _row_bytes(snapshot) > worth else None
 
 
 def _share(snapshot: Snapshot, kept: int) -> float:

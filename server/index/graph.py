@@ -30,7 +30,7 @@ _LONGEST_TAIL = 256
 _RANGE_ROWS = 65536
 _WIDER = 0.1  # of the range that the rows span now, for those that come later
 _DEFAULTS = SearchParameters()
-_SMALLEST_SHARE = 1e-9
+_SLOWNESS = 2  # of a byte of a node, which lies anywhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,7 @@ class Graph:
     ef: int
     recall: float
     kind = "hnsw"
+    smallest_share = 1 / 32
     longest_tail = _LONGEST_TAIL
 
     @property
@@ -97,8 +98,12 @@ class Graph:
 
     def reads_bytes(self, parameters: SearchParameters, share: float = 1.0) -> int:  # noqa: ARG002
         """Return how many bytes of nodes a query reads, about: the neighbours of ef nodes."""
-        met = 2 * _NEIGHBOURS * self.ef / max(share, _SMALLEST_SHARE)
+        met = 2 * _NEIGHBOURS * self.ef / max(share, self.smallest_share)
         return min(len(self.nodes), int(met)) * int(self.index.d)
+
+    def worth_bytes(self, parameters: SearchParameters, share: float) -> int:
+        """Return how many bytes of rows, about, are compared one by one in the same time."""
+        return _SLOWNESS * self.reads_bytes(parameters, share)
 
     def figures(self) -> Figures:
         """Return its recall and size."""

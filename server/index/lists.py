@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from cipherlens.server.index.clustering import Clustering
 from cipherlens.server.index.errors import UnfitStateError
@@ -32,6 +32,8 @@ class Lists(ABC):
     nprobes: tuple[int, ...]
     recall: float
     kind = "ivf"
+    # How long a byte in a list takes as a multiple of one of a row that is compared as it is.
+    slowness: ClassVar[int] = 1
 
     @property
     @abstractmethod
@@ -57,16 +59,29 @@ class Lists(ABC):
         """The lists that a search probes by default."""
         return self.nprobes[0]
 
+    @property
+    def smallest_share(self) -> float:
+        """The part of the rows that a filter must keep for there to be a measured nprobe."""
+        return float(2.0 ** (1 - len(self.nprobes)))
+
     def _nprobe_of(self, share: float) -> int:
-        """Return the lists to probe by default; beyond what was measured, more in proportion."""
+        """Return the lists to probe by default."""
         depth = math.ceil(-math.log2(share)) if 0 < share < 1 else 0
-        last = min(depth, len(self.nprobes) - 1)
-        return self.nprobes[last] << (depth - last)
+        return self.nprobes[min(depth, len(self.nprobes) - 1)]
 
     def reads_bytes(self, parameters: SearchParameters, share: float = 1.0) -> int:
         """Return how many bytes of the probed lists are read, about."""
         rows = self.covered * self.probed(parameters, share) / self.clustering.nlist
         return int(rows * (share * self.row_bytes + _ID_BYTES))
+
+    def worth_bytes(self, parameters: SearchParameters, share: float) -> int:
+        """Return how many bytes of rows, about, are compared one by one in the same time.
+
+        All centroids are compared first.
+        """
+        return self.clustering.centroids.nbytes + self.slowness * self.reads_bytes(
+            parameters, share
+        )
 
     def figures(self) -> Figures:
         """Return how many lists there are, and are probed by default."""

@@ -30,6 +30,8 @@ class Trained(Protocol):
     trained_on: live rows when it was trained; far more of them want another training.
     longest_tail: rows behind the covered ones from which it pays to cover them too.
     pays: whether a search through it is faster than a scan.
+    smallest_share: the part of the rows that a filter must keep for a search to look as far as it
+        should.
     """
 
     @property
@@ -42,6 +44,9 @@ class Trained(Protocol):
     def longest_tail(self) -> int: ...
     @property
     def pays(self) -> bool: ...
+
+    @property
+    def smallest_share(self) -> float: ...
 
     def reach(self, snapshot: Snapshot) -> int:
         """Return how many of the first rows a search answers for: those behind are scanned."""
@@ -62,6 +67,10 @@ class Trained(Protocol):
 
         share: the part of the rows that a filter keeps.
         """
+        ...
+
+    def worth_bytes(self, parameters: SearchParameters, share: float) -> int:
+        """Return how many bytes of rows, about, are compared one by one in the same time."""
         ...
 
     def figures(self) -> Figures:

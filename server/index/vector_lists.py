@@ -55,6 +55,7 @@ class VectorLists(SegmentedLists):
     """Lists over the first rows of a log; see Trained."""
 
     coding: Coding
+    slowness = 4  # a number in a byte is made one in four before it is compared
     longest_tail = _SHORT_TAIL
     pays = True  # read through a quarter of the memory, all lists are faster than a scan
 

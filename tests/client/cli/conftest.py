@@ -1,6 +1,7 @@
 """Running the program in this process."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +36,12 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """A function that runs `cipherlens` with some words."""
-    monkeypatch.delenv("CIPHERLENS_PASSPHRASE", raising=False)
+    for name in list(os.environ):
+        if name.startswith("CIPHERLENS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
     monkeypatch.setenv("GRPC_VERBOSITY", "NONE")
 
     def call(*words: object) -> Outcome:
