@@ -28,6 +28,8 @@ _DATABASE = "cipherlens.sqlite3"
 _VERSION_2 = """
 DROP TABLE purge_marks;
 DROP INDEX tombstones;
+ALTER TABLE items DROP COLUMN tokens;
+ALTER TABLE items DROP COLUMN sealed_tags;
 DROP TABLE alembic_version;
 CREATE TABLE schema_version (version INTEGER NOT NULL);
 INSERT INTO schema_version VALUES (2);
