@@ -102,7 +102,7 @@ _ParserError: Any = next(
 )
 
 
-def program(words: Sequence[str]) -> typer.Typer:
+def program(words: Sequence[str]) -> Any:
     """Return the program with the command that the words name, or with all if they name none."""
     made = typer.Typer(
         name="cipherlens",
@@ -123,7 +123,7 @@ def program(words: Sequence[str]) -> typer.Typer:
             made.add_typer(found, name=name)
         else:
             made.command(name)(found)
-    return made
+    return get_command(made)
 
 
 def _print_version(wanted: bool) -> None:
@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     _quieten()
     try:
-        made = get_command(program(asked_words(words)))
+        made = program(asked_words(words))
         outcome = made(
             words,
             prog_name="cipherlens",

@@ -81,7 +81,7 @@ def by_parameter(command: Any, said: Mapping[str, Any]) -> dict[str, Any]:
     """
     found = {
         parameter.name: said[key]
-        for parameter in command.params
+        for parameter in getattr(command, "params", ())
         for key in said
         if variable(key) in _variables(parameter)
     }
