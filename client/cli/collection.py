@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cipherlens.client import Collection, IndexChoice, Kind
+from cipherlens.client import AlreadyExists, Collection, IndexChoice, Kind
 from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_facts, print_json, print_outcome, print_table
@@ -14,7 +14,8 @@ from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.client.cli.group import group
 from cipherlens.client.cli.hash_network import HashNetworkPath, describe_network
 from cipherlens.client.cli.passphrase import open_keyring
-from cipherlens.crypto import Keyring
+from cipherlens.client.masking import stated_key
+from cipherlens.crypto import Key, Keyring
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The collection's name.")]
 
@@ -51,6 +52,10 @@ def create(
         ),
     ] = True,
     passphrase_file: options.PassphraseFile = None,
+    if_absent: Annotated[
+        bool,
+        typer.Option("--if-absent", help="Take the one of the name, if it is there and the same."),
+    ] = False,
     server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
@@ -72,22 +77,52 @@ def create(
       cipherlens collection create faces --kind vector --dimension 768 --index hnsw
       cipherlens collection create hashes --kind code --bits 48 --keyring my.keys
       cipherlens collection create hashes --kind code --model hash.sealed --keyring my.keys
+      cipherlens collection create photos --kind cipher --keyring my.keys --if-absent
     """
     _check_options(kind, keyring, dimension, bits, model)
     keys = Keyring() if keyring is None else open_keyring(keyring, passphrase_file)
     with server.client() as client:
         if kind is Kind.CIPHER or (keyring is not None and mask):
             client.key = keys.get(key)
+        digest = b""
         if model is not None:
-            length, digest = describe_network(model, keys)
-            made = client.create_code_collection(name, length, encoder_digest=digest, index=index)
-        elif kind is Kind.CIPHER:
-            made = client.create_cipher_collection(name, index=index)
-        elif dimension is not None:
-            made = client.create_vector_collection(name, dimension, index=index)
-        else:
-            made = client.create_code_collection(name, bits or 0, index=index)
+            bits, digest = describe_network(model, keys)
+        try:
+            if kind is Kind.CIPHER:
+                made = client.create_cipher_collection(name, index=index)
+            elif dimension is not None:
+                made = client.create_vector_collection(name, dimension, index=index)
+            else:
+                made = client.create_code_collection(
+                    name, bits or 0, encoder_digest=digest, index=index
+                )
+        except AlreadyExists:
+            if not if_absent:
+                raise
+            made = client.get_collection(name)
+            _check_same(made, kind, dimension or 0, bits or 0, index, digest, client.key)
     _print(made, as_json=as_json)
+
+
+def _check_same(
+    there: Collection,
+    kind: Kind,
+    dimension: int,
+    bits: int,
+    index: IndexChoice,
+    digest: bytes,
+    key: Key | None,
+) -> None:
+    """Raise CommandError unless a collection is what would have been made; WrongKey."""
+    length = there.dimension if kind is Kind.VECTOR else there.bits
+    asked = (kind, dimension if kind is Kind.VECTOR else bits, index)
+    if (there.kind, length, there.index_choice) != asked:
+        raise CommandError(f"collection {there.name!r} is there and is another")
+    if digest and (there.active is None or there.active.model_digest != digest):
+        raise CommandError(f"collection {there.name!r} is there and is of another network")
+    fingerprint = b"" if key is None else key.fingerprint
+    if stated_key(there) != fingerprint:
+        raise CommandError(f"collection {there.name!r} is there and is of another key")
 
 
 @app.command("list")

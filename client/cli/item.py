@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cipherlens.client import Collection, ItemState, ItemSummary, Naming, Tagging
+from cipherlens.client import Collection, ItemState, ItemSummary, ItemView, Naming, Tagging
 from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, remark
@@ -36,17 +36,21 @@ def list_(
     collection: CollectionName,
     keyring: options.MaybeKeyringPath = None,
     key: options.KeyName = None,
+    prefix: Annotated[
+        str,
+        typer.Option("--prefix", metavar="TEXT", help="Only those whose name, or id, begins so."),
+    ] = "",
     passphrase_file: options.PassphraseFile = None,
     server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
     """List the items of a collection by their ids; with --json one document a line.
 
-    With a keyring their names and tags are shown, which are opened here.
+    With a keyring their names and tags are shown, which are opened here; --prefix goes by them.
 
     \b
     Examples:
-      cipherlens item list photos --keyring my.keys
+      cipherlens item list photos --keyring my.keys --prefix holidays/
       cipherlens item list photos --json | jq -r .item_id
     """
     keys = None if keyring is None else open_keyring(keyring, passphrase_file)
@@ -54,7 +58,12 @@ def list_(
         where = client.get_collection(collection)
         entry = _key(where, keys, key)
         opened = _opener(entry, where)
-        items = ((item, *opened(item)) for item in client.list_items(where))
+        items = (
+            (item, name, tags)
+            for item in client.list_items(where)
+            for name, tags in [opened(item)]
+            if (name or item.item_id).startswith(prefix)
+        )
         if as_json:
             for item, name, tags in items:
                 print_json(summary_document(item, name, tags))
@@ -70,6 +79,42 @@ def list_(
             for item, name, tags in items
         ]
     print_table(("ITEM", "REVISION#", "SEQUENCE#", "SEALED BYTES#", "TAGS"), rows)
+
+
+@app.command()
+@connected
+def exists(
+    collection: CollectionName,
+    names: Names,
+    keyring: options.MaybeKeyringPath = None,
+    key: options.KeyName = None,
+    readable_ids: options.ReadableIds = False,
+    passphrase_file: options.PassphraseFile = None,
+    server: Connection = LOCAL,
+    as_json: options.Json = False,
+) -> None:
+    """Say which items are there, by name with a keyring, else by id.
+
+    The exit code is 0 if all are, 3 if one is missing and 1 if one is damaged.
+
+    \b
+    Example:
+      cipherlens item exists photos holidays/beach.jpg --keyring my.keys
+    """
+    keys = None if keyring is None else open_keyring(keyring, passphrase_file)
+    with server.client() as client:
+        where = client.get_collection(collection)
+        wanted = _ids_of(names, _key(where, keys, key), where, readable_ids=readable_ids)
+        found = client.fetch(where, wanted, view=ItemView.HEAD)
+        states = {wanted[each.item_id]: each.state for each in found}
+    if as_json:
+        print_json({"collection": collection, "items": states})
+    else:
+        print_table(("ITEM", "STATE"), states.items())
+    if ItemState.MISSING in states.values():
+        raise typer.Exit(NOT_FOUND)
+    if ItemState.DAMAGED in states.values():
+        raise typer.Exit(FAILURE)
 
 
 @app.command()
