@@ -47,7 +47,6 @@ class PostgresServer:
 
     def __init__(self, bin_folder: Path) -> None:
         """Make it and start it. It does not run as root, so its folder is another user's then."""
-        self._bin = bin_folder
         # In memory where there is such a place: what is killed here are processes, not the power.
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=memory))
@@ -59,6 +58,7 @@ class PostgresServer:
         if self._user is not None:
             for path in (self.folder, secret):
                 os.chown(path, self._user.pw_uid, self._user.pw_gid)
+        self._bin = self._within_reach(bin_folder)
         options = ("-U", _OPERATOR, "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8")
         made = ("--no-locale", "--no-sync", "--no-instructions", "-D", self.folder / "data")
         subprocess.run(
@@ -115,6 +115,23 @@ class PostgresServer:
         return psycopg.connect(
             (url or self._url("postgres", _OPERATOR)).revealed(), autocommit=True
         )
+
+    def _within_reach(self, bin_folder: Path) -> Path:
+        """Return the programs where its user may run them: a copy, if their folder is not his.
+
+        What they are linked with lies beside their package, and is found from where they are.
+        """
+        asked = [bin_folder / "initdb", "--version"]
+        try:
+            subprocess.run(asked, check=True, capture_output=True, **self._as())
+        except PermissionError:
+            installed, package = bin_folder.parent, bin_folder.parents[1]
+            copy = self.folder / package.name / installed.name
+            shutil.copytree(installed, copy, symlinks=True)
+            for libraries in package.parent.glob(f"{package.name}.libs"):
+                shutil.copytree(libraries, self.folder / libraries.name)
+            return copy / bin_folder.name
+        return bin_folder
 
     def _created(self, name: str, template: str = "template0") -> DatabaseUrl:
         """Make a database that belongs to a role with no other rights, and return its address."""

@@ -146,7 +146,8 @@ class RetrievalServiceServicer(object):
         An item that is there with the same revision and the same content is left as it is; with a lower revision it is
         replaced. A revision that is not higher and differs is FAILED_PRECONDITION. A damaged item is written anew.
         UNAVAILABLE with the reason INDEX_BEHIND says that the batch is on disk and cannot be searched yet: sent again, it
-        is answered once it can.
+        is answered once it can. With the reason OUTCOME_UNKNOWN it says that a database beside the server was lost at the
+        commit: the batch is kept whole or not at all, and sent again it is. Every call that writes may be answered so.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
