@@ -1,5 +1,6 @@
 """The networks of both papers as methods: vectors compared by cosine, codes by Hamming distance."""
 
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from benchmarks.harness.sources import sources_digest
 from benchmarks.methods.keys import MeasuredKeyEncryptor
 from benchmarks.methods.method import Encrypted, Features
-from cipherlens.base import CipherProfile
+from cipherlens.base import CipherProfile, replace_file
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.checkpoint import read_configuration
 from cipherlens.model.config import HashTrainConfig, SplitConfig, TrainConfig
@@ -103,7 +104,17 @@ class TrainedNetwork:
         }
 
     def fit(self, data: PreparedImages, path: Path) -> FittedNetwork:
-        """Train it into a checkpoint at `path`, from where an interrupted training was."""
+        """Train it into a checkpoint at `path`, from where an interrupted training was.
+
+        One that has ended is not trained again if its judging was interrupted.
+        """
+        told = path.with_suffix(".json")
+        if not (told.exists() and path.exists()):
+            replace_file(told, json.dumps(self._trained(data, path), allow_nan=False).encode())
+        return FittedNetwork(path, self.judge or self.encryptor, json.loads(told.read_text()))
+
+    def _trained(self, data: PreparedImages, path: Path) -> dict[str, Any]:
+        """Train it and return what is said of the training."""
         result = train(
             self.config,
             data,
@@ -114,7 +125,7 @@ class TrainedNetwork:
             device="auto",
         )
         config, profile = self.settings()
-        facts = {
+        return {
             "validation_map": result.validation_map,
             "best_epoch": result.best_epoch,
             "minutes": round(sum(each.seconds for each in result.history) / 60, 1),
@@ -124,7 +135,6 @@ class TrainedNetwork:
             "profile": profile,
             "log": [asdict(each) for each in result.history],
         }
-        return FittedNetwork(path, self.judge or self.encryptor, facts)
 
     def _tell(self, report: EpochReport) -> None:
         line = f"{self.name}: epoch {report.epoch} of {self.config.epochs}"

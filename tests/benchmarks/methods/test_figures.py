@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.methods import trained_network
+from benchmarks.methods import figures, trained_network
 from benchmarks.methods.figures import Store, all_figures, figures_of, own_gpu
 from benchmarks.methods.keys import MeasuredKeyEncryptor
 from benchmarks.methods.trained_network import TrainedNetwork, key_bound
@@ -130,6 +130,28 @@ def test_what_is_kept_is_of_what_is_asked_for(
     assert store.found(other, data) is None
     assert figures_of(other, data, store)["decided_by"] != kept["decided_by"]
     assert len(list(store.networks.glob("*.safetensors"))) == 2, "went on from the other's weights"
+
+
+def test_a_training_that_has_ended_is_judged_and_not_trained_again(
+    store: Store, make_pictures: Callable[..., PreparedImages], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, one = make_pictures(16, 24), seeded(range(1))[0]
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(figures, "judged", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            figures_of(one, data, store)
+    assert store.found(one, data) is None
+    monkeypatch.setattr(trained_network, "train", interrupted)
+    found = figures_of(one, data, store)
+    assert (len(found["log"]), found["best_epoch"]) == (1, 1)
+    store.kept(one, data).unlink()
+    store.network(one, data).unlink()
+    with pytest.raises(KeyboardInterrupt):
+        figures_of(one, data, store)
 
 
 def test_figures_of_before_it_was_kept_what_decides_them_are_not_found(
