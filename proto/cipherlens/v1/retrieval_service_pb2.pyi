@@ -731,7 +731,9 @@ class SearchRequest(google.protobuf.message.Message):
 
     @property
     def filter(self) -> global___TagFilter:
-        """Which items may be hits; all if it is not set. k hits come back if so many of them are kept."""
+        """Which items may be hits; all if it is not set. k hits come back if so many of them are kept; where it keeps items of
+        all kinds alike, as large a part of the best of them as without a filter.
+        """
 
     def __init__(
         self,
