@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 PROTO := $(VENV)/proto
+VIEW := $(VENV)/view/cipherlens
 LOWEST := .venv-lowest
 EVERYTHING := .[cli,server,cpu,model,bench,dev]
 
-.PHONY: help demo test test-slow test-crash test-soak fuzz test-lowest check lint types imports proto proto-check bench bench-check report clean
+.PHONY: help demo test test-slow test-crash test-soak fuzz test-lowest check lint types imports proto proto-check bench bench-check report docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,7 +26,7 @@ $(STAMP): pyproject.toml
 demo: $(STAMP) ## encrypt, train, serve, search and decrypt real pictures; writes demo/index.html
 	@$(BIN)/python demo/run.py $(DEMO)
 
-test: $(STAMP) ## the tests
+test: $(VIEW) ## the tests
 	@$(BIN)/python -m pytest $(PYTEST)
 
 test-slow: $(STAMP) ## tests of more than a few seconds
@@ -65,7 +66,6 @@ lint: $(STAMP) ## ruff: rules and format
 	@$(BIN)/ruff format --check
 
 # mypy and import-linter read the import namespace from a folder; these links lay it out as an install would.
-VIEW := $(VENV)/view/cipherlens
 $(VIEW): $(STAMP)
 	@mkdir -p $@
 	@for part in base crypto model server client; do ln -sfn "$(CURDIR)/$$part" $@/$$part; done
@@ -98,6 +98,10 @@ bench-check: $(STAMP) ## measure the guarded ratios anew; fails if one is clearl
 
 report: $(STAMP) ## write benchmarks/REPORT.md from the figures that are there
 	@$(BIN)/python -m benchmarks report
+
+docs: $(VIEW) ## the site, with every command, RPC and setting from the sources -> build/site/index.html
+	@$(BIN)/python docs/site
+	@echo "docs: build/site/index.html"
 
 clean: ## remove what the targets made, but not the results
 	rm -rf $(VENV) $(LOWEST) build *.egg-info .mypy_cache .ruff_cache .pytest_cache demo/index.html
