@@ -5,8 +5,8 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Life:
 
     def run(self, rounds: int) -> None:
         """Kill the server so many times. Raises AssertionError for what is not as it must be."""
-        with ExitStack() as ending:
+        with ExitStack() as ending, self._with_log():
             server = self._server(ending)
             with Client(server.target(), deadlines=PATIENT) as client:
                 for each in self._callers:
@@ -74,13 +74,21 @@ class Life:
                     server = self._round(server, target, rng, ending)
                 except BaseException as error:
                     error.add_note(f"seed {self._seed}, round {number}: {target}")
-                    error.add_note(f"the server's log ends:\n{self._log.read_text()[-8192:]}")
                     raise
                 self.aimed[target] += 1
             server.stop()
             server = self._server(ending)
             self._check(server, is_patient=any(each.is_costly for each in self._callers))
             server.stop()
+
+    @contextmanager
+    def _with_log(self) -> Iterator[None]:
+        """Add the end of the server's log to what goes wrong in the block."""
+        try:
+            yield
+        except BaseException as error:
+            error.add_note(f"the server's log ends:\n{self._log.read_text()[-16384:]}")
+            raise
 
     def _round(
         self, server: ServerProcess, target: str, rng: random.Random, ending: ExitStack

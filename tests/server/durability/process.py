@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -60,7 +61,12 @@ class ServerProcess:
 
     def _end(self, number: signal.Signals) -> int:
         self._process.send_signal(number)
-        code = self._process.wait(60)
+        try:
+            code = self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGUSR1)  # the log gets what every thread is at
+            time.sleep(1)
+            raise
         assert self._process.stdout is not None
         self._process.stdout.close()
         return code

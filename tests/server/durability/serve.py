@@ -3,7 +3,9 @@
 Says `beginning` when all that it needs is imported and nothing was touched yet.
 """
 
+import faulthandler
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -25,6 +27,7 @@ def main(folder: str, transport: str) -> int:
     if os.environ.get("SYNCHRONOUS") == "OFF":  # which no setting of a server can do
         event.listen(Pool, "checkout", lambda c, *_: c.execute("PRAGMA synchronous=OFF"))
     address = os.environ.get("DATABASE")
+    faulthandler.register(signal.SIGUSR1)
     sys.stdout.write("beginning\n")
     sys.stdout.flush()
     return run(
