@@ -31,6 +31,7 @@ class CutLine:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.folder / _SOCKET))
         self._listener.listen()
+        self._clients: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
@@ -47,9 +48,12 @@ class CutLine:
         self._is_down = False
 
     def close(self) -> None:
-        """Let nobody in any more, and return when all have gone."""
+        """Let nobody in any more, end all connections, and return when that is done."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._threads[0].join(30)
+        for each in self._clients:
+            _end(each, socket.SHUT_RDWR)
         for each in self._threads:
             each.join(30)
         shutil.rmtree(self.folder)
@@ -63,6 +67,7 @@ class CutLine:
             if self._is_down:
                 client.close()
                 continue
+            self._clients.append(client)
             server = socket.socket(socket.AF_UNIX)
             server.connect(self._server)
             for work in (self._send, self._answer):

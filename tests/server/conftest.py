@@ -23,6 +23,7 @@ from cipherlens.v1 import (
     retrieval_service_pb2_grpc,
 )
 from cipherlens.v1 import retrieval_service_pb2 as pb
+from tests.cut_line import CutLine
 from tests.server.memory_transport import MemoryTransport
 
 SMALL_LIMITS = Limits(
@@ -225,6 +226,14 @@ def address(request, dialect):
     address = postgres.new_database()
     yield address
     postgres.drop(address)
+
+
+@pytest.fixture
+def line(postgres):
+    """A way to PostgreSQL that can be cut at a commit."""
+    line = CutLine(postgres.folder)
+    yield line
+    line.close()
 
 
 @pytest.fixture(scope="module")

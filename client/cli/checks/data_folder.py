@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cipherlens.client.cli.checks.finding import Finding, note, ok, privacy, problem, warning
 from cipherlens.server.errors import DataDamaged
-from cipherlens.server.storage.folder import SQLITE_FILE
+from cipherlens.server.storage.folder import SQLITE_FILE, rows_are_elsewhere
 from cipherlens.server.storage.index_files import kept_files, read_kept
 from cipherlens.server.storage.schema import SCHEMA_VERSION
 
@@ -30,6 +30,8 @@ def data_folder(folder: Path) -> Iterator[Finding]:
     if database.is_file():
         yield privacy("database file", database)
         yield from _database(database)
+    elif rows_are_elsewhere(folder):
+        yield note("database", "its rows are in PostgreSQL", "'doctor --config' looks there, too")
     yield from _index_files(folder / "indexes")
 
 

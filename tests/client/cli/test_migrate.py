@@ -77,6 +77,9 @@ def test_doctor_looks_at_the_database(run, postgres, tmp_path: Path, has_server:
     assert found["database"]["grade"] == found["schema"]["grade"] == "ok"
     assert found["holder"]["seen"] == ("a server holds it" if has_server else "no server holds it")
     assert PASSWORD not in outcome.out
+    outcome = run("doctor", "--data-dir", tmp_path / "data", "--json")
+    (of_folder,) = (each for each in outcome.document["findings"] if each["name"] == "database")
+    assert (of_folder["grade"], "--config" in of_folder["advice"]) == ("note", True)
     if has_server:
         with database.write():
             pass  # it was not disturbed

@@ -4,15 +4,7 @@ import pytest
 
 from cipherlens.server.errors import AlreadyExists, NotFound, OutcomeUnknown, StorageUnavailable
 from cipherlens.server.locks import ANY_CALL
-from tests.cut_line import CutLine
 from tests.server.engine.conftest import Codes
-
-
-@pytest.fixture
-def line(postgres):
-    line = CutLine(postgres.folder)
-    yield line
-    line.close()
 
 
 @pytest.fixture

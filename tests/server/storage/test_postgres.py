@@ -21,7 +21,6 @@ from cipherlens.server.errors import (
 from cipherlens.server.storage import open_database, tenure
 from cipherlens.server.storage.schema import SCHEMA_VERSION, metadata
 from cipherlens.server.storage.snapshot import SnapshotError, create
-from tests.cut_line import CutLine
 from tests.postgres_server import PASSWORD
 from tests.server.storage.conftest import make
 
@@ -29,13 +28,6 @@ from tests.server.storage.conftest import make
 @pytest.fixture
 def dialect():
     return "postgres"
-
-
-@pytest.fixture
-def line(postgres):
-    line = CutLine(postgres.folder)
-    yield line
-    line.close()
 
 
 @pytest.fixture
