@@ -6,6 +6,7 @@ import socket
 import tempfile
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 from cipherlens.server.config import DatabaseUrl
 
@@ -14,10 +15,18 @@ _COMMIT = b"COMMIT"
 _READ_ONLY = b"READ ONLY"  # what the transactions of readers begin with
 
 
+class _Answers(NamedTuple):
+    """What a connection's server says: whether its client hears it, and whether it has come."""
+
+    are_withheld: threading.Event
+    have_come: threading.Event
+
+
 class CutLine:
     """A socket file that leads to a server's; what a client sends goes through as it came.
 
-    cut: "before" or "after" for the next commit of a write: whether the server has it by then.
+    cut: when the next commit of a write is cut off: "before" the server has it, "during" its work
+        on it, or "after" it has answered, which nobody hears.
     cuts: how many there were.
     """
 
@@ -70,12 +79,13 @@ class CutLine:
             self._clients.append(client)
             server = socket.socket(socket.AF_UNIX)
             server.connect(self._server)
+            ends = (client, server, _Answers(threading.Event(), threading.Event()))
             for work in (self._send, self._answer):
-                thread = threading.Thread(target=work, args=(client, server))
+                thread = threading.Thread(target=work, args=ends)
                 thread.start()
                 self._threads.append(thread)
 
-    def _send(self, client: socket.socket, server: socket.socket) -> None:
+    def _send(self, client: socket.socket, server: socket.socket, answers: "_Answers") -> None:
         """Take what a client sends to the server, up to a commit that shall be cut.
 
         Of one that only reads nothing is cut: the background reads when it likes.
@@ -86,22 +96,31 @@ class CutLine:
             if writes and _COMMIT in data and self.cut:
                 how, self.cut = self.cut, ""
                 self.cuts += 1
+                if how == "during":
+                    _end(client, socket.SHUT_RDWR)
                 if how == "after":
-                    _end(client, socket.SHUT_RDWR)  # who answers finds nobody
+                    answers.are_withheld.set()
+                if how != "before":
                     server.sendall(data)
+                if how == "after":
+                    answers.have_come.wait(30)
                 break
             server.sendall(data)
         _end(client, socket.SHUT_RDWR)
         _end(server, socket.SHUT_WR)  # the server does what it has been sent, and ends
 
-    def _answer(self, client: socket.socket, server: socket.socket) -> None:
+    def _answer(self, client: socket.socket, server: socket.socket, answers: "_Answers") -> None:
         while data := _received(server):
+            if answers.are_withheld.is_set():
+                answers.have_come.set()
+                continue
             try:
                 client.sendall(data)
             except OSError:
                 break
         while _received(server):
             pass
+        answers.have_come.set()
         _end(client, socket.SHUT_RDWR)
         client.close()
         server.close()

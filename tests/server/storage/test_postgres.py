@@ -241,7 +241,7 @@ def test_a_commit_that_is_cut_off_is_neither_told_as_kept_nor_as_lost(line, cut_
 def test_nothing_is_read_before_a_commit_that_was_cut_off_is_over(line, cut_off, postgres, address):
     """Its session still waits for a lock: what it has written may yet be there, or not."""
     with postgres.connect(address) as other:
-        line.cut = "after"
+        line.cut = "during"
         with other.transaction():
             other.execute("SELECT pg_advisory_xact_lock(7)")
             other.execute(
