@@ -30,10 +30,14 @@ Both papers' tables with their own numbers, on Corel10K:
 
   COREL10K=PATH python -m benchmarks all --profile {PAPER}
 
-runs {", ".join(with_profile(PAPER))}. PATH has 0.jpg to 9999.jpg. It needs a GPU or some, of which
-each trains a network of its own, and days; the same command goes on where it was stopped. Networks
-start from random weights and then from pretrained ones: WEIGHTS=random or WEIGHTS=pretrained takes
-one of the two, PRETRAINED=FOLDER files of timm's weights where timm's hub cannot be reached.
+runs, and goes on where it was stopped,
+
+  {" ".join(with_profile(PAPER))}
+
+PATH has 0.jpg to 9999.jpg. It is for a machine with GPUs, of which each trains a network.
+Networks start from random weights and then from pretrained ones: WEIGHTS=random or
+WEIGHTS=pretrained takes one of the two, PRETRAINED=FOLDER files of timm's weights where timm's hub
+cannot be reached.
 --profile {TRY} does all of it with a few pictures, to see that it would run, and keeps its figures
 below build/tried."""
 
