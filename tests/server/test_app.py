@@ -58,6 +58,7 @@ def test_a_client_that_knows_nothing_finds_everything_by_reflection(cloud):
         "Index",
         "Delete",
         "Search",
+        "Count",
         "Fetch",
         "ListItems",
         "PushModel",
