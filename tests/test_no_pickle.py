@@ -20,12 +20,17 @@ def readers(source: str) -> Iterator[str]:
             yield f"{node.module}"
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
             yield "torch.load"
-        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+        elif (
+            isinstance(node, ast.keyword)
+            and node.arg == "allow_pickle"
+            and ast.unparse(node.value) != "False"
+        ):
             yield "allow_pickle"
 
 
 def test_what_reads_a_pickle_is_seen() -> None:
     source = "import pickle\nfrom dill import load\nnp.load(f, allow_pickle=True)\ntorch.load(f)"
+    source += "\nnp.load(f, allow_pickle=False)"
     assert sorted(readers(source)) == ["allow_pickle", "dill", "pickle", "torch.load"]
 
 
