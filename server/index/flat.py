@@ -58,9 +58,7 @@ def with_tail(
 
     candidates: (q, any) positions each, of the same queries; -1 is none.
     """
-    tail = np.arange(first, stop)
-    if snapshot.alive is not None:
-        tail = tail[snapshot.alive[first:stop]]
+    tail = snapshot.live_from(first, stop)
     behind = np.broadcast_to(tail, (len(candidates[0]), len(tail)))
     return -np.sort(-np.concatenate([*candidates, behind], axis=1), axis=1)
 

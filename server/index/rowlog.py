@@ -40,11 +40,10 @@ class Snapshot:
         """The masked part of the rows, 0.0 where there are none."""
         return self.dead / len(self.rows) if len(self.rows) else 0.0
 
-    def live_from(self, first: int) -> NDArray[np.int64]:
-        """Return the positions of the live rows from one on, ascending."""
-        if self.alive is None:
-            return np.arange(first, len(self.rows))
-        return first + np.flatnonzero(self.alive[first:])
+    def live_from(self, first: int, stop: int | None = None) -> NDArray[np.int64]:
+        """Return the positions of the live rows from one on, before another if given, ascending."""
+        positions = np.arange(first, len(self.rows) if stop is None else stop)
+        return positions if self.alive is None else positions[self.alive[first:stop]]
 
     def selector_from(self, first: int) -> Any:
         """Return the selector of rows[first:], numbered from 0, or None when all are live."""
