@@ -2,22 +2,17 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 STANDARD = "127.0.0.1:50051"
 SNIPPET = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def free_address() -> str:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{taken.getsockname()[1]}"
 
 
 def script(guides: list[str], address: str) -> str:
@@ -37,7 +32,7 @@ def script(guides: list[str], address: str) -> str:
 
 def follow(guides: list[str], folder: Path) -> str:
     """Run guides in a folder with what a checkout has; return what they print."""
-    address = free_address()
+    address = f"127.0.0.1:{free_port()}"
     for name in ("demo", "benchmarks"):
         (folder / name).symlink_to(ROOT / name)
     environment = {

@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -12,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "operations.md").read_text()
@@ -22,13 +23,6 @@ PROGRAM = [sys.executable, "-m", "cipherlens.client.cli"]
 def commands() -> list[str]:
     """Return the lines of the guide that call the program, and those that it needs beside."""
     return re.findall(r"^    ((?:cipherlens|cp|mkdir) .+)$", GUIDE, re.MULTILINE)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 class Site:

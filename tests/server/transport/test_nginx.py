@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -16,15 +15,10 @@ from cipherlens.server.app import CipherLensServer
 from cipherlens.server.config import ServerConfig
 from cipherlens.v1 import collection_pb2, retrieval_service_pb2_grpc
 from cipherlens.v1 import retrieval_service_pb2 as pb
+from tests.ports import free_port
 
 PAGE = Path(__file__).parents[3] / "docs" / "tls.md"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @pytest.fixture
