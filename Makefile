@@ -9,7 +9,7 @@ VIEW := $(VENV)/view/cipherlens
 LOWEST := .venv-lowest
 EVERYTHING := .[cli,server,cpu,model,bench,dev]
 
-.PHONY: help demo test test-slow test-crash test-soak fuzz test-lowest check lint types imports proto proto-check bench bench-check report docs clean
+.PHONY: help demo test test-slow test-crash test-soak test-languages fuzz test-lowest check lint types imports proto proto-check bench bench-check report docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,15 @@ test-crash: $(STAMP) ## 1,000 kills of a real server, and power cuts; an hour or
 
 test-soak: $(STAMP) ## tests that run for minutes
 	@$(BIN)/python -m pytest -m soak $(PYTEST)
+
+# With Node, and a JDK with the packages that examples/java/run names; what is missing is skipped and said.
+test-languages: $(VENV)/browser ## the examples in JavaScript and Java, and the cipher in a browser
+	@if command -v npm > /dev/null; then npm --prefix examples/javascript ci --silent; else echo "==> No npm: without JavaScript"; fi
+	@$(BIN)/python -m pytest -m languages -p tests.kept_results --keep benchmarks/results/languages.json $(PYTEST)
+
+$(VENV)/browser: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	@touch $@
 
 fuzz: $(VENV)/fuzzing ## bytes of strangers at every door, a minute each; FUZZ="--seconds 600 grant"
 	@$(BIN)/python -m tests.fuzz $(FUZZ)

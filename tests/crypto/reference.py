@@ -359,13 +359,55 @@ def image_cipher_case(parameters):
         "landscape": (height, width),
         "portrait": (width, height),
     }.items():
-        pixels = encrypt(picture(rows, columns), drawn, parameters["block_size"])
+        plain = picture(rows, columns)
+        pixels = encrypt(plain, drawn, parameters["block_size"])
+        case[f"{name}_plain_blake3"] = blake3(flatten(plain)).hexdigest()
         case[f"{name}_pixels_blake3"] = blake3(flatten(pixels)).hexdigest()
         if height * width < 1000:
+            case[f"{name}_plain"] = flatten(plain).hex()
             case[f"{name}_pixels"] = flatten(pixels).hex()
         body = cipher_image_body(parameters, ROOT, nonce, pixels)
         case[f"{name}_digest"] = cipher_image_digest(body).hex()
     return case
+
+
+def image_cipher_document():
+    """Return all that another implementation of the image cipher is tested against."""
+    whole = cipher_image_file()
+    return {
+        "root": ROOT.hex(),
+        "fingerprint": fingerprint(ROOT).hex(),
+        "picture": "row y, column x, channel c of a plain picture: (7y + 13x + 29c + xy) mod 256",
+        "cases": [image_cipher_case(each) for each in parameter_sets()],
+        "file": whole.hex(),
+        "must_not_read": {what: each.hex() for what, each in broken_files(whole).items()},
+    }
+
+
+def broken_files(whole):
+    """Return what is no cipher-image file, by what is wrong with it."""
+
+    def changed(offset, *values):
+        """Return the file with other bytes in its body, under a checksum of its own."""
+        body = whole[:offset] + bytes(values) + whole[offset + len(values) : -32]
+        return body + blake3(body).digest()
+
+    return {
+        "a byte less": whole[:-1],
+        "a byte more": whole + b"\0",
+        "no more than a header": whole[:68],
+        "another pixel under the old checksum": whole[:80] + bytes([whole[80] ^ 1]) + whole[81:],
+        "another magic": changed(0, ord("X")),
+        "format 2": changed(8, 2),
+        "scheme 2": changed(10, 2),
+        "preparation 2": changed(12, 2),
+        "a scope that is not known": changed(14, 3),
+        "the reserved byte": changed(15, 1),
+        "a block size that does not divide the sides": changed(24, 7),
+        "more substituted blocks than there are": changed(28, 7),
+        "neither landscape nor portrait": changed(32, 12, 0, 32, 0),
+        "a nonce in collection scope": changed(14, 1),
+    }
 
 
 def subkeys_case():
@@ -652,7 +694,7 @@ def write_json(name, document):
 def main():
     """Write every vector of our own."""
     write_json("subkeys.json", subkeys_case())
-    write_json("image_cipher.json", {"cases": [image_cipher_case(p) for p in parameter_sets()]})
+    write_json("image_cipher.json", image_cipher_document())
     write_json("sealed_original.json", sealed_case())
     write_json("sealed_network.json", sealed_network_case())
     write_json("manifest.json", manifest_case())

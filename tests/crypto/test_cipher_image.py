@@ -31,6 +31,14 @@ def test_file_agrees_with_its_vector(vector_path, reference, make_entry):
     assert plain.tolist() == reference.picture(16, 24)
 
 
+def test_what_is_no_cipher_image_is_not_read(vectors):
+    document = vectors("image_cipher.json")
+    assert CipherImage.from_bytes(bytes.fromhex(document["file"])).height == 16
+    for what, data in document["must_not_read"].items():
+        with pytest.raises(FormatError):
+            pytest.fail(f"{what} was read: {CipherImage.from_bytes(bytes.fromhex(data))}")
+
+
 @given(data=st.data())
 def test_round_trip(data):
     height, width = sorted((8 * data.draw(st.integers(1, 4)), 8 * data.draw(st.integers(1, 4))))

@@ -1,0 +1,55 @@
+"""A pytest plugin that keeps what a named target found: `-p tests.kept_results --keep FILE`."""
+
+import json
+import platform
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+ENGINES = ("node", "javac", "chromium")
+
+
+class Outcomes:
+    """What became of each test, in a file at the end."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin with nothing."""
+        self._path = path
+        self._found: dict[str, str] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the outcome of a test; that of its set-up, if it came no further."""
+        if report.when == "call" or not report.passed:
+            self._found[report.nodeid] = report.outcome
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the file."""
+        document = {
+            "date": f"{datetime.now(UTC):%Y-%m-%d}",
+            "python": platform.python_version(),
+            "engines": {name: version for name in ENGINES if (version := _version(name))},
+            "tests": self._found,
+        }
+        self._path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option."""
+    parser.addoption("--keep", type=Path, metavar="FILE", help="where the outcomes go")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the outcomes, if they are wanted."""
+    if (path := config.getoption("--keep")) is not None:
+        config.pluginmanager.register(Outcomes(path))
+
+
+def _version(program: str) -> str:
+    """Return what a program says of its version; nothing if it is not here."""
+    if shutil.which(program) is None:
+        return ""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    return said.stdout.strip()
