@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from cipherlens.server.access import OPEN_GATE, check_exposure, gate_of, shown_token_id
@@ -29,6 +30,8 @@ from cipherlens.server.transport import (
     Admission,
     Guarded,
     NewTransport,
+    PassingOn,
+    Service,
     WatchedGuard,
     service_of,
 )
@@ -36,9 +39,7 @@ from cipherlens.server.transport.grpcio import GrpcioTransport
 from cipherlens.server.transport.tls import Certificates
 
 if TYPE_CHECKING:
-    from cipherlens.server.encryption.service import EncryptionService
     from cipherlens.server.engine import Engine, LoadProgress
-    from cipherlens.server.retrieval.service import RetrievalService
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +79,8 @@ class CipherLensServer:
         self._gate = gate_of(config)
         check_exposure(config, asks_for_tokens=self._gate is not OPEN_GATE)
         with ExitStack() as opened:
-            services = [service_of(each.descriptor, each) for each in self._open_services(opened)]
+            follow_at = _follow_at(config, opened)
+            services = list(self._open_services(opened, follow_at))
             observer = observer_of(config, shown_token_id)
             opened.callback(observer.close)
             guard = WatchedGuard(self._admission, self._codes, self._gate, observer=observer)
@@ -91,7 +93,7 @@ class CipherLensServer:
                     limits=config.limits,
                     timeouts=config.timeouts,
                 )
-                for listen, make in _listeners(config, new_transport)
+                for listen, make in _listeners(config, new_transport, follow_at)
             ]
             self._opened = opened.pop_all()
 
@@ -127,7 +129,7 @@ class CipherLensServer:
         except BaseException:
             self.stop()
             raise
-        self.tls_port = others[0] if others else None
+        self.tls_port = others[0] if self._config.tls is not None else None
         return port
 
     def _new_http(self, observer: Observer) -> HttpListener | None:
@@ -136,7 +138,13 @@ class CipherLensServer:
             return None
         if reached_by_others(listen):
             _log.warning("metrics_listen: %s is reached from other machines", listen)
-        return HttpListener(listen, observer, self._samples, lambda: self._admission.is_open)
+        return HttpListener(listen, observer, self._samples, self._unready)
+
+    def _unready(self) -> str:
+        """Return why no calls should come here, empty if they should."""
+        if not self._admission.is_open:
+            return "the server is loading its collections, or stopping"
+        return self._engine.unready() if self._engine is not None else ""
 
     def _samples(self) -> Iterator[Sample]:
         """Yield what a scrape reads, beside what calls came to."""
@@ -201,16 +209,22 @@ class CipherLensServer:
 
             cloud.load(self._engine, watch)
 
-    def _open_services(self, opened: ExitStack) -> "Iterator[RetrievalService | EncryptionService]":
+    def _open_services(self, opened: ExitStack, follow_at: str | None) -> Iterator[Service]:
         """Yield the services of the role; what they hold open is closed with `opened`."""
         config = self._config
         if config.role.has_cloud:
             # Loaded here, so that an owner's server needs neither database nor FAISS ...
             from cipherlens.server.retrieval import serve as cloud
 
-            self._engine = cloud.open_engine(config)
+            self._engine = cloud.open_engine(config, follow_at)
             opened.callback(self._engine.close)
-            yield cloud.RetrievalService(self._engine, config)
+            retrieval = cloud.RetrievalService(self._engine, config)
+            service = service_of(retrieval.descriptor, retrieval)
+            if config.follow:
+                passing_on = PassingOn(self._engine)
+                opened.callback(passing_on.close)
+                service = passing_on.through(service)
+            yield service
         if config.role.has_owner:
             # ... and key code enters the process only here: a cloud server never imports it.
             from cipherlens.server.encryption import serve as owner
@@ -218,17 +232,27 @@ class CipherLensServer:
             keys = owner.open_service(config)
             opened.callback(keys.close)
             self._codes |= owner.CRYPTO_CODES
-            yield keys
+            yield service_of(keys.descriptor, keys)
+
+
+def _follow_at(config: ServerConfig, opened: ExitStack) -> str | None:
+    """Return where servers on the same database are listened to; None for one that is alone."""
+    if not config.follow:
+        return None
+    folder = opened.enter_context(TemporaryDirectory(prefix="cipherlens-"))
+    return f"unix:{folder}/others"
 
 
 def _listeners(
-    config: ServerConfig, new_transport: NewTransport | None
+    config: ServerConfig, new_transport: NewTransport | None, follow_at: str | None
 ) -> Iterator[tuple[str, NewTransport]]:
     """Yield where the server listens, and what makes the transport there."""
     yield config.listen, new_transport or transport_of(config)
     if config.tls is not None:
         credentials = Certificates(config.tls).credentials()
         yield config.tls.listen, partial(GrpcioTransport, credentials=credentials)
+    if follow_at is not None:
+        yield follow_at, partial(GrpcioTransport, renews=False)
 
 
 def transport_of(config: ServerConfig) -> NewTransport:

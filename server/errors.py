@@ -181,6 +181,19 @@ class StorageUnavailable(ServerError):
     retry_after_s: float = 0.5
 
 
+class NotLeading(ServerError):
+    """Another process writes to the database, or none does at this moment; nothing was changed."""
+
+    reason = "NOT_LEADING"
+    retry_after_s: float = 0.5
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this server follows another one, and the one that takes changes cannot be reached; "
+            "nothing was changed"
+        )
+
+
 class OutcomeUnknown(ServerError):
     """The database was lost while it kept the change: nobody can say yet whether it has.
 

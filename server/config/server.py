@@ -17,6 +17,7 @@ from cipherlens.server.config.kinds import (
     Doc,
     HttpAddress,
     Seconds,
+    Wait,
 )
 from cipherlens.server.config.limits import Limits, Timeouts
 from cipherlens.server.config.telling import LogSettings, TracingSettings
@@ -74,6 +75,20 @@ class ServerConfig:
     database_password_file: Annotated[
         Path | None, Doc("A file whose first line is the database's password.", "FILE")
     ] = None
+    follow: Annotated[
+        bool,
+        Doc(
+            "Share the database with other servers that follow: one of them takes the changes, the "
+            "others answer reads, pass changes on to it, and one takes its place when it ends."
+        ),
+    ] = False
+    max_lag_s: Annotated[
+        Wait,
+        Doc(
+            "Seconds for which a server that follows may lack a change before /readyz says that it "
+            "is not ready."
+        ),
+    ] = 10.0
     role: Annotated[
         Role,
         Doc(
@@ -173,6 +188,8 @@ class ServerConfig:
             )
         if self.role.has_owner and self.keyring is None:
             raise ValueError(f"keyring: the role {self.role} needs one")
+        if self.follow and not self.role.has_cloud:
+            raise ValueError(f"follow: the role {self.role} has no database to follow")
         if self.database_password_file is not None and self.database is None:
             raise ValueError("database_password_file: there is no database that it is for")
         if self.max_waiting_images < self.limits.max_batch_items:

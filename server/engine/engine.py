@@ -31,6 +31,7 @@ from cipherlens.server.engine.checks import (
 from cipherlens.server.engine.creation import made_collection
 from cipherlens.server.engine.description import CollectionDescription, describe
 from cipherlens.server.engine.fetching import MOST_ITEMS, Fetcher
+from cipherlens.server.engine.following import Follower
 from cipherlens.server.engine.item_index import Answer, ItemIndex, Rows
 from cipherlens.server.engine.keeping import IndexKeeper
 from cipherlens.server.engine.live import LiveCollection
@@ -46,7 +47,7 @@ from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.engine.upkeep import CollectionChore, Upkeep
 from cipherlens.server.engine.waiters import Waiters
 from cipherlens.server.engine.writing import Writer
-from cipherlens.server.errors import NotFound, ServerError, StorageFull
+from cipherlens.server.errors import CollectionReplaced, NotFound, ServerError, StorageFull
 from cipherlens.server.index import SearchParameters, new_index, resolve_device
 from cipherlens.server.locks import ANY_CALL, CallLock
 from cipherlens.server.observing import Sample, Stage, timed
@@ -80,13 +81,17 @@ class Engine:
     models: the models held here.
     """
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, follow_at: str | None = None) -> None:
         """Open the data folder; `load` comes next.
+
+        follow_at: where calls of other processes are taken while this one leads; it follows the
+            one that does, if there is one. None for one that must lead.
 
         Raises StartupError; VectorIndexError or ValueError if the device is not there.
         """
         self.device = resolve_device(config.device)
         self._ivf = config.ivf
+        self._max_lag_s = config.max_lag_s
         # As much as calls under way can change; who waits for more has it from elsewhere.
         limits = config.limits
         self._reach = limits.max_concurrent_calls * limits.max_batch_items
@@ -97,9 +102,9 @@ class Engine:
         # A third of the places that reading calls have: other searches go on.
         self._waiters = Waiters(max(1, limits.max_concurrent_calls // 4))
         with ExitStack() as opened:
-            self._database = open_database(config.data_dir, address_of(config))
+            self._database = open_database(config.data_dir, address_of(config), follow_at)
             opened.callback(self._database.close)
-            store = ModelStore(self._database, config.data_dir / "models")
+            self._store = store = ModelStore(self._database, config.data_dir / "models")
             embedding = EmbeddingModels(store.read, config, lambda: in_use(self._registry))
             opened.callback(embedding.close)
             self._samples = partial(samples, self._registry, embedding)
@@ -109,11 +114,15 @@ class Engine:
                 taken_over=self._begin_sweeping,
                 is_closing=lambda: self._background.closed,
             )
-            self._keeper = IndexKeeper(IndexFiles(config.data_dir / "indexes"))
+            self._keeper = IndexKeeper(
+                IndexFiles(config.data_dir / "indexes"), lambda: self._database.owns_folder
+            )
             opened.callback(lambda: self._keeper.keep_all(self._registry.listed()))
             self._background = Background()
             opened.callback(self._background.close)
-            self._upkeep = Upkeep(self._database, takeover, self._keeper)
+            self._upkeep = Upkeep(
+                self._database, takeover, self._keeper, shares=follow_at is not None
+            )
             self._sweeper = Sweeper(
                 self._database,
                 self._registry,
@@ -128,6 +137,18 @@ class Engine:
                 self._database, self._registry, self._creating, self._loader, self._consider
             )
             self._database.when_unknown(self._begin_refreshing)
+            self._follower: Follower | None = None
+            if self._database.takes_writes:
+                self._clear_away()
+            if follow_at is not None or config.database is not None:
+                self._follower = Follower(
+                    self._database,
+                    self._registry,
+                    self._loader,
+                    consider=self._consider,
+                    led=self._led,
+                )
+                opened.callback(self._follower.close)
             self._opened = opened.pop_all()
 
     def load(self, watch: Callable[[LoadProgress], None] = lambda _: None) -> None:
@@ -139,12 +160,51 @@ class Engine:
         for live in self._loader.loaded(self._registry.set_aside, watch):
             self._registry.add(live)
             self._consider(live)
-        self._keeper.forget_all_but(self._registry.listed())
-        self._sweeper.begin()
+        if self._database.takes_writes:
+            self._keeper.forget_all_but(self._registry.listed())
+            self._sweeper.begin()
+        if self._follower is not None:
+            self._follower.start()
+
+    @property
+    def leads(self) -> bool:
+        """Whether changes are made here; else by the process that this one follows."""
+        return self._database.takes_writes
+
+    def leader(self) -> str:
+        """Return where the process that leads takes calls of the others, empty if it takes none.
+
+        Raises StorageUnavailable.
+        """
+        return self._database.leader()
+
+    def unready(self) -> str:
+        """Return why calls should go to another server, empty if they may come."""
+        if self._database.is_lost:
+            return "another server has taken the database over: this one must be started again"
+        lag_s = self._lag_s()
+        if lag_s > self._max_lag_s:
+            return f"it has not seen the latest changes of the database for {lag_s:.0f} s"
+        return ""
+
+    def _lag_s(self) -> float:
+        return 0.0 if self._follower is None else self._follower.lag_s
+
+    def catch_up(self) -> None:
+        """Return when all is served that the database had when this was called.
+
+        Where another process leads; raises what the database raises.
+        """
+        if self._follower is not None:
+            self._follower.look()
 
     def samples(self) -> Iterator[Sample]:
         """Yield sizes, queues and how far collections are, for who watches."""
         yield from self._samples()
+        doc = "Whether this server takes the changes; else it follows the one that does."
+        yield Sample("cipherlens_leads", doc, {}, self.leads and not self._database.is_lost)
+        doc = "For how long a server that follows has not seen all that the database had."
+        yield Sample("cipherlens_lag_seconds", doc, {}, self._lag_s())
         for name, size_bytes in self._database.sizes().items():
             doc = "Bytes of the database's files."
             yield Sample("cipherlens_database_bytes", doc, {"file": name}, size_bytes)
@@ -198,10 +258,11 @@ class Engine:
     def describe(self, name: str) -> CollectionDescription:
         """Describe a collection. Raises NotFound."""
         with self._database.read() as transaction:
-            return describe(transaction, self._registry.find(name))
+            return describe(transaction, self._found(name))
 
     def describe_all(self) -> list[CollectionDescription]:
         """Describe all collections that are served, by name."""
+        self.catch_up()
         described = []
         for live in self._registry.listed():
             # One that is dropped at this moment is left out.
@@ -225,8 +286,7 @@ class Engine:
         Raises NotFound, CollectionReplaced, ProfileRefused, ModelRefused, MaskRefused,
         InvalidField, StaleRevision and what the queue raises.
         """
-        live = self._registry.find(name)
-        check_uuid(live.collection, collection_uuid)
+        live = self._found(name, collection_uuid)
         while True:
             serving, rows = self._represent(live, batch, model_digest, mask_id, call, urgent=False)
             items = item_batch(heads, batch, rows)
@@ -264,8 +324,7 @@ class Engine:
         Raises NotFound, CollectionReplaced, ProfileRefused, ModelRefused, MaskRefused,
         InvalidField, OutOfReach, DeadlineExpired and what the queue raises.
         """
-        live = self._registry.find(name)
-        check_uuid(live.collection, collection_uuid)
+        live = self._found(name, collection_uuid)
         self._wait(live, min_sequence, call)
         serving, rows = self._represent(live, queries, model_digest, mask_id, call, urgent=True)
         with timed(Stage.SEARCH):
@@ -313,8 +372,7 @@ class Engine:
 
         Raises NotFound, CollectionReplaced, OutOfReach, DeadlineExpired, StorageUnavailable.
         """
-        live = self._registry.find(name)
-        check_uuid(live.collection, collection_uuid)
+        live = self._found(name, collection_uuid)
         self._wait(live, min_sequence, call)
         serving = live.serving
         live.check_there()
@@ -328,19 +386,36 @@ class Engine:
         They are read as they are taken, a bounded number of bytes at a time. Raises NotFound.
         """
         for start in range(0, len(ids), MOST_ITEMS):
-            live = self._registry.find(name)
+            live = self._found(name)
             for item_id, found in self._fetcher.fetch(live, ids[start : start + MOST_ITEMS]):
                 yield live.collection, item_id, found
 
     def list_items(self, name: str, *, after: str, size: int) -> list[ItemSummary]:
         """Return at most size items with ids greater than `after`, in the order of ids."""
-        live = self._registry.find(name)
+        live = self._found(name)
         with self._database.read() as transaction:
             return transaction.items.page(live.collection, after=after, size=size)
+
+    def _found(self, name: str, uuid: str = "") -> LiveCollection:
+        """Return the collection of a name, if it is of the UUID. Raises NotFound, DataDamaged.
+
+        Raises CollectionReplaced as well. What another process may just have made is looked for.
+        """
+        try:
+            live = self._registry.find(name)
+            check_uuid(live.collection, uuid)
+        except (NotFound, CollectionReplaced):
+            if self._follower is None or self.leads:
+                raise
+            self._follower.look()
+            live = self._registry.find(name)
+            check_uuid(live.collection, uuid)
+        return live
 
     def _wait(self, live: LiveCollection, min_sequence: int, call: Call) -> None:
         """Return once searches see a change. Raises OutOfReach, DeadlineExpired."""
         if min_sequence and not live.sees(min_sequence):
+            self.catch_up()
             live.check_within(min_sequence, self._reach)
             with self._waiters:
                 live.wait_for(min_sequence, call)
@@ -389,8 +464,23 @@ class Engine:
             return transaction.items.whole(live.collection, serving.generation, there)
 
     def _consider(self, live: LiveCollection) -> None:
-        if live.wants_work:
+        if self._upkeep.is_wanted(live):
             self._background.consider(CollectionChore(live, self._upkeep))
+
+    def _clear_away(self) -> None:
+        """Remove files that were never written in full: nobody else writes any."""
+        if self._database.owns_folder:
+            self._store.clear_away()
+            self._keeper.clear_away()
+
+    def _led(self) -> None:
+        """Take up what only the process that leads does."""
+        self._clear_away()
+        listed = self._registry.listed()
+        self._keeper.forget_all_but(listed)
+        for live in listed:
+            self._consider(live)
+        self._sweeper.begin()
 
     def _begin_refreshing(self) -> None:
         self._refresher.wants_work = True

@@ -8,7 +8,7 @@ A row that was damaged since is then named when it is read, and no longer at the
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cipherlens.server.engine.item_index import ItemIndex
@@ -30,8 +30,12 @@ _OTHERWISE = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
 class IndexKeeper:
     """Keeps the indexes that serve, a file for each collection."""
 
-    def __init__(self, files: IndexFiles) -> None:
+    def __init__(self, files: IndexFiles, may_write: Callable[[], bool]) -> None:
+        """Take what tells whether the files are this process's, or another's to be read."""
         self._files = files
+        self._may_write = may_write
+        # The file of each collection that was read last, of another process.
+        self._read: dict[str, object] = {}
 
     def keep(self, live: LiveCollection) -> None:
         """Write the index that serves to its file. Raises StorageFull, StorageUnavailable."""
@@ -57,6 +61,8 @@ class IndexKeeper:
 
     def keep_all(self, served: Iterable[LiveCollection]) -> None:
         """Keep what a start would have to ask the database for; nothing depends on it."""
+        if not self._may_write():
+            return
         for live in served:
             serving = live.serving
             if serving is None or not serving.worth_keeping:
@@ -72,6 +78,7 @@ class IndexKeeper:
     ) -> ItemIndex | None:
         """Return the index as it was kept, at some sequence up to that of the state, or None."""
         name = live.collection.uuid
+        self._read[name] = self._files.stamp(name)
         try:
             kept = self._files.read(name)
             if kept is None:
@@ -81,13 +88,25 @@ class IndexKeeper:
         except (DataDamaged, UnfitStateError, _Misfit, *_OTHERWISE) as error:
             named = live.collection.name
             _log.warning("collection %r: its index is made from the database: %s", named, error)
+            if isinstance(error, _Ahead):
+                self._read.pop(name)  # another look at the database may find that it fits
             # Else it might seem to fit later on, when the database has gone another way.
             self._remove(name)
             return None
 
+    def has_another(self, live: LiveCollection) -> bool:
+        """Return whether there is another file of a collection than the one that was read last."""
+        stamp = self._files.stamp(live.collection.uuid)
+        return stamp is not None and stamp != self._read.get(live.collection.uuid)
+
     def forget(self, live: LiveCollection) -> None:
         """Remove the file of a collection that is dropped."""
         self._remove(live.collection.uuid)
+
+    def clear_away(self) -> None:
+        """Remove what was never written in full."""
+        if self._may_write():
+            self._files.clear_away()
 
     def forget_all_but(self, served: Iterable[LiveCollection]) -> None:
         """Remove the files of all other collections."""
@@ -97,6 +116,8 @@ class IndexKeeper:
 
     def _remove(self, name: str) -> None:
         """Remove a file if that can be done: none is worth more than what it was made for."""
+        if not self._may_write():
+            return
         try:
             self._files.remove(name)
         except ServerError as error:
@@ -105,6 +126,10 @@ class IndexKeeper:
 
 class _Misfit(Exception):
     """A file is of another collection, generation or time."""
+
+
+class _Ahead(_Misfit):
+    """A file has changes that the database does not have, or had not when it was looked at."""
 
 
 def _identity(live: LiveCollection, generation: Generation) -> dict[str, Any]:
@@ -118,8 +143,11 @@ def _check(
         if (found := kept.facts.get(name)) != wanted:
             raise _Misfit(f"its file is of the {name} {found}")
     sequence = kept.facts["sequence"]
-    if not state.purge_horizon <= sequence <= state.sequence:
-        raise _Misfit(f"its file ends at the change {sequence}, the last one is {state.sequence}")
+    told = f"its file ends at the change {sequence}, the last one is {state.sequence}"
+    if sequence > state.sequence:
+        raise _Ahead(told)
+    if sequence < state.purge_horizon:
+        raise _Misfit(told)
 
 
 def _item_index(kept: Kept, generation: Generation, vectors: VectorIndex) -> ItemIndex:

@@ -214,16 +214,6 @@ class LiveCollection:
             self.shadow = None
             self._applied.notify_all()
 
-    @property
-    def wants_work(self) -> bool:
-        """Whether there is anything for the background to do."""
-        serving = self.serving
-        if self.shadow is not None or self.is_behind:
-            return True
-        return serving is not None and (
-            serving.wants_rebuild or serving.vectors.wants_training or serving.wants_keeping
-        )
-
     @contextmanager
     def committing(self) -> Iterator[None]:
         """Be behind where nobody knows whether the database has kept what the block commits.
@@ -236,6 +226,23 @@ class LiveCollection:
             self.is_behind = True
             raise
 
+    def follow(self, transaction: Transaction) -> None:
+        """Apply what another process has changed. The caller holds `writing`.
+
+        Where it cannot, as another generation answers now, it is behind: it must be loaded anew.
+        Raises NotFound if it has been dropped; DataDamaged, StorageUnavailable.
+        """
+        state, serving = transaction.collections.state(self.collection), self.serving
+        self._take_up_shadow(transaction, state)
+        if state.active_generation != (serving.generation.id if serving else None):
+            self.is_behind = True
+        elif serving is not None and not self.is_behind and serving.sequence != state.sequence:
+            self.is_behind = True
+            if serving.sequence < state.sequence:  # else the database has gone another way
+                self.catch_up(transaction, serving)
+                self.is_behind = False
+                self._wake()
+
     def reload_if_behind(self, transaction: Transaction) -> None:
         """Be what the database says, if this could not follow it. The caller holds `writing`.
 
@@ -244,14 +251,17 @@ class LiveCollection:
         if not self.is_behind:
             return
         state = transaction.collections.state(self.collection)
-        if state.shadow_generation != (self.shadow.id if self.shadow else None):
-            self.shadow = self._generation(transaction, state.shadow_generation)
+        self._take_up_shadow(transaction, state)
         active = self._generation(transaction, state.active_generation)
         if active is None:
             self.is_behind = False
             return
         self.adopt(self.load(transaction, active))
         _log.warning("collection %r: its index was made anew", self.collection.name)
+
+    def _take_up_shadow(self, transaction: Transaction, state: CollectionState) -> None:
+        if state.shadow_generation != (self.shadow.id if self.shadow else None):
+            self.shadow = self._generation(transaction, state.shadow_generation)
 
     def _generation(self, transaction: Transaction, number: int | None) -> Generation | None:
         return None if number is None else transaction.collections.generation(number)

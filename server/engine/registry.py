@@ -45,7 +45,8 @@ class Registry:
     def rename(self, new: LiveCollection, renamed: Collection) -> None:
         """Serve a collection under another name, in the place of what had that name."""
         with self._lock:
-            del self._live[new.collection.name]
+            if self._live.get(new.collection.name) is new:
+                del self._live[new.collection.name]
             new.collection = renamed
             self._live[renamed.name] = new
 

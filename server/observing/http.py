@@ -37,9 +37,12 @@ class HttpListener:
         listen: str,
         observer: Observer,
         samples: Callable[[], Iterable[Sample]],
-        is_ready: Callable[[], bool],
+        unready: Callable[[], str],
     ) -> None:
-        """Take where it listens ("PORT" is on loopback), and what it is to tell."""
+        """Take where it listens ("PORT" is on loopback), and what it is to tell.
+
+        unready: gives why no calls should come, empty if they should.
+        """
         host, _, port = listen.rpartition(":")
         self._address = (host.strip("[]") or "127.0.0.1", int(port))
         self._listen = listen
@@ -47,7 +50,7 @@ class HttpListener:
         self._registry.register(_Collector(observer, samples))
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
-        self._is_ready = is_ready
+        self._unready = unready
         self._server: ThreadingHTTPServer | None = None
 
     def start(self) -> int:
@@ -78,9 +81,9 @@ class HttpListener:
         return 200, _TEXT, b"live\n"
 
     def _ready(self) -> tuple[int, str, bytes]:
-        if self._is_ready():
-            return 200, _TEXT, b"ready\n"
-        return 503, _TEXT, b"not ready: the server is loading its collections, or stopping\n"
+        if reason := self._unready():
+            return 503, _TEXT, f"not ready: {reason}\n".encode()
+        return 200, _TEXT, b"ready\n"
 
 
 class _Server(ThreadingHTTPServer):

@@ -13,11 +13,14 @@ from cipherlens.server.retrieval.service import RetrievalService
 __all__ = ["LoadProgress", "RetrievalService", "load", "open_engine"]
 
 
-def open_engine(config: ServerConfig) -> Engine:
-    """Return the engine over the data folder, not loaded yet. Raises StartupError."""
+def open_engine(config: ServerConfig, follow_at: str | None = None) -> Engine:
+    """Return the engine over the data folder, not loaded yet. Raises StartupError.
+
+    follow_at: as an `Engine` takes it.
+    """
     with _startup_errors():
         check_faiss_installation()
-        return Engine(config)
+        return Engine(config, follow_at)
 
 
 def load(engine: Engine, watch: Callable[[LoadProgress], None]) -> None:

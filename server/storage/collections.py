@@ -13,7 +13,12 @@ from sqlalchemy.exc import IntegrityError
 from cipherlens.base import CipherProfile, IndexChoice, Kind
 from cipherlens.server.errors import AlreadyExists, DataDamaged, NotFound, StorageUnavailable
 from cipherlens.server.storage.checksum import UNREADABLE, agrees, checksum, with_sequence
-from cipherlens.server.storage.records import Collection, CollectionState, Generation
+from cipherlens.server.storage.records import (
+    Collection,
+    CollectionState,
+    Generation,
+    Standing,
+)
 from cipherlens.server.storage.schema import collections, generations
 from cipherlens.server.storage.statements import Statement
 
@@ -49,6 +54,13 @@ _NAMES = (
     .where(collections.c.name.not_like(f"{DROPPED}%"))
     .order_by(collections.c.name)
 )
+_STANDINGS = select(
+    collections.c.id,
+    collections.c.name,
+    collections.c.sequence,
+    collections.c.active_generation,
+    collections.c.shadow_generation,
+).where(collections.c.name.not_like(f"{DROPPED}%"))
 _GENERATION = select(generations).where(generations.c.id == bindparam("number"))
 _UPDATE = update(collections).where(collections.c.id == bindparam("number"))
 _TAKE = Statement(
@@ -130,6 +142,14 @@ class Collections:
     def listed(self) -> list[tuple[int, str]]:
         """Return number and name of all collections, by name, damaged ones too."""
         return [(row.id, str(row.name)) for row in self._connection.execute(_NAMES)]
+
+    def standings(self) -> dict[int, Standing]:
+        """Return how far each collection has come, by its number; rows are not held to checksums.
+
+        Whoever acts on it reads the row anew.
+        """
+        rows = self._connection.execute(_STANDINGS)
+        return {number: Standing(*standing) for number, *standing in rows}
 
     def drop(self, name: str) -> None:
         """Make the collection, damaged or not, one that was dropped: `Removal` does the rest."""

@@ -1,8 +1,9 @@
 """The tables of one database, in transactions: no connection leaves this package."""
 
 import errno
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -10,6 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from cipherlens.server.call import Call
 from cipherlens.server.errors import (
+    DeadlineExpired,
+    NotLeading,
     OutcomeUnknown,
     ServerError,
     StartupError,
@@ -18,12 +21,12 @@ from cipherlens.server.errors import (
     StorageUnavailable,
 )
 from cipherlens.server.locks import ANY_CALL
+from cipherlens.server.storage import version
 from cipherlens.server.storage.collections import Collections
 from cipherlens.server.storage.dialect import Dialect
 from cipherlens.server.storage.items import Items
 from cipherlens.server.storage.models import Models
 from cipherlens.server.storage.removal import Removal
-from cipherlens.server.storage.version import bring_up
 from cipherlens.server.turns import SharedTurns
 
 _Result = TypeVar("_Result")
@@ -44,12 +47,15 @@ class Database:
 
     `write()` and `read()` give a transaction; leaving `write()` without an error commits and syncs
     to disk.
+
+    takes_writes: whether this process leads, and is told of all that was written before it did.
     """
 
     def __init__(self, dialect: Dialect) -> None:
-        """Make the tables if there are none. Raises StartupError."""
+        """Make the tables if there are none and this process leads. Raises StartupError."""
         self._dialect = dialect
         self._closed = False  # set under the dialect's `writing`
+        self.takes_writes = dialect.leads
         # Whether a commit was cut off; what reads must first know that it has come to an end.
         self._is_unsettled = False
         self._when_unknown: Callable[[], None] = lambda: None
@@ -70,9 +76,10 @@ class Database:
 
         Raises StorageFull or StorageUnavailable if the database does not take them, DataDamaged
         if its file is not sound, OutcomeUnknown if it was lost at the commit, Stopping once it is
-        closed, and DeadlineExpired or CallCancelled where the call can wait no longer for others
-        that write.
+        closed, DeadlineExpired or CallCancelled where the call can wait no longer for others that
+        write, and NotLeading where another process does.
         """
+        self._check_takes_writes()
         with self._writing(call) as connection:
             yield Transaction(connection)
 
@@ -90,6 +97,62 @@ class Database:
         with self._reading() as connection:
             yield Transaction(connection)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether this process has led and another one has done so since."""
+        return self._dialect.is_lost
+
+    @property
+    def owns_folder(self) -> bool:
+        """Whether the data folder is this process's to write."""
+        return self._dialect.owns_folder
+
+    def try_to_lead(self) -> bool:
+        """Lead unless another process does, and return whether this one does now.
+
+        It takes no writes yet: what memory holds of the database must be made what that has first.
+        Raises as `read` does, and StartupError where its tables are of another version.
+        """
+        with self._domain_errors():
+            is_new = not self._dialect.leads and self._dialect.try_to_lead()
+        if is_new:
+            self._check_schema()
+        return self._dialect.leads
+
+    def notice_loss(self) -> None:
+        """Look whether this process still leads, unless it writes at this moment.
+
+        Raises as `read` does.
+        """
+        with (
+            suppress(DeadlineExpired),
+            self._dialect.writing.held(Call.within(0.0)),
+            self._domain_errors(),
+        ):
+            if self._closed or self._dialect.is_lost:
+                return
+            try:
+                self._dialect.notice_loss()
+            except StorageUnavailable:
+                if not self._dialect.is_lost:
+                    raise
+
+    def leader(self) -> str:
+        """Return where the process that leads takes calls of the others, empty if it takes none.
+
+        Raises as `read` does.
+        """
+        with self._domain_errors():
+            return self._dialect.leader()
+
+    def wait_for_change(self, ended: threading.Event, at_most_s: float) -> None:
+        """Return when another process has changed the database, after so many seconds at most.
+
+        Or soon after the event. For one thread. Raises as `read` does.
+        """
+        with self._domain_errors():
+            self._dialect.wait_for_change(ended, at_most_s)
+
     def when_unknown(self, told: Callable[[], None]) -> None:
         """Have a function called whenever it is not known whether a change was kept."""
         self._when_unknown = told
@@ -101,6 +164,7 @@ class Database:
         self._dialect.close()
 
     def _write_all(self, works: Sequence[Callable[[Transaction], Any]], _call: Call) -> list[Any]:
+        self._check_takes_writes()
         with self._changing() as connection:
             transaction = Transaction(connection)
             return [work(transaction) for work in works]
@@ -109,6 +173,10 @@ class Database:
     def _writing(self, call: Call = ANY_CALL) -> Iterator[Connection]:
         with self._dialect.writing.held(call), self._changing() as connection:
             yield connection
+
+    def _check_takes_writes(self) -> None:
+        if not self.takes_writes:
+            raise NotLeading
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
@@ -179,8 +247,12 @@ class Database:
             return not self._closed and self._dialect.tidy()
 
     def _check_schema(self) -> None:
-        with self._writing() as connection:
-            bring_up(connection)
+        if self._dialect.leads:
+            with self._writing() as connection:
+                version.bring_up(connection)
+        else:
+            with self._reading() as connection:
+                version.check(connection)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The seam for databases: all that differs from one to another."""
 
+import threading
 from typing import Protocol
 
 from sqlalchemy.engine import Connection, Engine
@@ -9,7 +10,10 @@ from cipherlens.server.locks import CallLock
 
 
 class Dialect(Protocol):
-    """A database of some make, held by this process until it is closed.
+    """A database of some make, until it is closed.
+
+    One process leads it, and may write; others follow: they only read, and take its place when it
+    ends.
 
     Attributes:
         place: where it is, for people.
@@ -17,6 +21,9 @@ class Dialect(Protocol):
         writer: gives those on which a commit is durable.
         writing: held around every transaction that writes, by one after the other where the
             database has one writer.
+        leads: whether this process may write, and no other.
+        is_lost: whether it has led and another process has done so since.
+        owns_folder: whether the data folder is this process's, and what is kept there its to write.
     """
 
     @property
@@ -30,6 +37,40 @@ class Dialect(Protocol):
 
     @property
     def writing(self) -> CallLock: ...
+
+    @property
+    def leads(self) -> bool: ...
+
+    @property
+    def is_lost(self) -> bool: ...
+
+    @property
+    def owns_folder(self) -> bool: ...
+
+    def try_to_lead(self) -> bool:
+        """Lead unless another process does; return whether this one does now.
+
+        Raises what the driver raises.
+        """
+        ...
+
+    def notice_loss(self) -> None:
+        """Look whether this process still leads: afterwards `is_lost` says so.
+
+        The caller holds `writing`. Raises what the driver raises.
+        """
+        ...
+
+    def leader(self) -> str:
+        """Return where the process that leads takes calls of the others, empty if it takes none."""
+        ...
+
+    def wait_for_change(self, ended: threading.Event, at_most_s: float) -> None:
+        """Return when another process has changed the database, or soon after the event.
+
+        Also after so many seconds. For one thread.
+        """
+        ...
 
     def failure(self, error: BaseException) -> ServerError | None:
         """Return what an error of the driver means, None if it is a mistake of ours."""

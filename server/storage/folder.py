@@ -1,6 +1,8 @@
 """A data folder, held by one process, and where the rows are that belong to it."""
 
 import fcntl
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from cipherlens.base import make_folder, replace_file
@@ -13,14 +15,19 @@ ELSEWHERE_FILE = "DATABASE"
 """What a folder has in its place whose rows are in another database."""
 
 _LOCK_FILE = "LOCK"
+_LONGEST_ADDRESS = 4096
 
 
 class HeldFolder:
-    """The data folder, made if absent and held: a second server on it would fork the truth."""
+    """The data folder, made if absent, and held by one process: two that write fork the truth.
 
-    def __init__(self, path: Path) -> None:
-        """Take the folder. Raises StartupError."""
+    is_held: whether this process is the one.
+    """
+
+    def __init__(self, path: Path, *, follow: bool = False) -> None:
+        """Take the folder; to follow, who finds it held does without. Raises StartupError."""
         self.path = path
+        self.is_held = False
         try:
             make_folder(path, 0o700)
             self._lock = (path / _LOCK_FILE).open("a+b")
@@ -28,11 +35,26 @@ class HeldFolder:
             raise StartupError(f"the data folder {path} is a file") from error
         except OSError as error:
             raise unusable(path, error) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not self.try_to_hold() and not follow:
             self._lock.close()
-            raise StartupError(f"another server is running on the data folder {path}") from error
+            raise StartupError(f"another server is running on the data folder {path}")
+
+    def try_to_hold(self) -> bool:
+        """Take the folder unless another process holds it; return whether this one does."""
+        if not self.is_held:
+            with suppress(OSError):
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.is_held = True
+        return self.is_held
+
+    def say(self, address: str) -> None:
+        """Write down where the one that holds it takes calls of the others."""
+        os.ftruncate(self._lock.fileno(), 0)
+        os.write(self._lock.fileno(), address.encode())  # it appends
+
+    def said(self) -> str:
+        """Return where the last one that held it takes calls, empty if it takes none."""
+        return os.pread(self._lock.fileno(), _LONGEST_ADDRESS, 0).decode(errors="replace")
 
     def release(self) -> None:
         """Give the folder back. The file stays: removing it would race with the next holder."""

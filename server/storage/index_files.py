@@ -45,11 +45,15 @@ class IndexFiles:
     """Files in a folder, by name; each is replaced as a whole."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder, made if absent, and clear away what was never written in full."""
+        """Take the folder, made if absent."""
         self._folder = folder
         with file_errors():
             make_folder(folder, 0o700)
-            for part in folder.glob(f".*{_PART}"):
+
+    def clear_away(self) -> None:
+        """Remove what was never written in full; nobody writes at this moment."""
+        with file_errors():
+            for part in self._folder.glob(f".*{_PART}"):
                 part.unlink(missing_ok=True)
 
     def names(self) -> list[str]:
@@ -67,6 +71,14 @@ class IndexFiles:
     def read(self, name: str) -> Kept | None:
         """Return what a file holds, None if there is none. Raises DataDamaged."""
         return read_kept(self._path(name))
+
+    def stamp(self, name: str) -> object:
+        """Return what tells the file of that name from others before and after; None if none."""
+        try:
+            found = self._path(name).stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there, for good; what was read of it stays valid."""

@@ -54,13 +54,17 @@ class ModelStore:
     """Checkpoint files under a folder, each as it arrived."""
 
     def __init__(self, database: Database, folder: Path) -> None:
-        """Take the folder, made if absent, and clear away what never arrived in full."""
+        """Take the folder, made if absent."""
         self._database = database
         self._folder = folder
         # Held while a file and its row come or go, so that neither is there without the other.
         self._changing = CallLock("the models")
         with file_errors():
             make_folder(folder, 0o700)
+
+    def clear_away(self) -> None:
+        """Remove what never arrived in full, and what no row speaks of; nobody adds a model now."""
+        with file_errors():
             for path in self._strays():
                 path.unlink(missing_ok=True)
 

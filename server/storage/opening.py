@@ -9,22 +9,30 @@ from cipherlens.server.storage.dialect import Dialect
 from cipherlens.server.storage.sqlite import SqliteDialect
 
 
-def open_database(data_dir: Path, url: DatabaseUrl | None = None) -> Database:
-    """Return the database of a data folder, both made if absent. Raises StartupError."""
-    return Database(open_dialect(data_dir, url))
+def open_database(
+    data_dir: Path, url: DatabaseUrl | None = None, follow_at: str | None = None
+) -> Database:
+    """Return the database of a data folder, both made if absent. Raises StartupError.
+
+    follow_at: where this process takes calls of others while it leads; it follows the one that
+        does, if there is one. None for one that must lead.
+    """
+    return Database(open_dialect(data_dir, url, follow_at))
 
 
-def open_dialect(data_dir: Path, url: DatabaseUrl | None = None) -> Dialect:
-    """Hold a data folder and the database of its rows. Raises StartupError."""
+def open_dialect(
+    data_dir: Path, url: DatabaseUrl | None = None, follow_at: str | None = None
+) -> Dialect:
+    """Hold a data folder and the database of its rows, or follow. Raises StartupError."""
     if url is None:
-        return SqliteDialect(data_dir)
+        return SqliteDialect(data_dir, follow_at)
     try:
         from cipherlens.server.storage.postgres import PostgresDialect
     except ImportError as error:  # psycopg, or the libpq that it would take
         raise StartupError(
             "PostgreSQL needs psycopg: pip install 'cipherlens[postgres]'"
         ) from error
-    return PostgresDialect(data_dir, url)
+    return PostgresDialect(data_dir, url, follow_at)
 
 
 def address_of(config: ServerConfig) -> DatabaseUrl | None:

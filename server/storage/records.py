@@ -48,6 +48,15 @@ class CollectionState:
     digest: bytes
 
 
+class Standing(NamedTuple):
+    """How far a collection has come, for who looks whether it has changed."""
+
+    name: str
+    sequence: int
+    active_generation: int | None
+    shadow_generation: int | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Generation:
     """One way of representing a collection's items: a model, its numeric mode, a key and a mask.

@@ -1,6 +1,8 @@
 """SQLite: one file in the data folder, held by one process, durable at every commit."""
 
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,6 +25,7 @@ from cipherlens.server.storage.reserve import Reserve
 
 _RESERVE = "RESERVE"
 _BUSY_TIMEOUT_S = 10.0
+_BETWEEN_LOOKS_S = 0.01
 # Of 4 KiB in the write-ahead log before they are copied back, four times SQLite's own number: a
 # page that many commits change is copied once for all of them.
 _LOG_PAGES = 4096
@@ -30,6 +33,7 @@ _LARGEST_LOG_BYTES = 64 * 2**20
 _PAGES_AT_ONCE = 1024
 _PAGES_WHERE_TIGHT = 256
 _INCREMENTAL = 2  # in SQLite's words
+_SET_AUTO_VACUUM = "PRAGMA auto_vacuum=INCREMENTAL"
 
 _LAST_NUMBER = text("SELECT seq FROM sqlite_sequence WHERE name = :table")
 _FORGET_NUMBER = text("DELETE FROM sqlite_sequence WHERE name = :table")
@@ -37,22 +41,70 @@ _KEEP_NUMBER = text("INSERT INTO sqlite_sequence VALUES (:table, :number)")
 
 
 class SqliteDialect:
-    """The `Dialect` of SQLite in WAL mode."""
+    """The `Dialect` of SQLite in WAL mode; who holds the folder leads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take the folder, made if absent. Raises StartupError."""
+    def __init__(self, folder: Path, follow_at: str | None = None) -> None:
+        """Take the folder, made if absent, or follow the one that has it.
+
+        follow_at: where this process takes calls of the others; None for one that never follows.
+
+        Raises StartupError.
+        """
         self.place = f"the database in {folder}"
-        self._held = _held(folder)
+        self.is_lost = False
+        self._follow_at = follow_at
+        self._held = _held(folder, follow=follow_at is not None)
         self._file = folder / SQLITE_FILE
+        self._watch: sqlite3.Connection | None = None
+        self._seen: int | None = None  # the version of the data that was seen last
         # SQLite allows one writer: the others queue here, not in a busy loop there.
         self.writing = CallLock("the database")
         self._log = folder / f"{SQLITE_FILE}-wal"
         self._reserve = Reserve(folder / _RESERVE)
         # The call threads are the bound.
-        self.reader = _engine(self._file, "BEGIN", pool_size=8, max_overflow=-1)
+        if self.leads:
+            self._held.say(follow_at or "")
+        self.reader = _engine(
+            self._file, "BEGIN", only_reads=not self.leads, pool_size=8, max_overflow=-1
+        )
         # One connection: what another has written makes the pages that it knows worthless. The lock
         # is taken before the transaction: two that begin by reading could not both write.
         self.writer = _engine(self._file, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process may write, and no other."""
+        return self._held.is_held
+
+    owns_folder = leads
+
+    def try_to_lead(self) -> bool:
+        """Lead unless another process does; return whether this one does now."""
+        if not self.leads and self._held.try_to_hold():
+            self._held.say(self._follow_at or "")
+        return self.leads
+
+    def notice_loss(self) -> None:
+        """Do nothing: the folder is held until this process ends."""
+
+    def leader(self) -> str:
+        """Return where the process that leads takes calls of the others, empty if it takes none."""
+        return self._held.said()
+
+    def wait_for_change(self, ended: threading.Event, at_most_s: float) -> None:
+        """Return when another process has changed the database, or soon after the event.
+
+        SQLite tells nobody of a commit. To look for one takes some microseconds.
+        """
+        if self._watch is None:
+            address = f"{self._file.absolute().as_uri()}?mode=ro"
+            self._watch = sqlite3.connect(address, uri=True, check_same_thread=False)
+        until = time.monotonic() + at_most_s
+        while True:
+            (version,) = self._watch.execute("PRAGMA data_version").fetchone()
+            if version != self._seen or time.monotonic() >= until or ended.wait(_BETWEEN_LOOKS_S):
+                self._seen = version
+                return
 
     def failure(self, error: BaseException) -> ServerError | None:
         """Return what an error of the driver means, None if it is a mistake of ours."""
@@ -117,6 +169,8 @@ class SqliteDialect:
 
     def close(self) -> None:
         """Close all connections and give the folder back."""
+        if self._watch is not None:
+            self._watch.close()
         self.reader.dispose()
         self.writer.dispose()
         self._held.release()
@@ -147,11 +201,12 @@ def _unless_full() -> Iterator[None]:
             raise
 
 
-def _held(folder: Path) -> HeldFolder:
-    held = HeldFolder(folder)
+def _held(folder: Path, *, follow: bool) -> HeldFolder:
+    held = HeldFolder(folder, follow=follow)
     try:
         held.check_has_rows()
-        (folder / SQLITE_FILE).touch(mode=0o600)  # before SQLite makes it readable for others
+        if held.is_held:
+            (folder / SQLITE_FILE).touch(mode=0o600)  # before SQLite makes it readable for others
     except OSError as error:
         held.release()
         raise unusable(folder, error) from error
@@ -161,9 +216,14 @@ def _held(folder: Path) -> HeldFolder:
     return held
 
 
-def _engine(path: Path, begin: str, **pool: int) -> Engine:
+def _engine(path: Path, begin: str, *, only_reads: bool = False, **pool: int) -> Engine:
+    address = URL.create("sqlite+pysqlite", database=str(path))
+    if only_reads:
+        address = address.set(
+            database=path.absolute().as_uri(), query={"mode": "ro", "uri": "true"}
+        )
     engine = create_engine(
-        URL.create("sqlite+pysqlite", database=str(path)),
+        address,
         poolclass=QueuePool,
         **pool,
         pool_use_lifo=True,  # the last one knows most pages
@@ -173,6 +233,8 @@ def _engine(path: Path, begin: str, **pool: int) -> Engine:
             "isolation_level": None,  # we begin transactions ourselves
         },
     )
+    if not only_reads:  # where there are no tables yet
+        event.listen(engine, "connect", lambda each, _: each.execute(_SET_AUTO_VACUUM))
     event.listen(engine, "connect", _configure)
     # SQLAlchemy's way takes as long as all the rest.
     event.listen(engine, "begin", lambda each: each.connection.cursor().execute(begin))
@@ -183,7 +245,6 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
     """Set and assert what durability rests on, for every connection."""
     # Damaged text must come out, to be named; a checksum tells it from sound text.
     connection.text_factory = _text
-    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # where there are no tables yet
     for pragma, wanted in (
         ("journal_mode=WAL", "wal"),
         ("synchronous=FULL", 2),

@@ -22,12 +22,16 @@ _PATIENCE_MS = 3000
 _MAKE = """
 CREATE TABLE IF NOT EXISTS tenure (
     one boolean PRIMARY KEY DEFAULT true CHECK (one), database text NOT NULL, holder text NOT NULL
-)
+);
+ALTER TABLE tenure ADD COLUMN IF NOT EXISTS address text NOT NULL DEFAULT ''
 """
 _BEGIN = """
-INSERT INTO tenure (database, holder) VALUES (%s, %s)
-ON CONFLICT (one) DO UPDATE SET holder = EXCLUDED.holder RETURNING database
+INSERT INTO tenure (database, holder, address) VALUES (%s, %s, %s)
+ON CONFLICT (one) DO UPDATE SET holder = EXCLUDED.holder, address = EXCLUDED.address
+RETURNING database
 """
+_DATABASE = "SELECT database FROM tenure"
+_ADDRESS = "SELECT address FROM tenure"
 _HOLDER = "SELECT holder FROM tenure"
 _WAIT = "SELECT set_config('lock_timeout', %s, true)"
 _TAKE = "SELECT pg_advisory_lock(%s)"
@@ -45,11 +49,17 @@ class Tenure:
     """A server's hold on a database, over all connections that it writes by, one after the other.
 
     database: the id of the database, made with it; empty until it is held.
+    is_lost: whether another server has held it since.
     """
 
-    def __init__(self, place: str) -> None:
-        """Take the name of the database for people; nothing is held yet."""
+    def __init__(self, place: str, address: str = "") -> None:
+        """Take the name of the database for people; nothing is held yet.
+
+        address: where this server takes calls of those that follow it; empty if it takes none.
+        """
         self._place = place
+        self._address = address
+        self.is_lost = False
         self._holder = str(uuid4())
         self._session: int | None = None  # the process of the last one, in PostgreSQL
         self._timeline = ""  # another one: a standby, which may lack the latest, has taken over
@@ -68,12 +78,18 @@ class Tenure:
         (timeline,) = _row(connection, _TIMELINE)
         if is_first:
             connection.execute(_MAKE)
-            (self.database,) = _row(connection, _BEGIN, (str(uuid4()), self._holder))
+            values = (str(uuid4()), self._holder, self._address)
+            (self.database,) = _row(connection, _BEGIN, values)
             self._timeline = timeline
         elif self._found(connection) != self._holder or timeline != self._timeline:
             raise self._held_by_another(is_first=False)
         connection.commit()
         self._session = connection.info.backend_pid
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this server holds it, as far as it knows."""
+        return self._session is not None and not self.is_lost
 
     def _locked(self, connection: "Connection[tuple[object, ...]]") -> bool:
         """Take the lock, and wait a little for the end of a session whose server is gone.
@@ -96,6 +112,7 @@ class Tenure:
     def _held_by_another(self, *, is_first: bool) -> Exception:
         if is_first:
             return StartupError(f"another server is running on {self._place}")
+        self.is_lost = True
         return StorageUnavailable(
             "another server has taken the database over, or a standby has; this one writes no more "
             "until it is started again"
@@ -105,6 +122,16 @@ class Tenure:
 def is_held(connection: "Connection[tuple[object, ...]]") -> bool:
     """Return whether a server holds the database."""
     return bool(_row(connection, _IS_HELD, (_LOCK,))[0])
+
+
+def database_of(connection: "Connection[tuple[object, ...]]") -> str:
+    """Return the id of a database that a server has held."""
+    return _row(connection, _DATABASE)[0]
+
+
+def address_of_holder(connection: "Connection[tuple[object, ...]]") -> str:
+    """Return where the server that held it last takes calls of those that follow it."""
+    return _row(connection, _ADDRESS)[0]
 
 
 def _row(

@@ -38,6 +38,15 @@ def bring_up(connection: Connection) -> None:
         _upgrade(connection, str(found), is_known=is_known)
 
 
+def check(connection: Connection) -> None:
+    """Raise StartupError unless the tables are there, and of the newest version."""
+    if schema.alembic_version.name not in inspect(connection).get_table_names():
+        raise StartupError("it has no tables yet: start the server that leads first")
+    found = connection.scalar(_FOUND)
+    if str(found) != schema.SCHEMA_VERSION:
+        raise _another(str(found))
+
+
 def _upgrade(connection: Connection, found: str, *, is_known: bool) -> None:
     # Takes as long to import as a start takes otherwise, and is needed once in a folder's life.
     from alembic.util import CommandError

@@ -7,6 +7,7 @@ knows no transport. A transport takes services and guards, listens, and turns wh
 from cipherlens.server.transport.admission import Admission
 from cipherlens.server.transport.guard import Guard, Guarded, Refusal
 from cipherlens.server.transport.needs import NEEDS, Need
+from cipherlens.server.transport.passing_on import PassingOn
 from cipherlens.server.transport.protocol import NewTransport, Transport
 from cipherlens.server.transport.service import Method, Service, service_of
 from cipherlens.server.transport.status import CODES, Codes
@@ -22,6 +23,7 @@ __all__ = [
     "Method",
     "Need",
     "NewTransport",
+    "PassingOn",
     "Refusal",
     "Service",
     "Transport",

@@ -171,6 +171,8 @@ class Guard:
         return self._admission.writes if method.writes else self._admission.reads
 
     def _refusal(self, error: Exception, method: Method, call: Call) -> Refusal:
+        if isinstance(error, Refusal):  # of another server, which knows why
+            return error
         log_denial(error, method, call)
         status = status_of(error, self._codes)
         if status.code == INTERNAL:

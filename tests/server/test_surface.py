@@ -38,7 +38,8 @@ PUBLIC = {
     ],
     "cipherlens.server.transport": [
         *("CODES", "NEEDS", "Admission", "Codes", "Guard", "Guarded", "Method", "Need"),
-        *("NewTransport", "Refusal", "Service", "Transport", "WatchedGuard", "service_of"),
+        *("NewTransport", "PassingOn", "Refusal", "Service", "Transport", "WatchedGuard"),
+        "service_of",
     ],
     "cipherlens.server.retrieval": [],
     "cipherlens.server.encryption": [],

@@ -204,7 +204,7 @@ def test_the_background_keeps_what_a_start_would_miss(kept, settled, monkeypatch
     kept.index(["w"])
     settled(lambda: kept.live().serving.kept.sequence == 210)
     kept.index(["x"])
-    assert not kept.live().wants_work
+    assert not kept.engine._upkeep.is_wanted(kept.live())
     many = [f"{n}!" for n in range(150)]
     kept.index(many, rows=np.full((150, 3), 7, np.uint8))
     settled(lambda: kept.live().serving.kept.sequence == 361)

@@ -11,6 +11,8 @@ class MemoryDialect:
     """One connection to SQLite in memory, for one transaction at a time."""
 
     place = "the database in memory"
+    leads = owns_folder = True
+    is_lost = False
 
     def __init__(self):
         self.writing = CallLock("the database in memory")

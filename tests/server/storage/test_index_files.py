@@ -72,7 +72,7 @@ def test_a_folder_in_its_place_is_told(files, path):
 def test_what_a_crash_left_half_is_cleared_away(files, path):
     part = path.with_name(".0123.part")
     part.write_bytes(b"half")
-    IndexFiles(path.parent)
+    files.clear_away()
     assert [each.name for each in path.parent.iterdir()] == ["a.index"]
 
 

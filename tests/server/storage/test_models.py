@@ -48,9 +48,9 @@ def test_what_was_not_added_leaves_no_file(store, tmp_path):
     assert list((tmp_path / "models").iterdir()) == []
 
 
-def test_what_a_crash_left_half_is_cleared_away(store, database, tmp_path):
+def test_what_a_crash_left_half_is_cleared_away(store, tmp_path):
     (tmp_path / "models" / "x.part").write_bytes(b"half")
-    ModelStore(database, tmp_path / "models")
+    store.clear_away()
     assert list((tmp_path / "models").iterdir()) == []
 
 
@@ -84,10 +84,10 @@ def test_a_file_that_no_row_speaks_of_goes_at_the_next_start(store, database, tm
     stray.write_bytes(b"from a crash")
     with database._writing() as connection:
         connection.execute(text("UPDATE models SET name = 'x'"))
-    ModelStore(database, tmp_path / "models")
+    store.clear_away()
     assert stray.exists()  # a damaged row may speak of it
     add(store, b"weights")
-    ModelStore(database, tmp_path / "models")
+    store.clear_away()
     assert not stray.exists()
     assert store.read(record.digest) == b"weights"
 

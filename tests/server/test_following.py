@@ -1,0 +1,134 @@
+"""Servers on one database: what a caller finds at one that follows."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from cipherlens.server.access import TokenFile, issue, permissions_of
+from cipherlens.server.engine.following import Follower
+from cipherlens.v1 import collection_pb2
+from cipherlens.v1 import retrieval_service_pb2 as pb
+
+
+@pytest.fixture(scope="module")
+def transport(each_transport):
+    return each_transport
+
+
+@pytest.fixture
+def pair(make_cloud, address):
+    """The server that leads, and one that follows it."""
+    leader = make_cloud(follow=True, database=address)
+    return leader, make_cloud(follow=True, database=address)
+
+
+def test_what_is_written_at_the_one_is_found_at_both(pair, vectors, gaussian):
+    leader, follower = pair
+    follower.create()
+    written = follower.index(["a", "b"], vectors=vectors(gaussian(2)))
+    assert (written.sequence, written.written_count) == (2, 2)
+    for each in pair:
+        assert each.ids_found(vectors=vectors(gaussian(2)), k=1) == [["a"], ["b"]]
+    assert follower.delete(["a"]).deleted_count == 1
+    for each in (leader, follower):
+        assert each.ids_found(vectors=vectors(gaussian(1))) == [["b"]]
+        assert each.listed() == ["b"]
+    follower.stub.DeleteCollection(pb.DeleteCollectionRequest(name="v"), timeout=20)
+    assert follower.state() == leader.state()
+
+
+def test_a_model_is_passed_on_and_serves_at_both(
+    pair, checkpoint, cipher_profile, cipher_images, failure
+):
+    leader, follower = pair
+    follower.create_ciphers(cipher_profile())
+    follower.push(checkpoint(), "e")
+    follower.index(["a"], "e", cipher_images=cipher_images(1))
+    for each in pair:
+        assert each.ids_found("e", cipher_images=cipher_images(1)) == [["a"]]
+    told = [failure(each.push, checkpoint(seed=1), "e", size=5)[:2] for each in pair]
+    assert told[0] == told[1]
+    assert told[0][0].name == "INVALID_ARGUMENT"
+    assert follower.state() == leader.state()
+
+
+def test_a_refusal_is_that_of_the_one_that_leads(pair, vectors, gaussian, failure):
+    _, follower = pair
+    follower.create()
+    code, _, details = failure(follower.create)
+    assert (code.name, details["ErrorInfo"].reason) == ("ALREADY_EXISTS", "ALREADY_EXISTS")
+    code, _, details = failure(follower.index, ["a"], vectors=vectors(gaussian(1, 8)))
+    assert (code.name, details["ErrorInfo"].metadata["field"]) == (
+        "INVALID_ARGUMENT",
+        "vectors.dimension",
+    )
+
+
+def test_while_nobody_leads_changes_are_refused_and_reads_answered(
+    pair, vectors, gaussian, failure, monkeypatch
+):
+    leader, follower = pair
+    follower.create()
+    follower.index(["a"], vectors=vectors(gaussian(1)))
+    monkeypatch.setattr(type(follower.engine._database), "try_to_lead", lambda _: False)
+    leader.stop()
+    code, _, details = failure(follower.index, ["b"], vectors=vectors(gaussian(1)))
+    assert (code.name, details["ErrorInfo"].reason) == ("UNAVAILABLE", "NOT_LEADING")
+    assert details["RetryInfo"].retry_delay.nanos == 500_000_000
+    assert follower.ids_found(vectors=vectors(gaussian(1))) == [["a"]]
+
+
+def test_one_takes_over_and_the_first_follows_it_when_it_is_back(
+    pair, vectors, gaussian, monkeypatch
+):
+    leader, follower = pair
+    led = threading.Event()
+    lead = Follower._lead
+    monkeypatch.setattr(Follower, "_lead", lambda each: (lead(each), led.set()))
+    follower.create()
+    follower.index(["a"], vectors=vectors(gaussian(1)))
+    leader.stop()
+    assert led.wait(30)
+    follower.index(["b"], vectors=vectors(-gaussian(1)))
+    leader.start()
+    leader.index(["c"], vectors=vectors(gaussian(2)[1:]))
+    for each in pair:
+        (found,) = each.ids_found(vectors=vectors(gaussian(1)))
+        assert sorted(found) == ["a", "b", "c"]
+
+
+def test_the_token_goes_along_and_is_judged_at_both(
+    make_cloud, tmp_path, vectors, gaussian, failure
+):
+    tokens = []
+    for name, scopes in (("root", ("server", "admin:*")), ("writer", ("index:v",))):
+        allowed = [each for text in scopes for each in permissions_of(text)]
+        token, record = issue(name, allowed, timedelta(days=1))
+        TokenFile.of(tmp_path / "data", None).add(record)
+        tokens.append([("authorization", f"Bearer {token}")])
+    root, writer = tokens
+    make_cloud(follow=True)
+    stub = make_cloud(follow=True).stub
+    kind = collection_pb2.COLLECTION_KIND_VECTOR
+    for name in ("v", "w"):
+        request = pb.CreateCollectionRequest(name=name, kind=kind, dimension=16)
+        stub.CreateCollection(request, metadata=root, timeout=20)
+    request = pb.IndexRequest(
+        collection="v", items=[pb.IndexItem(item_id="a", revision=1)], vectors=vectors(gaussian(1))
+    )
+    assert stub.Index(request, metadata=writer, timeout=20).sequence == 1
+    assert failure(stub.Index, request, timeout=20)[0].name == "UNAUTHENTICATED"
+    request.collection = "w"
+    code, text, _ = failure(stub.Index, request, metadata=writer, timeout=20)
+    assert (code.name, "'writer'" in text) == ("PERMISSION_DENIED", True)
+
+
+def test_the_deadline_goes_along(pair, vectors, gaussian, failure):
+    leader, follower = pair
+    follower.create()
+    (live,) = leader.engine._registry.listed()
+    with live.writing:  # so that it waits there
+        code, _, _ = failure(follower.index, ["a"], vectors=vectors(gaussian(1)), timeout=0.5)
+        assert code.name == "DEADLINE_EXCEEDED"
+    assert follower.index(["c"], vectors=vectors(gaussian(1))).sequence == 1
