@@ -74,7 +74,10 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str:
-    """Return the commit, marked if the tree differs from it; "unknown" outside of a checkout."""
+    """Return the commit, marked if the tree differs from it.
+
+    Outside of a checkout it is what COMMIT says, where somebody has copied one, or "unknown".
+    """
     try:
         done = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],
@@ -84,5 +87,5 @@ def _commit() -> str:
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return os.environ.get("COMMIT", "unknown")
     return done.stdout.strip()

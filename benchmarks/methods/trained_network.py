@@ -123,6 +123,7 @@ class TrainedNetwork:
             path,
             progress=self._tell,
             device="auto",
+            workers=int(resolve_device("auto").type == "cuda"),  # a step must not wait for pictures
         )
         config, profile = self.settings()
         return {

@@ -159,6 +159,7 @@ def row(name: str, figures: Figures, again: Figures | None = None) -> dict[str, 
         "P@20": round(figures["test"]["precision_at"]["20"], 4),
         "epochs": len(figures["log"]),
         "CPU minutes": figures["cpu_minutes"],
+        "minutes": figures["minutes"],
     }
 
 

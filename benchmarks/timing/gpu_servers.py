@@ -1,5 +1,6 @@
 """Two servers with the same collections, one on the CPU and one on a GPU, asked in turn."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -10,21 +11,23 @@ import numpy as np
 
 from benchmarks.harness.pictures import samples
 from benchmarks.harness.places import ROOT
+from benchmarks.harness.ratios import digits
 from benchmarks.harness.server import running
 from benchmarks.load import workload
-from benchmarks.load.served import store
+from benchmarks.load.served import lists_of, store
 from benchmarks.load.workload import TITLES, K, Workload
 from benchmarks.methods.keys import measured_key
 from benchmarks.timing.gpu_indexes import CPU, GPU, Queries, Rates, in_turn
 from benchmarks.timing.served import stub_at
 from cipherlens.client import Client, EncryptedPicture
 from cipherlens.crypto import CipherParameters, ImageCipher, Scope
-from cipherlens.server.index import Device
+from cipherlens.server.index import Device, IvfSettings
 
 MODEL = ROOT / "demo" / "model.safetensors"
 PARAMETERS = CipherParameters(block_size=16, substituted_blocks=24, scope=Scope.IMAGE)
 SEED = 1
 STORED, ASKED = 512, 64
+TRAINING_LIMIT_S = 60.0
 
 
 def served(
@@ -37,6 +40,7 @@ def served(
         for name, where in {CPU: "cpu", GPU: str(device)}.items():
             server = stack.enter_context(running(folder / name, "--device", where))
             store(server.address, *asked)
+            _wait_for_the_last_training(server.address, size)
             addresses[name] = server.address
         return {
             TITLES[each.kind]: in_turn(
@@ -47,6 +51,16 @@ def served(
             )
             for each in asked
         }
+
+
+def _wait_for_the_last_training(address: str, size: int) -> None:
+    """Return when the lists of the vectors are of more than half of them, as are the last ones."""
+    wanted = int(IvfSettings().nlist(size) / math.sqrt(IvfSettings().growth))
+    deadline = time.monotonic() + TRAINING_LIMIT_S
+    while lists_of(address, workload.VECTORS)[0] < wanted:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{size:,} vectors are not trained after {TRAINING_LIMIT_S:.0f} s")
+        time.sleep(0.05)
 
 
 def _asking(address: str, asked: Workload) -> Callable[[Queries], object]:
@@ -91,8 +105,8 @@ def _round(
         return {
             "index on": str(info.index_device),
             "network on": str(info.model_device),
-            "indexed a second": len(stored) / (indexed - start),
-            "searched a second": len(asked) / (ended - indexed),
+            "indexed a second": digits(len(stored) / (indexed - start)),
+            "searched a second": digits(len(asked) / (ended - indexed)),
             "itself first": float(
                 np.mean([each[0].item_id == f"picture-{i}" for i, each in enumerate(answers)])
             ),

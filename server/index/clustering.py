@@ -46,9 +46,12 @@ class Clustering:
         """What centroids, held twice, and the numbers of the lists take."""
         return 2 * self.centroids.nbytes + self.lists.nbytes
 
-    def extended(self, rows: NDArray[Any]) -> "Clustering":
-        """Return the clustering of all these rows; known ones keep their list."""
-        _, nearest = self.coarse.search(rows[self.covered :], 1)
+    def extended(self, rows: NDArray[Any], elsewhere: Any = None) -> "Clustering":
+        """Return the clustering of all these rows; known ones keep their list.
+
+        elsewhere: an index of the same centroids that finds the nearest one faster.
+        """
+        _, nearest = (elsewhere or self.coarse).search(rows[self.covered :], 1)
         return replace(self, lists=np.append(self.lists, nearest[:, 0].astype(np.int32)))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -68,11 +71,17 @@ def new_clustering(centroids: NDArray[Any], trained_on: int) -> Clustering:
 
 
 def vector_centroids(
-    rows: NDArray[np.float32], positions: NDArray[np.int64], nlist: int, seed: int
+    rows: NDArray[np.float32],
+    positions: NDArray[np.int64],
+    nlist: int,
+    seed: int,
+    elsewhere: Any = None,
 ) -> NDArray[np.float32]:
     """Return (nlist, dimension) unit vectors: spherical k-means of rows[positions], or of a part.
 
     positions: shuffled; the first ones are taken.
+    elsewhere: an index by inner product that finds nearest centroids faster than one of ours
+        would. It then holds the centroids.
     """
     kmeans = faiss.Kmeans(
         rows.shape[1],
@@ -83,6 +92,8 @@ def vector_centroids(
         min_points_per_centroid=1,
         max_points_per_centroid=_ROWS_PER_LIST,
     )
+    if elsewhere is not None:
+        kmeans.index = elsewhere
     kmeans.train(_sampled(rows, positions, nlist))
     centroids: NDArray[np.float32] = kmeans.centroids
     return centroids

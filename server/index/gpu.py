@@ -62,6 +62,18 @@ def cosine_rows(dimension: int, space: GpuSpace) -> "MirroredRows":
     return MirroredRows(index, space.lock, scan_cosine, settle_ties=False)
 
 
+def centroids_on_gpu(dimension: int, ordinal: int) -> Any:
+    """Return an empty index by inner product with scratch memory of its own.
+
+    One thread may train with it while others search: it needs no lock.
+    """
+    resources = faiss.StandardGpuResources()
+    resources.setTempMemory(_SCRATCH_BYTES)
+    config = faiss.GpuIndexFlatConfig()
+    config.device = ordinal
+    return faiss.GpuIndexFlatIP(resources, dimension, config)
+
+
 def hamming_rows(stored_bits: int, space: GpuSpace) -> "MirroredRows":
     """Return an empty exact index by Hamming distance on the GPU."""
     config = faiss.GpuIndexBinaryFlatConfig()

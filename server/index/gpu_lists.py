@@ -1,6 +1,7 @@
 """Inverted lists of unit vectors on a GPU, as they are: its memory is fast enough."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from cipherlens.server.config import IvfSettings
 from cipherlens.server.index.calibration import recall_by_nprobe
 from cipherlens.server.index.clustering import Clustering, restored_clustering, vector_centroids
 from cipherlens.server.index.flat import scan_cosine
-from cipherlens.server.index.gpu import GpuLists, GpuSpace, lists_on_gpu
+from cipherlens.server.index.gpu import GpuLists, GpuSpace, centroids_on_gpu, lists_on_gpu
 from cipherlens.server.index.lists import Lists, restored_nprobes
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.rowlog import Snapshot
@@ -66,7 +67,7 @@ class GpuVectorLists(Lists):
 
 
 class GpuListsTrainer:
-    """Builds lists on the CPU and sends them to a GPU; see Trainer."""
+    """Trains centroids on a GPU, fills lists on the CPU and sends them there; see Trainer."""
 
     def __init__(self, settings: IvfSettings, space: GpuSpace) -> None:
         self._settings = settings
@@ -76,8 +77,10 @@ class GpuListsTrainer:
 
     def train(self, snapshot: Snapshot, seed: int) -> GpuVectorLists:
         """Return lists over all rows, with an nprobe that surely reaches the target recall."""
+        nearest = centroids_on_gpu(snapshot.rows.shape[1], self._space.ordinal)
+        centroids = partial(vector_centroids, elsewhere=nearest)
         clustering, sample, nprobes = train_clustering(
-            snapshot, self._settings, seed, vector_centroids, scan_cosine
+            snapshot, self._settings, seed, centroids, scan_cosine, nearest
         )
         recall = float(recall_by_nprobe(sample, clustering)[:, nprobes[0] - 1].mean())
         return self._served(snapshot, clustering, nprobes, recall)

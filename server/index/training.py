@@ -22,7 +22,12 @@ Centroids = Callable[[NDArray[Any], NDArray[np.int64], int, int], NDArray[Any]]
 
 
 def train_clustering(
-    snapshot: Snapshot, settings: IvfSettings, seed: int, centroids: Centroids, scan: Scan
+    snapshot: Snapshot,
+    settings: IvfSettings,
+    seed: int,
+    centroids: Centroids,
+    scan: Scan,
+    elsewhere: Any = None,
 ) -> tuple[Clustering, Sample, tuple[int, ...]]:
     """Return a list for every row, rows that were kept out of it, and how many lists to probe.
 
@@ -31,6 +36,8 @@ def train_clustering(
     Args:
         centroids: trains so many of rows at positions, with a seed.
         scan: finds true neighbours.
+        elsewhere: an index in which `centroids` leaves what it has trained; it finds the list of
+            each row.
 
     Raises:
         ValueError: fewer than two rows are live.
@@ -40,7 +47,7 @@ def train_clustering(
         raise ValueError(f"training needs at least 2 live rows, got {snapshot.live}")
     held_out, others = split(snapshot, settings, seed)
     trained = centroids(snapshot.rows, others, settings.nlist(snapshot.live), seed)
-    clustering = new_clustering(trained, snapshot.live).extended(snapshot.rows)
+    clustering = new_clustering(trained, snapshot.live).extended(snapshot.rows, elsewhere)
     samples = samples_of(snapshot, held_out, scan, settings)
     nprobes = [smallest_nprobe(each, clustering, settings.target_recall) for each in samples]
     return clustering, samples[0], tuple(nprobes)

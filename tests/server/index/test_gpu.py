@@ -71,11 +71,18 @@ def searches(monkeypatch):
     def made(index):
         return StandIn(index, log)
 
+    def rows_or_centroids(resources, dimension, config):
+        index = faiss.IndexFlatIP(dimension)
+        shared = any(resources is each.resources for each in gpu._spaces.values())
+        if not shared:
+            log.append(("trained", dimension))
+        return made(index) if shared else index
+
     stand_in = SimpleNamespace(
         StandardGpuResources=Resources,
         GpuIndexFlatConfig=SimpleNamespace,
         GpuIndexBinaryFlatConfig=SimpleNamespace,
-        GpuIndexFlatIP=lambda _, dimension, config: made(faiss.IndexFlatIP(dimension)),
+        GpuIndexFlatIP=rows_or_centroids,
         GpuIndexBinaryFlat=lambda _, bits, config: made(faiss.IndexBinaryFlat(bits)),
         index_cpu_to_gpu=lambda _, ordinal, index: made(faiss.clone_index(index)),
         SearchParametersIVF=faiss.SearchParametersIVF,
@@ -148,6 +155,18 @@ def trained(asked, clustered):
     return index
 
 
+def test_each_row_has_the_list_of_its_nearest_centroid(asked, clustered):
+    index = CosineIndex(32, CUDA, IvfSettings(minimum_rows=200))
+    rows = clustered(700, 32, seed=1)
+    index.append(rows)
+    index.train(1)
+    state = index.state()
+    similarities = rows @ state.arrays["centroids"].T
+    chosen = np.take_along_axis(similarities, state.arrays["lists"][:, None], 1)[:, 0]
+    np.testing.assert_allclose(chosen, similarities.max(axis=1), atol=2e-6)
+    assert asked is None or ("trained", 32) in asked
+
+
 @pytest.mark.parametrize("dead", [0, 200, 699])
 @pytest.mark.parametrize("parameters", [EXACT, SearchParameters(nprobe=10_000)])
 def test_cosine_on_the_gpu_agrees_with_the_oracle(trained, clustered, dead, parameters):
@@ -191,7 +210,7 @@ def test_replaced_lists_are_freed_under_the_lock(trained, asked):
     asked.clear()
     trained.train(1)
     gc.collect()
-    assert asked == [("freed", "locked")]
+    assert asked == [("freed", "locked")]  # extended alone: the centroids stay
 
 
 def test_threads_append_mask_and_search_at_once(asked, clustered):
