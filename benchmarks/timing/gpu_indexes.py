@@ -128,7 +128,8 @@ def in_turn(
 def _vectors(asked: Workload, device: Device) -> _Both:
     """Return indexes of vectors, with lists; beyond what is trained alone both have the same."""
     free = _free_bytes(device)
-    on_gpu, on_cpu = CosineIndex(DIMENSION, device), CosineIndex(DIMENSION, resolve_device("cpu"))
+    on_gpu: VectorIndex = CosineIndex(DIMENSION, device)
+    on_cpu: VectorIndex = CosineIndex(DIMENSION, resolve_device("cpu"))
     on_gpu.append(asked.rows)
     trained_s = {GPU: _trained(on_gpu)}
     if len(asked.rows) <= TRAINED_ALONE:
@@ -144,7 +145,10 @@ def _vectors(asked: Workload, device: Device) -> _Both:
 def _codes(asked: Workload, device: Device) -> _Both:
     """Return indexes of codes; the CPU's has lists where they pay and do not train for minutes."""
     free = _free_bytes(device)
-    indexes = {CPU: HammingIndex(BITS, resolve_device("cpu")), GPU: HammingIndex(BITS, device)}
+    indexes: dict[str, VectorIndex] = {
+        CPU: HammingIndex(BITS, resolve_device("cpu")),
+        GPU: HammingIndex(BITS, device),
+    }
     for index in indexes.values():
         index.append(asked.rows)
     trained_s = {}
