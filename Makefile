@@ -7,9 +7,9 @@ STAMP := $(VENV)/installed
 PROTO := $(VENV)/proto
 VIEW := $(VENV)/view/cipherlens
 LOWEST := .venv-lowest
-EVERYTHING := .[cli,server,cpu,model,bench,dev]
+EVERYTHING := .[cli,gallery,server,cpu,model,bench,dev]
 
-.PHONY: help demo test test-slow test-crash test-soak test-languages fuzz test-lowest check lint types imports proto proto-check bench bench-check report docs clean
+.PHONY: help demo test test-slow test-crash test-soak test-browser test-languages fuzz test-lowest check lint types imports proto proto-check bench bench-check report docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ test-soak: $(STAMP) ## tests that run for minutes
 test-languages: $(VENV)/browser ## the examples in JavaScript and Java, and the cipher in a browser
 	@if command -v npm > /dev/null; then npm --prefix examples/javascript ci --silent; else echo "==> No npm: without JavaScript"; fi
 	@$(BIN)/python -m pytest -m languages -p tests.kept_results --keep benchmarks/results/languages.json $(PYTEST)
+
+test-browser: $(VENV)/browser ## the page of 'cipherlens gallery' in Chromium, if there is one
+	@$(BIN)/python -m pytest -m browser -p tests.kept_results --keep benchmarks/results/browser.json $(PYTEST)
 
 $(VENV)/browser: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'

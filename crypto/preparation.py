@@ -77,15 +77,25 @@ def prepare(image: Image.Image, size: PreparedSize) -> npt.NDArray[np.uint8]:
         ImageError: the picture cannot be decoded or converted.
     """
     with _reasons("cannot be prepared"):
+        upright = upright_rgb(image)
+        sides = (size.width, size.height)
+        if upright.height > upright.width:
+            sides = (size.height, size.width)
+        return np.array(upright.resize(sides, Image.Resampling.BICUBIC))
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Return a picture of any mode the right way up, as RGB, its transparent parts on white.
+
+    Raises:
+        ImageError: it cannot be decoded or converted.
+    """
+    with _reasons("cannot be prepared"):
         # Reading EXIF would decode too, but under the lock, where errors are passed over.
         image.load()
         if 0 in image.size:
             raise ImageError("the picture has no pixels")
-        upright = _transpose(image)
-        sides = (size.width, size.height)
-        if upright.height > upright.width:
-            sides = (size.height, size.width)
-        return np.array(_to_rgb(upright).resize(sides, Image.Resampling.BICUBIC))
+        return _to_rgb(_transpose(image))
 
 
 def open_image(source: str | Path | bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:

@@ -85,6 +85,7 @@ COMMANDS = {
     "model": "model:app",
     "index": "index:index",
     "search": "search:search",
+    "gallery": "gallery:gallery",
     "count": "count:count",
     "item": "item:app",
     "open": "released:open_",

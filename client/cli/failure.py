@@ -29,6 +29,8 @@ NOT_GENUINE = 5
 INTERRUPTED = 130
 
 _EXTRAS = {
+    "starlette": "gallery",
+    "uvicorn": "gallery",
     "faiss": "cpu",
     "sqlalchemy": "server",
     "grpc_health": "server",

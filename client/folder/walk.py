@@ -108,11 +108,8 @@ class Walk:
     def _take(self, path: Path, size_bytes: int) -> None:
         """Keep a picture file, if the server takes its name."""
         name = self._name(path)
-        size = len(name.encode(errors="surrogateescape"))
-        if not _is_text(name):
-            self._skip(path, "has a name that is not UTF-8, or holds control characters")
-        elif size > self._max_name_bytes:
-            self._skip(path, f"has a path of {size} bytes, the limit is {self._max_name_bytes}")
+        if problem := problem_of_name(name, self._max_name_bytes):
+            self._skip(path, problem)
         elif name in self._names:
             self._skip(path, "has the name of another file, written in other letters of Unicode")
         else:
@@ -129,6 +126,14 @@ class Walk:
     def _name(self, path: Path) -> str:
         """Return the path of something within the folder, in form NFC."""
         return unicodedata.normalize("NFC", path.relative_to(self._folder).as_posix())
+
+
+def problem_of_name(name: str, max_bytes: int) -> str:
+    """Return why no item can have a name; nothing if one can."""
+    size = len(name.encode(errors="surrogateescape"))
+    if not _is_text(name):
+        return "has a name that is not UTF-8, or holds control characters"
+    return f"has a path of {size} bytes, the limit is {max_bytes}" if size > max_bytes else ""
 
 
 def _is_text(name: str) -> bool:
