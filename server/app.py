@@ -1,6 +1,7 @@
 """The server put together: configuration, engine and keys, services, transport, orderly end."""
 
 import logging
+import os
 import select
 import signal
 import socket
@@ -8,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from cipherlens.server.observing import (
     reached_by_others,
 )
 from cipherlens.server.priority import switch_often
+from cipherlens.server.signals import signals_of
 from cipherlens.server.transport import (
     CODES,
     Admission,
@@ -180,6 +182,16 @@ class CipherLensServer:
         for each in self._transports:
             each.serve()
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether another server has led the database since this one did."""
+        return self._engine is not None and self._engine.is_lost
+
+    def when_lost(self, told: Callable[[], object]) -> None:
+        """Have a function called once another server has led the database since this one did."""
+        if self._engine is not None:
+            self._engine.when_lost(told)
+
     def stop(self, grace_s: float | None = None) -> None:
         """Refuse new calls, let those under way finish for so long, then close everything.
 
@@ -190,6 +202,8 @@ class CipherLensServer:
             # Calls are refused before health checks say so: a client that was told that nothing is
             # served finds it true.
             self._admission.stop()
+            if self._engine is not None:
+                self._engine.stop_following()  # others take the place of who leads
             for each in self._transports:
                 each.stop_serving()
             # The transports end last: they cancel the calls that are left, and until then what
@@ -247,10 +261,11 @@ def _listeners(
     config: ServerConfig, new_transport: NewTransport | None, follow_at: str | None
 ) -> Iterator[tuple[str, NewTransport]]:
     """Yield where the server listens, and what makes the transport there."""
-    yield config.listen, new_transport or transport_of(config)
+    shared = {"shares_port": True} if config.workers > 1 else {}
+    yield config.listen, new_transport or partial(transport_of(config), **shared)
     if config.tls is not None:
         credentials = Certificates(config.tls).credentials()
-        yield config.tls.listen, partial(GrpcioTransport, credentials=credentials)
+        yield config.tls.listen, partial(GrpcioTransport, credentials=credentials, **shared)
     if follow_at is not None:
         yield follow_at, partial(GrpcioTransport, renews=False)
 
@@ -270,17 +285,26 @@ def transport_of(config: ServerConfig) -> NewTransport:
     return NativeTransport
 
 
-def run(config: ServerConfig) -> int:
-    """Serve until SIGTERM or SIGINT, then stop in good order; return the exit code."""
-    with _stop_signals() as stopping:
-        return _served(config, stopping)
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
 
 
-def _served(config: ServerConfig, stopping: socket.socket) -> int:
+def run(config: ServerConfig, say: Callable[[str], object] = _say) -> int:
+    """Serve until SIGTERM or SIGINT, then stop in good order; return the exit code.
+
+    `say` is given the line that people and scripts wait for, once the server answers.
+    """
+    with signals_of(signal.SIGTERM, signal.SIGINT) as stopping:
+        return _served(config, stopping, say)
+
+
+def _served(config: ServerConfig, stopping: socket.socket, say: Callable[[str], object]) -> int:
     take_all_descriptors()
     if transport_of(config) is not GrpcioTransport:  # whose many threads it would only slow down
         switch_often()
     server = CipherLensServer(config)
+    if config.follow:  # what it has in memory is worth nothing then: started again, it follows
+        server.when_lost(lambda: os.kill(os.getpid(), signal.SIGTERM))
     port = server.listen()
     try:
         server.load(_LoadWatch(stopping))
@@ -290,12 +314,11 @@ def _served(config: ServerConfig, stopping: socket.socket) -> int:
     where = _address(config.listen, port)
     if config.tls is not None and server.tls_port is not None:
         where += f" and, with TLS, on {_address(config.tls.listen, server.tls_port)}"
-    # The line that people and scripts wait for: from here on the server answers.
-    print(f"cipherlens: listening on {where} ({server.description})", flush=True)  # noqa: T201
+    say(f"cipherlens: listening on {where} ({server.description})")
     stopping.recv(1)
     _log.info("stopping: calls under way have %g s", config.grace_s)
     server.stop()
-    return 0
+    return os.EX_TEMPFAIL if config.follow and server.is_lost else 0
 
 
 class _StopSignal(Exception):
@@ -322,30 +345,6 @@ class _LoadWatch:
             file=sys.stderr,
             flush=True,
         )
-
-
-@contextmanager
-def _stop_signals() -> Iterator[socket.socket]:
-    """Yield a socket that has a byte to read once SIGTERM or SIGINT has come.
-
-    Whenever that is and on whatever thread; afterwards signals are what they were. A handler that
-    sets an event can come between the main thread's last look at it and its wait, which then never
-    ends.
-    """
-    stopping, stopped = socket.socketpair()
-    with stopping, stopped:
-        stopped.setblocking(False)
-        descriptor = signal.set_wakeup_fd(stopped.fileno())
-        handlers = {
-            number: signal.signal(number, lambda _number, _frame: None)
-            for number in (signal.SIGTERM, signal.SIGINT)
-        }
-        try:
-            yield stopping
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            signal.set_wakeup_fd(descriptor)
 
 
 def _address(listen: str, port: int) -> str:

@@ -102,8 +102,8 @@ def serve(
     if print_config:
         typer.echo(resolved.toml())
         return
-    from cipherlens.server.app import run
     from cipherlens.server.observing import set_up_logs
+    from cipherlens.server.workers import run
 
     made = resolved.config
     if made.keyring is not None:

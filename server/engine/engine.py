@@ -178,9 +178,24 @@ class Engine:
         """
         return self._database.leader()
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether another process has led since this one did: its memory is out of date."""
+        return self._database.is_lost
+
+    def when_lost(self, told: Callable[[], object]) -> None:
+        """Have a function called once another process has led since this one did."""
+        if self._follower is not None:
+            self._follower.when_lost = told
+
+    def stop_following(self) -> None:
+        """Look at the database no more, and do not begin to lead; reads go on."""
+        if self._follower is not None:
+            self._follower.close()
+
     def unready(self) -> str:
         """Return why calls should go to another server, empty if they may come."""
-        if self._database.is_lost:
+        if self.is_lost:
             return "another server has taken the database over: this one must be started again"
         lag_s = self._lag_s()
         if lag_s > self._max_lag_s:

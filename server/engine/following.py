@@ -24,6 +24,8 @@ class Follower:
 
     When nobody leads any more, it does: the last look comes before the first write. From then on it
     looks whether it still does.
+
+    when_lost: called once another process has led since this one did.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Follower:
         self._looked_at = self._complete_at = time.monotonic()
         self._failing: set[str] = set()  # collections that could not follow at the last look
         self._aside: dict[int, str] = {}  # those that are damaged
+        self.when_lost: Callable[[], object] = lambda: None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
@@ -81,6 +84,9 @@ class Follower:
             try:
                 if self._database.takes_writes:
                     self._database.notice_loss()
+                    if self._database.is_lost:
+                        self.when_lost()
+                        return
                     self._ended.wait(_BETWEEN_CHECKS_S)
                 elif self._database.try_to_lead():
                     self._lead()

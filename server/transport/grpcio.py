@@ -60,10 +60,12 @@ class GrpcioTransport:
         timeouts: Timeouts,
         credentials: grpc.ServerCredentials | None = None,
         renews: bool = True,
+        shares_port: bool = False,
     ) -> None:
         """Put the services on a server that does not listen yet; with credentials it speaks TLS.
 
         It `renews` connections, closing those that are idle or old, unless all come from a front.
+        If it `shares_port`, the system spreads connections over all processes that do.
         """
         self._listen = listen
         self._credentials = credentials
@@ -71,7 +73,7 @@ class GrpcioTransport:
         receiving = max(4, limits.max_concurrent_calls // 2)
         threads = limits.max_concurrent_calls + receiving + _HEALTH_CHECKS + SPARE_THREADS
         self._pool = ThreadPoolExecutor(threads, "call")
-        self._server = _new_server(self._pool, threads, limits, timeouts, renews=renews)
+        self._server = _new_server(self._pool, threads, limits, timeouts, renews, shares_port)
         payloads = Payloads(limits)
         receive_s, send_s = timeouts.receive_s, timeouts.send_s
         self._waits = _Waits(Patience(receive_s, receiving, secure_s=_SECURE_S), payloads, send_s)
@@ -207,8 +209,8 @@ def _new_server(
     threads: int,
     limits: Limits,
     timeouts: Timeouts,
-    *,
     renews: bool,
+    shares_port: bool,
 ) -> grpc.Server:
     message_bytes = limits.max_message_bytes + MESSAGE_MARGIN
     return grpc.server(
@@ -218,7 +220,8 @@ def _new_server(
             ("grpc.max_receive_message_length", message_bytes),
             # An item goes out with a little more around it than it came in with.
             ("grpc.max_send_message_length", message_bytes + MESSAGE_MARGIN),
-            ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it
+            # Unasked, a second server on the port must fail, not share it.
+            ("grpc.so_reuseport", int(shares_port)),
             ("grpc.keepalive_time_ms", ms(timeouts.keepalive_s)),
             ("grpc.keepalive_timeout_ms", ms(timeouts.keepalive_answer_s)),
             *(_renewal(timeouts) if renews else ()),

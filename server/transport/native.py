@@ -98,9 +98,14 @@ class NativeTransport:
         listen: str,
         limits: Limits,
         timeouts: Timeouts,
+        shares_port: bool = False,
     ) -> None:
-        """Put the services on a server that does not listen yet."""
+        """Put the services on a server that does not listen yet.
+
+        If it `shares_port`, the system spreads connections over all processes that do.
+        """
         self._listen = listen
+        self._shares_port = shares_port
         self._timeouts = timeouts
         self._max_message_bytes = limits.max_message_bytes + MESSAGE_MARGIN
         self._folder = tempfile.mkdtemp(prefix="cipherlens-")
@@ -147,6 +152,7 @@ class NativeTransport:
                 delay_stream_headers=True,
                 keepalive_time_ms=ms(self._timeouts.keepalive_s),
                 keepalive_timeout_ms=ms(self._timeouts.keepalive_answer_s),
+                reuse_port=self._shares_port,
             )
         except OSError as error:
             raise CannotListen(self._listen) from error

@@ -6,14 +6,14 @@ import threading
 
 import pytest
 
-from cipherlens.server.app import _stop_signals
+from cipherlens.server.signals import signals_of
 
 NUMBERS = (signal.SIGTERM, signal.SIGINT)
 
 
 @pytest.fixture
 def stopping():
-    with _stop_signals() as waiting:
+    with signals_of(*NUMBERS) as waiting:
         waiting.settimeout(10)
         yield waiting
 
@@ -34,7 +34,7 @@ def test_a_signal_at_any_moment_of_the_wait_ends_it(stopping):
 
 def test_afterwards_signals_are_what_they_were():
     before = [signal.getsignal(each) for each in NUMBERS]
-    with _stop_signals():
+    with signals_of(*NUMBERS):
         assert [signal.getsignal(each) for each in NUMBERS] != before
     assert [signal.getsignal(each) for each in NUMBERS] == before
     assert signal.set_wakeup_fd(-1) == -1
