@@ -261,11 +261,14 @@ def _listeners(
     config: ServerConfig, new_transport: NewTransport | None, follow_at: str | None
 ) -> Iterator[tuple[str, NewTransport]]:
     """Yield where the server listens, and what makes the transport there."""
-    shared = {"shares_port": True} if config.workers > 1 else {}
-    yield config.listen, new_transport or partial(transport_of(config), **shared)
+    shares_port = config.workers > 1
+    yield config.listen, new_transport or partial(transport_of(config), shares_port=shares_port)
     if config.tls is not None:
         credentials = Certificates(config.tls).credentials()
-        yield config.tls.listen, partial(GrpcioTransport, credentials=credentials, **shared)
+        yield (
+            config.tls.listen,
+            partial(GrpcioTransport, credentials=credentials, shares_port=shares_port),
+        )
     if follow_at is not None:
         yield follow_at, partial(GrpcioTransport, renews=False)
 

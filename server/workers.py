@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from cipherlens.base import Role
 from cipherlens.server.config import ServerConfig
-from cipherlens.server.errors import CannotListen
+from cipherlens.server.errors import CannotListen, StartupError
 from cipherlens.server.signals import signals_of
 from cipherlens.server.worker import Worker
 
@@ -29,7 +30,8 @@ _ENDS = (signal.SIGTERM, signal.SIGINT)
 def run(config: ServerConfig) -> int:
     """Serve, with as many processes as are configured, until a signal; return the exit code.
 
-    Each worker runs this program anew, with the same command line and settings.
+    Each worker runs this program anew, with the same command line and settings. Raises
+    StartupError.
     """
     worker = Worker.found(os.environ)
     if worker is not None:
@@ -38,6 +40,7 @@ def run(config: ServerConfig) -> int:
         from cipherlens.server.app import run as serve
 
         return serve(config)
+    _check(config)
     with ExitStack() as held:
         listen = held.enter_context(_held_port(config.listen))
         tls_listen = held.enter_context(_held_port(config.tls.listen)) if config.tls else ""
@@ -45,6 +48,15 @@ def run(config: ServerConfig) -> int:
         crew = _Crew(config, listen, tls_listen)
         held.callback(crew.end)
         return crew.watch(coming)
+
+
+def _check(config: ServerConfig) -> None:
+    """Raise StartupError for what several processes cannot share."""
+    if config.role is not Role.CLOUD:
+        raise StartupError(f"workers: {config.workers} need the role cloud, not {config.role}")
+    for listen in (config.listen, config.tls.listen if config.tls else ""):
+        if listen.startswith("unix:"):
+            raise StartupError(f"workers: {config.workers} cannot share {listen}; name a port")
 
 
 class _Place:
@@ -162,11 +174,12 @@ class _Crew:
         by_descriptor = {each.says: each for each in self._places if each.says is not None}
         due = [each.due_at for each in self._places if each.process is None]
         wait_s = max(0.0, min(due) - time.monotonic()) if due else None
-        readable, _, _ = select.select([coming, *by_descriptor], [], [], wait_s)
+        signals = coming.fileno()
+        readable, _, _ = select.select([signals, *by_descriptor], [], [], wait_s)
         for each in readable:
-            if each is not coming:
+            if each != signals:
                 by_descriptor[each].hear()
-        return coming in readable and any(number in _ENDS for number in coming.recv(4096))
+        return signals in readable and any(number in _ENDS for number in coming.recv(4096))
 
     def _tell(self) -> None:
         where = self._listen

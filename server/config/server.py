@@ -196,13 +196,6 @@ class ServerConfig:
             )
         if self.role.has_owner and self.keyring is None:
             raise ValueError(f"keyring: the role {self.role} needs one")
-        if self.workers > 1:
-            if self.role is not Role.CLOUD:
-                raise ValueError(f"workers: {self.workers} need the role cloud, not {self.role}")
-            if self.listen.startswith("unix:") or (
-                self.tls is not None and self.tls.listen.startswith("unix:")
-            ):
-                raise ValueError(f"workers: {self.workers} cannot share a unix: address")
         if self.follow and not self.role.has_cloud:
             raise ValueError(f"follow: the role {self.role} has no database to follow")
         if self.database_password_file is not None and self.database is None:

@@ -40,5 +40,6 @@ class NewTransport(Protocol):
         listen: str,
         limits: Limits,
         timeouts: Timeouts,
+        shares_port: bool = False,
     ) -> Transport:
-        """Return it before it listens."""
+        """Return it before it listens; whether other processes listen on the port, too."""

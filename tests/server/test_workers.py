@@ -18,7 +18,9 @@ import numpy as np
 import pytest
 
 from cipherlens.server.config import ServerConfig
+from cipherlens.server.errors import StartupError
 from cipherlens.server.worker import Worker
+from cipherlens.server.workers import run
 from cipherlens.v1 import collection_pb2, representation_pb2, retrieval_service_pb2_grpc
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
@@ -226,10 +228,10 @@ def test_what_the_first_worker_cannot_start_with_is_told_once(start, tmp_path):
 
 
 def test_what_cannot_be_shared_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="workers: 2 cannot share a unix: address"):
-        ServerConfig(data_dir=tmp_path, workers=2, listen="unix:/x")
-    with pytest.raises(ValueError, match="workers: 2 need the role cloud"):
-        ServerConfig(data_dir=tmp_path, workers=2, role="all", keyring=tmp_path)
+    with pytest.raises(StartupError, match="workers: 2 cannot share unix:/x"):
+        run(ServerConfig(data_dir=tmp_path, workers=2, listen="unix:/x"))
+    with pytest.raises(StartupError, match="workers: 2 need the role cloud"):
+        run(ServerConfig(data_dir=tmp_path, workers=2, role="all", keyring=tmp_path))
 
 
 def test_a_worker_has_the_port_of_all_and_one_of_its_own_for_metrics(tmp_path):
