@@ -13,17 +13,19 @@ ENGINES = ("node", "javac", "chromium")
 
 
 class Outcomes:
-    """What became of each test, in a file at the end."""
+    """What became of each test, and what they measured on the way, in a file at the end."""
 
     def __init__(self, path: Path) -> None:
         """Begin with nothing."""
         self._path = path
         self._found: dict[str, str] = {}
+        self._measured: dict[str, object] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the outcome of a test; that of its set-up, if it came no further."""
         if report.when == "call" or not report.passed:
             self._found[report.nodeid] = report.outcome
+            self._measured |= dict(report.user_properties)
 
     def pytest_sessionfinish(self) -> None:
         """Write the file."""
@@ -31,6 +33,7 @@ class Outcomes:
             "date": f"{datetime.now(UTC):%Y-%m-%d}",
             "python": platform.python_version(),
             "engines": {name: version for name in ENGINES if (version := _version(name))},
+            "measured": self._measured,
             "tests": self._found,
         }
         self._path.write_text(json.dumps(document, indent=1) + "\n")

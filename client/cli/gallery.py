@@ -1,6 +1,7 @@
 """`cipherlens gallery`: a collection in a browser, on this machine."""
 
 import contextlib
+import signal
 from typing import Annotated
 
 import typer
@@ -58,5 +59,6 @@ def gallery(
         listening = listen(album, encoder, port)
         typer.echo(listening.address)
         remark("Open this address in a browser of this machine; Ctrl-C ends it.")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):
             listening.run()

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -85,7 +85,11 @@ def application(
         for path, (method, answer) in below.items()
     ]
     routes.append(Route(f"/{known.place}/{{name:path}}", answers.asset))
-    handlers = {**dict.fromkeys(STATUSES, _failed), HTTPException: _refused}
+    handlers = {
+        **dict.fromkeys(STATUSES, _failed),
+        HTTPException: _refused,
+        ClientDisconnect: _left,
+    }
     app = Starlette(routes=routes, exception_handlers=handlers)
     return Guard(app, known, hosts, ["", "session", *assets])
 
@@ -257,6 +261,11 @@ def _refused(_request: Request, error: Exception) -> Response:
     """Return what the page is told of a path or method that is not, or a body that is too long."""
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, error.status_code)
+
+
+def _left(_request: Request, _error: Exception) -> Response:
+    """Return what nobody is there to be told: the user has stopped an upload."""
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
 def _failed(_request: Request, error: Exception) -> Response:

@@ -67,10 +67,10 @@ async function draw() {
 
 async function showCollection() {
   const mine = (asked += 1);
-  byId('query').hidden = true;
-  tellProblems([]);
   const source = await new CollectionSource({ name: byId('name').value, ...tags.asked }).open();
   if (mine !== asked) return;
+  byId('query').hidden = true;
+  tellProblems([]);
   list.show(source);
   const isFiltered = source.total < collection.count;
   tellEmpty(source.total ? '' : isFiltered ? 'No picture fits the filter.' : 'There are no pictures yet: add a folder.');

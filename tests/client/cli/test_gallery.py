@@ -6,14 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from cipherlens.client import Client
 from tests.client.web.conftest import Page
 
 PROGRAM = "import sys; from cipherlens.client.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
-def test_it_shows_a_collection_until_it_is_interrupted(
-    client: Client, target: str, photos: str, keyring: Path, noise, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_shows_a_collection_until_it_is_ended(
+    client: Client, target: str, photos: str, keyring: Path, noise, tmp_path: Path, number: int
 ) -> None:
     client.index_images(photos, ["a"], [noise(1)])
     words = ["gallery", photos, "--keyring", str(keyring), "--server", target]
@@ -30,7 +33,7 @@ def test_it_shows_a_collection_until_it_is_interrupted(
         page.open_session()
         (entry,) = page.ask("items").document["items"]
         assert page.ask("picture", id=entry["id"]).status == 200
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         printed, told = process.communicate(timeout=60)
     assert process.returncode == 0, told
     assert printed == ""

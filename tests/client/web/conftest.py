@@ -42,6 +42,8 @@ class Page:
         self.address = address
         self.host, self.place, self.token = parts.netloc, parts.path, parts.fragment
         self.cookie = ""
+        self.server: Any = None
+        self.thread: Any = None
 
     @property
     def origin(self) -> str:
@@ -92,8 +94,10 @@ def answering(listening: Listening) -> Iterator[Page]:
     """Let a server answer on a thread."""
     thread = threading.Thread(target=listening.run)
     thread.start()
+    page = Page(listening.address)
+    page.server, page.thread = listening.server, thread
     try:
-        yield Page(listening.address)
+        yield page
     finally:
         listening.server.should_exit = True
         thread.join()

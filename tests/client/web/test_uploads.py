@@ -1,5 +1,7 @@
 """Pictures that a browser hands over."""
 
+import socket
+
 import pytest
 
 from cipherlens.client import Naming, index_folder
@@ -89,6 +91,22 @@ def test_what_is_no_picture_is_passed_over(page):
     outcome = page.send("upload", b"no picture", name="a.png").document
     assert outcome["state"] == "skipped"
     assert "not a picture" in outcome["reason"]
+
+
+def test_an_upload_that_is_stopped_leaves_nothing(capfd, page, noise):
+    data = file_of(noise(1))
+    name, _, port = page.host.partition(":")
+    with socket.create_connection((name, int(port))) as wire:
+        wire.sendall(
+            f"POST {page.place}upload?name=a.png HTTP/1.1\r\nHost: {page.host}\r\n"
+            f"Origin: {page.origin}\r\nCookie: {page.cookie}\r\n"
+            f"Content-Length: {len(data)}\r\n\r\n".encode()
+            + data[:-1]
+        )
+    assert page.ask("collection").document["count"] == 0
+    page.server.should_exit = True
+    page.thread.join()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_tag_that_is_none_is_refused(page, noise):
