@@ -14,6 +14,7 @@ from cipherlens.client.core.call import Call, Done, Operation, Request, Steps, a
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.item import Fetched
 from cipherlens.client.core.items import ItemStream
+from cipherlens.client.core.session import Session
 from cipherlens.client.errors import Cancelled
 
 _Result = TypeVar("_Result")
@@ -32,6 +33,7 @@ class AsyncTransport:
         """Take what gRPC generated, on a channel of `grpc.aio`, and what goes with every call."""
         self._stub = stub
         self._metadata = metadata
+        self._session = Session()
         self.deadlines = deadlines
 
     async def run(
@@ -97,9 +99,12 @@ class AsyncTransport:
         """Return the result of one call within so many seconds; raises as `run` does."""
         send = self._method(call.method.name)
         tries, left_s = Tries(seconds), seconds
+        self._session.prepare(call.method, call.request)
         while True:
             try:
-                return call.read(await send(_sent(call.request), timeout=left_s))
+                answer = await send(_sent(call.request), timeout=left_s)
+                self._session.notice(call.method, call.request, answer)
+                return call.read(answer)
             except grpc.RpcError as error:
                 pause = tries.pause_after(error)
             except _NOT_OURS as error:

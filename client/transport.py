@@ -14,6 +14,7 @@ from cipherlens.client.core.call import Call, Done, Operation, Steps, advance
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.item import Fetched
 from cipherlens.client.core.items import ItemStream
+from cipherlens.client.core.session import Session
 
 _Result = TypeVar("_Result")
 
@@ -31,6 +32,7 @@ class Transport:
         """Take what gRPC generated for a service, on a channel, and what goes with every call."""
         self._stub = stub
         self._metadata = metadata
+        self._session = Session()
         self.deadlines = deadlines
 
     def run(self, operation: Operation[_Result], timeout_s: float | None = None) -> _Result:
@@ -82,7 +84,10 @@ class Transport:
         send = self._method(call.method.name)
         seconds = self.deadlines.of(call.method.work, timeout_s)
         if isinstance(call.request, Message):
-            return invoke(send, call.request, seconds)
+            self._session.prepare(call.method, call.request)
+            answer = invoke(send, call.request, seconds)
+            self._session.notice(call.method, call.request, answer)
+            return answer
         return invoke(lambda begin, timeout: send(begin(), timeout=timeout), call.request, seconds)
 
     def _method(self, name: str) -> Callable[..., Any]:

@@ -328,6 +328,7 @@ class Engine:
         parameters: SearchParameters,
         *,
         min_sequence: int,
+        seen_sequence: int = 0,
         model_digest: bytes,
         mask_id: str = "",
         collection_uuid: str = "",
@@ -336,10 +337,14 @@ class Engine:
     ) -> Answer:
         """Rank the collection, or what a filter keeps of it, for each query.
 
+        min_sequence: a change that is waited for.
+        seen_sequence: one that is looked for in the database, if another process writes to it.
+
         Raises NotFound, CollectionReplaced, ProfileRefused, ModelRefused, MaskRefused,
         InvalidField, OutOfReach, DeadlineExpired and what the queue raises.
         """
         live = self._found(name, collection_uuid)
+        self._look_for(live, seen_sequence)
         self._wait(live, min_sequence, call)
         serving, rows = self._represent(live, queries, model_digest, mask_id, call, urgent=True)
         with timed(Stage.SEARCH):
@@ -355,18 +360,21 @@ class Engine:
         model_digest: bytes,
         mask_id: str = "",
         collection_uuid: str = "",
+        seen_sequence: int = 0,
         kept: TagFilter | None = None,
         at_most_bytes: int,
     ) -> Answer | None:
         """Rank the collection for each query; None if that takes time.
 
         It does where it reads more of the index than so much, or would have to wait for a change
-        that is being made. Raises NotFound, CollectionReplaced, ModelRefused, MaskRefused,
-        InvalidField.
+        that is being made, or look for one in the database. Raises NotFound, CollectionReplaced,
+        ModelRefused, MaskRefused, InvalidField.
         """
         live = self._registry.find(name)
         check_uuid(live.collection, collection_uuid)
         check_batch(live.collection, queries)
+        if not self.leads and not live.sees(seen_sequence):
+            return None
         serving = _serving(live, model_digest, mask_id)
         if serving.reads_bytes(parameters, kept) * len(queries) > at_most_bytes:
             return None
@@ -380,6 +388,7 @@ class Engine:
         kept: TagFilter | None = None,
         *,
         min_sequence: int = 0,
+        seen_sequence: int = 0,
         collection_uuid: str = "",
         call: Call = ANY_CALL,
     ) -> tuple[int, int]:
@@ -388,6 +397,7 @@ class Engine:
         Raises NotFound, CollectionReplaced, OutOfReach, DeadlineExpired, StorageUnavailable.
         """
         live = self._found(name, collection_uuid)
+        self._look_for(live, seen_sequence)
         self._wait(live, min_sequence, call)
         serving = live.serving
         live.check_there()
@@ -427,10 +437,16 @@ class Engine:
             check_uuid(live.collection, uuid)
         return live
 
+    def _look_for(self, live: LiveCollection, sequence: int) -> None:
+        """Look at the database for a change that another process may have made."""
+        if sequence and not self.leads and not live.sees(sequence):
+            with suppress(ServerError):  # what is seen is answered; the lag is told elsewhere
+                self.catch_up()
+
     def _wait(self, live: LiveCollection, min_sequence: int, call: Call) -> None:
         """Return once searches see a change. Raises OutOfReach, DeadlineExpired."""
         if min_sequence and not live.sees(min_sequence):
-            self.catch_up()
+            self._look_for(live, min_sequence)
             live.check_within(min_sequence, self._reach)
             with self._waiters:
                 live.wait_for(min_sequence, call)

@@ -152,6 +152,7 @@ class RetrievalService:
             question.k,
             question.parameters,
             min_sequence=request.min_sequence,
+            seen_sequence=request.seen_sequence,
             model_digest=question.model_digest,
             mask_id=question.mask_id,
             collection_uuid=question.collection_uuid,
@@ -171,6 +172,7 @@ class RetrievalService:
             self._named(request.collection),
             tag_filter(request, self._limits),
             min_sequence=request.min_sequence,
+            seen_sequence=request.seen_sequence,
             collection_uuid=request.collection_uuid,
             call=call,
         )
@@ -239,6 +241,7 @@ class RetrievalService:
             model_digest=check_digest("model_digest", request.model_digest),
             mask_id=request.mask_id,
             collection_uuid=request.collection_uuid,
+            seen_sequence=request.seen_sequence,
             kept=tag_filter(request, self._limits),
         )
 

@@ -33,6 +33,7 @@ class Question:
     model_digest: bytes
     mask_id: str
     collection_uuid: str
+    seen_sequence: int
     kept: TagFilter | None
 
 
@@ -116,6 +117,7 @@ class SharedSearches:
             model_digest=question.model_digest,
             mask_id=question.mask_id,
             collection_uuid=question.collection_uuid,
+            seen_sequence=question.seen_sequence,
             kept=question.kept,
             at_most_bytes=_QUICK_BYTES * len(requests),
         )

@@ -38,6 +38,25 @@ def test_what_is_written_at_the_one_is_found_at_both(pair, vectors, gaussian):
     assert follower.state() == leader.state()
 
 
+def test_what_a_caller_has_seen_is_looked_for_and_nothing_is_waited_for(pair, vectors, gaussian):
+    leader, follower = pair
+    leader.create()
+    assert follower.collection().sequence == 0
+    follower.engine.stop_following()  # it looks when it is asked to, and not by itself
+    leader.index(["a"], vectors=vectors(gaussian(1)))
+    query = vectors(gaussian(1))
+    count = follower.stub.Count
+    assert follower.ids_found(vectors=query) == [[]]
+    assert count(pb.CountRequest(collection="v"), timeout=20).item_count == 0
+    assert follower.ids_found(vectors=query, seen_sequence=1) == [["a"]]
+    leader.index(["b"], vectors=vectors(-gaussian(1)))
+    assert count(pb.CountRequest(collection="v"), timeout=20).item_count == 1
+    request = pb.CountRequest(collection="v", seen_sequence=10**9)
+    assert count(request, timeout=20).item_count == 2
+    for each in pair:
+        assert each.ids_found(vectors=query, seen_sequence=10**9) == [["a", "b"]]
+
+
 def test_a_model_is_passed_on_and_serves_at_both(
     pair, checkpoint, cipher_profile, cipher_images, failure
 ):

@@ -693,6 +693,7 @@ class SearchRequest(google.protobuf.message.Message):
     MASK_ID_FIELD_NUMBER: builtins.int
     FILTER_FIELD_NUMBER: builtins.int
     COLLECTION_UUID_FIELD_NUMBER: builtins.int
+    SEEN_SEQUENCE_FIELD_NUMBER: builtins.int
     collection: builtins.str
     """Name of the collection."""
     k: builtins.int
@@ -713,6 +714,10 @@ class SearchRequest(google.protobuf.message.Message):
     """The mask that the queries are under, as in IndexRequest."""
     collection_uuid: builtins.str
     """If set, the UUID that the collection must have, as in IndexRequest."""
+    seen_sequence: builtins.int
+    """The last change that the caller knows of, as of its own writes: a server that follows another one and has not seen it
+    looks at the database first. Unlike min_sequence it waits for nothing that the database does not have.
+    """
     @property
     def cipher_images(self) -> cipherlens.v1.cipher_image_pb2.CipherImages:
         """For COLLECTION_KIND_CIPHER."""
@@ -750,9 +755,10 @@ class SearchRequest(google.protobuf.message.Message):
         mask_id: builtins.str = ...,
         filter: global___TagFilter | None = ...,
         collection_uuid: builtins.str = ...,
+        seen_sequence: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "filter", b"filter", "parameters", b"parameters", "queries", b"queries", "vectors", b"vectors"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "collection_uuid", b"collection_uuid", "filter", b"filter", "item_budget_bytes", b"item_budget_bytes", "k", b"k", "mask_id", b"mask_id", "min_sequence", b"min_sequence", "model_digest", b"model_digest", "parameters", b"parameters", "queries", b"queries", "vectors", b"vectors"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cipher_images", b"cipher_images", "codes", b"codes", "collection", b"collection", "collection_uuid", b"collection_uuid", "filter", b"filter", "item_budget_bytes", b"item_budget_bytes", "k", b"k", "mask_id", b"mask_id", "min_sequence", b"min_sequence", "model_digest", b"model_digest", "parameters", b"parameters", "queries", b"queries", "seen_sequence", b"seen_sequence", "vectors", b"vectors"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["queries", b"queries"]) -> typing.Literal["cipher_images", "vectors", "codes"] | None: ...
 
 global___SearchRequest = SearchRequest
@@ -873,12 +879,15 @@ class CountRequest(google.protobuf.message.Message):
     FILTER_FIELD_NUMBER: builtins.int
     COLLECTION_UUID_FIELD_NUMBER: builtins.int
     MIN_SEQUENCE_FIELD_NUMBER: builtins.int
+    SEEN_SEQUENCE_FIELD_NUMBER: builtins.int
     collection: builtins.str
     """Name of the collection."""
     collection_uuid: builtins.str
     """If set, the UUID that the collection must have, as in IndexRequest."""
     min_sequence: builtins.int
     """Wait until the count sees this change, as in SearchRequest."""
+    seen_sequence: builtins.int
+    """The last change that the caller knows of, as in SearchRequest."""
     @property
     def filter(self) -> global___TagFilter:
         """Which items; all if it is not set."""
@@ -890,9 +899,10 @@ class CountRequest(google.protobuf.message.Message):
         filter: global___TagFilter | None = ...,
         collection_uuid: builtins.str = ...,
         min_sequence: builtins.int = ...,
+        seen_sequence: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["filter", b"filter"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["collection", b"collection", "collection_uuid", b"collection_uuid", "filter", b"filter", "min_sequence", b"min_sequence"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["collection", b"collection", "collection_uuid", b"collection_uuid", "filter", b"filter", "min_sequence", b"min_sequence", "seen_sequence", b"seen_sequence"]) -> None: ...
 
 global___CountRequest = CountRequest
 
