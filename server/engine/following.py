@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 # Between looks when nobody tells of a change, and tries to lead.
 _LONGEST_PAUSE_S = 0.5
 _BETWEEN_CHECKS_S = 1.0
+# An index of so many changes is loaded anew at once, a larger one in the background.
+_QUICK_CHANGES = 4096
 
 
 class Follower:
@@ -72,7 +74,8 @@ class Follower:
     def look(self) -> None:
         """Return when all is served that the database had when this was called.
 
-        But for what takes long, such as a model's turn. Raises what the database raises.
+        But for the turn of another model, where there are many items. Raises what the database
+        raises.
         """
         asked_at = time.monotonic()
         with self._looking:
@@ -155,6 +158,8 @@ class Follower:
             if state.collection.name != live.collection.name:
                 self._registry.rename(live, state.collection)
             live.follow(transaction)
+            if state.sequence <= _QUICK_CHANGES:
+                live.reload_if_behind(transaction)
         self._consider(live)
 
     def _forget_all_but(

@@ -140,6 +140,20 @@ def test_what_is_made_dropped_and_replaced_is_followed(pair):
         follower.found(ROWS[0])
 
 
+def test_another_generation_is_there_when_a_look_has_ended(pair):
+    leader, follower = pair
+    leader.index(ids(10))
+    with leader.engine._database.write() as transaction:
+        collection = leader.live().collection
+        made = transaction.collections.add_generation(
+            collection, model_digest=b"", numeric_mode="", length=BITS
+        )
+        transaction.collections.set_generations(collection, active=made.id, shadow=None)
+    follower.engine.catch_up()
+    assert follower.live().serving.generation == made
+    assert not follower.live().is_behind
+
+
 def test_a_follower_writes_nothing(pair):
     leader, follower = pair
     with pytest.raises(NotLeading):
