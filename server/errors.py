@@ -194,6 +194,20 @@ class NotLeading(ServerError):
         )
 
 
+class VectorsUnavailable(ServerError):
+    """The engine of the vectors does not answer, or is filled again; searches go on by themselves.
+
+    What is written is acknowledged meanwhile: it is in the database. `detail` is for the log.
+    """
+
+    reason = "VECTORS_UNAVAILABLE"
+    retry_after_s: float = 1.0
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail or message
+
+
 class OutcomeUnknown(ServerError):
     """The database was lost while it kept the change: nobody can say yet whether it has.
 

@@ -18,6 +18,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from cipherlens.server.config import DatabaseUrl, Doc, ServerConfig
 from cipherlens.server.config.database import DatabaseSetting
+from cipherlens.server.config.vectors import VectorsSetting
 
 PREFIX = "CIPHERLENS_SERVE_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -54,7 +55,7 @@ class Setting:
     @property
     def is_secret(self) -> bool:
         """Whether its value may carry a password, so that nobody is shown it as it was given."""
-        return DatabaseSetting in get_args(self.kind)
+        return not {DatabaseSetting, VectorsSetting}.isdisjoint(get_args(self.kind))
 
     @property
     def flag(self) -> str:
@@ -184,9 +185,10 @@ def _converted(setting: Setting, given: Given) -> object:
 def _check_hidden(setting: Setting, value: object) -> None:
     """Raise SettingError for an option with a password: other users of the machine can read it."""
     if isinstance(value, DatabaseUrl) and value.has_password:
+        others = ", or --database-password-file" if setting.name == "database" else ""
         raise SettingError(
             f"{setting.flag}: a password on the command line can be read by others; put it into "
-            f"{setting.variable}, the file of --config, or --database-password-file"
+            f"{setting.variable}, or the file of --config{others}"
         )
 
 

@@ -10,6 +10,7 @@ import pytest
 from cipherlens.base import CipherProfile, Scope
 
 if TYPE_CHECKING:
+    from tests.milvus_server import MilvusServer
     from tests.postgres_server import PostgresServer
 
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -38,6 +39,18 @@ def postgres() -> Iterator["PostgresServer"]:
     server = PostgresServer(found)
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator["MilvusServer"]:
+    """A Milvus that all tests share."""
+    from tests.milvus_server import MilvusServer, is_installed
+
+    if not is_installed():
+        pytest.skip("this needs milvus, which is Milvus itself")
+    server = MilvusServer(tmp_path_factory.mktemp("milvus"))
+    yield server
+    server.kill()
 
 
 @pytest.fixture

@@ -100,6 +100,12 @@ class PostgresServer:
         """Return the address of a database without tables."""
         return self._created(f"d{next(self._numbers)}")
 
+    def vector_database(self) -> DatabaseUrl:
+        """Return the address of a database with pgvector, and with our tables, which are empty."""
+        url = self.new_database()
+        self._execute(_name(url), "CREATE EXTENSION vector")
+        return url
+
     def drop(self, url: DatabaseUrl) -> None:
         """Remove a database, whoever is connected to it."""
         self._execute("postgres", f"DROP DATABASE {_name(url)} WITH (FORCE)")

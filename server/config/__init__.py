@@ -10,6 +10,7 @@ from cipherlens.server.config.kinds import Doc
 from cipherlens.server.config.limits import Limits, Timeouts
 from cipherlens.server.config.server import ServerConfig, TlsListener
 from cipherlens.server.config.telling import LogSettings, TracingSettings
+from cipherlens.server.config.vectors import OwnDatabase, VectorsUrl
 
 __all__ = [
     "DatabaseUrl",
@@ -17,9 +18,11 @@ __all__ = [
     "IvfSettings",
     "Limits",
     "LogSettings",
+    "OwnDatabase",
     "Role",
     "ServerConfig",
     "Timeouts",
     "TlsListener",
     "TracingSettings",
+    "VectorsUrl",
 ]

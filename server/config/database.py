@@ -1,11 +1,10 @@
 """The address of a PostgreSQL database, whose password nobody is shown."""
 
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from pydantic import PlainValidator
 
-_SCHEMES = ("postgresql", "postgres")
 _HIDDEN = "***"
 
 
@@ -13,7 +12,13 @@ class DatabaseUrl:
     """`postgresql://user:password@host:port/name?option=value`, as libpq takes it.
 
     As text it is shown without its password, in logs, errors and tracebacks alike.
+
+    schemes: what it may begin with.
+    words: what it must be, for people.
     """
+
+    schemes: ClassVar[tuple[str, ...]] = ("postgresql", "postgres")
+    words: ClassVar[str] = "postgresql://USER@HOST[:PORT]/NAME"
 
     def __init__(self, text: str) -> None:
         """Take the address. Raises ValueError, which does not quote it."""
@@ -21,14 +26,17 @@ class DatabaseUrl:
             parts = urlsplit(text.strip())
             port = parts.port
         except ValueError as error:
-            raise ValueError("must be postgresql://USER@HOST[:PORT]/NAME") from error
-        if parts.scheme not in _SCHEMES or not parts.path.strip("/") or port == 0:
-            raise ValueError("must be postgresql://USER@HOST[:PORT]/NAME")
+            raise ValueError(f"must be {self.words}") from error
+        if parts.scheme not in self.schemes or port == 0 or not self._is_whole(parts):
+            raise ValueError(f"must be {self.words}")
         if "password=" in parts.query:
             raise ValueError("must have its password before the host, or in a file")
         if parts.password == _HIDDEN:
             raise ValueError(f"must have the password in the place of {_HIDDEN}")
         self._parts = parts
+
+    def _is_whole(self, parts: SplitResult) -> bool:
+        return bool(parts.path.strip("/"))
 
     @property
     def has_password(self) -> bool:

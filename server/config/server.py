@@ -21,6 +21,7 @@ from cipherlens.server.config.kinds import (
 )
 from cipherlens.server.config.limits import Limits, Timeouts
 from cipherlens.server.config.telling import LogSettings, TracingSettings
+from cipherlens.server.config.vectors import OwnDatabase, VectorsSetting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=TABLE)
@@ -97,6 +98,17 @@ class ServerConfig:
             "is not ready."
         ),
     ] = 10.0
+    vectors: Annotated[
+        VectorsSetting | None,
+        Doc(
+            "An engine that has vectors and codes in place of this process, for collections beyond "
+            "one machine's memory: Milvus, or PostgreSQL with pgvector ('postgresql' alone is the "
+            "one of --database). Rows and ciphertext stay in the database, which is the truth. A "
+            "password goes where that of the database goes. Needs the extra [milvus] or "
+            "[pgvector].",
+            "milvus://HOST:PORT|postgresql",
+        ),
+    ] = None
     role: Annotated[
         Role,
         Doc(
@@ -200,6 +212,12 @@ class ServerConfig:
             raise ValueError(f"follow: the role {self.role} has no database to follow")
         if self.database_password_file is not None and self.database is None:
             raise ValueError("database_password_file: there is no database that it is for")
+        if self.follow and self.vectors is not None:
+            raise ValueError(
+                "vectors: servers that follow have their indexes in memory, see follow"
+            )
+        if isinstance(self.vectors, OwnDatabase) and self.database is None:
+            raise ValueError("vectors: there is no database that could have them, see database")
         if self.max_waiting_images < self.limits.max_batch_items:
             raise ValueError(
                 f"max_waiting_images must hold a batch of {self.limits.max_batch_items} items, "

@@ -45,10 +45,11 @@ from cipherlens.server.engine.sweeping import Sweeper
 from cipherlens.server.engine.tag_postings import TagFilter
 from cipherlens.server.engine.takeover import Takeover
 from cipherlens.server.engine.upkeep import CollectionChore, Upkeep
+from cipherlens.server.engine.vector_tables import Finder, TableSweeper
 from cipherlens.server.engine.waiters import Waiters
 from cipherlens.server.engine.writing import Writer
 from cipherlens.server.errors import CollectionReplaced, NotFound, ServerError, StorageFull
-from cipherlens.server.index import SearchParameters, new_index, resolve_device
+from cipherlens.server.index import SearchParameters, VectorIndex, new_index, resolve_device
 from cipherlens.server.locks import ANY_CALL, CallLock
 from cipherlens.server.observing import Sample, Stage, timed
 from cipherlens.server.revisions import lasting_revision
@@ -69,6 +70,7 @@ from cipherlens.server.storage.records import (
     StoredItem,
     Written,
 )
+from cipherlens.server.vectors import open_vectors
 
 _log = logging.getLogger(__name__)
 
@@ -102,8 +104,12 @@ class Engine:
         # A third of the places that reading calls have: other searches go on.
         self._waiters = Waiters(max(1, limits.max_concurrent_calls // 4))
         with ExitStack() as opened:
-            self._database = open_database(config.data_dir, address_of(config), follow_at)
+            address = address_of(config)
+            self._database = open_database(config.data_dir, address, follow_at)
             opened.callback(self._database.close)
+            self._vectors = open_vectors(config, address)
+            if self._vectors is not None:
+                opened.callback(self._vectors.close)
             self._store = store = ModelStore(self._database, config.data_dir / "models")
             embedding = EmbeddingModels(store.read, config, lambda: in_use(self._registry))
             opened.callback(embedding.close)
@@ -129,6 +135,10 @@ class Engine:
                 self._background,
                 keep_tombstones_s=config.keep_tombstones_s,
             )
+            self._table_sweeper: TableSweeper | None = None
+            if self._vectors is not None:
+                Finder(self._vectors, self._registry, self._background, self._consider)
+                self._table_sweeper = TableSweeper(self._vectors, self._registry, self._background)
             self.models = CollectionModels(store, embedding, self._registry, self._consider)
             self._fetcher = Fetcher(self._database)
             self._writer = Writer(self._database, self._consider)
@@ -162,7 +172,7 @@ class Engine:
             self._consider(live)
         if self._database.takes_writes:
             self._keeper.forget_all_but(self._registry.listed())
-            self._sweeper.begin()
+            self._begin_sweeping()
         if self._follower is not None:
             self._follower.start()
 
@@ -197,6 +207,8 @@ class Engine:
         """Return why calls should go to another server, empty if they may come."""
         if self.is_lost:
             return "another server has taken the database over: this one must be started again"
+        if self._vectors is not None and not self._vectors.link.is_up:
+            return "the engine of the vectors does not answer"
         lag_s = self._lag_s()
         if lag_s > self._max_lag_s:
             return f"it has not seen the latest changes of the database for {lag_s:.0f} s"
@@ -213,6 +225,11 @@ class Engine:
         if self._follower is not None:
             self._follower.look()
 
+    @property
+    def vectors_place(self) -> str:
+        """Where the vectors are, for people, empty if they are here."""
+        return "" if self._vectors is None else self._vectors.place
+
     def samples(self) -> Iterator[Sample]:
         """Yield sizes, queues and how far collections are, for who watches."""
         yield from self._samples()
@@ -220,6 +237,9 @@ class Engine:
         yield Sample("cipherlens_leads", doc, {}, self.leads and not self._database.is_lost)
         doc = "For how long a server that follows has not seen all that the database had."
         yield Sample("cipherlens_lag_seconds", doc, {}, self._lag_s())
+        if self._vectors is not None:
+            doc = "Whether the engine of the vectors answers."
+            yield Sample("cipherlens_vectors_up", doc, {}, self._vectors.link.is_up)
         for name, size_bytes in self._database.sizes().items():
             doc = "Bytes of the database's files."
             yield Sample("cipherlens_database_bytes", doc, {"file": name}, size_bytes)
@@ -254,7 +274,7 @@ class Engine:
         """
         self._making_room(lambda: self._drop(name, call))
         self.models.release()
-        self._sweeper.begin()
+        self._begin_sweeping()
 
     def replace_collection(
         self, name: str, replacement: str, sequence: int, call: Call = ANY_CALL
@@ -267,7 +287,7 @@ class Engine:
         replace_collection(self._database, self._registry, old, new, sequence, call)
         self._keeper.forget(old)
         self.models.release()
-        self._sweeper.begin()
+        self._begin_sweeping()
         return self.describe(name)
 
     def describe(self, name: str) -> CollectionDescription:
@@ -519,14 +539,17 @@ class Engine:
 
     def _begin_sweeping(self) -> None:
         self._sweeper.begin()
+        if self._table_sweeper is not None:
+            self._table_sweeper.begin()
 
     def _new_live(self, collection: Collection) -> LiveCollection:
-        kind, choice = collection.kind, collection.index_choice
-        return LiveCollection(
-            collection,
-            lambda generation: new_index(kind, generation.length, self.device, self._ivf, choice),
-            self._writer.write,
-        )
+        return LiveCollection(collection, partial(self._new_index, collection), self._writer.write)
+
+    def _new_index(self, collection: Collection, generation: Generation) -> VectorIndex:
+        kind, length, choice = collection.kind, generation.length, collection.index_choice
+        if self._vectors is not None:
+            return self._vectors.index(collection.uuid, generation.id, kind, length, choice)
+        return new_index(kind, length, self.device, self._ivf, choice)
 
     def _represent(
         self,

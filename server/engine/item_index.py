@@ -213,11 +213,11 @@ class ItemIndex:
         dead = self.names.remove([each.item_id for each in group])
         written = [each for each in group if isinstance(each, Change) and each.representation]
         if written:
-            _, ids, revisions, _, tokens = zip(*written, strict=True)
+            sequences, ids, revisions, _, tokens = zip(*written, strict=True)
             self.encoded.extend(repeat(None, len(ids)))
             self.tags.append(len(self.names), tokens)
             self.names.append(ids, revisions)
-            self.vectors.append(self._rows(written))
+            self.vectors.append(self._rows(written), np.array(sequences, np.int64))
         if dead:
             self.vectors.mask(np.array(dead, np.int64))
         if self.damaged or len(written) < len(group):

@@ -152,6 +152,8 @@ def _check(
 
 def _item_index(kept: Kept, generation: Generation, vectors: VectorIndex) -> ItemIndex:
     vectors.restore(IndexState(facts=kept.facts["vectors"], arrays=_of(_VECTORS, kept)))
+    if vectors.lacks_rows:
+        raise _Misfit("the engine of the vectors lacks rows of it")
     names = ItemNames.restored(_of(_NAMES, kept))
     if len(names) != len(vectors):
         raise _Misfit(f"its file has {len(names)} names for {len(vectors)} rows")

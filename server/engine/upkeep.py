@@ -56,7 +56,8 @@ class Upkeep:
         if serving is None:
             return False
         return (
-            serving.wants_rebuild
+            serving.vectors.lacks_rows
+            or serving.wants_rebuild
             or (serving.vectors.wants_training and self._can_train(live))
             or (serving.wants_keeping and self._database.owns_folder)
         )
@@ -67,6 +68,8 @@ class Upkeep:
         serving, shadow = live.serving, live.shadow
         if live.is_behind:
             self._reload(live)
+        elif serving is not None and serving.vectors.lacks_rows:
+            self._fill(live, serving)
         elif shadow is not None and self._database.takes_writes:
             self._takeover.step(live, shadow)
         elif serving is not None and serving.wants_rebuild:
@@ -108,6 +111,13 @@ class Upkeep:
             live.check_there()
             live.reload_if_behind(transaction)
 
+    def _fill(self, live: LiveCollection, serving: ItemIndex) -> None:
+        """Make the index from the database again, aside: what is written meanwhile goes on."""
+        with self._database.read() as transaction:
+            fresh = live.load(transaction, serving.generation)
+        fresh.train()
+        self._replace(live, serving, fresh)
+
     def _compact(self, live: LiveCollection, serving: ItemIndex) -> None:
         """Leave the dead rows out of the index; what was trained stays.
 
@@ -120,6 +130,10 @@ class Upkeep:
             moment = serving.moment()
         fresh = serving.without_dead(moment, live.empty(serving.generation))
         fresh.train()
+        self._replace(live, serving, fresh)
+
+    def _replace(self, live: LiveCollection, serving: ItemIndex, fresh: ItemIndex) -> None:
+        """Answer with a fresh index, once it has the changes of meanwhile."""
         with live.writing:
             live.check_there()
             if live.serving is not serving:

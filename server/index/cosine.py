@@ -53,7 +53,11 @@ class CosineIndex(LoggedIndex):
         )
         self.dimension = dimension
 
-    def append(self, rows: NDArray[np.float32]) -> None:
+    def append(
+        self,
+        rows: NDArray[np.float32],
+        sequences: NDArray[np.int64] | None = None,  # noqa: ARG002 - the rows are here
+    ) -> None:
         """Add unit vectors, (n, dimension) float32.
 
         Raises:

@@ -54,7 +54,11 @@ class HammingIndex(LoggedIndex):
             bits=bits,
         )
 
-    def append(self, rows: NDArray[np.uint8]) -> None:
+    def append(
+        self,
+        rows: NDArray[np.uint8],
+        sequences: NDArray[np.int64] | None = None,  # noqa: ARG002 - the rows are here
+    ) -> None:
         """Add codes, (n, ceil(bits / 8)) uint8 as they travel.
 
         Raises:

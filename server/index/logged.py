@@ -67,6 +67,8 @@ class LoggedIndex:
         self._training = threading.Lock()  # held while _trained is made; searches read it as it is
         self._trained: Trained | None = None
 
+    lacks_rows = False  # they are all here
+
     def mask(self, positions: NDArray[np.int64]) -> None:
         """Hide the rows at positions from every search that starts later, for good."""
         self._log.mask(positions)

@@ -44,12 +44,12 @@ class IndexDescription:
     """An index as it stands, for people and programs.
 
     kind: such as "cosine-ivf".
-    device: "cpu" or "cuda:N".
+    device: "cpu" or "cuda:N", or the kind of engine that has the rows.
     rows, live: rows appended, and those of them that are not masked.
     nlist, nprobe: lists, and those of them that a search probes by default; 0 without lists.
-    covered: rows that the lists cover; those behind them are scanned.
-    recall: what the default nprobe reached when it was chosen, None without lists.
-    memory_bytes: what rows and lists take, but for a few objects.
+    covered: rows that the lists cover, or that the engine has; those behind them are scanned.
+    recall: what the default nprobe reached when it was chosen, None where that is not known.
+    memory_bytes: what rows and lists take in this process, but for a few objects.
     """
 
     kind: str
@@ -74,10 +74,13 @@ class VectorIndex(Protocol):
 
     row_type: "np.dtype[Any]"
 
-    def append(self, rows: NDArray[Any]) -> None:
+    def append(self, rows: NDArray[Any], sequences: NDArray[np.int64] | None = ...) -> None:
         """Add rows at the end, all or none; they are found by every search that starts later.
 
-        Cosine: (n, dimension) float32 unit vectors. Hamming: (n, ceil(bits / 8)) uint8.
+        Args:
+            rows: cosine: (n, dimension) float32 unit vectors. Hamming: (n, ceil(bits / 8)) uint8.
+            sequences: (n,), ascending: of the changes that wrote them, by which an index whose rows
+                are elsewhere finds them again. One that holds its rows needs none.
         """
         ...
 
@@ -104,6 +107,11 @@ class VectorIndex(Protocol):
 
     def reads_bytes(self, parameters: SearchParameters = ..., rows: RowFilter | None = None) -> int:
         """Return how many bytes of rows one query reads, about: what a search costs."""
+        ...
+
+    @property
+    def lacks_rows(self) -> bool:
+        """Whether rows are lost that only the database has: another index must be made of it."""
         ...
 
     @property

@@ -16,9 +16,11 @@ class IndexState:
 
     facts: what JSON holds: text, numbers, truth values.
     arrays: by name. Every index has "rows", (n, width); "alive", (n,) bool, is there where a row is
-        masked, and "lists" where the first rows have one each. Some are the memory that the index
-        works on: read them only. An index that is restored works on the arrays it was given, so
-        that they may be a file mapped into memory.
+        masked, and "lists" where the first rows have one each. Where the rows are but keys of
+        those in an engine, "in_tail", (n,) bool, says which of them it does not have yet, and
+        "tail" has these. Some are the memory that the index works on: read them only. An index
+        that is restored works on the arrays it was given, so that they may be a file mapped into
+        memory.
 
     Whoever keeps a state answers for its bytes: a restored index checks that a state fits, not
     that it is undamaged.
@@ -64,6 +66,10 @@ def live_only(state: IndexState) -> tuple[IndexState, NDArray[np.int64]]:
     if alive is None:
         return state, np.arange(len(rows))
     kept = np.flatnonzero(alive)
+    if "tail" in state.arrays:
+        in_tail, tail = state.arrays["in_tail"], state.arrays["tail"]
+        remaining = {"rows": rows[kept], "in_tail": in_tail[kept], "tail": tail[alive[in_tail]]}
+        return IndexState(facts=state.facts, arrays=remaining), kept
     if "lists" not in state.arrays:
         facts = {name: value for name, value in state.facts.items() if name != "trained"}
         return IndexState(facts=facts, arrays={"rows": rows[kept]}), kept

@@ -27,6 +27,7 @@ CODES: Codes = {
     errors.StorageFull: code_pb2.RESOURCE_EXHAUSTED,
     errors.StorageUnavailable: code_pb2.UNAVAILABLE,
     errors.NotLeading: code_pb2.UNAVAILABLE,
+    errors.VectorsUnavailable: code_pb2.UNAVAILABLE,
     errors.OutcomeUnknown: code_pb2.UNAVAILABLE,
     errors.IndexBehind: code_pb2.UNAVAILABLE,
     errors.Starting: code_pb2.UNAVAILABLE,

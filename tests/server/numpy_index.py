@@ -13,12 +13,13 @@ class NumpyIndex:
 
     row_type = np.dtype("<f4")
     wants_training = False
+    lacks_rows = False
 
     def __init__(self, dimension, device=None, ivf=None, choice=None):
         self._lock = threading.Lock()  # held by writers; readers take _state as it is
         self._state = (np.empty((0, dimension), np.float32), np.empty(0, bool))
 
-    def append(self, rows):
+    def append(self, rows, sequences=None):
         with self._lock:
             known, alive = self._state
             self._state = (np.concatenate([known, rows]), np.append(alive, [True] * len(rows)))
@@ -35,7 +36,7 @@ class NumpyIndex:
         kept = alive if rows is None else alive & rows.mask(len(known))
         return exact_cosine(known, queries, k, kept)
 
-    def count(self, rows):
+    def count(self, rows, sequences=None):
         known, alive = self._state
         return int((alive & rows.mask(len(known))).sum())
 

@@ -1,0 +1,6 @@
+"""Vectors and codes in an engine beside the server; the database stays the truth."""
+
+from cipherlens.server.vectors.opening import open_vectors
+from cipherlens.server.vectors.tables import VectorTables
+
+__all__ = ["VectorTables", "open_vectors"]
