@@ -212,10 +212,6 @@ class ServerConfig:
             raise ValueError(f"follow: the role {self.role} has no database to follow")
         if self.database_password_file is not None and self.database is None:
             raise ValueError("database_password_file: there is no database that it is for")
-        if self.follow and self.vectors is not None:
-            raise ValueError(
-                "vectors: servers that follow have their indexes in memory, see follow"
-            )
         if isinstance(self.vectors, OwnDatabase) and self.database is None:
             raise ValueError("vectors: there is no database that could have them, see database")
         if self.max_waiting_images < self.limits.max_batch_items:

@@ -96,7 +96,7 @@ class MilvusTable:
         self._is_code = shape.kind is Kind.CODE
         self._width = 8 * code_size_bytes(shape.length) if self._is_code else shape.length
         self._index = _index_of(shape.choice)
-        self.is_exact = self._index.index != "hnsw"
+        self.is_exact = self._index.method != "hnsw"
         self._is_made = False
         self._unflushed = 0
 
@@ -165,9 +165,9 @@ class MilvusTable:
         indexes = client.prepare_index_params()
         indexes.add_index(
             "row",
-            index_type=("BIN_" if self._is_code else "") + _NAMES[self._index.index],
+            index_type=("BIN_" if self._is_code else "") + _NAMES[self._index.method],
             metric_type="HAMMING" if self._is_code else "IP",  # of unit vectors: the cosine
-            params=_OPTIONS[self._index.index],
+            params=_OPTIONS[self._index.method],
         )
         client.create_collection(
             self._name,
@@ -199,10 +199,10 @@ class MilvusTable:
                 ranges += [(first, middle), (middle + 1, last)]
 
     def _parameters(self, k: int, reach: Reach) -> dict[str, int]:
-        index, nlist, nprobe, _ = self._index
-        if index == "ivf":
+        method, nlist, nprobe, _ = self._index
+        if method == "ivf":
             return {"nprobe": nlist if reach.exact else min(nlist, reach.nprobe or nprobe)}
-        if index == "hnsw":
+        if method == "hnsw":
             return {"ef": min(_MOST_EF, max(_EF, k))}
         return {}
 

@@ -13,6 +13,8 @@ def open_vectors(config: ServerConfig, database: DatabaseUrl | None) -> VectorTa
     """
     if config.vectors is None:
         return None
+    if config.follow:
+        raise StartupError("vectors: servers that follow have their indexes in memory; see follow")
     store = _store(config, database)
     try:
         return VectorTables(store, config.data_dir)

@@ -11,7 +11,7 @@ _PROBED_PART = 1 / 16  # until it is measured
 class BuiltIndex(NamedTuple):
     """An index, the rows that it was made for, and how it is searched."""
 
-    index: str
+    method: str
     rows: int = 0
     nlist: int = 0
     nprobe: int = 0
@@ -30,8 +30,8 @@ class BuiltIndex(NamedTuple):
         """Return what `note` has noted; a table without a note has no index."""
         if note is None:
             return cls("flat")
-        index, rows, nlist, nprobe, recall = note.split()
-        return cls(index, int(rows), int(nlist), int(nprobe), float(recall))
+        method, rows, nlist, nprobe, recall = note.split()
+        return cls(method, int(rows), int(nlist), int(nprobe), float(recall))
 
     def note(self) -> str:
         """Return it as a text."""
@@ -40,6 +40,6 @@ class BuiltIndex(NamedTuple):
     def using(self, *, is_code: bool) -> str:
         """Return what follows USING."""
         operators = "bit_hamming_ops" if is_code else "vector_ip_ops"
-        if self.index == "hnsw":
+        if self.method == "hnsw":
             return f"hnsw (row {operators})"
         return f"ivfflat (row {operators}) WITH (lists = {self.nlist})"

@@ -103,9 +103,9 @@ class PgvectorTable:
         if self._choice is IndexChoice.FLAT or not self._fits_page or rows < self._ivf.minimum_rows:
             return False
         built = self._built
-        if built is None or built.index == "flat":
+        if built is None or built.method == "flat":
             return True
-        return built.index == "ivf" and rows >= self._ivf.growth * built.rows
+        return built.method == "ivf" and rows >= self._ivf.growth * built.rows
 
     def build(self, rows: int) -> None:
         """Make the index in the place of the one that is there, unless that is still good."""
@@ -129,7 +129,7 @@ class PgvectorTable:
     def figures(self) -> TableFigures:
         """Return the index as it was last built."""
         built = self._built or BuiltIndex("flat")
-        return TableFigures(built.index, built.nlist, built.nprobe, built.recall)
+        return TableFigures(built.method, built.nlist, built.nprobe, built.recall)
 
     def _noted(self) -> BuiltIndex:
         with self._asking() as connection:
@@ -170,10 +170,10 @@ class PgvectorTable:
         )
 
     def _settings(self, k: int, reach: Reach) -> dict[str, int]:
-        index, nlist, nprobe, _ = self.figures()
-        if index == "hnsw":
+        method, nlist, nprobe, _ = self.figures()
+        if method == "hnsw":
             return {"hnsw.ef_search": min(_MOST_EF, max(_EF, k))}
-        if index == "ivf":
+        if method == "ivf":
             return {"ivfflat.probes": min(nlist, reach.nprobe or nprobe)}
         return {}
 

@@ -70,7 +70,11 @@ class RemoteIndex:
         self._link = link
         self._metric = metric_of(shape.kind, shape.length)
         self.row_type = self._metric.row_type
-        self._facts = {"metric": self._metric.name, "length": shape.length, "store": store.kind}
+        self._facts: dict[str, str | int] = {
+            "metric": self._metric.name,
+            "length": shape.length,
+            "store": store.kind,
+        }
         self._selections = Selections()
         self._training = threading.Lock()  # held by the one that changes the table
         self._lock = threading.Lock()  # held by writers; guards all that follows
@@ -265,7 +269,7 @@ class RemoteIndex:
         """Return the index as it stands; memory is that of this process."""
         view, figures = self._view, self._table.figures()
         return IndexDescription(
-            kind=f"{self._metric.name}-{figures.index}",
+            kind=f"{self._metric.name}-{figures.method}",
             device=self._store_kind,
             rows=len(view.keys),
             live=view.log.live,

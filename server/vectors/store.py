@@ -46,12 +46,12 @@ class Reach(NamedTuple):
 
 
 class TableFigures(NamedTuple):
-    """A table's index: "flat", "ivf" or "hnsw"; its lists, and those probed by default.
+    """How a table is searched: "flat", "ivf" or "hnsw"; its lists, and those probed by default.
 
     recall: what those were measured to reach, 0.0 if nobody has measured it.
     """
 
-    index: str
+    method: str
     nlist: int = 0
     nprobe: int = 0
     recall: float = 0.0

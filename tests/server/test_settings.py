@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from cipherlens.server.config import IvfSettings, Limits, ServerConfig, Timeouts, TlsListener
+from cipherlens.server.config import (
+    IvfSettings,
+    Limits,
+    ServerConfig,
+    Timeouts,
+    TlsListener,
+    VectorsUrl,
+)
 from cipherlens.server.settings import SETTINGS, SettingError, resolve
 
 DATA = {"data_dir": "data"}
@@ -29,6 +36,7 @@ OTHERS = {
     "max_waiting_images": "5000",
     "database": "postgresql://user@host/name?sslmode=require",
     "database_password_file": "password",
+    "vectors": "milvus://user@host:19530/name",
     "grace_s": "1.5",
     "metrics_listen": "9464",
     "log.format": "json",
@@ -202,6 +210,46 @@ def test_an_address_that_is_none_is_not_quoted(address, tmp_path):
             resolve(file, source, DATA)
         chain = [caught.value, caught.value.__cause__, caught.value.__context__]
         assert not any("hidden" in str(each) for each in chain[:2])
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("milvus://user:hidden@host:19530/name", "milvus://user:***@host:19530/name"),
+        ("milvuss://host", "milvuss://host"),
+        ("postgresql://user:hidden@host/name", "postgresql://user:***@host/name"),
+    ],
+)
+def test_the_engine_of_vectors_hides_its_password(given, shown):
+    resolved = resolve(None, {"CIPHERLENS_SERVE_VECTORS": given}, DATA)
+    assert str(resolved.config.vectors) == shown
+    assert "hidden" not in resolved.toml() + repr(resolved)
+    if "hidden" in given:
+        with pytest.raises(SettingError, match="can be read by others") as caught:
+            resolve(None, {}, {**DATA, "vectors": given})
+        assert "hidden" not in str(caught.value)
+
+
+def test_an_address_of_milvus_in_its_parts():
+    url = VectorsUrl("milvuss://user:hush%2F@host:19530/name")
+    assert (url.http(), url.database()) == ("https://host:19530", "name")
+    assert (url.token(), VectorsUrl("milvus://host").token()) == ("user:hush/", "")
+
+
+@pytest.mark.parametrize(
+    "address", ["redis://hidden", "milvus://", "milvus://h:hidden", "postgres"]
+)
+def test_an_engine_that_is_none_is_not_quoted(address):
+    with pytest.raises(SettingError, match="vectors must ") as caught:
+        resolve(None, {"CIPHERLENS_SERVE_VECTORS": address}, DATA)
+    assert "hidden" not in str(caught.value)
+
+
+def test_vectors_need_the_database_that_they_name():
+    with pytest.raises(SettingError, match="vectors: there is no database"):
+        resolve(None, {}, {**DATA, "vectors": "postgresql"})
+    of_both = {**DATA, "vectors": "postgresql", "database": "postgresql://host/name"}
+    assert str(resolve(None, {}, of_both).config.vectors) == "postgresql"
 
 
 def test_a_password_in_place_of_the_stars_is_asked_for():

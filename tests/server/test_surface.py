@@ -18,11 +18,12 @@ PUBLIC = {
             "IvfSettings",
             "Limits",
             "LogSettings",
+            "OwnDatabase",
             "Role",
             "ServerConfig",
             "Timeouts",
         ),
-        *("TlsListener", "TracingSettings"),
+        *("TlsListener", "TracingSettings", "VectorsUrl"),
     ],
     "cipherlens.server.observing": [
         *(
@@ -53,6 +54,7 @@ PUBLIC = {
         "ModelReleased",
         "have_direction",
     ],
+    "cipherlens.server.vectors": ["VectorTables", "open_vectors"],
     "cipherlens.server.storage": [
         *(
             "Database",

@@ -219,7 +219,7 @@ class IndexStatus(google.protobuf.message.Message):
     nprobe: builtins.int
     """Lists probed by default: measured when the lists were trained; 0 without any."""
     device: builtins.str
-    """"cpu" or "cuda:N"."""
+    """"cpu" or "cuda:N"; "milvus" or "pgvector" where an engine beside the server has the rows."""
     sequence: builtins.int
     """The last change that searches see."""
     def __init__(

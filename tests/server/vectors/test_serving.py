@@ -109,7 +109,7 @@ def test_what_is_written_is_acknowledged_while_the_engine_is_gone(
         assert [*cloud.fetch(IDS[20:22])] == IDS[20:22]
     finally:
         engine.start()
-    settled(lambda: not index_of(cloud).wants_training and cloud.engine.is_answering, 60)
+    settled(lambda: not index_of(cloud).wants_training and not cloud.engine.unready(), 60)
     assert first_hits(cloud, -rows[:1], vectors) == ["late"]
     found = cloud.ids_found(vectors=vectors(rows[:20]), k=900)
     assert all(not set(IDS[:10]) & set(ids) and len(ids) == ROWS - 9 for ids in found)
@@ -217,6 +217,20 @@ def test_the_database_of_the_rows_has_the_vectors_too(make_cloud, postgres, rows
     assert first_hits(cloud, rows, vectors) == IDS
 
 
+def test_milvus_in_short(make_cloud, milvus, rows, vectors, settled):
+    cloud = make_cloud(vectors=VectorsUrl(milvus.url), ivf=IVF)
+    filled(cloud, rows, vectors)
+    settled(lambda: index_of(cloud).describe().covered >= 600)
+    cloud.delete(IDS[:20])
+    cloud.index(["late"], vectors=vectors(-rows[:1]))
+    assert first_hits(cloud, rows[20:], vectors) == IDS[20:]
+    cloud.restart()
+    assert first_hits(cloud, -rows[:1], vectors) == ["late"]
+    assert not set(IDS[:20]) & set(cloud.ids_found(vectors=vectors(rows[:1]), k=900)[0])
+    cloud.engine.drop_collection("v")
+    settled(lambda: not tables_of(cloud))
+
+
 @pytest.mark.parametrize(
     ("url", "told"),
     [
@@ -230,6 +244,13 @@ def test_an_engine_that_cannot_be_reached_at_the_start(tmp_path, url, told):
         CipherLensServer(config)
     assert told in str(caught.value)
     assert "hush" not in str(caught.value)
+
+
+def test_servers_that_follow_go_without_an_engine(tmp_path):
+    url = VectorsUrl("milvus://127.0.0.1:9")
+    config = ServerConfig(data_dir=tmp_path, listen="127.0.0.1:0", vectors=url, follow=True)
+    with pytest.raises(StartupError, match="servers that follow"):
+        CipherLensServer(config)
 
 
 def test_a_database_without_pgvector(tmp_path, postgres):
