@@ -54,6 +54,10 @@ def _check(config: ServerConfig) -> None:
     """Raise StartupError for what several processes cannot share."""
     if config.role is not Role.CLOUD:
         raise StartupError(f"workers: {config.workers} need the role cloud, not {config.role}")
+    if config.vectors is not None:
+        raise StartupError(
+            f"workers: {config.workers} have their indexes in memory, not in vectors"
+        )
     for listen in (config.listen, config.tls.listen if config.tls else ""):
         if listen.startswith("unix:"):
             raise StartupError(f"workers: {config.workers} cannot share {listen}; name a port")

@@ -1,6 +1,7 @@
 """Vectors in Milvus: for collections beyond one machine's memory."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from pymilvus import DataType, MilvusClient, MilvusException
 from cipherlens.base import IndexChoice, Kind, code_size_bytes
 from cipherlens.server.config import IvfSettings, VectorsUrl
 from cipherlens.server.errors import VectorsUnavailable
+from cipherlens.server.vectors.calibrating import calibrated
 from cipherlens.server.vectors.keys import NO_KEYS
 from cipherlens.server.vectors.store import Found, Reach, Shape, TableFigures
 
@@ -20,7 +22,9 @@ _LOADING_S = 120.0  # of a table, and of what is written to rest
 _MOST_K = 16_384
 _QUERIES = 32  # of one request: more of them could take longer than anybody is patient
 _NLIST = 1024  # of a segment of up to 1 GB; Milvus takes fewer for a small one
-_NPROBE = 32
+_FEWEST_PROBED = 32
+_SAMPLE = 48  # queries of a calibration
+_PAUSE_S = 0.5
 _EF = 128
 _MOST_EF = 32_768
 _GRAPH = {"M": 16, "efConstruction": 200}
@@ -92,13 +96,15 @@ class MilvusTable:
     def __init__(self, store: MilvusStore, shape: Shape) -> None:
         """Ask nothing yet."""
         self._store = store
+        self._ivf = store.ivf
         self._name = shape.name
         self._is_code = shape.kind is Kind.CODE
         self._width = 8 * code_size_bytes(shape.length) if self._is_code else shape.length
-        self._index = _index_of(shape.choice)
-        self.is_exact = self._index.method != "hnsw"
+        self._figures = _figures_of(shape.choice)
+        self.is_exact = self._figures.method != "hnsw"
         self._is_made = False
         self._unflushed = 0
+        self._is_measured = not self._figures.nlist
 
     def keys(self) -> NDArray[np.int64]:
         """Return the keys of all rows, ascending."""
@@ -136,18 +142,45 @@ class MilvusTable:
         return self._found(queries, k, widest, _named(keys))
 
     def wants_building(self, rows: int) -> bool:
-        """Return whether so much was written that it should come to rest and be indexed."""
-        return self._unflushed > max(self._store.ivf.minimum_rows, _UNFLUSHED_PART * rows)
+        """Return whether much was written that should be indexed, or how is not yet measured."""
+        enough = rows >= self._ivf.minimum_rows
+        unflushed = max(self._ivf.minimum_rows, _UNFLUSHED_PART * rows)
+        return self._unflushed >= unflushed or (enough and not self._is_measured)
 
     def build(self, rows: int) -> None:  # noqa: ARG002
-        """Have what was written indexed: until then Milvus compares all of it."""
+        """Have what was written indexed: until then Milvus compares all of it.
+
+        Then the lists to probe are measured.
+        """
         with self._store.asking() as client:
             client.flush(self._name, timeout=_LOADING_S)
-        self._unflushed = 0
+            self._wait_for_index(client)
+            self._unflushed = 0
+            if self._figures.nlist:
+                sample = client.query(
+                    self._name, filter="", output_fields=["row"], limit=_SAMPLE, timeout=_PATIENCE_S
+                )
+                self._measure(self._array([each["row"] for each in sample]))
 
     def figures(self) -> TableFigures:
         """Return the index that Milvus was asked for."""
-        return self._index
+        return self._figures
+
+    def _wait_for_index(self, client: Any) -> None:
+        """Return when nothing waits for its index; Milvus tells nobody, and has to be asked."""
+        ends_at = time.monotonic() + _LOADING_S
+        while client.describe_index(self._name, "row", timeout=_PATIENCE_S)["pending_index_rows"]:
+            if time.monotonic() > ends_at:
+                return  # it compares the rest
+            time.sleep(_PAUSE_S)
+        client.refresh_load(self._name, timeout=_LOADING_S)
+
+    def _measure(self, queries: NDArray[Any]) -> None:
+        k, target = self._ivf.recall_at, self._ivf.target_recall
+        nprobe, recall = calibrated(self, queries, k, _NLIST, target)
+        # Segments that are not indexed yet would make a search look better than it will be.
+        self._figures = TableFigures("ivf", _NLIST, max(_FEWEST_PROBED, nprobe), recall)
+        self._is_measured = True
 
     def _make(self) -> None:
         if self._is_made:
@@ -165,9 +198,9 @@ class MilvusTable:
         indexes = client.prepare_index_params()
         indexes.add_index(
             "row",
-            index_type=("BIN_" if self._is_code else "") + _NAMES[self._index.method],
+            index_type=("BIN_" if self._is_code else "") + _NAMES[self._figures.method],
             metric_type="HAMMING" if self._is_code else "IP",  # of unit vectors: the cosine
-            params=_OPTIONS[self._index.method],
+            params=_OPTIONS[self._figures.method],
         )
         client.create_collection(
             self._name,
@@ -199,7 +232,7 @@ class MilvusTable:
                 ranges += [(first, middle), (middle + 1, last)]
 
     def _parameters(self, k: int, reach: Reach) -> dict[str, int]:
-        method, nlist, nprobe, _ = self._index
+        method, nlist, nprobe, _ = self._figures
         if method == "ivf":
             return {"nprobe": nlist if reach.exact else min(nlist, reach.nprobe or nprobe)}
         if method == "hnsw":
@@ -228,6 +261,12 @@ class MilvusTable:
             scores[number, : len(hits)] = [each["distance"] for each in hits]
         return Found(keys, scores)
 
+    def _array(self, rows: "list[Any]") -> NDArray[Any]:
+        """Return rows as Milvus sends them as an array."""
+        if self._is_code:
+            return np.array([np.frombuffer(row[0], np.uint8) for row in rows])
+        return np.array(rows, np.float32)
+
     def _values(self, rows: NDArray[Any]) -> "list[Any]":
         return [row.tobytes() for row in rows] if self._is_code else list(rows)
 
@@ -236,12 +275,12 @@ _NAMES = {"flat": "FLAT", "ivf": "IVF_FLAT", "hnsw": "HNSW"}
 _OPTIONS: dict[str, dict[str, int]] = {"flat": {}, "ivf": {"nlist": _NLIST}, "hnsw": _GRAPH}
 
 
-def _index_of(choice: IndexChoice) -> TableFigures:
+def _figures_of(choice: IndexChoice) -> TableFigures:
     if choice is IndexChoice.FLAT:
         return TableFigures("flat")
     if choice is IndexChoice.HNSW:
         return TableFigures("hnsw")
-    return TableFigures("ivf", _NLIST, _NPROBE)
+    return TableFigures("ivf", _NLIST, _FEWEST_PROBED)
 
 
 def _named(keys: NDArray[np.int64]) -> str:

@@ -1,0 +1,239 @@
+"""Searches of vectors in Milvus and in pgvector, beside FAISS in the server's own process.
+
+Both engines are real servers on this machine, and are asked through the index that a server has
+with `--vectors`; FAISS is the index that it has without. All hold the same rows and take turns: one
+query after the other, batches of 64, and four threads that ask at the same time. Recall counts the
+hits at k = 20 that are as good as the last true one.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.harness.progress import say, told
+from benchmarks.harness.rounds import taken
+from benchmarks.timing.choice_data import QUERIES, SEED, Data, clusters, code_clusters
+from benchmarks.timing.engine_servers import EngineServer, milvus, pgvector
+from benchmarks.timing.local import K
+from cipherlens.base import IndexChoice, Kind
+from cipherlens.server.config import IvfSettings
+from cipherlens.server.index import SearchParameters, VectorIndex, new_index, resolve_device
+from cipherlens.server.vectors import VectorTables
+
+PLACE = 2.7
+BY_NAME_ONLY = True
+
+NOTES = """
+`rate` is of four threads on two cores, which the engines share with those who ask. Memory is what
+an engine's processes have for themselves and their part of what they share, and what this process
+holds for the index: keys and new rows, or all rows for FAISS. `fill` is the rows a second that an
+engine takes, `build` what it then needs for its index. At a million the vectors have 128 numbers.
+`ROWS=10000` measures one size alone.
+"""
+
+SIZES = {"quick": (10_000,), "full": (10_000, 100_000, 1_000_000)}
+ROUNDS = {"quick": 3, "full": 5}
+FAISS = "FAISS"
+BATCH = 64
+THREADS = 4
+_MANY = 200_000
+_NARROW = 128
+_ROWS_PER_APPEND = 4096
+_EXACT = SearchParameters(exact=True)
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """An index that is filled, and what filling it took."""
+
+    name: str
+    index: VectorIndex
+    data: Data
+    figures: Figures
+
+
+def run(profile: str) -> dict[str, Any]:
+    """Return the figures of every size, kind and engine. Raises NotHereError without an engine."""
+    results: dict[str, Any] = {}
+    for size in told("sizes", SIZES[profile]):
+        with filled(size) as (contenders, servers):
+            results |= timed(contenders, ROUNDS[profile])
+            results |= {f"{size:,}, {each.name}": taken_by(each) for each in servers}
+    return {
+        "unit": "microseconds, queries a second and MiB",
+        "seed": SEED,
+        "k": K,
+        "queries": QUERIES,
+        "rounds": ROUNDS[profile],
+        "results": results,
+    }
+
+
+@contextmanager
+def filled(size: int) -> Iterator[tuple[list[Contender], list[EngineServer]]]:
+    """Yield every index over so many rows, and the servers, which end afterwards."""
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        servers = [opened.enter_context(start(folder)) for start in (pgvector, milvus)]
+        contenders = []
+        for data in _drawn(size):
+            for choice in data.choices:
+                contenders.append(_in_process(data, choice))
+                contenders += [_in_engine(each, data, choice, folder) for each in servers]
+        yield contenders, servers
+        for each in servers:
+            each.store.close()
+
+
+def taken_by(server: EngineServer) -> Figures:
+    """Return what an engine takes with all of these tables."""
+    return {
+        "engine_mib": _mib(server.memory_bytes()),
+        "disk_mib": _mib(server.disk_bytes()),
+    }
+
+
+def timed(contenders: Sequence[Contender], rounds: int) -> dict[str, Any]:
+    """Return the figures of each, by its name."""
+    results = {}
+    for each in contenders:
+        found = each.index.search(each.data.queries, K)
+        truth = each.figures.pop("truth")
+        results[each.name] = each.figures | {"recall": round(_recall(found.scores, truth), 4)}
+    single: dict[str, list[float]] = {each.name: [] for each in contenders}
+    for _ in told("rounds", range(rounds)):
+        for each in contenders:
+            single[each.name] += _singles(each)
+    batch = taken({each.name: _batches(each) for each in contenders}, rounds)
+    rate = taken({each.name: _threads(each) for each in contenders}, rounds)
+    for name, figures in results.items():
+        figures["p50_us"] = round(float(np.median(single[name])))
+        figures["p99_us"] = round(float(np.quantile(single[name], 0.99)))
+        figures["batch_per_s"] = round(float(np.median(batch[name])))
+        figures["rate_per_s"] = round(float(np.median(rate[name])))
+    return results
+
+
+def _drawn(size: int) -> Iterator[Data]:
+    """Yield vectors and codes; few choices of large ones, which take their time to build."""
+    vectors = clusters(2.0, size) if size < _MANY else _narrow(size)
+    graphs = (IndexChoice.IVF, IndexChoice.HNSW)
+    vectors_by = graphs if size < _MANY else graphs[:1]
+    width = vectors.rows.shape[1]
+    name = f"vectors of {width}"
+    yield Data(name, Kind.VECTOR, vectors_by, vectors.rows, vectors.queries)
+    codes = code_clusters(size)
+    yield Data("codes of 64 bits", Kind.CODE, (IndexChoice.IVF,), codes.rows, codes.queries)
+
+
+def _narrow(size: int) -> Data:
+    draw = np.random.default_rng(SEED)
+    centres = draw.standard_normal((100, _NARROW), np.float32)
+    rows = 2 * draw.standard_normal((size + QUERIES, _NARROW), np.float32)
+    rows += centres[draw.integers(0, len(centres), len(rows))]
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return Data("", Kind.VECTOR, (), rows[:size], rows[size:])
+
+
+def _in_process(data: Data, choice: IndexChoice) -> Contender:
+    length = _length(data)
+    index = new_index(data.kind, length, resolve_device("cpu"), IvfSettings(), choice)
+    figures = _fill(index, data)
+    figures["process_mib"] = _mib(index.describe().memory_bytes)
+    return Contender(_name(data, choice, FAISS), index, data, figures)
+
+
+def _in_engine(server: EngineServer, data: Data, choice: IndexChoice, folder: Path) -> Contender:
+    tables = VectorTables(server.store, folder)
+    index = tables.index(str(uuid4()), 1, data.kind, _length(data), choice)
+    figures = _fill(index, data)
+    figures["process_mib"] = _mib(index.describe().memory_bytes)
+    return Contender(_name(data, choice, server.name), index, data, figures)
+
+
+def _fill(index: VectorIndex, data: Data) -> Figures:
+    """Fill and train an index; the truth is found by an exact index of FAISS."""
+    flat = new_index(
+        data.kind, _length(data), resolve_device("cpu"), IvfSettings(), IndexChoice.FLAT
+    )
+    flat.append(data.rows)
+    truth = flat.search(data.queries, K).scores
+    start = time.perf_counter()
+    for first in range(0, len(data.rows), _ROWS_PER_APPEND):
+        rows = data.rows[first : first + _ROWS_PER_APPEND]
+        index.append(rows, np.arange(first + 1, first + 1 + len(rows)))
+    appended_s = time.perf_counter() - start
+    while index.wants_training:
+        index.train(SEED)
+    trained_s = time.perf_counter() - start
+    say(f"{len(data.rows):,} rows in {trained_s:.0f} s")
+    described = index.describe()
+    return {
+        "appended_s": round(appended_s, 1),
+        "searchable_s": round(trained_s, 1),
+        "lists": described.nlist or None,
+        "probed": described.nprobe or None,
+        "truth": truth,
+    }
+
+
+def _singles(each: Contender) -> list[float]:
+    """Return the microseconds of searches by one query after the other."""
+    return [_us(each, slice(number, number + 1)) for number in _some(each)]
+
+
+def _some(each: Contender) -> range:
+    """Return so many queries that a round takes some seconds at most."""
+    return range(QUERIES if len(each.data.rows) < _MANY else 64)
+
+
+def _us(each: Contender, asked: slice) -> float:
+    start = time.perf_counter()
+    each.index.search(each.data.queries[asked], K)
+    return (time.perf_counter() - start) * 1e6
+
+
+def _batches(each: Contender) -> Callable[[], float]:
+    return lambda: BATCH * 1e6 / _us(each, slice(0, BATCH))
+
+
+def _threads(each: Contender) -> Callable[[], float]:
+    """Return what takes the rate of several threads, one query at a time each."""
+
+    def rate() -> float:
+        asked = [slice(number, number + 1) for number in _some(each)]
+        with ThreadPoolExecutor(THREADS) as threads:
+            start = time.perf_counter()
+            list(threads.map(lambda each_asked: _us(each, each_asked), asked))
+            return len(asked) / (time.perf_counter() - start)
+
+    return rate
+
+
+def _recall(scores: NDArray[Any], truth: NDArray[Any]) -> float:
+    worst = truth[:, -1:]
+    return float(np.mean(scores <= worst if truth.dtype == np.int32 else scores >= worst - 1e-5))
+
+
+def _name(data: Data, choice: IndexChoice, engine: str) -> str:
+    return f"{data.name}, {len(data.rows):,}, {choice}, {engine}"
+
+
+def _length(data: Data) -> int:
+    width = int(data.rows.shape[1])
+    return 8 * width if data.kind is Kind.CODE else width
+
+
+def _mib(size_bytes: int) -> float:
+    return round(size_bytes / 2**20, 1)
