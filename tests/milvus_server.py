@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.ports import free_port
 
 _PATIENCE_S = 120.0
+_TRIES = 3
 # Starts it once, which unpacks the programs and writes the configuration.
 _LAY_OUT = """
 import sys
@@ -34,24 +35,13 @@ class MilvusServer:
     """A standalone server in a folder of its own, on the ports that were free when it was made."""
 
     def __init__(self, folder: Path) -> None:
-        """Start it."""
+        """Start it, on other ports where somebody else has taken one meanwhile."""
         self._folder = folder
-        # In a process of its own, as the package leaves sockets open.
-        laid_out = subprocess.run(
-            [sys.executable, "-c", _LAY_OUT, folder], check=True, capture_output=True, text=True
-        )
-        self.port, health_port = map(int, laid_out.stdout.split())
-        self._health = f"http://127.0.0.1:{health_port}/healthz"
-        self.wipe()  # of what was only begun
-        self._environment = {
-            **os.environ,
-            "DEPLOY_MODE": "STANDALONE",
-            "ETCD_CONFIG_PATH": str(self._own_etcd()),
-            "METRICS_PORT": str(health_port),
-            "MILVUS_RUN_DIR": str(folder / "run"),
-            "LD_LIBRARY_PATH": str(folder / "bin" / "lib") + ":" + str(folder / "bin"),
-        }
-        self.start()
+        for _ in range(_TRIES):
+            self._lay_out()
+            if self._began():
+                return
+        raise AssertionError(f"Milvus has ended; see {folder / 'output.log'}")
 
     @property
     def url(self) -> str:
@@ -60,16 +50,7 @@ class MilvusServer:
 
     def start(self) -> None:
         """Start it with the data that it has, and wait until it is well."""
-        with (self._folder / "output.log").open("ab") as output:
-            self._process = subprocess.Popen(
-                [self._folder / "bin" / "milvus", "run", "standalone"],
-                cwd=self._folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-        self._wait()
+        assert self._began(), "Milvus has ended"
 
     def kill(self) -> None:
         """End it at this moment."""
@@ -79,6 +60,26 @@ class MilvusServer:
     def wipe(self) -> None:
         """Lose all that it has; it must have ended."""
         shutil.rmtree(self._folder / "data")
+
+    def _lay_out(self) -> None:
+        """Unpack the programs and configure them, in a process whose sockets end with it."""
+        laid_out = subprocess.run(
+            [sys.executable, "-c", _LAY_OUT, self._folder],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        self.port, health_port = map(int, laid_out.stdout.split())
+        self._health = f"http://127.0.0.1:{health_port}/healthz"
+        self.wipe()  # of what was only begun
+        self._environment = {
+            **os.environ,
+            "DEPLOY_MODE": "STANDALONE",
+            "ETCD_CONFIG_PATH": str(self._own_etcd()),
+            "METRICS_PORT": str(health_port),
+            "MILVUS_RUN_DIR": str(self._folder / "run"),
+            "LD_LIBRARY_PATH": str(self._folder / "bin"),
+        }
 
     def _own_etcd(self) -> Path:
         """Write where its etcd listens, which else has the same two ports everywhere."""
@@ -91,12 +92,24 @@ class MilvusServer:
         )
         return path
 
-    def _wait(self) -> None:
+    def _began(self) -> bool:
+        """Start it and return whether it is well; if not, it has ended."""
+        with (self._folder / "output.log").open("ab") as output:
+            self._process = subprocess.Popen(
+                [self._folder / "bin" / "milvus", "run", "standalone"],
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
         ends_at = time.monotonic() + _PATIENCE_S
         while not self._is_well():
-            assert self._process.poll() is None, "Milvus has ended"
+            if self._process.poll() is not None:
+                return False
             assert time.monotonic() < ends_at, "Milvus is not well in time"
             time.sleep(0.1)
+        return True
 
     def _is_well(self) -> bool:
         try:

@@ -9,8 +9,12 @@ import pytest
 
 from cipherlens.server.app import CipherLensServer
 from cipherlens.server.config import IvfSettings, OwnDatabase, ServerConfig, VectorsUrl
+from cipherlens.server.engine import item_index
 from cipherlens.server.errors import StartupError
+from cipherlens.server.storage.reading import ItemReader
+from cipherlens.v1 import retrieval_service_pb2 as pb
 
+RARE, HALF = b"r" * 16, b"h" * 16
 ROWS = 900
 IDS = [f"i{number:04}" for number in range(ROWS)]
 IVF = IvfSettings(minimum_rows=5000)  # every search compares with all
@@ -175,6 +179,66 @@ def test_a_start_takes_the_rows_that_the_engine_has(serving, rows, vectors, sett
     cloud.restart()
     assert index_of(cloud).describe().covered >= 600
     assert first_hits(cloud, rows, vectors) == IDS
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The sequences that the database was asked from; every index is kept in a file."""
+    monkeypatch.setattr(item_index, "_FEWEST_KEPT", 1)
+    after, changes = [], ItemReader.changes
+
+    def noted(self, *args, **kwargs):
+        after.append(kwargs["after"])
+        return changes(self, *args, **kwargs)
+
+    monkeypatch.setattr(ItemReader, "changes", noted)
+    return after
+
+
+def test_a_start_from_an_index_file(serving, rows, vectors, settled, asked):
+    cloud = serving()
+    filled(cloud, rows, vectors)
+    settled(lambda: index_of(cloud).describe().covered >= 600)
+    cloud.delete(IDS[:3])
+    cloud.stop()
+    asked.clear()
+    cloud.start()
+    assert asked == [ROWS + 3]
+    assert first_hits(cloud, rows[3:], vectors) == IDS[3:]
+    assert not set(IDS[:3]) & set(cloud.ids_found(vectors=vectors(rows[:1]), k=900)[0])
+
+
+def test_an_index_file_of_rows_that_the_engine_has_lost(
+    serving, engine, rows, vectors, settled, asked
+):
+    cloud = serving()
+    filled(cloud, rows, vectors)
+    settled(lambda: index_of(cloud).describe().covered >= 600)
+    cloud.stop()
+    engine.lose_all()
+    asked.clear()
+    cloud.start()
+    assert asked == [0]
+    assert first_hits(cloud, rows, vectors) == IDS
+
+
+def test_tags_are_not_the_engines_business(serving, rows, vectors, settled):
+    cloud = serving()
+    cloud.create()
+    items = [
+        pb.IndexItem(
+            item_id=each, revision=1, tag_tokens=[RARE] * (n % 300 == 7) + [HALF] * (n % 2)
+        )
+        for n, each in enumerate(IDS)
+    ]
+    cloud.stub.Index(pb.IndexRequest(collection="v", items=items, vectors=vectors(rows)))
+    settled(lambda: index_of(cloud).describe().covered == ROWS)
+    rare = cloud.ids_found(vectors=vectors(rows[:5]), filter=pb.TagFilter(any_of=[RARE]))
+    assert all(sorted(ids) == [IDS[7], IDS[307], IDS[607]] for ids in rare)
+    half = cloud.ids_found(vectors=vectors(rows[:5]), filter=pb.TagFilter(none_of=[HALF]), k=20)
+    assert all(len(ids) == 20 and not any(int(each[1:]) % 2 for each in ids) for ids in half)
+    request = pb.CountRequest(collection="v", filter=pb.TagFilter(all_of=[HALF]))
+    assert cloud.stub.Count(request).item_count == ROWS // 2
 
 
 def test_codes(serving, random_codes, codes, settled):
