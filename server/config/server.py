@@ -66,10 +66,10 @@ class ServerConfig:
     database: Annotated[
         DatabaseSetting | None,
         Doc(
-            "PostgreSQL in place of the SQLite file in the data folder, for everything but models "
-            "and index files; one server at a time. A password goes into the environment, the file "
-            "of --config or database_password_file, not on the command line. Needs the extra "
-            "[postgres].",
+            "PostgreSQL in place of the SQLite file in the data folder, for everything but tokens "
+            "and index files; one server at a time writes to it. A password goes into the "
+            "environment, the file of --config or database_password_file, not on the command line. "
+            "Needs the extra [postgres].",
             "postgresql://USER@HOST/NAME",
         ),
     ] = None

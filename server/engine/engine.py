@@ -519,7 +519,8 @@ class Engine:
             self._background.consider(CollectionChore(live, self._upkeep))
 
     def _clear_away(self) -> None:
-        """Remove files that were never written in full: nobody else writes any."""
+        """Remove what was never written in full, and have all models: nobody else writes any."""
+        self._store.take_in()
         if self._database.owns_folder:
             self._store.clear_away()
             self._keeper.clear_away()

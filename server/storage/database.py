@@ -25,6 +25,7 @@ from cipherlens.server.storage import version
 from cipherlens.server.storage.collections import Collections
 from cipherlens.server.storage.dialect import Dialect
 from cipherlens.server.storage.items import Items
+from cipherlens.server.storage.model_pieces import ModelPieces
 from cipherlens.server.storage.models import Models
 from cipherlens.server.storage.removal import Removal
 from cipherlens.server.turns import SharedTurns
@@ -39,6 +40,7 @@ class Transaction:
         self.collections = Collections(connection)
         self.items = Items(connection)
         self.models = Models(connection)
+        self.model_pieces = ModelPieces(connection)
         self.removal = Removal(connection)
 
 
@@ -101,6 +103,11 @@ class Database:
     def is_lost(self) -> bool:
         """Whether this process has led and another one has done so since."""
         return self._dialect.is_lost
+
+    @property
+    def holds_models(self) -> bool:
+        """Whether models are in the database, and files of them no more than a cache."""
+        return self._dialect.holds_models
 
     @property
     def owns_folder(self) -> bool:
@@ -250,6 +257,8 @@ class Database:
         if self._dialect.leads:
             with self._writing() as connection:
                 version.bring_up(connection)
+                if self.holds_models:
+                    ModelPieces(connection).make()
         else:
             with self._reading() as connection:
                 version.check(connection)

@@ -23,6 +23,7 @@ class Dialect(Protocol):
             database has one writer.
         leads: whether this process may write, and no other.
         is_lost: whether it has led and another process has done so since.
+        holds_models: whether models are in it, as servers of several machines may share it.
         owns_folder: whether the data folder is this process's, and what is kept there its to write.
     """
 
@@ -46,6 +47,9 @@ class Dialect(Protocol):
 
     @property
     def owns_folder(self) -> bool: ...
+
+    @property
+    def holds_models(self) -> bool: ...
 
     def try_to_lead(self) -> bool:
         """Lead unless another process does; return whether this one does now.

@@ -79,7 +79,7 @@ class HeldFolder:
     def belong_to(self, database: str) -> None:
         """Belong to the database of that id from now on.
 
-        Its models are here: with another database they would be taken for strays. Raises
+        Its models and indexes are here: with another database they would be strays. Raises
         StartupError if it belongs to another one.
         """
         path = self.path / ELSEWHERE_FILE
@@ -97,8 +97,8 @@ class HeldFolder:
 
 
 _WORDS = """\
-The line above is the id of the PostgreSQL database that has the rows of this data folder. The
-models are here. 'cipherlens snapshot' does not copy it, as the rows would be missing.
+The line above is the id of the PostgreSQL database that has the rows of this data folder.
+'cipherlens snapshot' does not copy it, as the rows would be missing.
 """
 
 

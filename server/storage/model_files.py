@@ -1,18 +1,26 @@
-"""Models that the server holds: a row each, and a file named by its digest."""
+"""Models that the server holds: a row each, and a file named by its digest.
+
+Where several machines share the database, their bytes are in it, and files are a cache of them.
+"""
 
 import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
-from cipherlens.base import make_folder, sync_folder
+from cipherlens.base import make_folder, replace_file, sync_folder
 from cipherlens.server.call import Call
 from cipherlens.server.errors import DataDamaged, OutcomeUnknown
-from cipherlens.server.locks import CallLock
+from cipherlens.server.locks import ANY_CALL, CallLock
 from cipherlens.server.storage.database import Database, Transaction, file_errors
+from cipherlens.server.storage.model_pieces import PIECE_BYTES
 from cipherlens.server.storage.records import ModelRecord
+
+_log = logging.getLogger(__name__)
 
 MODELS = "models"
 """The name of their folder within a data folder."""
@@ -87,8 +95,8 @@ class ModelStore:
         """Give the transaction that keeps a model, and its record.
 
         It is kept when the block has ended without an error, with all that the block has written;
-        else neither is. One that is here already keeps its first name. The file is on disk before
-        the row says so.
+        else neither is. One that is here already keeps its first name. The file, or what the
+        database holds of it, is on disk before the row says so.
         """
         upload.flush()
         with self._changing.held(call):
@@ -97,6 +105,8 @@ class ModelStore:
             with file_errors():
                 upload.path.replace(path)
                 sync_folder(self._folder)
+            if self._database.holds_models:
+                self._put(upload.digest, path, call)
             try:
                 with self._database.write(call) as transaction:
                     yield (
@@ -123,23 +133,66 @@ class ModelStore:
         with self._changing.held(call):
             with self._database.write(call) as transaction:
                 transaction.models.remove(digest)
+                if self._database.holds_models:
+                    transaction.model_pieces.remove(digest)
             with file_errors():
                 self._path(digest).unlink(missing_ok=True)
 
     def read(self, digest: bytes) -> bytes:
         """Return the checkpoint of that digest. Raises DataDamaged if it is not what it was."""
+        data, reason = self._file(digest)
+        if not reason:
+            return data
+        if self._database.holds_models:
+            with self._database.read() as transaction:
+                data = b"".join(transaction.model_pieces.of(digest))
+            if hashlib.sha256(data).digest() == digest:
+                self._cache(digest, data)
+                return data
+        raise DataDamaged(
+            f"the file of model {digest.hex()} {reason}; push the model again to mend it"
+        )
+
+    def take_in(self) -> None:
+        """Put into the database what it lacks of the models whose files are here.
+
+        As those of a version that left them in files, or of `migrate`. For who leads.
+        """
+        if not self._database.holds_models:
+            return
+        with self._database.write() as transaction:
+            digests = transaction.models.digests()
+            if digests is not None:  # else a damaged row may speak of any of them
+                transaction.model_pieces.remove_all_but(digests)
+            there, models = transaction.model_pieces.sizes(), transaction.models.listed()
+        for each in models:
+            if there.get(each.digest) != each.size_bytes and not self._file(each.digest)[1]:
+                self._put(each.digest, self._path(each.digest), ANY_CALL)
+
+    def _file(self, digest: bytes) -> tuple[bytes, str]:
+        """Return what is in a model's file, and what is wrong with that, empty if nothing is."""
         try:
             data = self._path(digest).read_bytes()
         except OSError as error:
-            raise DataDamaged(
-                f"the file of model {digest.hex()} cannot be read ({error.strerror}); "
-                "push the model again to mend it"
-            ) from error
-        if hashlib.sha256(data).digest() != digest:
-            raise DataDamaged(
-                f"the file of model {digest.hex()} is damaged; push the model again to mend it"
-            )
-        return data
+            return b"", f"cannot be read ({error.strerror})"
+        return data, "" if hashlib.sha256(data).digest() == digest else "is damaged"
+
+    def _cache(self, digest: bytes, data: bytes) -> None:
+        """Keep a model's bytes in its file, if that can be done: nothing depends on it."""
+        try:
+            replace_file(self._path(digest), data)
+        except OSError as error:
+            _log.warning("model %s cannot be kept in a file: %s", digest.hex(), error)
+
+    def _put(self, digest: bytes, path: Path, call: Call) -> None:
+        """Write a model's bytes into the database, a piece a transaction: others write between."""
+        with path.open("rb") as file:
+            for number in count():
+                data = file.read(PIECE_BYTES)
+                if not data:
+                    return
+                with self._database.write(call) as transaction:
+                    transaction.model_pieces.put(digest, number, data)
 
     def listed(self) -> list[ModelRecord]:
         """Return all models, newest first."""

@@ -26,13 +26,14 @@ from sqlalchemy import (
     update,
 )
 
-from cipherlens.base import make_folder, sync_folder
+from cipherlens.base import make_folder, replace_file, sync_folder
 from cipherlens.server.errors import MoveError
 from cipherlens.server.storage import schema
 from cipherlens.server.storage.checking import row_agrees
 from cipherlens.server.storage.dialect import Dialect
 from cipherlens.server.storage.files import copied
 from cipherlens.server.storage.model_files import MODELS, file_name
+from cipherlens.server.storage.model_pieces import ModelPieces
 from cipherlens.server.storage.version import MOVING
 
 # What others refer to stands before them.
@@ -97,7 +98,7 @@ def move(source: Place, target: Place, watch: Callable[[Step], None] = lambda _:
             for count in _copy(reading, target.dialect, table):
                 done += count
                 watch(Step("copying", done, total))
-        models = _copy_models(reading, source.folder, target.folder)
+        models = _copy_models(reading, source, target.folder)
         compared = 0
         with target.dialect.reader.connect() as found, found.begin():
             for table in _TABLES:
@@ -179,8 +180,11 @@ def _compare(reading: Connection, found: Connection, table: Table) -> Iterator[i
     yield same
 
 
-def _copy_models(reading: Connection, source: Path, target: Path) -> int:
-    """Copy the files of all models, which are named by what is in them; return how many."""
+def _copy_models(reading: Connection, source: Place, target: Path) -> int:
+    """Copy the files of all models, which are named by what is in them; return how many.
+
+    A target whose database holds them takes them from there when it is first served.
+    """
     digests = reading.scalars(select(schema.models.c.digest)).all()
     folder = target / MODELS
     make_folder(folder, 0o700)
@@ -188,13 +192,24 @@ def _copy_models(reading: Connection, source: Path, target: Path) -> int:
         name = file_name(digest)
         part = folder / f"{name}.part"
         part.unlink(missing_ok=True)
-        _, sha256 = copied(source / MODELS / name, part)
+        sha256 = _copied_model(reading, source, digest, part)
         if sha256 != digest.hex():
             part.unlink()
             raise MoveError(f"model {digest.hex()} is damaged: push it again, or delete it")
         part.replace(folder / name)
     sync_folder(folder)
     return len(digests)
+
+
+def _copied_model(reading: Connection, source: Place, digest: bytes, target: Path) -> str:
+    """Copy a model from its file, or from the database; return the SHA-256 of what was there."""
+    path = source.folder / MODELS / file_name(digest)
+    pieces = ModelPieces(reading)
+    if source.dialect.holds_models and not path.exists() and pieces.are_there():
+        data = b"".join(pieces.of(digest))
+        replace_file(target, data)
+        return hashlib.sha256(data).hexdigest()
+    return copied(path, target)[1]
 
 
 def _end(target: Dialect, numbers: dict[str, int]) -> None:

@@ -75,6 +75,7 @@ class PostgresDialect:
         Raises StartupError.
         """
         self.place = f"the database {url}"
+        self.holds_models = True
         self._password = url.password
         self.writing = CallLock("the database")
         self._url = url

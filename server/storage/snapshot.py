@@ -48,8 +48,8 @@ def create(data_dir: Path, out: Path) -> Snapshot:
     """
     if rows_are_elsewhere(data_dir):
         raise SnapshotError(
-            f"the rows of {data_dir} are in PostgreSQL, which copies them itself: run pg_dump, "
-            f"then copy {data_dir}/{MODELS}; docs/postgresql.md says how both are brought back"
+            f"the rows of {data_dir} are in PostgreSQL, which copies them itself: run pg_dump; "
+            "docs/postgresql.md says how they are brought back"
         )
     source = data_dir / SQLITE_FILE
     if not source.is_file():

@@ -52,6 +52,7 @@ class SqliteDialect:
         """
         self.place = f"the database in {folder}"
         self.is_lost = False
+        self.holds_models = False
         self._follow_at = follow_at
         self._held = _held(folder, follow=follow_at is not None)
         self._file = folder / SQLITE_FILE

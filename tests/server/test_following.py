@@ -72,6 +72,23 @@ def test_a_model_is_passed_on_and_serves_at_both(
     assert follower.state() == leader.state()
 
 
+def test_a_server_in_another_folder_has_the_models_of_the_database(
+    make_cloud, postgres, checkpoint, cipher_profile, cipher_images
+):
+    address = postgres.new_database()
+    leader = make_cloud(follow=True, database=address)
+    leader.create_ciphers(cipher_profile())
+    leader.push(checkpoint(), "e")
+    leader.index(["a"], "e", cipher_images=cipher_images(1))
+    other = make_cloud("other", follow=True, database=address)
+    assert other.ids_found("e", cipher_images=cipher_images(1)) == [["a"]]
+    other.push(checkpoint(seed=1), "e")
+    other.index(["b"], "e", cipher_images=cipher_images(1, seed=1))
+    for each in (leader, other):
+        (found,) = each.ids_found("e", cipher_images=cipher_images(1))
+        assert found[0] == "a"
+
+
 def test_a_refusal_is_that_of_the_one_that_leads(pair, vectors, gaussian, failure):
     _, follower = pair
     follower.create()

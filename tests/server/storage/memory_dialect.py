@@ -12,7 +12,7 @@ class MemoryDialect:
 
     place = "the database in memory"
     leads = owns_folder = True
-    is_lost = False
+    is_lost = holds_models = False
 
     def __init__(self):
         self.writing = CallLock("the database in memory")

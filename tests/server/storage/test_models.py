@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from cipherlens.server.errors import DataDamaged, NotFound
 from cipherlens.server.locks import ANY_CALL
-from cipherlens.server.storage import ModelStore
+from cipherlens.server.storage import ModelStore, model_files
 
 
 @pytest.fixture
@@ -92,8 +92,11 @@ def test_a_file_that_no_row_speaks_of_goes_at_the_next_start(store, database, tm
     assert store.read(record.digest) == b"weights"
 
 
-def test_a_damaged_or_lost_file_is_named_and_mended_by_a_second_push(store, tmp_path):
+def test_a_damaged_or_lost_file_is_named_and_mended_by_a_second_push(store, database, tmp_path):
     record = add(store, b"weights")
+    if database.holds_models:
+        with database.write() as transaction:
+            transaction.model_pieces.put(record.digest, 0, b"weightz")
     (path,) = (tmp_path / "models").iterdir()
     path.write_bytes(b"weightz")
     with pytest.raises(DataDamaged, match=record.digest.hex()):
@@ -113,3 +116,40 @@ def test_a_damaged_row_is_set_aside_and_mended_by_a_second_push(store, database)
     assert store.listed() == [other]
     add(store, b"first")
     assert len(store.listed()) == 2
+
+
+@pytest.fixture
+def elsewhere(database, tmp_path):
+    """The models of the same database in the folder of another machine."""
+    return ModelStore(database, tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("dialect", ["postgres"])
+def test_a_model_comes_to_other_machines_by_the_database(store, elsewhere, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_files, "PIECE_BYTES", 3)
+    record = add(store, b"weights")
+    assert elsewhere.read(record.digest) == b"weights"
+    (kept,) = (tmp_path / "elsewhere").iterdir()
+    assert kept.read_bytes() == b"weights"
+    kept.write_bytes(b"weighty")
+    assert elsewhere.read(record.digest) == b"weights"
+    assert kept.read_bytes() == b"weights"
+    store.remove(record.digest, ANY_CALL)
+    kept.unlink()
+    with pytest.raises(DataDamaged, match="cannot be read"):
+        elsewhere.read(record.digest)
+
+
+@pytest.mark.parametrize("dialect", ["postgres"])
+def test_what_the_database_lacks_is_taken_from_the_files(store, elsewhere, database):
+    one, two = add(store, b"weights"), add(store, b"others")
+    with database.write() as transaction:
+        transaction.model_pieces.remove(one.digest)
+        transaction.model_pieces.put(two.digest, 0, b"oth")  # as a kill has left it
+        transaction.model_pieces.put(b"x" * 32, 0, b"of no model")
+    with pytest.raises(DataDamaged):
+        elsewhere.read(one.digest)
+    store.take_in()
+    assert [elsewhere.read(each.digest) for each in (one, two)] == [b"weights", b"others"]
+    with database.read() as transaction:
+        assert transaction.model_pieces.sizes() == {one.digest: 7, two.digest: 6}

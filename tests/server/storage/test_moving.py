@@ -1,6 +1,7 @@
 """Rows brought over from one database to another: all of them, as they were, after a kill too."""
 
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
@@ -124,6 +125,17 @@ def test_what_is_moved_is_what_was_there(sides):
     collection, generation = make(database, "new")
     assert collection.id > max(row[0] for row in before["collections"])
     assert generation.id > max(row[0] for row in before["generations"])
+    database.close()
+
+
+def test_a_model_whose_file_is_on_another_machine_comes_from_the_database(sides):
+    source, target = sides
+    if source.url is not None:  # else files are all there is
+        shutil.rmtree(source.folder / "models")
+    assert moved(source, target).models == 1
+    database = target.open()
+    store = ModelStore(database, target.folder / "models")
+    assert [store.read(each.digest) for each in store.listed()] == [WEIGHTS]
     database.close()
 
 
