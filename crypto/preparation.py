@@ -3,7 +3,8 @@
 1. Transpose as the EXIF orientation says.
 2. Bring every mode to 8-bit RGB; what is transparent shows a white ground.
 3. A picture higher than wide becomes a portrait, every other a landscape.
-4. Warp it to the wanted size with Pillow's bicubic filter; nothing is cropped.
+4. Warp it to the wanted size with Pillow's bicubic filter, rows first, then columns; nothing is
+   cropped.
 
 Grey pictures of more than 8 bits: 16-bit samples are scaled from 0..65535. Modes "I" and "F" say
 nothing of their range: "I" counts as 16-bit samples if all fit, and else, as "F" always, the
@@ -81,7 +82,10 @@ def prepare(image: Image.Image, size: PreparedSize) -> npt.NDArray[np.uint8]:
         sides = (size.width, size.height)
         if upright.height > upright.width:
             sides = (size.height, size.width)
-        return np.array(upright.resize(sides, Image.Resampling.BICUBIC))
+        # Rows first, then columns: in one step the order, and with it the rounding, is Pillow's to
+        # choose, and it chose otherwise from version 13 on.
+        wide = upright.resize((sides[0], upright.height), Image.Resampling.BICUBIC)
+        return np.array(wide.resize(sides, Image.Resampling.BICUBIC))
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:

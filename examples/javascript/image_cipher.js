@@ -1,8 +1,7 @@
 // The image cipher, scheme version 1, for Node and for browsers (crypto/cipher.py).
 //
 // It encrypts and decrypts prepared pictures: RGB bytes, row by row, of exactly the key's size or its
-// portrait. Bringing a picture to that size (crypto/preparation.py) is not done here: a browser's
-// resampling gives other pixels than Pillow's, so vectors of the two differ a little.
+// portrait, which preparation.js brings them to.
 
 import { blockCount, fingerprint, imageKeys, sequences } from './key_schedule.js';
 

@@ -5,6 +5,7 @@ import { digest, fromFile, toFile } from './cipher_image_file.js';
 import { ImageCipher } from './image_cipher.js';
 import { imageKeys, sequences } from './key_schedule.js';
 import { companionDigest, openSealed } from './sealed_original.js';
+import { prepare } from './preparation.js';
 import { blake3 } from '@noble/hashes/blake3.js';
 
 const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
@@ -38,6 +39,20 @@ export async function checkSealedOriginal(vectors) {
     same(what, outcome, 'OpenError');
   }
   return 1 + Object.keys(vectors.must_not_open).length;
+}
+
+/** Checks the preparation against preparation.json. */
+export function checkPreparation({ cases }) {
+  for (const each of cases) {
+    const { height, width, transparent } = each;
+    const key = { height: each.key_height, width: each.key_width };
+    const made = prepare(rgba(height, width, transparent), height, width, key);
+    const what = `${height}x${width} for ${key.height}x${key.width}`;
+    same(what, [made.height, made.width], [each.prepared_height, each.prepared_width]);
+    if ('prepared' in each) same(what, hex(made.pixels), each.prepared);
+    same(what, hex(blake3(made.pixels)), each.prepared_blake3);
+  }
+  return cases.length;
 }
 
 function checkCase(root, fingerprint, each) {
@@ -76,6 +91,16 @@ function picture(height, width) {
   return Uint8Array.from({ length: height * width * 3 }, (_, i) => {
     const [y, x, channel] = at(i);
     return 7 * y + 13 * x + 29 * channel + x * y;
+  });
+}
+
+/** Returns the same with an alpha channel. */
+function rgba(height, width, transparent) {
+  const rgb = picture(height, width);
+  return Uint8Array.from({ length: height * width * 4 }, (_, i) => {
+    const pixel = Math.floor(i / 4);
+    if (i % 4 < 3) return rgb[3 * pixel + (i % 4)];
+    return transparent ? 11 * (pixel % width) + 17 * Math.floor(pixel / width) : 255;
   });
 }
 

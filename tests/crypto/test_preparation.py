@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 
 from cipherlens.crypto import CipherParameters, ImageError, open_image, preparation, prepare
 from cipherlens.crypto.preparation import MAX_SCANS, declared_pixels
+from tests.crypto import preparation_vectors
 
 SMALL = CipherParameters(height=16, width=24, substituted_blocks=0)
 
@@ -340,3 +341,15 @@ def test_no_number_of_a_picture_makes_a_warning():
     samples = np.zeros((4, 6), np.float32)
     samples.view(np.uint32)[1, 2] = 0x7F800001
     assert prepare(Image.fromarray(samples), SMALL).shape == (16, 24, 3)
+
+
+def test_pictures_are_prepared_as_the_vectors_say(vectors):
+    """Of every Pillow: 13 and later resample columns before rows where that is less work."""
+    assert vectors("preparation.json") == preparation_vectors.document()
+
+
+def test_rows_are_resampled_before_columns():
+    plain = Image.fromarray(preparation_vectors.picture(260, 90, transparent=False)[..., :3])
+    wide = plain.resize((128, 260), Image.Resampling.BICUBIC)
+    expected = np.array(wide.resize((128, 192), Image.Resampling.BICUBIC))
+    assert np.array_equal(prepare(plain, CipherParameters()), expected)

@@ -1,5 +1,6 @@
 """The examples in JavaScript, in Node and in Chromium."""
 
+import io
 import json
 import threading
 import uuid
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cipherlens.crypto import (
     CipherImage,
@@ -18,6 +20,8 @@ from cipherlens.crypto import (
     Original,
     Scope,
     SealedContext,
+    open_image,
+    prepare,
     seal,
 )
 from tests.chromium import launched
@@ -51,45 +55,91 @@ console.log(JSON.stringify({ plain: hex(plain), data: hex(data), mediaType, agai
 PAGE = """<!doctype html><script type="importmap">{"imports": {"@noble/hashes/blake3.js":
 "/examples/javascript/node_modules/@noble/hashes/blake3.js"}}</script>"""
 CHECKED = """async () => {
-  const { checkImageCipher, checkSealedOriginal } = await import('/examples/javascript/vectors.js');
+  const all = await import('/examples/javascript/vectors.js');
   const read = async (name) => (await fetch(`/tests/vectors/${name}`)).json();
-  return [checkImageCipher(await read('image_cipher.json')),
-          await checkSealedOriginal(await read('sealed_original.json'))];
+  return [all.checkImageCipher(await read('image_cipher.json')),
+          all.checkPreparation(await read('preparation.json')),
+          await all.checkSealedOriginal(await read('sealed_original.json'))];
+}"""
+
+# What a page does that encrypts by itself: from the file of a picture to that of a cipher-image.
+ENCRYPTED = """async ([file, root, key]) => {
+  const { ImageCipher } = await import('/examples/javascript/image_cipher.js');
+  const { toFile } = await import('/examples/javascript/cipher_image_file.js');
+  const { prepare } = await import('/examples/javascript/preparation.js');
+  const exact = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' };
+  const decoded = await createImageBitmap(new Blob([Uint8Array.from(file)]), exact);
+  const { width, height } = decoded;
+  const context = new OffscreenCanvas(width, height).getContext('2d');
+  context.drawImage(decoded, 0, 0);
+  const rgba = context.getImageData(0, 0, width, height).data;
+  const prepared = prepare(rgba, height, width, key);
+  const image = new ImageCipher(Uint8Array.from(root), key)
+    .encrypt(prepared.pixels, prepared.height, prepared.width);
+  return [...toFile(image)];
 }"""
 
 
 def expected(vectors, name):
     """Return how many cases a file of vectors has."""
     document = vectors(name)
-    failing = document.get("must_not_read") or document["must_not_open"]
-    return len(document.get("cases", ())) + 1 + len(failing)
+    whole = [document[each] for each in ("file", "sealed") if each in document]
+    failing = document.get("must_not_read") or document.get("must_not_open") or ()
+    return len(document.get("cases", ())) + len(whole) + len(failing)
 
 
 @pytest.fixture
 def counts():
-    """How many cases of the image cipher and of sealed originals there are."""
+    """How many cases of the image cipher, the preparation and sealed originals there are."""
 
     def read(name):
         return json.loads((ROOT / "tests" / "vectors" / name).read_text())
 
-    return [expected(read, name) for name in ("image_cipher.json", "sealed_original.json")]
+    names = ("image_cipher.json", "preparation.json", "sealed_original.json")
+    return [expected(read, name) for name in names]
 
 
 def test_the_vectors_hold_in_node(node):
     printed = node("--test", "--test-reporter=tap", "test/")
-    assert "# pass 2\n" in printed
+    assert "# pass 3\n" in printed
     assert "# skipped 0\n" in printed
 
 
-def test_the_vectors_hold_in_a_browser(node, counts):
+@pytest.fixture
+def page(node):
+    """A page in a browser that can import the modules and read the vectors."""
     handler = partial(Quiet, directory=ROOT)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, launched() as browser:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page()
-        page.route("**/page", lambda route: route.fulfill(content_type="text/html", body=PAGE))
-        page.goto(f"http://127.0.0.1:{server.server_address[1]}/page")
-        assert page.evaluate(CHECKED) == counts
+        made = browser.new_page()
+        made.route("**/page", lambda route: route.fulfill(content_type="text/html", body=PAGE))
+        made.goto(f"http://127.0.0.1:{server.server_address[1]}/page")
+        yield made
         server.shutdown()
+
+
+def test_the_vectors_hold_in_a_browser(page, counts):
+    assert page.evaluate(CHECKED) == counts
+
+
+@pytest.mark.parametrize("size", [(300, 200), (90, 260), (31, 17)])
+def test_a_browser_prepares_and_encrypts_a_picture_as_we_do(page, size):
+    width, height = size
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    key = KeyEntry.generate("k", CipherParameters())
+    parameters = {
+        "height": 128,
+        "width": 192,
+        "blockSize": 8,
+        "substitutedBlocks": 96,
+        "scope": "image",
+    }
+    made = page.evaluate(ENCRYPTED, [list(file.getvalue()), list(key.root), parameters])
+    image = CipherImage.from_bytes(bytes(made))
+    decrypted = ImageCipher(key).decrypt_image(image)
+    assert np.array_equal(decrypted, prepare(open_image(file.getvalue()), key.parameters))
 
 
 @pytest.mark.parametrize("scope", list(Scope))
