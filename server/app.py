@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ from cipherlens.server.transport import (
     service_of,
 )
 from cipherlens.server.transport.grpcio import GrpcioTransport
+from cipherlens.server.transport.passing_on import TLS
 from cipherlens.server.transport.tls import Certificates
 
 if TYPE_CHECKING:
@@ -235,7 +237,7 @@ class CipherLensServer:
             retrieval = cloud.RetrievalService(self._engine, config)
             service = service_of(retrieval.descriptor, retrieval)
             if config.follow:
-                passing_on = PassingOn(self._engine)
+                passing_on = PassingOn(self._engine, config.follow_ca)
                 opened.callback(passing_on.close)
                 service = passing_on.through(service)
             yield service
@@ -250,9 +252,16 @@ class CipherLensServer:
 
 
 def _follow_at(config: ServerConfig, opened: ExitStack) -> str | None:
-    """Return where servers on the same database are listened to; None for one that is alone."""
+    """Return where servers on the same database are listened to; None for one that is alone.
+
+    Raises StartupError.
+    """
     if not config.follow:
         return None
+    if config.follow_listen is not None:
+        if config.follow_listen.endswith(":0"):
+            raise StartupError("follow_listen: must have a port that others can be told")
+        return (TLS if config.tls else "") + config.follow_listen
     folder = opened.enter_context(TemporaryDirectory(prefix="cipherlens-"))
     return f"unix:{folder}/others"
 
@@ -270,7 +279,14 @@ def _listeners(
             partial(GrpcioTransport, credentials=credentials, shares_port=shares_port),
         )
     if follow_at is not None:
-        yield follow_at, partial(GrpcioTransport, renews=False)
+        credentials = None
+        if follow_at.startswith(TLS) and config.tls is not None:
+            # Others have no certificates of clients: it is tokens that are asked for.
+            credentials = Certificates(replace(config.tls, client_ca=None)).credentials()
+        yield (
+            follow_at.removeprefix(TLS),
+            partial(GrpcioTransport, renews=False, credentials=credentials),
+        )
 
 
 def transport_of(config: ServerConfig) -> NewTransport:

@@ -55,6 +55,7 @@ class Worker(NamedTuple):
             listen=self.listen,
             tls=tls,
             metrics_listen=_later_port(config.metrics_listen, self.number),
+            follow_listen=_later_port(config.follow_listen, self.number),
         )
 
     def serve(self, config: ServerConfig) -> int:

@@ -30,7 +30,14 @@ def _problems(config: ServerConfig, *, asks_for_tokens: bool) -> Iterator[str]:
             f"listen: {config.listen} is reached from other machines without TLS: take "
             "--tls-listen for them"
         )
+    others = config.follow_listen
+    if others is not None and config.tls is None and not stays_here(others):
+        yield (
+            f"follow_listen: {others} is reached from other machines without TLS: give it the "
+            "certificate of --tls-listen"
+        )
     listeners = [config.listen, *([config.tls.listen] if config.tls else [])]
+    listeners += [others] if others is not None else []
     reached = [each for each in listeners if not stays_here(each)]
     if reached and not asks_for_tokens:
         yield (

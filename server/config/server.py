@@ -91,6 +91,23 @@ class ServerConfig:
             "others answer reads, pass changes on to it, and one takes its place when it ends."
         ),
     ] = False
+    follow_listen: Annotated[
+        Address | None,
+        Doc(
+            "Where servers of other machines that follow pass changes on to while this one leads, "
+            "as they reach it. Has the certificate of --tls-listen, if there is one. Of several "
+            "workers the first takes the port named, the next the next.",
+            "HOST:PORT",
+        ),
+    ] = None
+    follow_ca: Annotated[
+        Path | None,
+        Doc(
+            "PEM: the authorities of the certificates that others have at follow_listen; else those "
+            "that come with gRPC.",
+            "FILE",
+        ),
+    ] = None
     max_lag_s: Annotated[
         Wait,
         Doc(

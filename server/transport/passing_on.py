@@ -1,9 +1,11 @@
 """Calls that write, passed on by a server that follows to the one that leads."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import grpc
@@ -14,6 +16,11 @@ from cipherlens.server.call import Call
 from cipherlens.server.errors import NotLeading, OutcomeUnknown, ServerError
 from cipherlens.server.transport.guard import Refusal
 from cipherlens.server.transport.service import Method, Service
+
+_log = logging.getLogger(__name__)
+
+TLS = "tls:"
+"""How the address of a server begins that takes calls of the others by TLS."""
 
 _OPTIONS = [
     ("grpc.max_send_message_length", -1),
@@ -49,8 +56,10 @@ class PassingOn:
     of is seen here, too: who asks this server next finds it.
     """
 
-    def __init__(self, engine: Following) -> None:
+    def __init__(self, engine: Following, ca: Path | None = None) -> None:
+        """Take who follows and leads, and a file of authorities for the others' certificates."""
         self._engine = engine
+        self._ca = ca
         self._lock = threading.Lock()  # guards the two fields below
         self._address = ""
         self._channel: grpc.Channel | None = None
@@ -115,9 +124,21 @@ class PassingOn:
             if self._channel is None or address != self._address:
                 if self._channel is not None:
                     self._channel.close()
-                self._address = address
-                self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+                self._address, self._channel = address, _channel(address, self._ca)
             return self._channel
+
+
+def _channel(address: str, ca: Path | None) -> grpc.Channel:
+    """Return a connection to the server that leads, which says of itself whether it has TLS."""
+    if not address.startswith(TLS):
+        return grpc.insecure_channel(address, options=_OPTIONS)
+    try:
+        roots = None if ca is None else ca.read_bytes()
+    except OSError as error:
+        _log.error("follow_ca: %s cannot be read: %s", ca, error.strerror)
+        raise NotLeading from error
+    credentials = grpc.ssl_channel_credentials(roots)
+    return grpc.secure_channel(address.removeprefix(TLS), credentials, options=_OPTIONS)
 
 
 class _Requests:

@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from cipherlens.client.cli.dev_certificates import Authority
 from cipherlens.server.access import TokenFile, issue, permissions_of
+from cipherlens.server.config import TlsListener
 from cipherlens.server.engine.following import Follower
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +171,25 @@ def test_the_deadline_goes_along(pair, vectors, gaussian, failure):
         code, _, _ = failure(follower.index, ["a"], vectors=vectors(gaussian(1)), timeout=0.5)
         assert code.name == "DEADLINE_EXCEEDED"
     assert follower.index(["c"], vectors=vectors(gaussian(1))).sequence == 1
+
+
+def test_changes_go_to_another_machine_by_tls(
+    make_cloud, postgres, tmp_path, vectors, gaussian, failure
+):
+    authority = Authority(1)
+    made = authority.server(["localhost"])
+    for name, data in (("ca.pem", authority.certificate), ("s.pem", made.certificate)):
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "s.key").write_bytes(made.key)
+    tls = TlsListener(listen="127.0.0.1:0", certificate=tmp_path / "s.pem", key=tmp_path / "s.key")
+    settings = {"follow": True, "database": postgres.new_database(), "tls": tls}
+    leader = make_cloud(follow_listen=f"localhost:{free_port()}", **settings)
+    leader.create()
+    other = make_cloud("other", follow_ca=tmp_path / "ca.pem", **settings)
+    other.index(["a"], vectors=vectors(gaussian(1)))
+    assert leader.ids_found(vectors=vectors(gaussian(1))) == [["a"]]
+    stranger = make_cloud("third", follow_ca=tmp_path / "none.pem", **settings)
+    code, _, details = failure(stranger.index, ["b"], vectors=vectors(gaussian(1)))
+    assert (code.name, details["ErrorInfo"].reason) == ("UNAVAILABLE", "NOT_LEADING")
+    _, _, details = failure(make_cloud("fourth", **settings).create, "w")
+    assert details["ErrorInfo"].reason == "NOT_LEADING"  # whose certificate is not known here

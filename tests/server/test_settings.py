@@ -17,6 +17,8 @@ from cipherlens.server.settings import SETTINGS, SettingError, resolve
 DATA = {"data_dir": "data"}
 # Another value than the default for each, as a person writes it.
 OTHERS = {
+    "follow_listen": "127.0.0.1:50060",
+    "follow_ca": "ca.pem",
     "data_dir": "elsewhere",
     "role": "all",
     "listen": "unix:socket",

@@ -30,6 +30,17 @@ def test_others_need_tls_and_tokens(tmp_path, listen: str) -> None:
         check_exposure(config(tmp_path, tls=listen), asks_for_tokens=False)
 
 
+@pytest.mark.parametrize("listen", EVERYWHERE)
+def test_so_does_where_others_pass_changes_on_to(tmp_path, listen: str) -> None:
+    check_exposure(config(tmp_path, follow_listen="127.0.0.1:1"), asks_for_tokens=False)
+    secured = config(tmp_path, tls="127.0.0.1:0", follow_listen=listen)
+    check_exposure(secured, asks_for_tokens=True)
+    with pytest.raises(StartupError, match="follow_listen.*without TLS"):
+        check_exposure(config(tmp_path, follow_listen=listen), asks_for_tokens=True)
+    with pytest.raises(StartupError, match="no tokens are asked for"):
+        check_exposure(secured, asks_for_tokens=False)
+
+
 def test_the_risk_is_taken_in_words_and_logged(tmp_path, caplog) -> None:
     for settings in ({"listen": "0.0.0.0:0"}, {"tls": "0.0.0.0:0"}):
         check_exposure(config(tmp_path, insecure=True, **settings), asks_for_tokens=False)
