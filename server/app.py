@@ -279,14 +279,12 @@ def _listeners(
             partial(GrpcioTransport, credentials=credentials, shares_port=shares_port),
         )
     if follow_at is not None:
-        credentials = None
+        others = partial(GrpcioTransport, renews=False)
         if follow_at.startswith(TLS) and config.tls is not None:
             # Others have no certificates of clients: it is tokens that are asked for.
-            credentials = Certificates(replace(config.tls, client_ca=None)).credentials()
-        yield (
-            follow_at.removeprefix(TLS),
-            partial(GrpcioTransport, renews=False, credentials=credentials),
-        )
+            certificates = Certificates(replace(config.tls, client_ca=None))
+            others = partial(others, credentials=certificates.credentials())
+        yield follow_at.removeprefix(TLS), others
 
 
 def transport_of(config: ServerConfig) -> NewTransport:

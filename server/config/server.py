@@ -103,8 +103,8 @@ class ServerConfig:
     follow_ca: Annotated[
         Path | None,
         Doc(
-            "PEM: the authorities of the certificates that others have at follow_listen; else those "
-            "that come with gRPC.",
+            "PEM: the authorities of the certificates that others have at follow_listen; else "
+            "those that come with gRPC.",
             "FILE",
         ),
     ] = None

@@ -35,7 +35,7 @@ def test_so_does_where_others_pass_changes_on_to(tmp_path, listen: str) -> None:
     check_exposure(config(tmp_path, follow_listen="127.0.0.1:1"), asks_for_tokens=False)
     secured = config(tmp_path, tls="127.0.0.1:0", follow_listen=listen)
     check_exposure(secured, asks_for_tokens=True)
-    with pytest.raises(StartupError, match="follow_listen.*without TLS"):
+    with pytest.raises(StartupError, match=r"follow_listen.*without TLS"):
         check_exposure(config(tmp_path, follow_listen=listen), asks_for_tokens=True)
     with pytest.raises(StartupError, match="no tokens are asked for"):
         check_exposure(secured, asks_for_tokens=False)
