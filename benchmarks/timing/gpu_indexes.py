@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.load import workload
-from benchmarks.load.workload import BITS, DIMENSION, K, Workload
+from benchmarks.load.workload import DIMENSION, K, Workload
 from cipherlens.server.index import (
     CosineIndex,
     Device,
-    HammingIndex,
     IndexState,
     SearchParameters,
     SearchResult,
@@ -30,7 +29,6 @@ from cipherlens.server.index.vector_training import byte_coding
 
 CPU, CORES, GPU = "CPU", "all cores", "GPU"
 EXACT, LISTS = "vectors, exact", "vectors, lists"
-CODED, CODE_LISTS = "codes, exact", "codes, lists on the CPU"
 
 LIMIT_S = 3.0
 """A batch that would take longer is left out."""
@@ -40,9 +38,6 @@ ENOUGH_S = 0.5
 
 TRAINED_ALONE = 100_000
 """Vectors above which the CPU takes the lists that the GPU has trained: it would take minutes."""
-
-CODE_LISTS_FROM, CODE_LISTS_TO = 50_000, 1_000_000
-"""The codes that the CPU searches by lists: fewer it scans, and more would train for minutes."""
 
 _TRUE = 16
 """Queries whose true hits are looked for among a million rows or more, where that takes long."""
@@ -82,24 +77,11 @@ class _Both:
     free_before: int | None
 
 
-def searched(
-    size: int, device: Device, batches: Sequence[int], rounds: int, *, with_vectors: bool = True
-) -> dict[str, Searched]:
-    """Return what is found of so many rows, by the way of searching."""
-    found: dict[str, Searched] = {}
-    if with_vectors:
-        both = _vectors(workload.vectors(size), device)
-        for way, parameters in {
-            EXACT: SearchParameters(exact=True),
-            LISTS: SearchParameters(),
-        }.items():
-            found[way] = _searched(both, parameters, batches, rounds, device)
-        del both
-    coded = _codes(workload.codes(size), device)
-    found[CODED] = _searched(coded, SearchParameters(exact=True), batches, rounds, device)
-    if coded.trained_s:
-        found[CODE_LISTS] = _searched(coded, SearchParameters(), batches, rounds, device)
-    return found
+def searched(size: int, device: Device, batches: Sequence[int], rounds: int) -> dict[str, Searched]:
+    """Return what is found of so many vectors, by the way of searching."""
+    both = _both(workload.vectors(size), device)
+    ways = {EXACT: SearchParameters(exact=True), LISTS: SearchParameters()}
+    return {way: _searched(both, each, batches, rounds, device) for way, each in ways.items()}
 
 
 def in_turn(
@@ -125,7 +107,7 @@ def in_turn(
     return rates
 
 
-def _vectors(asked: Workload, device: Device) -> _Both:
+def _both(asked: Workload, device: Device) -> _Both:
     """Return indexes of vectors, with lists; beyond what is trained alone both have the same."""
     free = _free_bytes(device)
     on_gpu: VectorIndex = CosineIndex(DIMENSION, device)
@@ -140,21 +122,6 @@ def _vectors(asked: Workload, device: Device) -> _Both:
     return _Both(
         asked=asked, indexes={CPU: on_cpu, GPU: on_gpu}, trained_s=trained_s, free_before=free
     )
-
-
-def _codes(asked: Workload, device: Device) -> _Both:
-    """Return indexes of codes; the CPU's has lists where they pay and do not train for minutes."""
-    free = _free_bytes(device)
-    indexes: dict[str, VectorIndex] = {
-        CPU: HammingIndex(BITS, resolve_device("cpu")),
-        GPU: HammingIndex(BITS, device),
-    }
-    for index in indexes.values():
-        index.append(asked.rows)
-    trained_s = {}
-    if CODE_LISTS_FROM <= len(asked.rows) <= CODE_LISTS_TO:
-        trained_s[CPU] = _trained(indexes[CPU])
-    return _Both(asked=asked, indexes=indexes, trained_s=trained_s, free_before=free)
 
 
 def _trained(index: VectorIndex) -> float:

@@ -34,22 +34,21 @@ def served(
     folder: Path, size: int, device: Device, batches: Sequence[int], rounds: int
 ) -> dict[str, dict[str, Rates]]:
     """Return queries a second through servers, by workload and by "CPU" or "GPU"."""
-    asked = workload.codes(size), workload.vectors(size)
+    asked = workload.vectors(size)
     with ExitStack() as stack:
         addresses = {}
         for name, where in {CPU: "cpu", GPU: str(device)}.items():
             server = stack.enter_context(running(folder / name, "--device", where))
-            store(server.address, *asked)
+            store(server.address, asked)
             _wait_for_the_last_training(server.address, size)
             addresses[name] = server.address
         return {
-            TITLES[each.kind]: in_turn(
-                {name: _asking(address, each) for name, address in addresses.items()},
-                each.queries,
+            TITLES[asked.kind]: in_turn(
+                {name: _asking(address, asked) for name, address in addresses.items()},
+                asked.queries,
                 batches,
                 rounds,
             )
-            for each in asked
         }
 
 

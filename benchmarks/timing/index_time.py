@@ -122,7 +122,7 @@ def _local(codes: Codes, vectors: Vectors) -> Measures:
         ivf.add(vectors)
 
     tasks: dict[str, Callable[[], object]] = {
-        "codes, appended in process": lambda: HammingIndex(BITS, device).append(codes),
+        "codes, appended in process": lambda: HammingIndex(BITS).append(codes),
         "codes, bare FAISS": lambda: faiss.IndexBinaryFlat(8 * stored).add(
             padded_codes(codes, stored)
         ),

@@ -31,7 +31,7 @@ def code_calls(
     codes: Codes, queries: Codes, bits: int, alive: NDArray[np.bool_] | None = None
 ) -> dict[str, Call]:
     """Return one search by Hamming distance either way, over the codes that are alive."""
-    index = HammingIndex(bits, resolve_device("cpu"))
+    index = HammingIndex(bits)
     index.append(codes)
     stored = stored_size_bytes(bits)
     flat = faiss.IndexBinaryFlat(8 * stored)

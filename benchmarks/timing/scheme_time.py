@@ -23,7 +23,7 @@ from benchmarks.methods.xia_colour import HiddenDescriptor, XiaCSD, XiaSCD
 from benchmarks.timing.growth import SIZES, panel, ratio, table
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.data.images import PreparedImages, by_shape
-from cipherlens.server.index import HammingIndex, resolve_device, use_one_thread
+from cipherlens.server.index import HammingIndex, use_one_thread
 
 PLACE = 13.5
 
@@ -156,7 +156,7 @@ def searches(
     short = np.ascontiguousarray(plain[QIN][:, :6])
     for name, codes, bits in ((QIN, plain[QIN], 256), (CODES, short, 48)):
         for size in SIZES:
-            index = HammingIndex(bits, resolve_device("cpu"))
+            index = HammingIndex(bits)
             index.append(_repeated(codes, size))
             search = partial(index.search, k=K)
             contenders[name, size] = asking(search, [each[None] for each in codes[:ASKED]])
@@ -180,7 +180,7 @@ def indexes(
         rankers[name].key.index(_repeated(plain[name], size), generator)
 
     def appended(codes: NDArray[np.uint8], bits: int, size: int) -> None:
-        HammingIndex(bits, resolve_device("cpu")).append(_repeated(codes, size))
+        HammingIndex(bits).append(_repeated(codes, size))
 
     short = np.ascontiguousarray(plain[QIN][:, :6])
     tasks: dict[tuple[str, int], Callable[[], object]] = {}

@@ -12,7 +12,7 @@ from cipherlens.server.index.protocol import VectorIndex
 INDEXES: dict[Kind, Callable[[int, Device, IvfSettings, IndexChoice], VectorIndex]] = {
     Kind.CIPHER: CosineIndex,
     Kind.VECTOR: CosineIndex,
-    Kind.CODE: HammingIndex,
+    Kind.CODE: lambda bits, _device, ivf, choice: HammingIndex(bits, ivf, choice),
 }
 
 
@@ -24,7 +24,7 @@ def new_index(
     Args:
         kind: of the collection.
         length: numbers in a vector, or bits in a code.
-        device: where it lives.
+        device: where vectors live; codes are on the CPU.
         ivf: when it is trained, and how well a search must then do.
         choice: what the collection's maker asked for.
     """
@@ -35,8 +35,6 @@ def obstacle(kind: Kind, choice: IndexChoice, device: Device) -> str | None:
     """Return why a collection of the kind cannot have the index asked for here, None if it can."""
     if kind is Kind.CODE and choice is IndexChoice.HNSW:
         return "codes have no graph: take auto, flat or ivf"
-    if device.kind == "cpu" or choice in (IndexChoice.AUTO, IndexChoice.FLAT):
-        return None
-    if choice is IndexChoice.HNSW or kind is Kind.CODE:
-        return f"it has no GPU form, and this server's indexes are on {device}: take auto or flat"
+    if choice is IndexChoice.HNSW and device.kind != "cpu":
+        return f"graphs have no GPU form, and this server's vectors are on {device}: take auto"
     return None

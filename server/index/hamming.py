@@ -10,7 +10,6 @@ from cipherlens.server.index.codes import padded_codes, stored_size_bytes
 from cipherlens.server.index.device import Device
 from cipherlens.server.index.filtering import RowFilter
 from cipherlens.server.index.flat import pick_hamming, scan_hamming
-from cipherlens.server.index.gpu import MirroredRows, gpu_space, hamming_rows
 from cipherlens.server.index.logged import LoggedIndex
 from cipherlens.server.index.protocol import SearchParameters, SearchResult
 from cipherlens.server.index.trained import Trainer
@@ -20,17 +19,16 @@ _DEFAULT_SETTINGS = IvfSettings()
 
 
 class HammingIndex(LoggedIndex):
-    """Codes of a fixed number of bits; a VectorIndex that ranks by distance.
+    """Codes of a fixed number of bits, on the CPU; a VectorIndex that ranks by distance.
 
-    On a GPU, FAISS does not promise which of several equal distances it returns. A query whose
-    k-th place is such a tie is answered by the exact scan on the CPU; for short codes, of 12 or 24
-    bits, that is most of them, and a CPU index serves those better.
+    A GPU has searched them 6 to 200 times more slowly, but for large batches of a few thousand
+    codes (`benchmarks/results/gpu-full.json`): they are so small that a processor's cache holds
+    them, and FAISS keeps no order among equal distances there.
     """
 
     def __init__(
         self,
         bits: int,
-        device: Device,
         settings: IvfSettings = _DEFAULT_SETTINGS,
         choice: IndexChoice = IndexChoice.AUTO,
     ) -> None:
@@ -45,11 +43,11 @@ class HammingIndex(LoggedIndex):
         super().__init__(
             self._stored_size,
             np.dtype(np.uint8),
-            device,
+            Device("cpu"),
             scan=scan_hamming,
             pick=pick_hamming,
-            mirror=_mirror(self._stored_size, device),
-            trainer=_trainer(choice, device, settings),
+            mirror=None,
+            trainer=_trainer(choice, settings),
             metric="hamming",
             bits=bits,
         )
@@ -94,15 +92,8 @@ class HammingIndex(LoggedIndex):
         return self._ranked(padded_codes(queries, self._stored_size), k, parameters, rows)
 
 
-def _mirror(stored_size: int, device: Device) -> MirroredRows | None:
-    if device.kind == "cpu":
-        return None
-    return hamming_rows(8 * stored_size, gpu_space(device.ordinal))
-
-
-def _trainer(choice: IndexChoice, device: Device, settings: IvfSettings) -> Trainer | None:
-    """Return what trains: nothing on a GPU, which has no lists of codes."""
-    if choice is IndexChoice.FLAT or device.kind == "cuda":
+def _trainer(choice: IndexChoice, settings: IvfSettings) -> Trainer | None:
+    if choice is IndexChoice.FLAT:
         return None
     asked = choice is not IndexChoice.AUTO
     return CodeListsTrainer(settings, settings.minimum_rows if asked else settings.minimum_codes)

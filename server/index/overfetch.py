@@ -1,7 +1,7 @@
 """Leaving out masked rows where the search itself cannot: fetch more, then drop them.
 
-FAISS's GPU indexes take no selector, and break ties as they like. So more rows than wanted are
-fetched; where these do not settle the answer, the caller asks exactly.
+FAISS's GPU indexes take no selector. So more rows than wanted are fetched; where too few of them
+are live, the caller asks exactly.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from cipherlens.server.index.rowlog import Snapshot
 
 
 def fetch_count(snapshot: Snapshot, k: int, limit: int) -> int:
-    """Return how many rows to fetch for k live ones: room for every dead row and for ties.
+    """Return how many rows to fetch for k live ones: room for every dead row.
 
     Rounded up to a power of two, which costs a GPU nothing: it selects in such steps anyway.
     """
@@ -41,24 +41,3 @@ def keep_live(
     scores[:, :width] = np.take_along_axis(fetched.scores, order, axis=1)
     lacking = is_row.sum(axis=1) < min(k, snapshot.live)
     return SearchResult(positions, scores), lacking
-
-
-def in_served_order(fetched: SearchResult) -> SearchResult:
-    """Return Hamming results ordered by (distance, position)."""
-    order = np.lexsort((fetched.positions, fetched.scores), axis=1)
-    return SearchResult(
-        np.take_along_axis(fetched.positions, order, axis=1),
-        np.take_along_axis(fetched.scores, order, axis=1),
-    )
-
-
-def cut_by_ties(fetched: SearchResult, kept: SearchResult, rows: int) -> NDArray[np.bool_]:
-    """Return for which queries the choice at the k-th place is not settled, (q,) bool.
-
-    All rows nearer than the last fetched one were fetched; of those as far as it some may be
-    missing. So the answer is settled when its last row is nearer, or when every row was fetched.
-    """
-    if fetched.positions.shape[1] >= rows:
-        return np.zeros(len(fetched.positions), bool)
-    unsettled: NDArray[np.bool_] = kept.scores[:, -1] >= fetched.scores[:, -1]
-    return unsettled

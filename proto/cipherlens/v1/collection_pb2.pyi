@@ -60,7 +60,7 @@ class _IndexChoiceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     INDEX_CHOICE_FLAT: _IndexChoice.ValueType  # 2
     """Every item is compared: exact, and slower the more there are. Of equal distances the first written comes first."""
     INDEX_CHOICE_IVF: _IndexChoice.ValueType  # 3
-    """Inverted lists, from 2,000 items on. Codes have none on a GPU."""
+    """Inverted lists, from 2,000 items on."""
     INDEX_CHOICE_HNSW: _IndexChoice.ValueType  # 4
     """A graph of near neighbours, from 2,000 items on; not for codes, and not on a GPU."""
 
@@ -77,7 +77,7 @@ INDEX_CHOICE_AUTO: IndexChoice.ValueType  # 1
 INDEX_CHOICE_FLAT: IndexChoice.ValueType  # 2
 """Every item is compared: exact, and slower the more there are. Of equal distances the first written comes first."""
 INDEX_CHOICE_IVF: IndexChoice.ValueType  # 3
-"""Inverted lists, from 2,000 items on. Codes have none on a GPU."""
+"""Inverted lists, from 2,000 items on."""
 INDEX_CHOICE_HNSW: IndexChoice.ValueType  # 4
 """A graph of near neighbours, from 2,000 items on; not for codes, and not on a GPU."""
 global___IndexChoice = IndexChoice

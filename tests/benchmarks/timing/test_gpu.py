@@ -23,13 +23,13 @@ def in_process():
 
 def test_every_way_of_searching_is_measured_on_both(in_process):
     ways = in_process[2000]
-    assert list(ways) == ["vectors, exact", "vectors, lists", "codes, exact"]
+    assert list(ways) == ["vectors, exact", "vectors, lists"]
     for name, each in ways.items():
         assert each.recall[CPU] == each.recall[GPU] >= (0.97 if name.endswith("lists") else 1)
         assert each.same == 1
         for on in (CPU, CORES, GPU):
             assert {size: rate > 0 for size, rate in each.rates[on].items()} == {1: True, 64: True}
-        assert set(each.trained_s) == ({CPU, GPU} if name.startswith("vectors") else set())
+        assert set(each.trained_s) == {CPU, GPU}
         assert each.memory[0] > 0
         assert each.memory[1] is None
 
@@ -41,13 +41,12 @@ def test_its_tables(in_process):
     assert list(document["results"]) == [
         "vectors, exact, 2,000",
         "vectors, lists, 2,000",
-        "codes, exact, 2,000",
     ]
     assert document["tables"]["Through a server, GPU / CPU"] == {
         "Hamming, 2,000": {"batch of 1": 0.5, "batch of 64": 4.0}
     }
     (panel,) = document["plots"]["gpu"]["panels"]
-    assert panel["lines"]["codes, exact, 2,000"][0] == [1, 64]
+    assert panel["lines"]["vectors, exact, 2,000"][0] == [1, 64]
 
 
 def test_what_would_take_too_long_is_left_out(monkeypatch):
@@ -60,17 +59,9 @@ def test_what_would_take_too_long_is_left_out(monkeypatch):
 
 def test_rows_beyond_what_the_cpu_trains_alone(monkeypatch):
     monkeypatch.setattr(gpu_indexes, "TRAINED_ALONE", 1000)
-    monkeypatch.setattr(gpu_indexes, "CODE_LISTS_FROM", 1000)
     ways = searched(2000, HERE, (1,), 1)
-    assert list(ways) == [
-        "vectors, exact",
-        "vectors, lists",
-        "codes, exact",
-        gpu_indexes.CODE_LISTS,
-    ]
     assert set(ways["vectors, lists"].trained_s) == {GPU}
     assert ways["vectors, lists"].same == 1
-    assert set(ways[gpu_indexes.CODE_LISTS].trained_s) == {CPU}
 
 
 def test_lists_of_a_gpu_as_those_of_the_cpu(clustered_index):
@@ -142,7 +133,7 @@ def test_sizes_that_memory_does_not_hold_are_named(monkeypatch):
 @pytest.mark.slow
 def test_through_two_servers_and_a_whole_round(tmp_path):
     found = served(tmp_path, 2000, HERE, (1, 64), 1)
-    assert list(found) == ["Hamming 48 bits", "cosine 768-d"]
+    assert list(found) == ["cosine 768-d"]
     assert all(
         rate > 0 for each in found.values() for rates in each.values() for rate in rates.values()
     )

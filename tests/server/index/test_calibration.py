@@ -76,7 +76,7 @@ def drawn_codes(count, seed, flip):
 
 @pytest.mark.parametrize("flip", [0.05, 0.15])
 def test_codes_are_found_through_lists(cpu, flip):
-    index = HammingIndex(64, cpu, IvfSettings(minimum_codes=2000))
+    index = HammingIndex(64, IvfSettings(minimum_codes=2000))
     index.append(drawn_codes(20_000, 1, flip))
     queries = drawn_codes(400, 2, flip)
     truth = index.search(queries, 20)
@@ -86,7 +86,7 @@ def test_codes_are_found_through_lists(cpu, flip):
 
 
 def test_codes_without_structure_are_scanned(cpu):
-    index = HammingIndex(64, cpu, IvfSettings(minimum_codes=2000))
+    index = HammingIndex(64, IvfSettings(minimum_codes=2000))
     index.append(drawn_codes(5000, 1, 0.5))
     index.train(0)
     assert index.describe().kind == "hamming-flat"

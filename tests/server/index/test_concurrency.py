@@ -85,7 +85,7 @@ def test_cosine_reads_stay_right_while_rows_masks_and_lists_change(cpu, clustere
 
 def test_hamming_reads_see_a_prefix_while_rows_are_added_and_masked(cpu):
     """All codes are equal, so a search returns the first live positions of some moment."""
-    index = HammingIndex(12, cpu)
+    index = HammingIndex(12)
     batch = np.zeros((7, 2), np.uint8)
     index.append(batch)
     masked = [0]

@@ -39,10 +39,12 @@ def test_what_each_choice_becomes_and_when(clustered, kind, choice, before, afte
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("choice", IndexChoice)
 def test_what_cannot_be_had_is_told(kind, choice):
-    has_no_graph = kind is Kind.CODE and choice is IndexChoice.HNSW
-    assert (obstacle(kind, choice, CPU) is not None) == has_no_graph
-    on_gpu = choice in (IndexChoice.AUTO, IndexChoice.FLAT)
-    on_gpu |= choice is IndexChoice.IVF and kind is not Kind.CODE
+    graph = choice is IndexChoice.HNSW
+    assert (obstacle(kind, choice, CPU) is not None) == (graph and kind is Kind.CODE)
     told = obstacle(kind, choice, GPU)
-    assert (told is None) == on_gpu
-    assert on_gpu or "cuda:1" in told or "no graph" in told
+    assert (told is not None) == graph
+    assert told is None or ("no graph" if kind is Kind.CODE else "cuda:1") in told
+
+
+def test_codes_are_on_the_cpu_whatever_the_device():
+    assert new_index(Kind.CODE, 64, GPU, SETTINGS, IndexChoice.AUTO).describe().device == "cpu"

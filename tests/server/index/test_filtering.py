@@ -38,7 +38,7 @@ def case_of(kind, choice):
     """Return an empty index, rows, queries, and what ranks exactly."""
     rows, queries = clustered(ROWS, DIMENSION, seed=1), clustered(64, DIMENSION, seed=2)
     if kind == "codes":
-        index = HammingIndex(BITS, CPU, SETTINGS, choice)
+        index = HammingIndex(BITS, SETTINGS, choice)
         return index, codes_of(rows), codes_of(queries), exact_hamming
     return CosineIndex(DIMENSION, CPU, SETTINGS, choice), rows, queries, exact_cosine
 
@@ -117,7 +117,7 @@ def test_masked_rows_and_those_behind_the_lists_are_seen_to(kind):
 
 
 def test_hamming_ties_are_in_the_order_of_positions():
-    index = HammingIndex(12, CPU)
+    index = HammingIndex(12)
     rows = np.repeat(np.array([[1, 0], [3, 0]], np.uint8), 50, axis=0)
     index.append(rows)
     kept = np.arange(100) % 3 == 0

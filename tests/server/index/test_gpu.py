@@ -17,13 +17,12 @@ from cipherlens.server.index import (
     CosineIndex,
     Device,
     DeviceUnavailableError,
-    HammingIndex,
     IvfSettings,
     SearchParameters,
     gpu,
     resolve_device,
 )
-from tests.server.oracle import exact_cosine, exact_hamming
+from tests.server.oracle import exact_cosine
 
 EXACT = SearchParameters(exact=True)
 
@@ -81,9 +80,7 @@ def searches(monkeypatch):
     stand_in = SimpleNamespace(
         StandardGpuResources=Resources,
         GpuIndexFlatConfig=SimpleNamespace,
-        GpuIndexBinaryFlatConfig=SimpleNamespace,
         GpuIndexFlatIP=rows_or_centroids,
-        GpuIndexBinaryFlat=lambda _, bits, config: made(faiss.IndexBinaryFlat(bits)),
         index_cpu_to_gpu=lambda _, ordinal, index: made(faiss.clone_index(index)),
         SearchParametersIVF=faiss.SearchParametersIVF,
     )
@@ -115,37 +112,6 @@ def asked(request, no_gpu):
 CUDA = Device("cuda", 0)
 
 
-@pytest.mark.parametrize("bits", [12, 48, 128])
-@pytest.mark.parametrize("k", [1, 20, 700, 2500])
-def test_hamming_order_is_the_served_one_whatever_the_gpu_does_with_ties(asked, bits, k):
-    rng = np.random.default_rng(bits)
-    rows = rng.integers(0, 256, (3000, bits // 8 or 2), dtype=np.uint8)
-    if bits == 12:
-        rows = np.column_stack([rows[:, 0], rows[:, 0] & 15])
-    queries = rows[rng.integers(0, 3000, 10)]
-    index = HammingIndex(bits, CUDA)
-    alive = rng.integers(0, 12, 3000) > 0
-    for part in np.array_split(np.arange(3000), 3):
-        index.append(rows[part])
-        index.search(queries, 1)
-    index.mask(np.flatnonzero(~alive))
-    found, truth = index.search(queries, k), exact_hamming(rows, queries, k, alive)
-    np.testing.assert_array_equal(found.positions, truth.positions)
-    np.testing.assert_array_equal(found.scores, truth.scores)
-    assert asked is None or asked
-
-
-def test_long_codes_are_answered_on_the_gpu_alone(asked, monkeypatch):
-    rng = np.random.default_rng(1)
-    rows = rng.integers(0, 256, (3000, 32), dtype=np.uint8)
-    index = HammingIndex(256, CUDA)
-    index.append(rows)
-    monkeypatch.setattr(index._mirror, "_scan", None)
-    found = index.search(rows[:5], 1)
-    assert found.positions.ravel().tolist() == [0, 1, 2, 3, 4]
-    assert asked in (None, [("search", 5, 2)])
-
-
 @pytest.fixture
 def trained(asked, clustered):
     index = CosineIndex(32, CUDA, IvfSettings(minimum_rows=200))
@@ -165,6 +131,13 @@ def test_each_row_has_the_list_of_its_nearest_centroid(asked, clustered):
     chosen = np.take_along_axis(similarities, state.arrays["lists"][:, None], 1)[:, 0]
     np.testing.assert_allclose(chosen, similarities.max(axis=1), atol=2e-6)
     assert asked is None or ("trained", 32) in asked
+
+
+def test_a_few_thousand_rows_get_no_lists(asked, clustered):
+    index = CosineIndex(32, CUDA, IvfSettings(minimum_rows=200))
+    index.append(clustered(700, 32, seed=1))
+    assert not index.wants_training
+    assert asked in (None, [])
 
 
 @pytest.mark.parametrize("dead", [0, 200, 699])
@@ -191,7 +164,6 @@ def test_k_beyond_the_gpu_is_answered_exactly(asked, clustered):
 
 
 def test_an_empty_index_finds_nothing(asked):
-    assert (HammingIndex(48, CUDA).search(np.zeros((2, 6), np.uint8), 3).positions == -1).all()
     queries = np.eye(2, 8, dtype=np.float32)
     assert (CosineIndex(8, CUDA).search(queries, 3).positions == -1).all()
 

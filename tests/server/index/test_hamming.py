@@ -30,7 +30,7 @@ def assert_same(found, truth):
 def test_every_width_agrees_with_the_oracle(cpu, bits, masked):
     rng = np.random.default_rng(bits)
     rows, queries = codes(rng, 3000, bits), codes(rng, 40, bits)
-    index = HammingIndex(bits, cpu)
+    index = HammingIndex(bits)
     index.append(rows)
     alive = np.ones(len(rows), bool)
     if masked:
@@ -67,7 +67,7 @@ def test_ties_are_kept_and_ordered_by_position(cpu, scene, queries, k):
     rows = codes(rng, scene.count, 12, scene.distinct)
     asked = codes(rng, queries, 12)
     alive = rng.integers(0, 100, scene.count) >= scene.dead_percent
-    index = HammingIndex(12, cpu)
+    index = HammingIndex(12)
     for part in np.array_split(np.arange(scene.count), scene.parts):
         index.append(rows[part])
         index.mask(part[~alive[part]])
@@ -79,26 +79,26 @@ def test_ties_stay_in_order_where_faiss_scans_in_blocks(cpu):
     rng = np.random.default_rng(1)
     rows = codes(rng, 200_000, 12)
     queries = codes(rng, 3, 12)
-    index = HammingIndex(12, cpu)
+    index = HammingIndex(12)
     index.append(rows)
     assert_same(index.search(queries, 1000), exact_hamming(rows, queries, 1000))
 
 
 def test_an_empty_index_finds_nothing(cpu):
-    index = HammingIndex(48, cpu)
+    index = HammingIndex(48)
     found = index.search(np.zeros((2, 6), np.uint8), 3)
     assert (found.positions == -1).all()
     assert (len(index), index.live_count, index.dead_fraction) == (0, 0, 0.0)
 
 
 def test_no_queries_give_no_answers(cpu):
-    index = HammingIndex(48, cpu)
+    index = HammingIndex(48)
     index.append(np.zeros((4, 6), np.uint8))
     assert index.search(np.zeros((0, 6), np.uint8), 3).positions.shape == (0, 3)
 
 
 def test_a_bad_batch_leaves_the_index_as_it_was(cpu):
-    index = HammingIndex(12, cpu)
+    index = HammingIndex(12)
     index.append(np.zeros((2, 2), np.uint8))
     with pytest.raises(ValueError, match="code 1"):
         index.append(np.array([[0, 0], [0, 0xF0]], np.uint8))
@@ -106,17 +106,17 @@ def test_a_bad_batch_leaves_the_index_as_it_was(cpu):
 
 
 def test_bad_questions_are_refused(cpu):
-    index = HammingIndex(12, cpu)
+    index = HammingIndex(12)
     with pytest.raises(ValueError, match="k must be"):
         index.search(np.zeros((1, 2), np.uint8), 0)
     with pytest.raises(ValueError, match="beyond its 12 bits"):
         index.search(np.full((1, 2), 255, np.uint8), 1)
     with pytest.raises(ValueError, match="bits must be"):
-        HammingIndex(13, cpu)
+        HammingIndex(13)
 
 
 def test_parameters_change_nothing_and_it_describes_itself(cpu):
-    index: VectorIndex = HammingIndex(12, cpu)
+    index: VectorIndex = HammingIndex(12)
     index.append(np.array([[3, 0], [1, 0]], np.uint8))
     query = np.zeros((1, 2), np.uint8)
     for parameters in (SearchParameters(nprobe=1), SearchParameters(exact=True)):

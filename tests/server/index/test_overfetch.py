@@ -1,12 +1,7 @@
 import numpy as np
 import pytest
 
-from cipherlens.server.index.overfetch import (
-    cut_by_ties,
-    fetch_count,
-    in_served_order,
-    keep_live,
-)
+from cipherlens.server.index.overfetch import fetch_count, keep_live
 from cipherlens.server.index.protocol import SearchResult
 from cipherlens.server.index.rowlog import RowLog
 
@@ -38,7 +33,7 @@ def fetched(positions, scores=None):
         (0, 0, 5, 0),
     ],
 )
-def test_fetch_count_leaves_room_for_dead_rows_and_a_tie(rows, dead, k, count):
+def test_fetch_count_leaves_room_for_dead_rows(rows, dead, k, count):
     assert fetch_count(snapshot(rows, range(dead)), k, 2048) == count
 
 
@@ -64,19 +59,3 @@ def test_a_query_with_every_live_row_lacks_nothing():
 def test_an_empty_place_is_not_the_last_row():
     found, _ = keep_live(fetched([[-1, -1]]), snapshot(3, [0]), 2)
     assert found.positions.tolist() == [[-1, -1]]
-
-
-def test_served_order_is_by_distance_then_position():
-    found = in_served_order(fetched([[7, 2, 9, 1]], [[3, 3, 0, 3]]))
-    assert found.positions.tolist() == [[9, 1, 2, 7]]
-    assert found.scores.tolist() == [[0, 3, 3, 3]]
-
-
-@pytest.mark.parametrize(
-    ("distances", "rows", "cut"),
-    [([1, 2, 2], 9, True), ([1, 2, 3], 9, False), ([2, 2, 2], 9, True), ([2, 2, 2], 3, False)],
-)
-def test_a_tie_across_the_end_of_what_was_fetched_is_seen(distances, rows, cut):
-    best = fetched([[0, 1, 2]], [distances])
-    kept = SearchResult(best.positions[:, :2], best.scores[:, :2])
-    assert cut_by_ties(best, kept, rows).tolist() == [cut]

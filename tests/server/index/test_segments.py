@@ -61,7 +61,7 @@ def test_a_search_goes_through_all_segments(cpu, clustered):
 def test_codes_go_through_all_segments_too(cpu, masked):
     rng = np.random.default_rng(1)
     rows = rng.integers(0, 256, (20_000, 8), np.uint8)
-    index = HammingIndex(64, cpu, SETTINGS)
+    index = HammingIndex(64, SETTINGS)
     index.append(rows[:11_000])
     index.train(1)
     index.append(rows[11_000:12_000])

@@ -21,7 +21,7 @@ TRAINS_EARLY = IvfSettings(minimum_rows=200, calibration_queries=64)
 INDEXES = {
     "cosine": lambda cpu: CosineIndex(32, cpu, TRAINS_EARLY),
     "graph": lambda cpu: CosineIndex(32, cpu, TRAINS_EARLY, IndexChoice.HNSW),
-    "codes": lambda cpu: HammingIndex(12, cpu),
+    "codes": lambda cpu: HammingIndex(12),
     "numpy": lambda cpu: NumpyIndex(32, cpu, TRAINS_EARLY),
 }
 
@@ -108,9 +108,9 @@ def test_an_empty_index_comes_back_too(new, rows, tmp_path):
 
 
 def test_a_state_of_another_length_or_metric_is_refused(cpu, clustered):
-    vectors, codes = CosineIndex(16, cpu), HammingIndex(24, cpu)
+    vectors, codes = CosineIndex(16, cpu), HammingIndex(24)
     states = [vectors.state(), codes.state()]
-    for index in (CosineIndex(32, cpu), HammingIndex(32, cpu)):
+    for index in (CosineIndex(32, cpu), HammingIndex(32)):
         for state in states:
             with pytest.raises(UnfitStateError, match="must be"):
                 index.restore(state)
