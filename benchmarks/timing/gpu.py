@@ -45,8 +45,8 @@ as there are cores. "Pays from" is the smallest batch from which the GPU answers
 second than either. A batch that would take more than 3 seconds is left out, and so are vectors that
 need more memory than there is. Above 100,000 vectors the CPU has the lists that the GPU has
 trained. `ROWS=10000,1000000` measures other sizes, and after `MINUTES=5` none is begun.
-`DEVICE=cuda:1` names another GPU; `DEVICE=cpu` tries the script without one, and keeps what it finds
-below `build/tried`, as it says nothing of GPUs.
+`DEVICE=cuda:1` names another GPU; `DEVICE=cpu` tries the script without one, and keeps what it
+finds below `build/tried`, as it says nothing of GPUs.
 """
 
 
