@@ -44,8 +44,8 @@ class Outcome:
 class Uploads:
     """Takes pictures into one album, as `cipherlens index` does: a file that is there is not sent.
 
-    What was written is signed in the album's manifest when no upload is under way, or many have
-    been; what an end of the process leaves unsigned is sent again by the next upload.
+    What was written is signed in the album's manifest by `sign`, and after each `_SIGNED_AFTER`
+    pictures; what a sudden end of the process leaves unsigned is sent again by the next upload.
     """
 
     def __init__(self, album: Album, encoder: CodeMaker | None) -> None:
@@ -67,7 +67,6 @@ class Uploads:
             naming=self._naming,
         )
         self._lock = threading.Lock()  # guards what follows
-        self._under_way = 0
         self._written: dict[str, ListedItem] = {}
         self._signing = threading.Lock()  # one manifest at a time follows another
 
@@ -91,14 +90,10 @@ class Uploads:
         name = unicodedata.normalize("NFC", name)
         if reason := self._refusal(name, len(data)):
             return Outcome(State.SKIPPED, reason)
-        with self._lock:
-            self._under_way += 1
         try:
             return self._taken(name, data, tags)
         except ImageError as error:
             return Outcome(State.SKIPPED, str(error))
-        finally:
-            self._done()
 
     def _refusal(self, name: str, size: int) -> str:
         """Return why a file is not taken; nothing if it is."""
@@ -138,17 +133,10 @@ class Uploads:
             return Outcome(State.SKIPPED, error.message)
         with self._lock:
             self._written[item_id] = made.listed(revision)
-        return Outcome(State.INDEXED)
-
-    def _done(self) -> None:
-        """Sign what was written, if nothing is under way or there is much of it."""
-        with self._lock:
-            self._under_way -= 1
-            due = bool(self._written) and (
-                self._under_way == 0 or len(self._written) >= _SIGNED_AFTER
-            )
+            due = len(self._written) >= _SIGNED_AFTER
         if due:
             self.sign()
+        return Outcome(State.INDEXED)
 
     def sign(self) -> None:
         """Sign what was written since the last time."""

@@ -103,6 +103,16 @@ def answering(listening: Listening) -> Iterator[Page]:
         thread.join()
 
 
+@contextmanager
+def page_of(client: Client, name: str, signed: Path, encoder: Any = None) -> Iterator[Page]:
+    """Show a collection, and give its page with a session."""
+    album = Album(client, client.get_collection(name), ManifestFolder(signed))
+    album.refresh()
+    with answering(listen(album, encoder)) as page:
+        page.open_session()
+        yield page
+
+
 Shown = Callable[..., Page]
 
 
@@ -112,11 +122,7 @@ def shown(client: Client, tmp_path: Path) -> Iterator[Shown]:
     with ExitStack() as stack:
 
         def show(name: str, reader: Client = client, encoder: Any = None) -> Page:
-            album = Album(reader, reader.get_collection(name), ManifestFolder(tmp_path / "signed"))
-            album.refresh()
-            page = stack.enter_context(answering(listen(album, encoder)))
-            page.open_session()
-            return page
+            return stack.enter_context(page_of(reader, name, tmp_path / "signed", encoder))
 
         yield show
 

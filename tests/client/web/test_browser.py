@@ -91,7 +91,7 @@ def test_a_collection_is_shown_and_the_token_leaves_the_address(opened):
     assert tiles(opened) == [f"{number}.png" for number in range(5)]
     assert loaded(opened, ".tile img") == 5
     assert opened.server.token not in opened.url
-    assert opened.get_by_text("5 pictures · held to manifest 5").is_visible()
+    assert opened.get_by_text("5 pictures · held to manifest 1").is_visible()
     opened.reload()
     assert len(expect_tiles(opened, 5)) == 5
 

@@ -6,16 +6,22 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from cipherlens.client import Client
 from cipherlens.client.web.app import _assets
 from cipherlens.client.web.guard import HEADERS, Secrets
+from tests.client.web.conftest import page_of
 
 READ = ["collection", "items", "picture?id=x", "seen?id=x", "original?id=x"]
 WRITTEN = ["search", "upload?name=a.png"]
 
 
-@pytest.fixture
-def page(shown, codes):
-    return shown(codes.name)
+@pytest.fixture(scope="module")
+def page(target, key, tmp_path_factory):
+    """A page that all of these tests ask."""
+    with Client(target, key=key) as client:
+        client.create_code_collection("guarded", 48)
+        with page_of(client, "guarded", tmp_path_factory.mktemp("signed")) as made:
+            yield made
 
 
 def test_a_session_reads(page):
@@ -54,7 +60,7 @@ def test_a_name_that_was_made_to_lead_here_is_not_answered(page, path, host):
     port = page.host.partition(":")[2]
     answer = page.ask(path, headers={"Host": host.format(port=port)})
     assert answer.status in (400, 421)
-    assert b"photos" not in answer.body
+    assert b"guarded" not in answer.body
 
 
 def test_two_hosts_are_not_answered(page):

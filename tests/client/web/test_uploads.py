@@ -47,6 +47,7 @@ def test_it_is_what_a_folder_would_have_been(page, client, photos, folder, tmp_p
     for path in sorted(folder.rglob("*.*")):
         name = path.relative_to(folder).as_posix()
         page.send("upload", path.read_bytes(), name=name)
+    page.ask("collection")
     report = index_folder(client, photos, folder, manifests=ManifestFolder(tmp_path / "signed"))
     assert (report.unchanged, report.indexed) == (5, 0)
 
@@ -59,14 +60,34 @@ def test_the_server_is_given_no_name(page, client, photos, noise, key):
     assert b"secret" not in item.owner_tag
 
 
-def test_it_is_signed(page, client, photos, noise, key, tmp_path):
+def test_it_is_signed_when_the_page_asks_what_there_is_and_at_the_end(
+    page, client, photos, noise, key, tmp_path
+):
+    where = client.get_collection(photos)
+
+    def signed():
+        manifest = ManifestFolder(tmp_path / "signed").load(where.uuid, key.verify_key)
+        return set() if manifest is None else set(manifest.items)
+
     for number in range(3):
         page.send("upload", file_of(noise(number)), name=f"{number}.png")
-    where = client.get_collection(photos)
-    manifest = ManifestFolder(tmp_path / "signed").load(where.uuid, key.verify_key)
+    assert signed() == set()
+    assert page.ask("collection").document["manifest"] == 1
+    assert signed() == {item.item_id for item in client.list_items(photos)}
+    page.send("upload", file_of(noise(3)), name="3.png")
+    page.server.should_exit = True
+    page.thread.join()
+    assert len(signed()) == 4
+
+
+def test_many_are_signed_meanwhile(page, client, photos, noise, key, tmp_path, monkeypatch):
+    monkeypatch.setattr("cipherlens.client.web.uploads._SIGNED_AFTER", 2)
+    for number in range(3):
+        page.send("upload", file_of(noise(number)), name=f"{number}.png")
+    uuid = client.get_collection(photos).uuid
+    manifest = ManifestFolder(tmp_path / "signed").load(uuid, key.verify_key)
     assert manifest is not None
-    assert set(manifest.items) == {item.item_id for item in client.list_items(photos)}
-    assert page.ask("collection").document["manifest"] == manifest.counter
+    assert len(manifest.items) == 2
 
 
 @pytest.mark.parametrize(
