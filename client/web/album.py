@@ -14,7 +14,8 @@ from cipherlens.client.errors import NotFound
 from cipherlens.client.manifests import ManifestFolder
 from cipherlens.client.naming import Naming
 from cipherlens.client.tagging import Tagging
-from cipherlens.crypto import Key, Manifest, NotGranted, OpenError
+from cipherlens.client.web.vouching import Vouching
+from cipherlens.crypto import Key, NotGranted, OpenError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,30 +45,29 @@ class Album:
     Attributes:
         client: has the key.
         where: the collection as it was when the album was opened.
-        manifests: where its manifest is kept.
+        vouching: what its items are held to.
     """
 
     def __init__(self, client: Client, where: Collection, manifests: ManifestFolder) -> None:
-        """Take what to list; nothing is asked for yet."""
+        """Take what to list, and where its manifest is kept; nothing is asked for yet.
+
+        Raises:
+            ManifestError: the manifest is not the owner's.
+        """
         assert client.key is not None
-        self.client, self.where, self.manifests = client, where, manifests
+        self.client, self.where = client, where
+        self.vouching = Vouching(manifests, client.key, where.uuid)
         self._opens = _Opens(client.key, where)
         self._listing = threading.Lock()  # held while the server is asked
         self._sequence = -1  # guarded by it
         self._summaries: dict[str, ItemSummary] = {}  # as is what follows; replaced as a whole
         self._entries: dict[str, Entry] = {}
-        self.manifest: Manifest | None = None
-        self.load_manifest()
 
     @property
     def key(self) -> Key:
         """Return the client's key."""
         assert self.client.key is not None
         return self.client.key
-
-    def load_manifest(self) -> None:
-        """Read the manifest anew. Raises ManifestError if it is not the owner's."""
-        self.manifest = self.manifests.load(self.where.uuid, self.key.verify_key)
 
     def refresh(self) -> None:
         """List the collection anew if it has changed.

@@ -128,10 +128,9 @@ class Answers:
 
     def collection(self, _request: Request) -> Response:
         """Return what there is, and what may be done with it; the listing is made anew."""
-        if self._uploads is not None:
-            self._uploads.sign()
+        self._album.vouching.sign()
         self._album.refresh()
-        where, manifest = self._album.where, self._album.manifest
+        where, manifest = self._album.where, self._album.vouching.manifest
         return JSONResponse(
             {
                 "name": where.name,

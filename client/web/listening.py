@@ -27,7 +27,7 @@ class Listening:
     address: str
     server: uvicorn.Server
     _socket: socket.socket
-    _uploads: Uploads | None
+    _album: Album
 
     def run(self) -> None:
         """Answer until the end, and sign what was uploaded."""
@@ -35,8 +35,7 @@ class Listening:
             self.server.run(sockets=[self._socket])
         finally:
             self._socket.close()
-            if self._uploads is not None:
-                self._uploads.sign()
+            self._album.vouching.sign()
 
 
 def listen(album: Album, encoder: CodeMaker | None, port: int = 0) -> Listening:
@@ -65,4 +64,4 @@ def listen(album: Album, encoder: CodeMaker | None, port: int = 0) -> Listening:
         ws="none",
     )
     address = f"http://{hosts[0]}/{known.place}/#{known.token}"
-    return Listening(address, uvicorn.Server(config), listener, uploads)
+    return Listening(address, uvicorn.Server(config), listener, album)

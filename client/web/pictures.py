@@ -40,7 +40,7 @@ class Pictures:
             NotFound: it is not there.
         """
         item = self._album.item(item_id)
-        return self._album.client.restore(item, manifest=self._album.manifest)
+        return self._album.client.restore(item, manifest=self._album.vouching.manifest)
 
     def shown(self, item_id: str, side: int) -> bytes:
         """Return the decrypted picture of an item as a JPEG, its longest side at most `side`.

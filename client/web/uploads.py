@@ -1,6 +1,5 @@
 """Pictures that a browser hands over: encrypted, sealed and sent, each by itself."""
 
-import threading
 import time
 import unicodedata
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from cipherlens.client.naming import Naming
 from cipherlens.client.picture import prepare_picture
 from cipherlens.client.tagging import Tagging
 from cipherlens.client.web.album import Album
-from cipherlens.crypto import ImageError, ListedItem, Manifest, checked_tags
+from cipherlens.crypto import ImageError, Manifest, checked_tags
 
 _SIGNED_AFTER = 256
 _SEAL_OVERHEAD_BYTES = 512
@@ -44,8 +43,8 @@ class Outcome:
 class Uploads:
     """Takes pictures into one album, as `cipherlens index` does: a file that is there is not sent.
 
-    What was written is signed in the album's manifest by `sign`, and after each `_SIGNED_AFTER`
-    pictures; what a sudden end of the process leaves unsigned is sent again by the next upload.
+    What was written is signed after each `_SIGNED_AFTER` pictures, and when the album's `vouching`
+    is told to; what a sudden end of the process leaves unsigned is sent again by the next upload.
     """
 
     def __init__(self, album: Album, encoder: CodeMaker | None) -> None:
@@ -66,9 +65,6 @@ class Uploads:
             encoder_digest=self._making.encoder_digest,
             naming=self._naming,
         )
-        self._lock = threading.Lock()  # guards what follows
-        self._written: dict[str, ListedItem] = {}
-        self._signing = threading.Lock()  # one manifest at a time follows another
 
     @property
     def max_file_bytes(self) -> int:
@@ -108,7 +104,7 @@ class Uploads:
     def _taken(self, name: str, data: bytes, tags: Sequence[str] | None) -> Outcome:
         item_id = self._naming.id_of(name)
         unsigned = Manifest(collection_uuid=self._album.where.uuid, counter=0, items={})
-        known = Known(self._album.stored(), self._album.manifest or unsigned)
+        known = Known(self._album.stored(), self._album.vouching.manifest or unsigned)
         stored = known.stored.get(item_id)
         if tags is None:
             tags = [] if stored is None else self._tagging.read(stored)
@@ -131,18 +127,6 @@ class Uploads:
             if error.metadata.get("item_id") != item_id:
                 raise
             return Outcome(State.SKIPPED, error.message)
-        with self._lock:
-            self._written[item_id] = made.listed(revision)
-            due = len(self._written) >= _SIGNED_AFTER
-        if due:
-            self.sign()
+        if self._album.vouching.add(item_id, made.listed(revision)) >= _SIGNED_AFTER:
+            self._album.vouching.sign()
         return Outcome(State.INDEXED)
-
-    def sign(self) -> None:
-        """Sign what was written since the last time."""
-        with self._signing:
-            with self._lock:
-                written, self._written = self._written, {}
-            if written:
-                self._album.manifests.record(self._album.key, self._album.where.uuid, written)
-                self._album.load_manifest()

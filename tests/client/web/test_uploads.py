@@ -90,6 +90,17 @@ def test_many_are_signed_meanwhile(page, client, photos, noise, key, tmp_path, m
     assert len(manifest.items) == 2
 
 
+def test_what_is_not_signed_yet_is_no_problem(page, noise):
+    page.send("upload", file_of(noise(0)), name="0.png")
+    assert page.ask("collection").document["manifest"] == 1
+    page.send("upload", file_of(noise(1)), name="1.png")
+    answer = page.send("search", file_of(noise(1))).document
+    assert [each["name"] for each in answer["hits"]] == ["1.png", "0.png"]
+    assert answer["problems"] == []
+    assert page.ask("picture", id=answer["hits"][0]["id"]).status == 200
+    assert page.ask("collection").document["manifest"] == 2
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
