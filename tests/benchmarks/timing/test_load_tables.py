@@ -11,6 +11,7 @@ from benchmarks.timing import (
     load_observed,
     load_sizes,
     load_tls,
+    load_workers,
 )
 
 
@@ -118,6 +119,24 @@ def test_each_way_is_compared_with_nothing_on_its_own_transport():
         f"grpcio, 8 connections: {everything} / nothing": 0.25,
     }
     assert len(found["results"]) == 6
+
+
+def test_workers_are_compared_with_one_process_on_its_own_transport():
+    one, two = load_workers.ONE, load_workers.TWO
+    rates = {f"native, {one}": 20_000, f"native, {two}": 30_000}
+    rates |= {f"grpcio, {one}": 2000, f"grpcio, {two}": 1000}
+    measured = dict(zip(rates, contenders(**named(rates)).values(), strict=True))
+    found = load_workers.tables({"codes": measured})
+    reached = {
+        name.removeprefix("Hamming 48 bits, "): each["reached"]
+        for name, each in found["ratios"].items()
+        if "8 connections" in name
+    }
+    assert reached == {
+        "native, 8 connections: 2 workers / 1 process": 1.5,
+        "grpcio, 8 connections: 2 workers / 1 process": 0.5,
+    }
+    assert len(found["results"]) == 4
 
 
 def named(rates):
