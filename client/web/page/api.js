@@ -1,7 +1,17 @@
 // Calls of the page's own server, which is on this machine.
 
-/** What a call failed with, in words for people. */
-export class Failure extends Error {}
+/** What a call failed with, in words for people; with the status, if there was an answer. */
+export class Failure extends Error {
+  constructor(text, status = 0) {
+    super(text);
+    this.status = status;
+  }
+
+  /** Returns whether the same call may go well a little later. */
+  get mayPass() {
+    return this.status === 0 || this.status >= 500;
+  }
+}
 
 /** Returns the address of a path below the page's, with parameters; a list stands for several. */
 export function address(path, parameters = {}) {
@@ -21,7 +31,7 @@ export async function ask(path, parameters, options = {}) {
     if (options.signal?.aborted) throw error;
     throw new Failure('cipherlens gallery does not answer: was it ended?');
   }
-  if (!answer.ok) throw new Failure(await reasonOf(answer));
+  if (!answer.ok) throw new Failure(await reasonOf(answer), answer.status);
   return answer.status === 204 ? null : answer.json();
 }
 

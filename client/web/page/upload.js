@@ -60,8 +60,9 @@ export class Upload {
         return await send('upload', { name, tag: this.tags }, file, this.#stop.signal);
       } catch (error) {
         if (this.#stop.signal.aborted) return { state: 'stopped' };
-        const reason = error instanceof Failure ? error.message : 'the file cannot be read';
-        if (attempt === TRIES || !(error instanceof Failure)) return { state: 'failed', reason };
+        if (!(error instanceof Failure)) return { state: 'failed', reason: 'the file cannot be read' };
+        if (attempt === TRIES && error.mayPass) this.#stop.abort(); // it would go so with all others
+        if (attempt === TRIES || !error.mayPass) return { state: 'failed', reason: error.message };
         await new Promise((resolve) => setTimeout(resolve, 1000 * attempt));
       }
     }

@@ -37,6 +37,7 @@ def chromium():
 def tab(chromium):
     """An empty tab; what the page says or asks that it must not is a failure."""
     context = chromium.new_context(viewport={"width": 1200, "height": 800})
+    context.set_default_timeout(120_000)  # a busy machine is no failure
     made = context.new_page()
     said, asked = [], []
     made.on("console", lambda each: said.append(each.text) if each.type == "error" else None)
@@ -98,6 +99,7 @@ def test_a_collection_is_shown_and_the_token_leaves_the_address(opened):
 
 def test_without_the_token_nothing_is_shown(chromium, opened):
     with chromium.new_context() as stranger:
+        stranger.set_default_timeout(120_000)
         page = stranger.new_page()
         page.goto(opened.url)
         page.get_by_role("alert").get_by_text("open the address that the terminal").wait_for()
@@ -196,6 +198,24 @@ def test_an_upload_that_is_cancelled_sends_nothing(opened, folder, client, photo
     opened.get_by_role("dialog", name="Add 5 pictures?").get_by_role("button").first.click()
     opened.get_by_role("dialog").wait_for(state="hidden")
     assert client.get_collection(photos).item_count == 5
+
+
+def test_an_upload_that_goes_wrong_says_so_and_stops(opened, folder):
+    opened.set_input_files("#folder-files", folder)
+    opened.get_by_role("dialog").get_by_role("textbox").fill("x" * 500)
+    opened.get_by_role("button", name="Upload").click()
+    opened.get_by_role("heading", name="Upload done").wait_for()
+    assert opened.get_by_text("5 of 5: 0 indexed, 5 failed").is_visible()
+    opened.get_by_role("button", name="Close").click()
+    opened.server.server.should_exit = True
+    opened.server.thread.join()
+    opened.set_input_files("#folder-files", folder)
+    opened.get_by_role("dialog").get_by_role("textbox").fill("")
+    opened.get_by_role("button", name="Upload").click()
+    opened.get_by_role("heading", name="Upload stopped").wait_for()
+    skipped = opened.get_by_role("complementary", name="Upload").get_by_role("listitem")
+    assert "was it ended?" in skipped.first.text_content()
+    opened.said.clear()  # the browser itself tells of both
 
 
 def focused(tab):
