@@ -1,6 +1,7 @@
 """The channel to a server: message limits, keepalive, retries, and what a failed call says."""
 
 import json
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ DEFAULT_TARGET = "127.0.0.1:50051"
 MAX_MESSAGE_BYTES = 33 * 2**20
 """Largest message sent or taken by default: the server's own 32 MiB, and room for its framing."""
 
+_LOG = logging.getLogger("cipherlens.client")
 _Answer = TypeVar("_Answer")
 
 
@@ -91,6 +93,7 @@ class Tries:
         pause = pause_s(failure, self._failed, left_s, random.uniform(0.75, 1.25))
         if pause is None:
             raise failure from error
+        _LOG.info("%s; tried again in %.1f s", failure.code.name, pause)
         self._failed += 1
         return pause
 
@@ -115,6 +118,26 @@ def invoke(
         except grpc.RpcError as error:
             pause = tries.pause_after(error)
         wait(pause)
+
+
+def logged(name: str, send: Callable[..., _Answer]) -> Callable[..., _Answer]:
+    """Return what sends a method's requests and logs each, where the log is at DEBUG.
+
+    A stream is logged when it begins. Nothing of what is sent or answered is in it.
+    """
+    if not _LOG.isEnabledFor(logging.DEBUG):
+        return send
+
+    def sent(request: object, timeout: float) -> _Answer:
+        began, outcome = time.perf_counter(), "failed"
+        try:
+            answer = send(request, timeout=timeout)
+            outcome = "answered"
+            return answer
+        finally:
+            _LOG.debug("%s %s after %.1f ms", name, outcome, 1000 * (time.perf_counter() - began))
+
+    return sent
 
 
 def is_broken(error: grpc.RpcError) -> bool:

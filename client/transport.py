@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import Message
 
 from cipherlens.client.access import Metadata
-from cipherlens.client.channel import Tries, invoke, is_broken
+from cipherlens.client.channel import Tries, invoke, is_broken, logged
 from cipherlens.client.core.call import Call, Done, Operation, Steps, advance
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.item import Fetched
@@ -91,4 +91,4 @@ class Transport:
         return invoke(lambda begin, timeout: send(begin(), timeout=timeout), call.request, seconds)
 
     def _method(self, name: str) -> Callable[..., Any]:
-        return partial(getattr(self._stub, name), metadata=self._metadata)
+        return logged(name, partial(getattr(self._stub, name), metadata=self._metadata))

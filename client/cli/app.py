@@ -1,6 +1,7 @@
 """The program: its commands, and the one place where failures become messages and exit codes."""
 
 import io
+import logging
 import os
 import sys
 import warnings
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from cipherlens.client.cli.console import be_quiet
 from cipherlens.client.cli.defaults import by_parameter, defaults
 from cipherlens.client.cli.failure import INTERRUPTED, SUCCESS, describe, report, wrong_use
 from cipherlens.client.cli.group import require_command
@@ -140,9 +142,28 @@ def _root(
         bool,
         typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True),
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print results and errors, and nothing else.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell each call to a server, and how long.")
+    ] = False,
 ) -> None:
     """Take the options that stand before a command."""
+    be_quiet(quiet=quiet)
+    _tell_calls(wanted=verbose)
     require_command(context)
+
+
+def _tell_calls(*, wanted: bool) -> None:
+    """Have the client's log on standard error, or no longer."""
+    log = logging.getLogger("cipherlens.client")
+    log.handlers.clear()
+    log.setLevel(logging.DEBUG if wanted else logging.NOTSET)
+    if wanted:
+        told = logging.StreamHandler()
+        told.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        log.addHandler(told)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import typer
@@ -26,9 +27,25 @@ A server may send anything as a name or as the text of an error. JSON reads it a
 _UNBOUNDED_WIDTH = 10_000  # of a table in a pipe or a file, whose cells must not be cut
 
 
+@dataclass
+class _Manner:
+    """How much is said beside results and errors."""
+
+    quiet: bool = False
+
+
+_MANNER = _Manner()
+
+
+def be_quiet(*, quiet: bool) -> None:
+    """Print no remarks and show no progress from here on, or do so again."""
+    _MANNER.quiet = quiet
+
+
 def remark(text: str) -> None:
     """Print a line for people, which is no result, on standard error."""
-    typer.echo(visible(text), err=True)
+    if not _MANNER.quiet:
+        typer.echo(visible(text), err=True)
 
 
 def visible(text: str) -> str:
@@ -83,7 +100,7 @@ def progress_bar() -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
-        disable=not console.is_terminal,
+        disable=_MANNER.quiet or not console.is_terminal,
         transient=True,
     )
 

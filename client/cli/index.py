@@ -1,5 +1,6 @@
 """`cipherlens index`: put a folder of pictures into a collection, encrypted or as codes."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,7 @@ from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.client.cli.tags import FromFile, Given, tags_of_pictures
 from cipherlens.client.errors import CipherLensError, DeadlineExceeded
 from cipherlens.client.folder.tally import FolderEvent
+from cipherlens.client.folder.watching import changes
 
 RESUME = "run the same command again to go on from there"
 
@@ -51,6 +53,22 @@ def index(
     yes: options.Yes = False,
     readable_ids: options.ReadableIds = False,
     manifests: Manifests = None,
+    by_time: Annotated[
+        bool,
+        typer.Option(
+            "--by-time",
+            help="Do not read files whose size and time of change are as when they were sent.",
+        ),
+    ] = False,
+    watch: Annotated[
+        float | None,
+        typer.Option(
+            "--watch",
+            metavar="SECONDS",
+            min=0.1,
+            help="Go on: look at the folder so often, and index it again when it has changed.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be sent and deleted, and do neither.")
     ] = False,
@@ -77,6 +95,13 @@ def index(
     where neither is said, that stays. A picture whose tags change is sent again. The server has
     keyed tokens, and the tags sealed.
 
+    --by-time is quicker where little has changed: what files were like is kept beside the manifest.
+    It misses a file that has other content, the same size and the same time. With --tag or --tags
+    all files are read.
+
+    --watch goes on until it is interrupted, by time; it waits while files come or grow, and for a
+    server that does not answer. With --prune it needs --yes.
+
     --prune names the items that have no file any more, and asks before it deletes them. More than
     half of a collection, which a wrong folder would cost, it deletes with --yes only.
 
@@ -86,36 +111,79 @@ def index(
       cipherlens index photos ~/photos --keyring my.keys --prune --dry-run
       cipherlens index photos ~/photos --keyring my.keys --no-seal --json
       cipherlens index photos ~/photos --keyring my.keys --tag holiday --tags tags.csv
+      cipherlens index photos ~/photos --keyring my.keys --watch 5
       cipherlens index codes ~/photos --keyring my.keys --model hash.sealed
     """
+    if watch is not None and prune and not yes:
+        raise CommandError("--watch cannot ask: --prune needs --yes with it", exit_code=USAGE)
     keys = open_keyring(keyring, passphrase_file)
     with server.client() as client, progress_bar() as bar:
         where = client.get_collection(collection)
         client.key = key_of(where, keys, key)
         shown = _Shown(bar, quiet=as_json)
-        indexer = FolderIndexer(
-            client,
-            where,
-            folder,
-            encoder=encoder_for(where, model, keys, device),
-            seal=seal,
-            prune=prune and shown.agreed_to(yes=yes),
-            readable_ids=readable_ids,
-            tags=tags_of_pictures(tag, tags),
-            manifests=manifest_folder(manifests, keyring),
-            dry_run=dry_run,
-            on_event=shown.show,
-        )
-        try:
-            report = indexer.run()
-        except (KeyboardInterrupt, Unavailable, DeadlineExceeded) as error:
-            bar.stop()
-            _print(indexer.report, complete=False, dry_run=dry_run, as_json=as_json)
-            if isinstance(error, CipherLensError):
-                raise CommandError(error.message, hint=RESUME, exit_code=NO_SERVER) from error
-            remark(f"interrupted: {RESUME}")
-            raise typer.Exit(INTERRUPTED) from None
+        signed = manifest_folder(manifests, keyring)
+        encoder, found_by = encoder_for(where, model, keys, device), tags_of_pictures(tag, tags)
+
+        def made() -> FolderIndexer:
+            return FolderIndexer(
+                client,
+                where,
+                folder,
+                encoder=encoder,
+                seal=seal,
+                prune=prune and shown.agreed_to(yes=yes),
+                readable_ids=readable_ids,
+                tags=found_by,
+                manifests=signed,
+                by_time=signed.folder if by_time or watch is not None else None,
+                dry_run=dry_run,
+                on_event=shown.show,
+            )
+
+        if watch is None:
+            report = _run(made(), bar, dry_run=dry_run, as_json=as_json)
+        else:
+            _watch(folder, watch, made, shown, dry_run=dry_run, as_json=as_json)
+            return
     _print(report, complete=True, dry_run=dry_run, as_json=as_json)
+
+
+def _run(indexer: FolderIndexer, bar: Bar, *, dry_run: bool, as_json: bool) -> FolderReport:
+    """Return the report of one run; of one that was cut short it is printed here."""
+    try:
+        return indexer.run()
+    except (KeyboardInterrupt, Unavailable, DeadlineExceeded) as error:
+        bar.stop()
+        _print(indexer.report, complete=False, dry_run=dry_run, as_json=as_json)
+        if isinstance(error, CipherLensError):
+            raise CommandError(error.message, hint=RESUME, exit_code=NO_SERVER) from error
+        remark(f"interrupted: {RESUME}")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _watch(
+    folder: Path,
+    every_s: float,
+    made: Callable[[], FolderIndexer],
+    shown: "_Shown",
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Index a folder whenever it has changed, until somebody interrupts."""
+    try:
+        for _ in changes(folder, every_s):
+            while True:
+                try:
+                    report = made().run()
+                    break
+                except (Unavailable, DeadlineExceeded) as error:
+                    shown.tell(f"no answer, tried again in {every_s:g} s: {error.message}")
+                    time.sleep(every_s)
+            shown.begin_again()
+            _print(report, complete=True, dry_run=dry_run, as_json=as_json)
+    except KeyboardInterrupt:
+        remark("no longer watched")
 
 
 class _Shown:
@@ -132,12 +200,16 @@ class _Shown:
         if isinstance(event, Progress):
             self._bar.update(self._task, completed=event.done, total=event.found)
         elif isinstance(event, Waiting):
-            self._line(f"waiting for the server: {event.reason}")
+            self.tell(f"waiting for the server: {event.reason}")
         elif isinstance(event, Skipped) and not self._quiet:
-            self._line(f"skipped {event.name}: {event.reason}")
+            self.tell(f"skipped {event.name}: {event.reason}")
         elif isinstance(event, Vanished):
             for name in event.names:
-                self._line(f"no file any more: {name}")
+                self.tell(f"no file any more: {name}")
+
+    def begin_again(self) -> None:
+        """Set the bar back, for another run."""
+        self._bar.reset(self._task, total=None)
 
     def agreed_to(self, *, yes: bool) -> Callable[[Vanished], bool]:
         """Return what asks whether items may be deleted; `yes` is the answer to all questions."""
@@ -157,7 +229,7 @@ class _Shown:
 
         return agreed
 
-    def _line(self, text: str) -> None:
+    def tell(self, text: str) -> None:
         """Print a line above the bar, or plainly where there is none."""
         if self._bar.disable:
             remark(text)

@@ -1,4 +1,4 @@
-"""`cipherlens item`: list, fetch and delete the items of a collection."""
+"""`cipherlens item`: list, write, fetch and delete the items of a collection."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +17,7 @@ from cipherlens.client.cli.files import Force
 from cipherlens.client.cli.group import group
 from cipherlens.client.cli.manifest import NEWER_HINT, Manifests, known_manifest, manifest_folder
 from cipherlens.client.cli.passphrase import key_of, open_keyring
+from cipherlens.client.cli.put import put
 from cipherlens.crypto import (
     Key,
     Keyring,
@@ -27,7 +28,8 @@ Names = Annotated[
     list[str], typer.Argument(metavar="NAME...", help="Names of items, or their ids.")
 ]
 
-app = group("List, fetch and delete the items of a collection.")
+app = group("List, write, fetch and delete the items of a collection.")
+app.command("put")(put)
 
 
 @app.command("list")
@@ -186,6 +188,9 @@ def delete(
     manifests: Manifests = None,
     passphrase_file: options.PassphraseFile = None,
     yes: options.Yes = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how many are there, and delete none.")
+    ] = False,
     server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
@@ -198,12 +203,19 @@ def delete(
     Example:
       cipherlens item delete photos holidays/beach.jpg --keyring my.keys --yes
     """
-    options.confirm(f"delete {len(names)} items of {collection!r}?", yes=yes)
+    options.confirm(f"delete {len(names)} items of {collection!r}?", yes=yes or dry_run)
     keys = None if keyring is None else open_keyring(keyring, passphrase_file)
     with server.client() as client:
         where = client.get_collection(collection)
         entry = _key(where, keys, key)
         ids = _ids_of(names, entry, where, readable_ids=readable_ids)
+        if dry_run:
+            heads = client.fetch(where, ids, view=ItemView.HEAD)
+            count = sum(each.state is not ItemState.MISSING for each in heads)
+            told = f"{count} of {len(names)} items are there and would be deleted"
+            document = {"collection": collection, "deleted": count, "dry_run": True}
+            print_outcome(document, told, as_json=as_json)
+            return
         count = client.delete(where, ids)
         if entry is not None and keyring is not None:
             folder = manifest_folder(manifests, keyring)

@@ -4,29 +4,29 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from cipherlens.base import read_regular
 from cipherlens.client.client import Client
 from cipherlens.client.coding import CodeMaker
 from cipherlens.client.core.collection import Collection
-from cipherlens.client.core.item import ItemSummary, Place
+from cipherlens.client.core.item import ItemSummary
 from cipherlens.client.folder.ahead import ahead
 from cipherlens.client.folder.known import Known
 from cipherlens.client.folder.making import Making
 from cipherlens.client.folder.owner_tag import OwnerTags
 from cipherlens.client.folder.pruning import at_most_half, check_one_kind_of_ids, vanished
+from cipherlens.client.folder.reading import Reading
+from cipherlens.client.folder.seen import SeenFiles
 from cipherlens.client.folder.sender import Candidate, Sender
 from cipherlens.client.folder.tally import FolderEvent, FolderReport, Tally, Vanished
 from cipherlens.client.folder.walk import PictureFile, Skipped, Walk
 from cipherlens.client.manifests import ManifestFolder
 from cipherlens.client.naming import Naming
-from cipherlens.client.picture import MAX_PICTURE_BYTES, prepare_picture, reason_of
+from cipherlens.client.picture import MAX_PICTURE_BYTES
 from cipherlens.client.tagging import Tagging
-from cipherlens.crypto import ImageError, Key, Manifest, PreparedSize, checked_tags
+from cipherlens.crypto import Key, Manifest
 
 _SEAL_OVERHEAD_BYTES = 512
 
@@ -54,6 +54,7 @@ class FolderIndexer:
         readable_ids: bool = False,
         tags: Callable[[str], Iterable[str]] | None = None,
         manifests: ManifestFolder | None = None,
+        by_time: Path | None = None,
         dry_run: bool = False,
         on_event: Callable[[FolderEvent], None] = lambda _event: None,
     ) -> None:
@@ -73,6 +74,8 @@ class FolderIndexer:
                 found by now; None leaves that as it is.
             manifests: where the collection's manifest is kept: signed anew with what was written
                 and deleted, also when the run is interrupted; what it does not list is sent again.
+            by_time: a folder for a record of files: one whose size and time of change are as when
+                it was stored is not read, and counts as unchanged. Not where `tags` are given.
             dry_run: send nothing, and count what would be sent and deleted.
             on_event: called with every step forward, file passed over and wait, by one thread at
                 a time; it may ask for the `report`.
@@ -86,6 +89,7 @@ class FolderIndexer:
         self._readable_ids = readable_ids
         self._tags = tags
         self._manifests = manifests
+        self._by_time = by_time
         self._dry_run = dry_run
         self._tally = Tally(on_event)
 
@@ -132,16 +136,24 @@ class FolderIndexer:
             naming=naming,
         )
         known = Known(stored, self._manifest(where, making.key))
-        now_us = time.time_ns() // 1000
-        tagging = Tagging(making.key, where.uuid)
-        read = partial(
-            self._candidate, where, known, naming, owner_tags, tagging, making.size, now_us
+        reading = Reading(
+            where=where,
+            known=known,
+            naming=naming,
+            owner_tags=owner_tags,
+            tagging=Tagging(making.key, where.uuid),
+            size=making.size,
+            seal=self._seal,
+            limit_bytes=self._largest_file(),
+            now_us=time.time_ns() // 1000,
+            tags=self._tags,
+            seen=self._seen(where, making),
         )
         sender = Sender(client=self._client, where=where, making=making, tally=self._tally)
         send = self._only_count if self._dry_run else sender.send_all
         deleted: list[str] = []
         try:
-            with closing(read_ahead(read, walk.files)) as found:
+            with closing(read_ahead(reading.candidate, walk.files)) as found:
                 send(self._counted(found))
             if gone and not self._dry_run:
                 self._tally.prune(self._client.delete(where, gone, up_to_sequence=listed))
@@ -153,6 +165,8 @@ class FolderIndexer:
             changed = sender.written or deleted or known.is_new
             if self._manifests is not None and changed and not self._dry_run:
                 self._manifests.record(making.key, where.uuid, dict(sender.written), deleted)
+            if not self._dry_run:
+                reading.keep_seen(list(sender.written))
         return self.report
 
     def _manifest(self, where: Collection, key: Key) -> Manifest | None:
@@ -162,42 +176,18 @@ class FolderIndexer:
         known = self._manifests.load(where.uuid, key.verify_key)
         return known or Manifest(collection_uuid=where.uuid, counter=0, items={})
 
-    def _candidate(
-        self,
-        where: Collection,
-        known: Known,
-        naming: Naming,
-        owner_tags: OwnerTags,
-        tagging: Tagging,
-        size: PreparedSize,
-        now_us: int,
-        file: PictureFile,
-    ) -> Candidate | Skipped | None:
-        """Return a file's picture, why it is passed over, or None if the server has it as it is."""
-        item_id = naming.id_of(file.name)
-        try:
-            data = self._read(file)
-            tags = self._tags_of(file.name, known.stored.get(item_id), tagging)
-            tag = owner_tags.of(file.name, data, tags)
-            if known.is_unchanged(item_id, tag):
-                return None
-            picture = prepare_picture(data, size)
-        except (ImageError, OSError) as error:
-            return Skipped(name=file.name, reason=reason_of(error))
-        revision = known.following_revision(item_id, now_us)
-        return Candidate(
-            name=file.name,
-            place=Place(collection_uuid=where.uuid, item_id=item_id, revision=revision),
-            owner_tag=tag,
-            tags=tagging.blinded(tags, item_id, revision),
-            picture=picture if self._seal else replace(picture, original=None),
-        )
+    def _seen(self, where: Collection, making: Making) -> SeenFiles | None:
+        """Return the record of files to go by, None if all are to be read."""
+        if self._by_time is None or self._tags is not None:
+            return None
+        way = f"{making.encoder_digest.hex()} {self._seal:d}{self._readable_ids:d}"
+        return SeenFiles(self._by_time / f"{where.uuid}.files", way)
 
-    def _tags_of(self, name: str, stored: ItemSummary | None, tagging: Tagging) -> list[str]:
-        """Return what a picture shall be found by. Raises OpenError for tags that were altered."""
-        if self._tags is not None:
-            return checked_tags(self._tags(name))
-        return [] if stored is None else tagging.read(stored)
+    def _largest_file(self) -> int:
+        """Return how many bytes a file may have at most, for the server to take its seal."""
+        if not self._seal:
+            return MAX_PICTURE_BYTES
+        return self._client.limits.max_sealed_bytes - _SEAL_OVERHEAD_BYTES
 
     def _counted(self, found: Iterable[Candidate | Skipped | None]) -> Iterator[Candidate]:
         """Yield what is to be sent, and count all else, in the order of the files."""
@@ -208,20 +198,6 @@ class FolderIndexer:
                 self._tally.skip(each)
             else:
                 self._tally.count(unchanged=1)
-
-    def _read(self, file: PictureFile) -> bytes:
-        """Return the bytes of a file, if the server takes as many.
-
-        Raises:
-            ImageError: there are more.
-            OSError: it cannot be read.
-        """
-        limit = MAX_PICTURE_BYTES
-        if self._seal:
-            limit = self._client.limits.max_sealed_bytes - _SEAL_OVERHEAD_BYTES
-        if file.size_bytes > limit:
-            raise ImageError(f"the file has {file.size_bytes:,} bytes, the limit is {limit:,}")
-        return read_regular(file.path, limit)  # it may have grown, or become a pipe, since
 
     def _only_count(self, candidates: Iterable[Candidate]) -> None:
         """Count what would be sent."""

@@ -33,12 +33,14 @@ class PictureFile:
     """A file to index.
 
     `name` is its path within the folder, with forward slashes, in Unicode's form NFC: the same
-    name is written in several ways, by macOS in another than by all else.
+    name is written in several ways, by macOS in another than by all else. `changed_ns` is when its
+    content was last changed, in nanoseconds since 1970.
     """
 
     path: Path
     name: str
     size_bytes: int
+    changed_ns: int
 
 
 class Walk:
@@ -103,9 +105,9 @@ class Walk:
         elif path.suffix.lower() not in PICTURE_SUFFIXES:
             self._skip(path, "is not a picture file by its name")
         else:
-            self._take(path, status.st_size)
+            self._take(path, status)
 
-    def _take(self, path: Path, size_bytes: int) -> None:
+    def _take(self, path: Path, status: os.stat_result) -> None:
         """Keep a picture file, if the server takes its name."""
         name = self._name(path)
         if problem := problem_of_name(name, self._max_name_bytes):
@@ -114,7 +116,14 @@ class Walk:
             self._skip(path, "has the name of another file, written in other letters of Unicode")
         else:
             self._names.add(name)
-            self.files.append(PictureFile(path=path, name=name, size_bytes=size_bytes))
+            self.files.append(
+                PictureFile(
+                    path=path,
+                    name=name,
+                    size_bytes=status.st_size,
+                    changed_ns=status.st_mtime_ns,
+                )
+            )
 
     def _skip(self, path: Path, reason: str) -> None:
         """Keep a path that is passed over, under a name that can be printed."""

@@ -422,24 +422,24 @@ def test_what_is_skipped_is_told_in_the_order_of_the_files(
 def test_a_failure_of_a_batch_ends_the_run_and_the_next_one_goes_on(
     client: Client, photos: str, folder: Path, noise: Noise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cipherlens.client.folder import indexer
+    from cipherlens.client.folder import reading
 
     for number in range(100):
         noise(number, (12, 8)).save(folder / f"m-{number:03}.png")
-    prepare = indexer.prepare_picture
+    prepare = reading.prepare_picture
 
     def fail(data: bytes, size: Any) -> Any:
         if data == (folder / "m-090.png").read_bytes():
             raise RuntimeError("a defect")
         return prepare(data, size)
 
-    monkeypatch.setattr(indexer, "prepare_picture", fail)
+    monkeypatch.setattr(reading, "prepare_picture", fail)
     with pytest.raises(RuntimeError, match="a defect"):
         index_folder(client, photos, folder)
     wait_for_threads()
     done = client.get_collection(photos).item_count
     assert done == 64
-    monkeypatch.setattr(indexer, "prepare_picture", prepare)
+    monkeypatch.setattr(reading, "prepare_picture", prepare)
     assert index_folder(client, photos, folder).indexed == 105 - done
 
 

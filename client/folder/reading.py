@@ -1,0 +1,103 @@
+"""What a file is to a run: unchanged, passed over, or a picture to be sent."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from cipherlens.base import read_regular
+from cipherlens.client.core.collection import Collection
+from cipherlens.client.core.item import ItemSummary, Place
+from cipherlens.client.folder.known import Known
+from cipherlens.client.folder.owner_tag import OwnerTags
+from cipherlens.client.folder.seen import SeenFiles
+from cipherlens.client.folder.sender import Candidate
+from cipherlens.client.folder.walk import PictureFile, Skipped
+from cipherlens.client.naming import Naming
+from cipherlens.client.picture import prepare_picture, reason_of
+from cipherlens.client.tagging import Tagging
+from cipherlens.crypto import ImageError, PreparedSize, checked_tags
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """Reads the files of one run; several threads may.
+
+    Attributes:
+        seal: whether originals are stored too.
+        limit_bytes: the largest file that is taken.
+        now_us: the revision of what is written, in microseconds since 1970, or less than it.
+        tags: returns what a picture shall be found by; None leaves that as it is.
+        seen: the record of files to go by; None reads them all.
+        sent: file and owner tag of what is to be sent, by item id.
+    """
+
+    where: Collection
+    known: Known
+    naming: Naming
+    owner_tags: OwnerTags
+    tagging: Tagging
+    size: PreparedSize
+    seal: bool
+    limit_bytes: int
+    now_us: int
+    tags: Callable[[str], Iterable[str]] | None
+    seen: SeenFiles | None
+    sent: dict[str, tuple[PictureFile, bytes]] = field(default_factory=dict)
+
+    def candidate(self, file: PictureFile) -> Candidate | Skipped | None:
+        """Return a file's picture, why it is passed over, or None if the server has it as it is."""
+        item_id = self.naming.id_of(file.name)
+        if self._looks_unchanged(item_id, file):
+            return None
+        try:
+            data = self._read(file)
+            tags = self._tags_of(file.name, self.known.stored.get(item_id))
+            tag = self.owner_tags.of(file.name, data, tags)
+            if self.known.is_unchanged(item_id, tag):
+                self._note(file, tag)
+                return None
+            picture = prepare_picture(data, self.size)
+        except (ImageError, OSError) as error:
+            return Skipped(name=file.name, reason=reason_of(error))
+        revision = self.known.following_revision(item_id, self.now_us)
+        self.sent[item_id] = (file, tag)
+        return Candidate(
+            name=file.name,
+            place=Place(collection_uuid=self.where.uuid, item_id=item_id, revision=revision),
+            owner_tag=tag,
+            tags=self.tagging.blinded(tags, item_id, revision),
+            picture=picture if self.seal else replace(picture, original=None),
+        )
+
+    def keep_seen(self, written: Iterable[str]) -> None:
+        """Keep the record of files, with those that were written by their ids."""
+        if self.seen is not None:
+            for item_id in written:
+                self._note(*self.sent[item_id])
+            self.seen.keep()
+
+    def _looks_unchanged(self, item_id: str, file: PictureFile) -> bool:
+        tag = None if self.seen is None else self.seen.owner_tag(file)
+        return tag is not None and self.known.is_unchanged(item_id, tag)
+
+    def _note(self, file: PictureFile, owner_tag: bytes) -> None:
+        if self.seen is not None:
+            self.seen.note(file, owner_tag)
+
+    def _tags_of(self, name: str, stored: ItemSummary | None) -> list[str]:
+        """Return what a picture shall be found by. Raises OpenError for tags that were altered."""
+        if self.tags is not None:
+            return checked_tags(self.tags(name))
+        return [] if stored is None else self.tagging.read(stored)
+
+    def _read(self, file: PictureFile) -> bytes:
+        """Return the bytes of a file, if the server takes as many.
+
+        Raises:
+            ImageError: there are more.
+            OSError: it cannot be read.
+        """
+        if file.size_bytes > self.limit_bytes:
+            raise ImageError(
+                f"the file has {file.size_bytes:,} bytes, the limit is {self.limit_bytes:,}"
+            )
+        return read_regular(file.path, self.limit_bytes)  # it may have grown, or become a pipe
