@@ -116,4 +116,4 @@ docs: $(VIEW) ## the site, with every command, RPC and setting from the sources 
 	@echo "docs: build/site/index.html"
 
 clean: ## remove what the targets made, but not the results
-	rm -rf $(VENV) $(LOWEST) build *.egg-info .mypy_cache .ruff_cache .pytest_cache demo/index.html
+	rm -rf $(VENV) $(LOWEST) examples/javascript/node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache demo/index.html

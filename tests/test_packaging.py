@@ -42,6 +42,12 @@ def test_data_files_travel_with_their_package() -> None:
         assert found == set(settings["package-data"].get(name, [])), name
 
 
+def test_the_files_of_the_gallery_s_page_travel_with_it() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert settings["package-data"]["cipherlens.client.web"] == ["page/*"]
+    assert all(each.is_file() for each in (ROOT / "client/web/page").iterdir())
+
+
 def test_the_library_needs_nothing_of_the_command_line() -> None:
     hidden = "import sys; sys.modules.update(dict.fromkeys(['typer', 'click', 'rich'])); "
     library = "import cipherlens.client, cipherlens.crypto, cipherlens.wire"

@@ -1,7 +1,7 @@
 """A socket on this machine, and the server that answers on it."""
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import uvicorn
 
@@ -24,7 +24,7 @@ class Listening:
         server: answers in `run`, which ends when its `should_exit` is set or a signal comes.
     """
 
-    address: str
+    address: str = field(repr=False)
     server: uvicorn.Server
     _socket: socket.socket
     _album: Album

@@ -7,9 +7,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from cipherlens.client import Client
+from cipherlens.client.manifests import ManifestFolder
+from cipherlens.client.web.album import Album
 from cipherlens.client.web.app import _assets
 from cipherlens.client.web.guard import HEADERS, Secrets
-from tests.client.web.conftest import page_of
+from cipherlens.client.web.listening import listen
+from tests.client.web.conftest import answering, page_of
 
 READ = ["collection", "items", "picture?id=x", "seen?id=x", "original?id=x"]
 WRITTEN = ["search", "upload?name=a.png"]
@@ -26,6 +29,14 @@ def page(target, key, tmp_path_factory):
 
 def test_a_session_reads(page):
     assert page.ask("collection").document["count"] == 0
+
+
+def test_localhost_is_this_machine_too(page):
+    name = page.host.replace("127.0.0.1", "localhost")
+    headers = {"Host": name, "Origin": f"http://{name}"}
+    assert page.ask("collection", headers=headers).status == 200
+    assert page.ask("session", "POST", page.token.encode(), headers).status == 204
+    assert page.ask("session", "POST", page.token.encode(), {"Host": name}).status == 403
 
 
 @pytest.mark.parametrize("path", READ)
@@ -125,6 +136,12 @@ def test_it_is_on_this_machine_alone(page):
     port = int(urlsplit(page.address).port or 0)
     with socket.socket() as other:
         other.bind(("127.0.0.2", port))  # would fail if the server had every address
+
+
+def test_the_address_does_not_show_in_a_text(client, codes, tmp_path):
+    listening = listen(Album(client, codes, ManifestFolder(tmp_path)), None)
+    with answering(listening) as page:
+        assert page.token not in repr(listening)
 
 
 def test_secrets_are_drawn_anew():
