@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cipherlens.client.client import Client
 from cipherlens.client.core.collection import Collection
-from cipherlens.client.core.item import Item, ItemSummary
+from cipherlens.client.core.item import Item, ItemSummary, ItemView
 from cipherlens.client.core.tags import EVERY_ITEM, TagFilter
 from cipherlens.client.errors import NotFound
 from cipherlens.client.manifests import ManifestFolder
@@ -111,13 +111,13 @@ class Album:
         """Return what is listed, by id; whoever takes it does not change it."""
         return self._summaries
 
-    def item(self, item_id: str) -> Item:
-        """Return an item as it is stored.
+    def item(self, item_id: str, view: ItemView = ItemView.FULL) -> Item:
+        """Return an item as it is stored, or as much of it as a view says.
 
         Raises:
             NotFound: it is missing, or damaged.
         """
-        (fetched,) = self.client.fetch(self.where, [item_id])
+        (fetched,) = self.client.fetch(self.where, [item_id], view=view)
         if fetched.item is None:
             raise NotFound(f"item {item_id!r} is {fetched.state}")
         return fetched.item

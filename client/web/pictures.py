@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cipherlens.client.core.item import Item
+from cipherlens.client.core.item import Item, ItemView
 from cipherlens.client.web.album import Album
 from cipherlens.crypto import Original, open_image
 from cipherlens.crypto.preparation import upright_rgb
@@ -59,7 +59,7 @@ class Pictures:
 
     def seen(self, item_id: str) -> bytes:
         """Return what the server compares an item by, as a PNG to look at."""
-        return png_of(seen_of(self._album.item(item_id)))
+        return png_of(seen_of(self._album.item(item_id, ItemView.CONTENT)))
 
     def _keep(self, key: tuple[str, int, int], data: bytes) -> None:
         with self._lock:

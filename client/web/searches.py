@@ -11,7 +11,7 @@ from PIL import Image
 from cipherlens.base import Kind
 from cipherlens.client.coding import CodeMaker, make_codes
 from cipherlens.client.core.content import Rows
-from cipherlens.client.core.item import Hit, Hits
+from cipherlens.client.core.item import Hit, Hits, ItemView
 from cipherlens.client.core.question import SearchOptions
 from cipherlens.client.core.tags import TagFilter
 from cipherlens.client.errors import NotFound
@@ -75,7 +75,7 @@ class Searches:
         Raises:
             NotFound: it is not there.
         """
-        item = self._album.item(item_id)
+        item = self._album.item(item_id, ItemView.CONTENT)
         if item.cipher_image is not None:
             return self._by_image(item.cipher_image, k, tags)
         row: Rows | None = item.vector if item.code is None else item.code

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cipherlens.client import Client
 from cipherlens.client.web.pictures import MAX_SIDE, code_view, preview, vector_view
 from cipherlens.crypto import ImageError, Original
+from tests.client.malicious import between
 
 
 def file_of(image, kind="PNG", **options):
@@ -100,9 +102,6 @@ def test_what_cannot_be_shown_says_why(shown, client, codes):
 
 
 def test_an_item_that_was_altered_is_not_shown(target, key, shown, client, codes, noise):
-    from cipherlens.client import Client
-    from tests.client.malicious import between
-
     code = np.arange(6, dtype=np.uint8)[None]
     client.index_codes(codes, ["a"], code, originals=[file_of(noise(3))])
 
@@ -119,3 +118,21 @@ def test_an_item_that_was_altered_is_not_shown(target, key, shown, client, codes
                 409,
                 {"error": "the sealed data does not open"},
             )
+
+
+def test_originals_are_fetched_where_they_are_shown_alone(target, key, shown, client, codes, noise):
+    code = np.arange(6, dtype=np.uint8)[None]
+    client.index_codes(codes, ["a"], code, originals=[file_of(noise(3))])
+    sealed = []
+
+    def note(_request, answer):
+        sealed.append(bool(answer.item.sealed_original))
+        return answer
+
+    with between(target) as server, Client(server.target, key=key) as reader:
+        server.alter["Fetch"] = note
+        page = shown(codes.name, reader)
+        assert page.ask("seen", id="a").status == 200
+        assert page.send("search", id="a").status == 200
+        assert page.ask("picture", id="a").status == 200
+    assert sealed == [False, False, True]
