@@ -1,6 +1,7 @@
 """Which code a figure is of: it is found again only while all code that decides it is the same.
 
-Comments, docstrings and how lines are broken decide nothing, and may change.
+Comments, docstrings and how lines are broken decide nothing, and may change; so may the version of
+Python that reads it.
 """
 
 import ast
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 _OURS = ("benchmarks", "cipherlens")
 
@@ -33,7 +35,21 @@ def _read(source: bytes) -> tuple[str, tuple[str, ...]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [each for each in node.body if not _is_text(each)]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(_imported(tree))
+    return hashlib.sha256(_dumped(tree).encode()).hexdigest(), tuple(_imported(tree))
+
+
+def _dumped(part: Any) -> str:
+    """Return a part of a tree as text, the same in all versions of Python.
+
+    What is empty is left out: newer versions have more fields that mostly are.
+    """
+    if isinstance(part, ast.AST):
+        fields = [(name, each) for name, each in ast.iter_fields(part) if each not in (None, [])]
+        told = ", ".join(f"{name}={_dumped(each)}" for name, each in fields)
+        return f"{type(part).__name__}({told})"
+    if isinstance(part, list):
+        return f"[{', '.join(map(_dumped, part))}]"
+    return repr(part)
 
 
 def _is_text(statement: ast.stmt) -> bool:

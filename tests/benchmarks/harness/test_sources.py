@@ -1,3 +1,4 @@
+import ast
 import sys
 
 import pytest
@@ -39,6 +40,25 @@ def test_words_and_lines_decide_nothing(package):
     assert sources_digest("benchmarks_of_this_test.first") == before
     (package / "third.py").write_text(said.replace("2\n", "3\n"))
     assert sources_digest("benchmarks_of_this_test.first") != before
+
+
+def test_fields_that_a_newer_python_has_decide_nothing(package, monkeypatch):
+    (package / "third.py").write_text(
+        "def none(*, a=None):\n    return [a, None, 0, '', 0.5, ...]\n"
+    )
+    before = sources_digest("benchmarks_of_this_test.third")
+    monkeypatch.setattr(ast.FunctionDef, "_fields", (*ast.FunctionDef._fields, "newer"))
+    monkeypatch.setattr(ast.FunctionDef, "newer", [], raising=False)
+    sources_digest.__globals__["_read"].cache_clear()
+    assert sources_digest("benchmarks_of_this_test.third") == before
+
+
+@pytest.mark.parametrize("other", ["None", "0", "''", "[]", "()", "False"])
+def test_constants_are_told_apart(package, other):
+    (package / "third.py").write_text("x = 1\n")
+    before = sources_digest("benchmarks_of_this_test.third")
+    (package / "third.py").write_text(f"x = {other}\n")
+    assert sources_digest("benchmarks_of_this_test.third") != before
 
 
 def test_several_modules_are_told_together(package):
