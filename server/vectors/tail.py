@@ -25,6 +25,10 @@ class TailRows:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def part(self, first: int, stop: int) -> "TailRows":
+        """Return those from a place on and before another."""
+        return TailRows(self.rows[first:stop], self.positions[first:stop])
+
     def alive(self, alive: NDArray[np.bool_] | None) -> NDArray[np.int64]:
         """Return which of the rows live, as places among them; alive has all positions."""
         if alive is None:
