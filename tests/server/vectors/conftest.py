@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cipherlens.base import IndexChoice, Kind
+from cipherlens.base import IndexChoice
 from cipherlens.server.config import IvfSettings, VectorsUrl
-from cipherlens.server.index import CosineIndex, Device, HammingIndex
+from cipherlens.server.index import Device, new_index
 from cipherlens.server.vectors.milvus import MilvusStore
 from cipherlens.server.vectors.pgvector import PgvectorStore
 from cipherlens.server.vectors.tables import VectorTables
@@ -94,9 +94,7 @@ def pair(tables):
 
     def make(kind, rows, length, choice=IndexChoice.AUTO):
         remote = tables.index(f"{FOLDER}{len(kind)}", 1, kind, length, choice)
-        faiss = (HammingIndex if kind is Kind.CODE else CosineIndex)(
-            length, Device("cpu"), IVF, IndexChoice.FLAT
-        )
+        faiss = new_index(kind, length, Device("cpu"), IVF, IndexChoice.FLAT)
         for index in (remote, faiss):
             index.append(rows, np.arange(1, len(rows) + 1))
         return remote, faiss
@@ -121,3 +119,9 @@ def unit_rows():
 @pytest.fixture(name="random_codes", scope="session")
 def random_code_rows():
     return random_codes
+
+
+@pytest.fixture(name="settled")
+def settled_in_patience(settled):
+    """Wait as others do, and longer: Milvus takes its time on a busy machine."""
+    return lambda condition: settled(condition, 200.0)

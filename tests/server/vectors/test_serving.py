@@ -113,7 +113,7 @@ def test_what_is_written_is_acknowledged_while_the_engine_is_gone(
         assert [*cloud.fetch(IDS[20:22])] == IDS[20:22]
     finally:
         engine.start()
-    settled(lambda: not index_of(cloud).wants_training and not cloud.engine.unready(), 60)
+    settled(lambda: not index_of(cloud).wants_training and not cloud.engine.unready())
     assert first_hits(cloud, -rows[:1], vectors) == ["late"]
     found = cloud.ids_found(vectors=vectors(rows[:20]), k=900)
     assert all(not set(IDS[:10]) & set(ids) and len(ids) == ROWS - 9 for ids in found)
@@ -131,7 +131,7 @@ def test_an_engine_that_has_lost_all_is_filled_from_the_database(
     covered = index_of(cloud)
     engine.lose_all()
     assert failure(cloud.search, vectors=vectors(rows[:1]))[0].name == "UNAVAILABLE"
-    settled(lambda: index_of(cloud) is not covered, 60)
+    settled(lambda: index_of(cloud) is not covered)
     assert first_hits(cloud, rows, vectors) == IDS
     settled(lambda: keys_there(cloud) >= 600)
 
