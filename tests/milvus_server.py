@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -56,6 +57,14 @@ class MilvusServer:
         """End it at this moment."""
         self._process.kill()
         self._process.wait(_PATIENCE_S)
+
+    def freeze(self) -> None:
+        """Let it do nothing, and answer nobody."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
 
     def wipe(self) -> None:
         """Lose all that it has; it must have ended."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import grpc
 import numpy as np
 from numpy.typing import NDArray
 from pymilvus import DataType, MilvusClient, MilvusException
@@ -82,9 +83,10 @@ class MilvusStore:
                     timeout=_PATIENCE_S,
                 )
             yield self._client
-        except MilvusException as error:
+        except (MilvusException, grpc.RpcError) as error:  # the latter where it has no time left
             told = "the engine of the vectors is not available"
-            raise VectorsUnavailable(told, str(error.message)) from error
+            detail = error.message if isinstance(error, MilvusException) else error.code().name
+            raise VectorsUnavailable(told, str(detail)) from error
 
 
 class MilvusTable:

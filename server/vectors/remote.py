@@ -36,7 +36,8 @@ _MOST_REMOVALS = 256
 # Beyond it an engine that is too slow is waited for; one that is gone gets the rows from the
 # database when it is back.
 _MOST_TAIL_BYTES = 256 * 2**20
-_PUT_BYTES = 8 * 2**20
+# Of one request, which has to be answered before anybody takes the engine for lost.
+_PUT_BYTES, _PUT_ROWS = 8 * 2**20, 8192
 _NEVER_QUICK = 2**62
 
 
@@ -275,7 +276,7 @@ class RemoteIndex:
 
     def _bring_over(self) -> None:
         view = self._rows.view
-        step = max(1, _PUT_BYTES // max(1, view.tail.rows[:1].nbytes))
+        step = max(1, min(_PUT_ROWS, _PUT_BYTES // max(1, view.tail.rows[:1].nbytes)))
         for first in range(0, len(view.tail), step):
             part = view.tail.part(first, first + step)
             alive = part.alive(self._rows.view.log.alive)

@@ -295,6 +295,25 @@ def test_milvus_in_short(make_cloud, milvus, rows, vectors, settled):
     settled(lambda: not tables_of(cloud))
 
 
+def test_an_engine_that_says_nothing(make_cloud, milvus, rows, vectors, failure, settled):
+    cloud = make_cloud(vectors=VectorsUrl(milvus.url), ivf=IVF)
+    filled(cloud, rows, vectors)
+    settled(lambda: index_of(cloud).describe().covered >= 600)
+    milvus.freeze()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("cipherlens.server.vectors.milvus._PATIENCE_S", 1.0)
+            code, _, details = failure(cloud.search, vectors=vectors(rows[:1]))
+        assert (code.name, details["ErrorInfo"].reason) == ("UNAVAILABLE", "VECTORS_UNAVAILABLE")
+        cloud.index(["late"], vectors=vectors(-rows[:1]))
+    finally:
+        milvus.thaw()
+    settled(lambda: not index_of(cloud).wants_training and not cloud.engine.unready())
+    assert first_hits(cloud, -rows[:1], vectors) == ["late"]
+    cloud.engine.drop_collection("v")
+    settled(lambda: not tables_of(cloud))
+
+
 @pytest.mark.parametrize(
     ("url", "told"),
     [
