@@ -184,15 +184,10 @@ class CipherLensServer:
         for each in self._transports:
             each.serve()
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether another server has led the database since this one did."""
-        return self._engine is not None and self._engine.is_lost
-
-    def when_lost(self, told: Callable[[], object]) -> None:
-        """Have a function called once another server has led the database since this one did."""
+    def when_given_up(self, told: Callable[[], object]) -> None:
+        """Have a function called once this server can neither lead nor follow any more."""
         if self._engine is not None:
-            self._engine.when_lost(told)
+            self._engine.when_given_up(told)
 
     def stop(self, grace_s: float | None = None) -> None:
         """Refuse new calls, let those under way finish for so long, then close everything.
@@ -320,8 +315,14 @@ def _served(config: ServerConfig, stopping: socket.socket, say: Callable[[str], 
     if transport_of(config) is not GrpcioTransport:  # whose many threads it would only slow down
         switch_often()
     server = CipherLensServer(config)
+    has_given_up = threading.Event()
     if config.follow:  # what it has in memory is worth nothing then: started again, it follows
-        server.when_lost(lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+        def give_up() -> None:
+            has_given_up.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        server.when_given_up(give_up)
     port = server.listen()
     try:
         server.load(_LoadWatch(stopping))
@@ -335,7 +336,7 @@ def _served(config: ServerConfig, stopping: socket.socket, say: Callable[[str], 
     stopping.recv(1)
     _log.info("stopping: calls under way have %g s", config.grace_s)
     server.stop()
-    return os.EX_TEMPFAIL if config.follow and server.is_lost else 0
+    return os.EX_TEMPFAIL if has_given_up.is_set() else 0
 
 
 class _StopSignal(Exception):

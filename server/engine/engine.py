@@ -188,15 +188,10 @@ class Engine:
         """
         return self._database.leader()
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether another process has led since this one did: its memory is out of date."""
-        return self._database.is_lost
-
-    def when_lost(self, told: Callable[[], object]) -> None:
-        """Have a function called once another process has led since this one did."""
+    def when_given_up(self, told: Callable[[], object]) -> None:
+        """Have a function called once this one can neither lead nor follow any more."""
         if self._follower is not None:
-            self._follower.when_lost = told
+            self._follower.when_given_up = told
 
     def stop_following(self) -> None:
         """Look at the database no more, and do not begin to lead; reads go on."""
@@ -205,7 +200,7 @@ class Engine:
 
     def unready(self) -> str:
         """Return why calls should go to another server, empty if they may come."""
-        if self.is_lost:
+        if self._database.is_lost:
             return "another server has taken the database over: this one must be started again"
         if self._vectors is not None and not self._vectors.link.is_up:
             return "the engine of the vectors does not answer"

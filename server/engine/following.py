@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.loading import Loader
 from cipherlens.server.engine.registry import Registry
-from cipherlens.server.errors import NotFound, ServerError
+from cipherlens.server.errors import NotFound, ServerError, StartupError
 from cipherlens.server.storage import Database
 from cipherlens.server.storage.records import Standing
 
@@ -27,7 +27,8 @@ class Follower:
     When nobody leads any more, it does: the last look comes before the first write. From then on it
     looks whether it still does.
 
-    when_lost: called once another process has led since this one did.
+    when_given_up: called once it cannot go on: another process has led since this one did, or the
+        tables are of a newer program.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Follower:
         self._loader = loader
         self._consider = consider
         self._led = led
-        self._looking = threading.Lock()  # guards the four fields below
+        self._looking = threading.Lock()  # guards the five fields below
         self._looked_at = self._complete_at = time.monotonic()
         self._failing: set[str] = set()  # collections that could not follow at the last look
         self._aside: dict[int, str] = {}  # those that are damaged
-        self.when_lost: Callable[[], object] = lambda: None
+        self._era = ""  # of the last look
+        self.when_given_up: Callable[[], object] = lambda: None
+        self._tried_at = 0.0  # of the thread alone
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
@@ -62,6 +65,7 @@ class Follower:
 
     def start(self) -> None:
         """Follow from now on; all that the database had a moment ago is loaded."""
+        self._era = self._database.era()
         self._complete_at = time.monotonic()
         self._thread.start()
 
@@ -88,18 +92,30 @@ class Follower:
                 if self._database.takes_writes:
                     self._database.notice_loss()
                     if self._database.is_lost:
-                        self.when_lost()
+                        self.when_given_up()
                         return
                     self._ended.wait(_BETWEEN_CHECKS_S)
-                elif self._database.try_to_lead():
+                elif self._is_time_to_try() and self._database.try_to_lead():
                     self._lead()
                 else:
                     self.look()
                     self._database.wait_for_change(self._ended, _LONGEST_PAUSE_S)
+            except StartupError as error:  # a newer program has changed the tables
+                _log.error("this server cannot lead: %s", error)
+                self.when_given_up()
+                return
             except Exception as error:  # noqa: BLE001 - it follows again when it can
                 known = isinstance(error, ServerError)
                 _log.warning("the database is out of reach: %s", error, exc_info=not known)
                 self._ended.wait(_LONGEST_PAUSE_S)
+
+    def _is_time_to_try(self) -> bool:
+        """Return whether the last try to lead was a while ago: changes come more often."""
+        now = time.monotonic()
+        if now - self._tried_at < _LONGEST_PAUSE_S:
+            return False
+        self._tried_at = now
+        return True
 
     def _lead(self) -> None:
         with self._looking:
@@ -111,6 +127,7 @@ class Follower:
     def _look(self) -> None:
         """Compare what is served with what there is. The caller holds `_looking`."""
         began_at = time.monotonic()
+        self._notice_era()
         with self._database.read() as transaction:
             there = transaction.collections.standings()
         served = {live.collection.id: live for live in self._registry.listed()}
@@ -123,6 +140,17 @@ class Follower:
         self._looked_at, self._failing = began_at, failing
         if not failing:
             self._complete_at = began_at
+
+    def _notice_era(self) -> None:
+        """Trust nothing in memory where the database may have gone another way since."""
+        era = self._database.era()
+        if self._era not in ("", era):
+            _log.warning("the database may lack what it had: all indexes are made anew")
+            for live in self._registry.listed():
+                with live.writing:
+                    live.is_behind = True
+                self._consider(live)
+        self._era = era
 
     def _follows(self, number: int, standing: Standing, live: LiveCollection | None) -> bool:
         """Make one collection what the database has; return False if it cannot be read."""

@@ -121,10 +121,10 @@ class Database:
         Raises as `read` does, and StartupError where its tables are of another version.
         """
         with self._domain_errors():
-            is_new = not self._dialect.leads and self._dialect.try_to_lead()
-        if is_new:
+            leads = self._dialect.try_to_lead()
+        if leads and not self.takes_writes:
             self._check_schema()
-        return self._dialect.leads
+        return leads
 
     def notice_loss(self) -> None:
         """Look whether this process still leads, unless it writes at this moment.
@@ -151,6 +151,14 @@ class Database:
         """
         with self._domain_errors():
             return self._dialect.leader()
+
+    def era(self) -> str:
+        """Return what is another text once the database may lack something that it had.
+
+        Raises as `read` does.
+        """
+        with self._domain_errors():
+            return self._dialect.era()
 
     def wait_for_change(self, ended: threading.Event, at_most_s: float) -> None:
         """Return when another process has changed the database, after so many seconds at most.

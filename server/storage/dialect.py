@@ -69,6 +69,10 @@ class Dialect(Protocol):
         """Return where the process that leads takes calls of the others, empty if it takes none."""
         ...
 
+    def era(self) -> str:
+        """Return what is another text once the database may lack something that it had."""
+        ...
+
     def wait_for_change(self, ended: threading.Event, at_most_s: float) -> None:
         """Return when another process has changed the database, or soon after the event.
 

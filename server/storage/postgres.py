@@ -32,6 +32,7 @@ from cipherlens.server.storage.tenure import (
     address_of_holder,
     database_of,
     is_held,
+    timeline_of,
 )
 
 _log = logging.getLogger(__name__)
@@ -138,6 +139,10 @@ class PostgresDialect:
     def leader(self) -> str:
         """Return where the process that leads takes calls of the others, empty if it takes none."""
         return self._read(address_of_holder)
+
+    def era(self) -> str:
+        """Return the timeline: another one is that of a standby, which may lack the latest."""
+        return self._read(timeline_of)
 
     def wait_for_change(self, ended: threading.Event, at_most_s: float) -> None:
         """Return when another process has changed the database, or soon after the event."""

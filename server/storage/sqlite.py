@@ -92,6 +92,10 @@ class SqliteDialect:
         """Return where the process that leads takes calls of the others, empty if it takes none."""
         return self._held.said()
 
+    def era(self) -> str:
+        """Return always the same: a file that is open is not replaced."""
+        return ""
+
     def wait_for_change(self, ended: threading.Event, at_most_s: float) -> None:
         """Return when another process has changed the database, or soon after the event.
 

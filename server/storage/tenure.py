@@ -75,7 +75,7 @@ class Tenure:
         if not self._locked(connection):
             raise self._held_by_another(is_first=is_first)
         connection.commit()  # what is read from here on, the last holder has left
-        (timeline,) = _row(connection, _TIMELINE)
+        timeline = timeline_of(connection)
         if is_first:
             connection.execute(_MAKE)
             values = (str(uuid4()), self._holder, self._address)
@@ -127,6 +127,11 @@ def is_held(connection: "Connection[tuple[object, ...]]") -> bool:
 def database_of(connection: "Connection[tuple[object, ...]]") -> str:
     """Return the id of a database that a server has held."""
     return _row(connection, _DATABASE)[0]
+
+
+def timeline_of(connection: "Connection[tuple[object, ...]]") -> str:
+    """Return the timeline: another one is that of a standby that has taken over."""
+    return _row(connection, _TIMELINE)[0]
 
 
 def address_of_holder(connection: "Connection[tuple[object, ...]]") -> str:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -18,7 +19,9 @@ import numpy as np
 import pytest
 
 from cipherlens.server.config import ServerConfig
-from cipherlens.server.errors import StartupError
+from cipherlens.server.errors import ServerError, StartupError
+from cipherlens.server.storage import Database
+from cipherlens.server.storage.opening import open_dialect
 from cipherlens.server.worker import Worker
 from cipherlens.server.workers import run
 from cipherlens.v1 import collection_pb2, representation_pb2, retrieval_service_pb2_grpc
@@ -239,3 +242,36 @@ def test_a_worker_has_the_port_of_all_and_one_of_its_own_for_metrics(tmp_path):
     assert not config.follow
     found = Worker(1, "127.0.0.1:5000", "", 3, 4).config(config)
     assert (found.follow, found.listen, found.metrics_listen) == (True, "127.0.0.1:5000", "9001")
+
+
+@pytest.mark.parametrize("dialect", ["postgres"])
+def test_one_that_lost_the_database_is_started_again_and_follows(start, address, postgres, tmp_path):
+    workers = start(address=address, workers=2)
+    caller = Caller(workers.target())
+    caller.create()
+    before = set(workers.pids())
+    other = Database(open_dialect(tmp_path / "other", address, "unix:nobody"))
+
+    def take():  # until it was quicker than the one that leads, and the one that follows
+        while not leads():
+            postgres.end_sessions(address)
+
+    def leads():
+        with suppress(ServerError):  # as its own sessions end, too
+            return other.try_to_lead()
+
+    taking = threading.Thread(target=take)
+    taking.start()
+    taking.join(_PATIENCE_S)
+    assert not taking.is_alive()
+    wait_for_change(lambda: before - set(workers.pids()))
+    other.close()
+    assert caller.index(1) == 1
+    assert "another server has taken the database over" in workers.log.read_text()
+
+
+def wait_for_change(found):
+    until = time.monotonic() + _PATIENCE_S
+    while not found():
+        assert time.monotonic() < until
+        time.sleep(0.05)

@@ -154,6 +154,18 @@ def test_another_generation_is_there_when_a_look_has_ended(pair):
     assert not follower.live().is_behind
 
 
+def test_where_the_database_went_another_way_all_is_made_anew(pair, settled, monkeypatch):
+    leader, follower = pair
+    sequence = leader.index(ids(10))
+    assert follower.found(ROWS[3], min_sequence=sequence) == ["i3"]
+    before = follower.live().serving
+    monkeypatch.setattr(follower.engine._database, "era", lambda: "another")
+    follower.engine._follower._era = "one"
+    follower.engine.catch_up()
+    settled(lambda: follower.live().serving is not before and not follower.live().is_behind)
+    assert follower.found(ROWS[3]) == ["i3"]
+
+
 def test_a_follower_writes_nothing(pair):
     leader, follower = pair
     with pytest.raises(NotLeading):
