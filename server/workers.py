@@ -19,9 +19,9 @@ from cipherlens.server.worker import Worker
 
 _log = logging.getLogger(__name__)
 
+# Who has served and ends is started again at once: others may end, too. Who cannot even begin, less
+# and less often.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 30.0
-# Who has served for so long and ends is started again at once.
-_LASTING_S = 10.0
 # Beyond what a worker gives calls under way: for files of indexes.
 _CLOSING_S = 60.0
 _ENDS = (signal.SIGTERM, signal.SIGINT)
@@ -71,7 +71,6 @@ class _Place:
         self.process: subprocess.Popen[bytes] | None = None
         self.says: int | None = None  # until it has said that it serves
         self.is_serving = False
-        self.started_at = 0.0
         self.due_at = 0.0
         self.failures = 0  # in a row
 
@@ -85,7 +84,6 @@ class _Place:
             pass_fds=(says, parent),
         )
         os.close(says)
-        self.started_at = time.monotonic()
 
     def hear(self) -> None:
         """Read what the worker says: that it serves, or nothing as it has ended."""
@@ -105,12 +103,10 @@ class _Place:
         if code is None:
             return None
         self.close()
-        now = time.monotonic()
-        lasted = self.is_serving and now - self.started_at > _LASTING_S
-        self.failures = 0 if lasted else self.failures + 1
+        self.failures = 0 if self.is_serving else self.failures + 1
         pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self.failures, 10))
         self.process, self.is_serving = None, False
-        self.due_at = now if lasted else now + pause_s
+        self.due_at = time.monotonic() + pause_s
         return code
 
 

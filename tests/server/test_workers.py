@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import re
 import select
 import signal
@@ -136,45 +137,85 @@ def vector(number):
     return representation_pb2.Vectors(dimension=DIMENSION, data=row.tobytes())
 
 
-@pytest.mark.parametrize(
-    ("transport", "dialect"),
-    [("native", "sqlite"), ("grpcio", "sqlite"), ("native", "postgres")],
-)
-def test_whoever_is_killed_is_replaced_and_nothing_acknowledged_is_lost(start, transport, address):
-    workers = start("--transport", transport, address=address)
-    caller = Caller(workers.target())
-    caller.create()
-    acknowledged = {}
-    ended, written = threading.Event(), threading.Condition()
+class Writer:
+    """Writes one item after the other over new connections, and remembers what was acknowledged."""
 
-    def write():
-        for number in itertools.count():
-            sequence = caller.index(number)
-            with written:
-                acknowledged[number] = sequence
-                written.notify_all()
-            if ended.is_set():
+    def __init__(self, caller, first):
+        self.caller = caller
+        self.acknowledged = {}  # sequences, by numbers of items
+        self.changed = threading.Condition()
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.write, args=(first,))
+        self.thread.start()
+
+    def write(self, first):
+        for number in itertools.count(first):
+            sequence = self.caller.index(number)
+            with self.changed:
+                self.acknowledged[number] = sequence
+                self.changed.notify_all()
+            if self.ended.is_set():
                 return
 
-    def more(count):
-        with written:
-            wanted = len(acknowledged) + count
-            assert written.wait_for(lambda: len(acknowledged) >= wanted, _PATIENCE_S)
+    def more(self, count):
+        """Return when so many more are acknowledged."""
+        with self.changed:
+            wanted = len(self.acknowledged) + count
+            assert self.changed.wait_for(lambda: len(self.acknowledged) >= wanted, _PATIENCE_S)
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    for victim in workers.pids():
-        more(5)
-        os.kill(victim, signal.SIGKILL)
-    more(5)
-    ended.set()
-    writer.join()
+    def end(self):
+        self.ended.set()
+        self.thread.join()
+        return self.acknowledged
+
+
+def kill_some(workers, rounds, rng, writers=1):
+    """Kill workers while there is writing, and look that all that was acknowledged is there.
+
+    In each round one of them, or now and then all.
+    """
+    caller = Caller(workers.target())
+    caller.create()
+    writing = [Writer(caller, 1_000_000 * number) for number in range(writers)]
+    for _ in range(rounds):
+        writing[0].more(rng.randint(1, 8))
+        pids = workers.pids()
+        for victim in pids if rng.random() < 0.1 else rng.sample(pids, min(1, len(pids))):
+            os.kill(victim, signal.SIGKILL)
+    writing[0].more(5)
+    acknowledged = {}
+    for each in writing:
+        acknowledged |= each.end()
     last = max(acknowledged.values())
     for number in acknowledged:
         assert caller.found(number, last) == [f"i{number}"]
     counted = caller.call("Count", pb.CountRequest(collection="v", min_sequence=last))
     assert counted.item_count >= len(acknowledged)
     assert workers.end() == 0
+
+
+EACH = pytest.mark.parametrize(
+    ("transport", "dialect"),
+    [("native", "sqlite"), ("grpcio", "sqlite"), ("native", "postgres")],
+)
+
+
+@EACH
+def test_whoever_is_killed_is_replaced_and_nothing_acknowledged_is_lost(start, transport, address):
+    workers = start("--transport", transport, address=address)
+    kill_some(workers, 2, random.Random(1))
+
+
+@EACH
+@pytest.mark.crash
+@pytest.mark.timeout(3600)
+def test_many_kills_of_workers_lose_nothing(start, transport, address):
+    rounds = int(os.environ.get("CIPHERLENS_CRASH_ROUNDS", "1000")) // 10
+    seed = int(os.environ.get("CIPHERLENS_CRASH_FIRST", "1"))
+    # With lists to be trained, and taken over by the others, all the time.
+    trained = ("--ivf-minimum-rows", "100", "--ivf-growth", "1.2")
+    workers = start("--transport", transport, *trained, address=address, workers=3)
+    kill_some(workers, rounds, random.Random(seed), writers=3)
 
 
 @pytest.mark.parametrize("transport", ["native", "grpcio"])
@@ -245,7 +286,9 @@ def test_a_worker_has_the_port_of_all_and_one_of_its_own_for_metrics(tmp_path):
 
 
 @pytest.mark.parametrize("dialect", ["postgres"])
-def test_one_that_lost_the_database_is_started_again_and_follows(start, address, postgres, tmp_path):
+def test_one_that_lost_the_database_is_started_again_and_follows(
+    start, address, postgres, tmp_path
+):
     workers = start(address=address, workers=2)
     caller = Caller(workers.target())
     caller.create()
