@@ -15,7 +15,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @contextmanager
-def launched() -> Iterator["Browser"]:
+def launched(*options: str) -> Iterator["Browser"]:
     """Give a running browser, or skip the test and say what is missing."""
     playwright = pytest.importorskip("playwright.sync_api", reason="this needs playwright")
     path = next(filter(None, map(shutil.which, NAMES)), None)
@@ -23,6 +23,8 @@ def launched() -> Iterator["Browser"]:
         pytest.skip(f"this needs one of {', '.join(NAMES)} in PATH")
     sandbox = os.geteuid() != 0  # Chromium refuses to run as root with its sandbox
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, chromium_sandbox=sandbox)
+        browser = driver.chromium.launch(
+            executable_path=path, chromium_sandbox=sandbox, args=options
+        )
         yield browser
         browser.close()

@@ -1,7 +1,9 @@
 """The page in a real Chromium: what a user does with hand, keyboard and screen reader."""
 
 import re
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -27,9 +29,13 @@ DROP = """([half, name, bytes]) => {
 }"""
 
 
+# A name of somebody else's that leads to this machine, as DNS rebinding makes one.
+FOREIGN = "evil.example"
+
+
 @pytest.fixture(scope="module")
 def chromium():
-    with launched() as browser:
+    with launched(f"--host-resolver-rules=MAP {FOREIGN} 127.0.0.1") as browser:
         yield browser
 
 
@@ -390,3 +396,60 @@ def test_a_script_from_elsewhere_does_not_run(opened):
     assert all("Content Security Policy" in each or "Trusted" in each for each in opened.said)
     assert opened.said
     opened.said.clear()
+
+
+ATTACK = """async ([place, picture]) => {
+  const tried = ['collection', 'items', 'search?k=3', 'upload?name=a.png', 'session'];
+  for (const path of tried) {
+    const isRead = ['collection', 'items'].includes(path);
+    await fetch(place + path, {
+      method: isRead ? 'GET' : 'POST', mode: 'no-cors', credentials: 'include',
+      ...(isRead ? {} : { body: Uint8Array.from(picture) }),
+    }).catch(() => null);
+  }
+  const image = new Image();
+  image.src = `${place}collection`;
+  await image.decode().catch(() => null);
+}"""
+
+
+class Innocent(BaseHTTPRequestHandler):
+    """Gives a page that looks like nothing."""
+
+    def do_GET(self) -> None:
+        """Give it."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>an innocent page</title>")
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", FOREIGN])
+def test_a_page_elsewhere_in_the_same_browser_gets_and_does_nothing(
+    opened, host, client, photos, noise
+):
+    """Even if it knows the whole path: the user's session is in this browser."""
+    failed = []
+    opened.on("requestfailed", lambda request: failed.append(request.failure))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Innocent) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        opened.goto(f"http://{host}:{other.server_address[1]}/")
+        failed.clear()
+        place = opened.server.origin + opened.server.place
+        opened.evaluate(ATTACK, [place, list(file_of(noise(9)))])
+        other.shutdown()
+    assert failed == ["net::ERR_BLOCKED_BY_RESPONSE.NotSameOrigin"] * 6
+    assert client.get_collection(photos).item_count == 5
+    opened.said.clear()
+    opened.asked.clear()
+
+
+def test_a_name_that_was_made_to_lead_here_is_not_answered(opened):
+    port = opened.server.host.partition(":")[2]
+    answer = opened.goto(f"http://{FOREIGN}:{port}{opened.server.place}")
+    assert answer.status == 421
+    opened.said.clear()
+    opened.asked.clear()
