@@ -66,6 +66,7 @@ class PgvectorTable:
             statement = self._of("COPY (SELECT key FROM {}) TO STDOUT (FORMAT BINARY)")
             with connection.cursor().copy(statement) as copy:
                 data = b"".join(copy)
+        self._built = self._noted()
         rows = np.frombuffer(data[_COPY_HEADER_BYTES:-_COPY_END_BYTES], _COPIED)
         return np.sort(rows["key"].astype(np.int64))
 

@@ -164,6 +164,16 @@ def test_the_calibrated_lists_reach_the_recall(pair, unit, engine):
     assert sum(hits) / truth.positions.size > 0.95
 
 
+def test_another_index_over_the_table_probes_as_many_lists_at_once(pair, tables, unit, engine):
+    if engine.kind == "milvus":
+        pytest.skip("of Milvus they are measured again, in the background")
+    remote, _ = pair(Kind.VECTOR, unit(3000), 16)
+    remote.train(0)
+    again = anew(remote, tables)
+    again.restore(remote.state())
+    assert again.describe().nprobe == remote.describe().nprobe > 1
+
+
 def test_a_graph_finds_nearly_all(pair, unit):
     remote, faiss = pair(Kind.VECTOR, unit(3000), 16, IndexChoice.HNSW)
     remote.train(0)
