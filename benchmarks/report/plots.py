@@ -9,7 +9,7 @@ A panel stands beside its neighbours and has either lines or bars:
     {"title": ..., "x": "label (unit)", "y": "label (unit)",
      "lines": {name: [[x, ...], [y, ...]]} or "bars": {name: y},
      "spread": {name: [[lowest, ...], [highest, ...]]} of lines that are means; left out for none,
-     "log": whether the y axis is logarithmic; left out for no}
+     "log": whether the y axis is logarithmic, "both" for the x axis too; left out for no}
 """
 
 import io
@@ -66,6 +66,10 @@ def _draw_panel(axes: Axes, panel: Mapping[str, Any]) -> None:
             axes.legend(fontsize="x-small")
     if panel.get("log"):
         axes.set_yscale("log")
+        if panel["log"] == "both":
+            ticks = axes.get_xticks()
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(ticks, [f"{each:,.0f}" for each in ticks], minor=False)
     else:
         axes.set_ylim(bottom=0)
     axes.grid(axis="y", alpha=0.3)

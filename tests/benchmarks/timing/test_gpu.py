@@ -36,17 +36,19 @@ def test_every_way_of_searching_is_measured_on_both(in_process):
 
 def test_its_tables(in_process):
     rates = {CPU: {1: 100.0, 64: 1000.0}, GPU: {1: 50.0, 64: 4000.0}}
-    found = gpu.tables(in_process, {2000: {"Hamming": rates}}, {CPU: {"itself first": 1.0}})
+    found = gpu.tables(
+        {10_000: in_process[2000]}, {2000: {"Hamming": rates}}, {CPU: {"itself first": 1.0}}
+    )
     document = json.loads(json.dumps(found, allow_nan=False))
     assert list(document["results"]) == [
-        "vectors, exact, 2,000",
-        "vectors, lists, 2,000",
+        "vectors, exact, 10,000",
+        "vectors, lists, 10,000",
     ]
     assert document["tables"]["Through a server, GPU / CPU"] == {
         "Hamming, 2,000": {"batch of 1": 0.5, "batch of 64": 4.0}
     }
     (panel,) = document["plots"]["gpu"]["panels"]
-    assert panel["lines"]["vectors, exact, 2,000"][0] == [1, 64]
+    assert panel["lines"]["vectors, exact, 10,000"][0] == [1, 64]
 
 
 def test_what_would_take_too_long_is_left_out(monkeypatch):
