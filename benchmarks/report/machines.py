@@ -44,13 +44,15 @@ def ground_of(document: Document) -> Ground:
 
 
 def common_ground(documents: Iterable[Document]) -> Ground:
-    """Return the machine, and of each library the version, that most of the figures are of."""
+    """Return the machine that most of the figures are of, and the version of each library there."""
     grounds = [ground_of(each) for each in documents]
-    names = dict.fromkeys(name for each in grounds for name in each.versions)
+    machine = _most_common([each.machine for each in grounds])
+    there = [each.versions for each in grounds if each.machine == machine]
+    names = dict.fromkeys(name for versions in there for name in versions)
     return Ground(
-        machine=_most_common([each.machine for each in grounds]),
+        machine=machine,
         versions={
-            name: _most_common([each.versions[name] for each in grounds if name in each.versions])
+            name: _most_common([versions[name] for versions in there if name in versions])
             for name in names
         },
     )
