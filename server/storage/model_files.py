@@ -185,7 +185,16 @@ class ModelStore:
             _log.warning("model %s cannot be kept in a file: %s", digest.hex(), error)
 
     def _put(self, digest: bytes, path: Path, call: Call) -> None:
-        """Write a model's bytes into the database, a piece a transaction: others write between."""
+        """Write a model's bytes into the database, a piece a transaction: others write between.
+
+        Those that are there whole stay as they are: a push that is cut short takes nothing of them.
+        """
+        with self._database.read() as transaction:
+            there = hashlib.sha256()
+            for piece in transaction.model_pieces.of(digest):
+                there.update(piece)
+        if there.digest() == digest:
+            return
         with path.open("rb") as file:
             for number in count():
                 data = file.read(PIECE_BYTES)

@@ -115,10 +115,10 @@ def test_an_index_that_fails_after_the_commit_is_made_anew(
 ):
     append, failures = CosineIndex.append, [MemoryError("no room")]
 
-    def failing(index, rows):
+    def failing(index, rows, sequences):
         if failures:
             raise failures.pop()
-        append(index, rows)
+        append(index, rows, sequences)
 
     monkeypatch.setattr(CosineIndex, "append", failing)
     rows = gaussian(12, seed=5)
@@ -138,10 +138,10 @@ def test_an_index_that_cannot_be_made_anew_at_once_never_stays_behind(
     append, broken = CosineIndex.append, threading.Event()
     broken.set()
 
-    def failing(index, rows):
+    def failing(index, rows, sequences):
         if broken.is_set():
             raise MemoryError("no room")
-        append(index, rows)
+        append(index, rows, sequences)
 
     monkeypatch.setattr(CosineIndex, "append", failing)
     rows = gaussian(2, seed=5)
@@ -162,10 +162,10 @@ def test_the_background_catches_up_by_itself(
 ):
     append, failures = CosineIndex.append, [MemoryError("1"), MemoryError("2"), MemoryError("3")]
 
-    def failing(index, rows):
+    def failing(index, rows, sequences):
         if failures:
             raise failures.pop()
-        append(index, rows)
+        append(index, rows, sequences)
 
     monkeypatch.setattr(CosineIndex, "append", failing)
     rows = gaussian(1, seed=5)

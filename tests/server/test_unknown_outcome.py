@@ -33,6 +33,9 @@ def test_a_model_serves_if_its_commit_was_kept(
     cloud, line, checkpoint, cipher_profile, cipher_images, failure, settled, how
 ):
     cloud.create_ciphers(cipher_profile())
+    cloud.push(
+        checkpoint()
+    )  # its bytes are there: what is cut off is the commit that sets it to work
     line.cut = how
     told(failure, cloud.push, checkpoint(), "e")
     live = cloud.engine._registry.find("e")

@@ -6,6 +6,7 @@ from sqlalchemy import text
 from cipherlens.server.errors import DataDamaged, NotFound
 from cipherlens.server.locks import ANY_CALL
 from cipherlens.server.storage import ModelStore, model_files
+from cipherlens.server.storage.model_pieces import ModelPieces
 
 
 @pytest.fixture
@@ -153,3 +154,22 @@ def test_what_the_database_lacks_is_taken_from_the_files(store, elsewhere, datab
     assert [elsewhere.read(each.digest) for each in (one, two)] == [b"weights", b"others"]
     with database.read() as transaction:
         assert transaction.model_pieces.sizes() == {one.digest: 7, two.digest: 6}
+
+
+def test_a_push_that_is_cut_short_takes_nothing_of_one_that_was_there(
+    store, database, tmp_path, monkeypatch
+):
+    if not database.holds_models:
+        pytest.skip("models are files here")
+    monkeypatch.setattr(model_files, "PIECE_BYTES", 3)
+    record = add(store, b"weights")
+
+    def cut(_pieces, _digest, number, _data):
+        raise KeyError(number)
+
+    monkeypatch.setattr(ModelPieces, "put", cut)
+    add(store, b"weights")
+    with pytest.raises(KeyError):
+        add(store, b"others")
+    with database.read() as transaction:
+        assert b"".join(transaction.model_pieces.of(record.digest)) == b"weights"
