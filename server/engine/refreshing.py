@@ -40,14 +40,25 @@ class Refresher:
         """Look at all collections. Raises what the database raises; then it is tried again."""
         self.wants_work = False  # who begins it while it looks finds it wanting
         try:
-            for live in self._registry.listed():
-                with live.writing:  # it is not being dropped or renamed now
-                    self._refresh(live)
+            served = self._registry.listed()
+            for look in (self._take_name, self._refresh):  # at each moment a name finds something
+                for live in served:
+                    with live.writing:  # it is not being dropped or renamed now
+                        look(live)
             with self._creating:
                 self._add_missing()
         except BaseException:
             self.wants_work = True
             raise
+
+    def _take_name(self, live: LiveCollection) -> None:
+        """Serve a collection under the name that it was given."""
+        with self._database.read() as transaction:
+            name = dict(transaction.collections.listed()).get(live.collection.id)
+            if name is not None and name != live.collection.name:
+                self._registry.rename(
+                    live, transaction.collections.state(live.collection).collection
+                )
 
     def _refresh(self, live: LiveCollection) -> None:
         if self._names().get(live.collection.id) != live.collection.name:
