@@ -2,10 +2,14 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.client.conftest import target
+
+__all__ = ["target"]  # the server that clients are tested with
 
 ROOT = Path(__file__).parents[2]
 JAVASCRIPT = ROOT / "examples" / "javascript"
@@ -35,17 +39,3 @@ def node() -> Run:
         return done.stdout
 
     return run
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real cloud server in this process."""
-    from cipherlens.server.app import CipherLensServer
-    from cipherlens.server.config import ServerConfig
-
-    config = ServerConfig(
-        data_dir=tmp_path_factory.mktemp("data"), listen="127.0.0.1:0", device="cpu"
-    )
-    server = CipherLensServer(config)
-    yield f"127.0.0.1:{server.start()}"
-    server.stop(1)
