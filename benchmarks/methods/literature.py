@@ -54,6 +54,30 @@ TRAINED_ON_LABELS: Schemes = {
 }
 """Schemes with a network of their own, which take longer."""
 
+TITLES = {
+    "zhang": "Zhang [7]",
+    "li": "Li [8]",
+    "liang": "Liang [9]",
+    "xia-ac": "Xia (AC) [10]",
+    "xia-boew": "Xia (BOEW) [13]",
+    "xu": "Xu [11]",
+    "wang": "Wang [14]",
+    "xia-lbp": "Xia (LBP) [15]",
+    "xia-csd": "Xia (CSD)",
+    "xia-scd": "Xia (SCD)",
+    "qin": "Qin (SimHash)",
+    "evit": "EViT, self-supervised",
+    "qsmih-12": "like QSMIH, 12 bits",
+    "qsmih-48": "like QSMIH, 48 bits",
+}
+"""How the tables call each scheme; numbers are those of E2E's references."""
+
+
+def typical(name: str) -> Scheme:
+    """Return the middle one of what is tried of a scheme of ciphertext."""
+    candidates = OF_CIPHERTEXT[name]
+    return candidates[len(candidates) // 2]
+
 
 def comparators(
     schemes: Schemes, split: SplitConfig, seeds: int, *, against_rest: bool = False

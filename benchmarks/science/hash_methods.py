@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.harness.kept import kept_at
 from benchmarks.harness.registry import PAPER
 from benchmarks.methods import corel10k
-from benchmarks.methods.literature import OF_OWNERS, comparators
+from benchmarks.methods.literature import OF_OWNERS, TITLES, comparators
 from benchmarks.science.scheme_tables import (
     Comparators,
     Sets,
@@ -26,11 +26,6 @@ from cipherlens.model.config import SplitConfig
 PLACE = 11.5
 AT_PAPERS_SCALE = True
 
-TITLES = {
-    "xia-csd": "Xia (CSD)",
-    "xia-scd": "Xia (SCD)",
-    "qin": "Qin (SimHash)",
-}
 LEVELS = (20, 40, 60, 80, 100)
 
 NOTES = """\
@@ -80,7 +75,7 @@ def document(sets: Sets, profile: str) -> dict[str, Any]:
             name: {TITLES[scheme]: row(runs) for scheme, runs in each["schemes"].items()}
             for name, each in sets.items()
         },
-        "plots": plots("hash-methods", sets, TITLES.__getitem__),
+        "plots": plots("hash-methods", sets),
     }
 
 

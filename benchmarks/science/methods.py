@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.harness.kept import kept_at
 from benchmarks.harness.registry import PAPER as PAPERS_PROFILE
 from benchmarks.methods import corel10k
-from benchmarks.methods.literature import OF_CIPHERTEXT, comparators
+from benchmarks.methods.literature import OF_CIPHERTEXT, TITLES, comparators
 from benchmarks.science.labelled import COREL10K
 from benchmarks.science.scheme_tables import Sets, across, facts, measured_sets, plots, row
 
@@ -19,16 +19,16 @@ PLACE = 7.5
 AT_PAPERS_SCALE = True
 
 PAPER = {
-    "zhang": ("Zhang [7]", 0.1478),
-    "li": ("Li [8]", 0.1493),
-    "liang": ("Liang [9]", 0.1008),
-    "xia-ac": ("Xia (AC) [10]", 0.1298),
-    "xia-boew": ("Xia (BOEW) [13]", 0.1269),
-    "xu": ("Xu [11]", 0.4252),
-    "wang": ("Wang [14]", 0.0511),
-    "xia-lbp": ("Xia (LBP) [15]", 0.0928),
+    "zhang": 0.1478,
+    "li": 0.1493,
+    "liang": 0.1008,
+    "xia-ac": 0.1298,
+    "xia-boew": 0.1269,
+    "xu": 0.4252,
+    "wang": 0.0511,
+    "xia-lbp": 0.0928,
 }
-"""How the tables call each scheme, and its mAP on Corel10K in the paper's Table II."""
+"""Each scheme's mAP on Corel10K in the paper's Table II."""
 
 NETWORKS = {
     "P=8, M=1/4": 0.5373,
@@ -47,11 +47,12 @@ None of these papers says all that a program needs, and we know of no public cod
 file in `benchmarks/methods` states what was known and what was guessed. So a figure here is of the
 scheme as we understand it, and no claim on its authors' program. The paper's column is of Corel10K,
 100 classes of 100 photographs, which only those who have it can measure. Levels do not compare
-between sets; the order of schemes on one set does. Networks are those of [settings](#settings) and
-[fashion-mnist-hour](#fashion-mnist-hour), on the same test pictures of OpenClipart; they learn from
-labels, which the schemes do not. Of Fashion-MNIST the schemes learn from 2,000 pictures, what there
-is to learn, and are judged as our networks are, each of the 10,000 test pictures ranking the others.
-All are grey, so that what a scheme makes of colours is idle, and a picture has 16 blocks of 8x8.
+between sets; the order of schemes on one set does. Our networks are those of [settings](#settings)
+on OpenClipart's same test pictures, and of [fashion-mnist-hour](#fashion-mnist-hour) on
+Fashion-MNIST's; they learn from labels, which the schemes do not. There the schemes learn words
+from 2,000 pictures, as far as they do, and are judged as the networks are: each of the 10,000 test
+pictures ranks the others. Those are all grey, so that what a scheme makes of colours is idle, and
+have 16 blocks of 8x8.
 
 Times are of one process beside much else that ran, and hold no disk; sizes are what the server gets
 of a picture, its ciphertext, and the features that it compares. Photographs are cut in 4x4 pieces,
@@ -72,20 +73,20 @@ def document(sets: Sets) -> dict[str, Any]:
     """Return the document of the measured sets."""
     schemes = dict.fromkeys(name for each in sets.values() for name in each["schemes"])
     networks = our_networks()
-    quoted = dict(PAPER.values())
+    quoted = {TITLES[scheme]: value for scheme, value in PAPER.items()}
     return {
         "unit": "mAP, each test picture ranking the others: mean over the keys",
         **facts(sets),
         "results": {
-            **{_title(scheme): across(scheme, sets) for scheme in schemes},
+            **{TITLES[scheme]: across(scheme, sets) for scheme in schemes},
             **{name: found for name, found in networks.items() if set(found) & set(sets)},
         },
         "paper": {name: {"Corel10K": value} for name, value in (quoted | NETWORKS).items()},
         "tables": {
-            name: {_title(scheme): row(runs) for scheme, runs in each["schemes"].items()}
+            name: {TITLES[scheme]: row(runs) for scheme, runs in each["schemes"].items()}
             for name, each in sets.items()
         },
-        "plots": plots("methods", sets, _title),
+        "plots": plots("methods", sets),
     }
 
 
@@ -103,7 +104,3 @@ def our_networks() -> dict[str, dict[str, float]]:
         for name, each in fashion.items()
         if not name.startswith("hash")
     }
-
-
-def _title(scheme: str) -> str:
-    return PAPER[scheme][0]

@@ -11,6 +11,7 @@ from benchmarks.harness.registry import PAPER, TRY
 from benchmarks.methods import corel10k
 from benchmarks.methods.comparator import Comparator
 from benchmarks.methods.figures import Figures, Store, all_figures, test_map, validation_map
+from benchmarks.methods.literature import TITLES
 from benchmarks.methods.method import RANKS
 from benchmarks.science.labelled import Labelled, labelled_sets
 from benchmarks.science.panels import precision_recall, spread_panel
@@ -101,7 +102,7 @@ def precision_at(runs: Sequence[Figures], k: int) -> float:
     return statistics.fmean(each["test"]["precision_at"][str(k)] for each in runs)
 
 
-def plots(name: str, sets: Sets, titled: Callable[[str], str]) -> dict[str, Any]:
+def plots(name: str, sets: Sets) -> dict[str, Any]:
     """Return the plots of every scheme, a panel for each set: precision over k, and over recall.
 
     A line is the mean over the keys, with its spread.
@@ -111,12 +112,12 @@ def plots(name: str, sets: Sets, titled: Callable[[str], str]) -> dict[str, Any]
             title,
             "k (pictures retrieved)",
             "precision",
-            {titled(scheme): _precisions(runs) for scheme, runs in each["schemes"].items()},
+            {TITLES[scheme]: _precisions(runs) for scheme, runs in each["schemes"].items()},
         )
         for title, each in sets.items()
     ]
     by_scheme = {
-        title: {titled(scheme): runs for scheme, runs in each["schemes"].items()}
+        title: {TITLES[scheme]: runs for scheme, runs in each["schemes"].items()}
         for title, each in sets.items()
     }
     return {

@@ -14,8 +14,7 @@ from typing import Any
 from benchmarks.harness import stored
 from benchmarks.harness.canned import answering
 from benchmarks.harness.progress import told
-from benchmarks.harness.registry import PAPER as PAPERS_PROFILE
-from benchmarks.harness.registry import TRY
+from benchmarks.harness.registry import PAPER, TRY
 from benchmarks.harness.rounds import medians_us
 from benchmarks.harness.server import serving
 from benchmarks.methods import corel10k
@@ -29,7 +28,7 @@ from benchmarks.timing.features import (
     code_features,
     vector_features,
 )
-from benchmarks.timing.growth import SIZES, level, panel, ratio, table
+from benchmarks.timing.growth import SIZES, TABLE_3, level, panel, ratio, table
 from benchmarks.timing.local import BARE, OURS, K
 from benchmarks.timing.served import SERVED
 from cipherlens.client import Client
@@ -38,20 +37,9 @@ from cipherlens.server.index import use_one_thread
 PLACE = 13
 AT_PAPERS_SCALE = True
 
-ROUNDS = {"quick": (15, 50), "full": (101, 100), PAPERS_PROFILE: (101, 100), TRY: (3, 10)}
+ROUNDS = {"quick": (15, 50), "full": (101, 100), PAPER: (101, 100), TRY: (3, 10)}
 IVF, EXACT = "cosine, IVF", "cosine, exact"
 FLOOR = "canned answer"
-
-PAPER = {
-    "48 bits": (0.58, 0.742, 0.908, 1.073, 1.249),
-    "32 bits": (0.537, 0.657, 0.776, 0.894, 1.016),
-    "24 bits": (0.505, 0.608, 0.637, 0.799, 0.908),
-    "12 bits": (0.483, 0.554, 0.637, 0.703, 0.785),
-    "Xia (CSD)": (2.51, 4.60, 6.26, 8.34, 10.49),
-    "Xia (SCD)": (1.65, 3.79, 5.36, 6.53, 8.78),
-    "Qin": (0.95, 1.46, 2.25, 2.88, 3.63),
-}
-"""DLHEIR Table 3; the lengths are those of its own codes."""
 
 NOTES = """
 The paper gives no unit; its machine is an Intel i7-9700KF with 16 GB and a GTX 2080Ti, its code
@@ -119,13 +107,13 @@ def tables(times: Times) -> dict[str, Any]:
     rows[f"{FLOOR} over gRPC, whatever the size"] = {f"{SIZES[-1]:,}": floor}
     return {
         "results": rows,
-        "paper": table(PAPER),
+        "paper": table(TABLE_3),
         "tables": {
             "Growth from 2,000 to 10,000 images": {
                 method: _growth(times, method, floor) for method in methods
             },
             "Ratios at 10,000 images": {method: _ratios(times, method) for method in methods}
-            | {name: _paper_ratio(name) for name in PAPER if name not in methods},
+            | {name: _paper_ratio(name) for name in TABLE_3 if name not in methods},
         },
         "plots": {"retrieval-time": _plot(times, methods)},
     }
@@ -144,7 +132,7 @@ def _growth(times: Times, method: str, floor: float) -> dict[str, Any]:
         OURS: between(OURS),
         SERVED: between(SERVED),
         "above the canned answer": between(SERVED, floor),
-        "paper": ratio(PAPER[method][-1], PAPER[method][0]) if method in PAPER else None,
+        "paper": ratio(TABLE_3[method][-1], TABLE_3[method][0]) if method in TABLE_3 else None,
     }
 
 
@@ -156,12 +144,12 @@ def _ratios(times: Times, method: str) -> dict[str, Any]:
         "through the server / canned answer": ratio(served, times[FLOOR, SERVED, 0]),
         "in process / 48 bits": ratio(ours, times["48 bits", OURS, last]),
         "through the server / 48 bits": ratio(served, times["48 bits", SERVED, last]),
-        **(_paper_ratio(method) if method in PAPER else {}),
+        **(_paper_ratio(method) if method in TABLE_3 else {}),
     }
 
 
 def _paper_ratio(name: str) -> dict[str, Any]:
-    return {"paper / 48 bits": ratio(PAPER[name][-1], PAPER["48 bits"][-1])}
+    return {"paper / 48 bits": ratio(TABLE_3[name][-1], TABLE_3["48 bits"][-1])}
 
 
 def _plot(times: Times, methods: list[str]) -> dict[str, Any]:
@@ -176,7 +164,7 @@ def _plot(times: Times, methods: list[str]) -> dict[str, Any]:
         "panels": [
             panel("in process", measured(OURS), x=x, y="time (µs)"),
             panel("through the server", measured(SERVED) | floor, x=x, y="time (µs)", log=False),
-            panel("the paper (DLHEIR Table 3)", PAPER, x=x, y="time (unit not given)"),
+            panel("the paper (DLHEIR Table 3)", TABLE_3, x=x, y="time (unit not given)"),
         ],
     }
 

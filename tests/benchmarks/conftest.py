@@ -25,7 +25,7 @@ def store(tmp_path: Path) -> Store:
     return Store(networks=tmp_path / "trained", figures=tmp_path / "figures", at_once=1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_pictures() -> MakePictures:
     """Return what makes pictures of a size: noise, in each of three classes tinted its own way."""
 
