@@ -47,7 +47,7 @@ from cipherlens.server.index import use_one_thread
 
 PLACE = 13.5
 
-ROUNDS = {"quick": (3, 5), "full": (15, 20)}
+ROUNDS = {"quick": (3, 5), "full": (15, 50)}
 PICTURES = 32
 """Landscape pictures whose features are stored: a collection holds them as often as it takes."""
 
