@@ -91,6 +91,18 @@ def stored_in(folder: Path) -> Stored:
             return Stored(lambda query: connection.execute(query).fetchall())
 
 
+def stored_beside(folder: Path) -> Stored:
+    """Return what SQLite has at a moment, while a server uses it.
+
+    Raises AssertionError if SQLite finds it damaged.
+    """
+    address = f"file:{folder / _DATABASE}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return Stored(lambda query: connection.execute(query).fetchall())
+
+
 def items_of(facts: Mapping[tuple[str, ...], object], collection: str) -> dict[str, int]:
     """Return the revisions of a collection's items."""
     return {

@@ -99,7 +99,7 @@ class Life:
         self._kill_at_work(server, aim, needed, rng)
         self._look_at_disk(target)
         if target in STARTS:
-            self._kill_at_start(self._server(ending), target, rng)
+            self._strike_at_start(server, target, rng, ending)
         if not server.is_running:
             server = self._server(ending)
         is_patient = rng.random() < 0.5 and any(each.is_costly for each in needed)
@@ -173,7 +173,11 @@ class Life:
         if target == "migration":
             _make_older(self._folder / _DATABASE)
 
-    def _kill_at_start(self, starting: ServerProcess, target: str, rng: random.Random) -> None:
+    def _strike_at_start(
+        self, _server: ServerProcess, target: str, rng: random.Random, ending: ExitStack
+    ) -> None:
+        """Kill one that begins."""
+        starting = self._server(ending)
         time.sleep(rng.uniform(0, STARTS[target]))
         starting.kill()
         self._power.cut(rng)

@@ -17,6 +17,7 @@ from tests.server.durability.postgres_life import PostgresLife
 from tests.server.durability.power import Mains
 from tests.server.durability.record import recorded
 from tests.server.durability.rotators import KeyRotator
+from tests.server.durability.workers_life import PostgresWorkersLife, WorkersLife
 from tests.server.durability.writers import CodeWriter, VectorWriter
 
 ROUNDS = 10
@@ -30,12 +31,16 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("seed", range(first, first + rounds // ROUNDS), ids="seed{}".format)
 
 
-def live(place, seed, checkpoints):
-    callers = [CodeWriter("a"), CodeWriter("b"), VectorWriter(), CollectionMaker(), KeyRotator()]
+def everybody():
+    return [CodeWriter("a"), CodeWriter("b"), VectorWriter(), CollectionMaker(), KeyRotator()]
+
+
+def live(place, seed, checkpoints, what="kills", lives=Life):
+    callers = everybody()
     if seed % 3 == 0:  # these take longest
         callers.append(ModelPusher(checkpoints))
-    life = Life(place, seed, callers, TRANSPORTS[seed % 2], Mains())
-    with recorded("kills", seed, life):
+    life = lives(place, seed, callers, TRANSPORTS[seed % 2], Mains())
+    with recorded(what, seed, life):
         life.run(ROUNDS)
 
 
@@ -45,8 +50,7 @@ def test_ten_kills_lose_nothing(tmp_path, checkpoints):
 
 
 def live_with_postgres(place, seed, postgres):
-    callers = [CodeWriter("a"), CodeWriter("b"), VectorWriter(), CollectionMaker(), KeyRotator()]
-    life = PostgresLife(place, seed, callers, TRANSPORTS[seed % 2], postgres)
+    life = PostgresLife(place, seed, everybody(), TRANSPORTS[seed % 2], postgres)
     with recorded("strikes with PostgreSQL", seed, life):
         life.run(ROUNDS)
 
@@ -66,3 +70,24 @@ def test_many_strikes_at_server_and_postgresql_lose_nothing(tmp_path, postgres, 
 @pytest.mark.timeout(1800)
 def test_many_kills_lose_nothing(tmp_path, checkpoints, seed):
     live(tmp_path, seed, checkpoints)
+
+
+def live_with_workers_and_postgres(place, seed, postgres, checkpoints):
+    callers = everybody()
+    if seed % 3 == 0:
+        callers.append(ModelPusher(checkpoints))
+    life = PostgresWorkersLife(place, seed, callers, TRANSPORTS[seed % 2], postgres)
+    with recorded("kills of workers with PostgreSQL", seed, life):
+        life.run(ROUNDS)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(1800)
+def test_many_kills_of_workers_lose_nothing(tmp_path, checkpoints, seed):
+    live(tmp_path, seed, checkpoints, "kills of workers", WorkersLife)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(1800)
+def test_many_kills_of_workers_with_postgresql_lose_nothing(tmp_path, checkpoints, postgres, seed):
+    live_with_workers_and_postgres(tmp_path, seed, postgres, checkpoints)
