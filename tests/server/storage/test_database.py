@@ -19,7 +19,7 @@ numbers = Table("numbers", MetaData(), Column("version", Integer, primary_key=Tr
 
 
 @pytest.fixture
-def database(database):
+def database(database, dialect):  # before 9 pytest sees a `dialect` that is chosen here alone
     """Return the database with a table of numbers, 1 in it."""
     with database._writing() as connection:
         numbers.create(connection)
