@@ -32,7 +32,7 @@ test: $(VIEW) ## the tests
 test-slow: $(STAMP) ## tests of more than a few seconds
 	@$(BIN)/python -m pytest -m slow $(PYTEST)
 
-test-crash: $(STAMP) ## 1,000 kills of a real server, and power cuts; an hour or more, CIPHERLENS_CRASH_ROUNDS=10 for fewer
+test-crash: $(STAMP) ## 1,000 kills of a real server, some of workers and PostgreSQL, power cuts; hours, CIPHERLENS_CRASH_ROUNDS=10 for fewer
 	@$(BIN)/python -m pytest -m crash $(PYTEST)
 
 test-soak: $(STAMP) ## tests that run for minutes

@@ -10,6 +10,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -169,8 +170,7 @@ def _like(name: str, names: Mapping[str, object]) -> str:
 
 def _converted(setting: Setting, given: Given) -> object:
     """Return a value of the setting's type. Raises SettingError."""
-    # TOML knows nan, which is said to be no finite number before it is said to be out of bounds.
-    adapter = TypeAdapter(setting.hint, config=ConfigDict(allow_inf_nan=False))
+    adapter = _adapter(setting.name)
     try:
         if isinstance(given.value, str):
             return adapter.validate_strings(given.value)
@@ -180,6 +180,13 @@ def _converted(setting: Setting, given: Given) -> object:
         got = "" if setting.is_secret else f", got {given.value!r}"
         told = f"{setting.name} {_reason(error)}{got} ({setting.name} from {given.source})"
         raise SettingError(told) from (None if setting.is_secret else error)
+
+
+@cache
+def _adapter(name: str) -> "TypeAdapter[Any]":
+    """Return what checks values of a setting, which takes longer to make than to use."""
+    # TOML knows nan, which is said to be no finite number before it is said to be out of bounds.
+    return TypeAdapter(_BY_NAME[name].hint, config=ConfigDict(allow_inf_nan=False))
 
 
 def _check_hidden(setting: Setting, value: object) -> None:

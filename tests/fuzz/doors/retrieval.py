@@ -3,6 +3,7 @@
 import hashlib
 from datetime import timedelta
 
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 
 from cipherlens.server.access.permission import permissions_of
@@ -42,8 +43,11 @@ _LIMITS = Limits(
     max_tag_tokens=4,
     max_sealed_tags_bytes=64,
 )
-_SEARCH_S = 0.1
-_ROUND = 150
+_WAITING_S = 0.1
+"""How long a search or a count may wait for a change that nobody makes."""
+_NO_WAITS = 0.95
+"""The share of them that wait for none: a wait takes as long as a hundred answers."""
+_ROUND = 1000
 """Inputs after which what they made is removed, and what must stay is looked at."""
 
 
@@ -132,8 +136,8 @@ class Cloud:
     def attempt(self, data):
         """Make one call as the stranger."""
         name, payload = self.names[data[0] % len(self.names)] if data else "Search", data[1:]
-        if name == "Search":
-            return self.search(payload)
+        if name in ("Search", "Count"):
+            return self.look(name, payload)
         answer = self.methods.call(name, payload, self._stranger)
         if answer.refusal is not None:
             check_refusal(answer.refusal)
@@ -149,10 +153,10 @@ class Cloud:
             self._state = self.state()
         return answer.refusal is None
 
-    def search(self, payload):
-        """Search as the stranger; alone and together with others the answer is the same."""
-        answer = self.methods.call("Search", payload, self._stranger, _SEARCH_S)
-        shared = self.methods.shared("Search", payload, self._stranger)
+    def look(self, name, payload):
+        """Search, or count, as the stranger; with others together the answer is the same."""
+        answer = self.methods.call(name, payload, self._stranger, _WAITING_S)
+        shared = self.methods.shared(name, payload, self._stranger)
         if answer.refusal is None:
             assert answer.messages[0].ByteSize() <= _LIMITS.max_message_bytes
             assert shared in (None, *answer.messages)
@@ -164,13 +168,20 @@ class Cloud:
 
     def mutate(self, data, rng):
         """Return a call with another message, now and then of another method."""
-        number = rng.randrange(len(self.names)) if not data or rng.random() < 0.03 else data[0]
-        method = self.methods.by_name[self.names[number % len(self.names)]]
+        number = data[0] % len(self.names) if data and rng.random() > 0.03 else -1
+        if number < 0 or not self.method(number).request_type.DESCRIPTOR.fields:
+            number = rng.randrange(len(self.names))
+        method = self.method(number)
         if not method.takes_stream:
             payload = mutated_message(method.request_type, data[1:], rng, self.words)
+            if method.name in ("Search", "Count") and rng.random() < _NO_WAITS:
+                payload = _without_wait(method.request_type, payload)
         else:
             payload = self.other_push(data[1:], rng)
         return bytes([number]) + payload
+
+    def method(self, number):
+        return self.methods.by_name[self.names[number]]
 
     def other_push(self, payload, rng):
         """Return a push whose checkpoint, or messages, were changed; mostly they still agree."""
@@ -246,6 +257,16 @@ def retrieval(folder):
         close=lambda: cloud.server.stop(0),
         most_bytes=40_000,
     )
+
+
+def _without_wait(kind, payload):
+    """Return a request that waits for no change."""
+    try:
+        request = kind.FromString(payload)
+    except DecodeError:
+        return payload
+    request.min_sequence = min(request.min_sequence, 1)
+    return request.SerializeToString(deterministic=True)
 
 
 def _token(file, name, *permissions):

@@ -46,14 +46,19 @@ class Life:
     """
 
     def __init__(
-        self, place: Path, seed: int, callers: Sequence[Caller], transport: str, power: Mains
+        self,
+        place: Path,
+        seed: int,
+        callers: Sequence[Caller],
+        transport: str,
+        power: Mains | None = None,
     ) -> None:
         """Take a place for all files, who works on it, and the server's transport.
 
-        power: of the disk, the folder `place / DISK`.
+        power: of the disk, the folder `place / DISK`; else it stays on.
         """
         self._folder, self._log = place / DISK / "data", place / "server.log"
-        self._seed, self._transport, self._power = seed, transport, power
+        self._seed, self._transport, self._power = seed, transport, power or Mains()
         self._callers = callers
         self._taker = SnapshotTaker(self._folder, place, callers)
         self.aimed: Counter[str] = Counter()

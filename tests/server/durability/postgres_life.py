@@ -12,7 +12,6 @@ from tests.postgres_server import PostgresServer
 from tests.server.durability.caller import Caller
 from tests.server.durability.facts import Stored
 from tests.server.durability.life import Life
-from tests.server.durability.power import Mains
 from tests.server.durability.process import ServerProcess
 
 _STRIKES = ("server", "postgresql", "sessions")
@@ -33,7 +32,7 @@ class PostgresLife(Life):
         postgres: PostgresServer,
     ) -> None:
         """Take PostgreSQL, in which it gets a database."""
-        super().__init__(place, seed, callers, transport, Mains())
+        super().__init__(place, seed, callers, transport)
         self._postgres = postgres
         self._url: DatabaseUrl = postgres.new_database()
 

@@ -22,7 +22,7 @@ from tests.server.durability.process import ServerProcess
 WORKERS = 3
 
 _STRIKES = {"one worker": 6, "two workers": 2, "all workers": 1, "all processes": 1}
-_PATIENCE_S = 60.0
+_PATIENCE_S = 240.0  # a worker with models takes a while to start on a busy machine
 _PAUSE_S = 0.05
 _LOOKS = 3  # with nothing under way, one after the other
 _PORT = re.compile(r"by HTTP on port (\d+)")
