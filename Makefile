@@ -9,7 +9,7 @@ VIEW := $(VENV)/view/cipherlens
 LOWEST := .venv-lowest
 EVERYTHING := .[cli,gallery,server,cpu,model,bench,dev]
 
-.PHONY: help demo test test-slow test-crash test-soak test-browser test-languages fuzz test-lowest check lint types imports proto proto-check bench bench-check report docs clean
+.PHONY: help demo test test-slow test-engines test-crash test-soak test-browser test-languages fuzz test-lowest check lint types imports proto proto-check bench bench-check report docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,11 @@ test: $(VIEW) ## the tests
 
 test-slow: $(STAMP) ## tests of more than a few seconds
 	@$(BIN)/python -m pytest -m slow $(PYTEST)
+
+# Real engines of vectors and databases that the tests of 'make test' have no time for.
+ENGINES := tests/server/vectors tests/client/cli/test_doctor_engines.py
+test-engines: $(STAMP) ## Milvus with a server before it, lost and found; some ten minutes
+	@$(BIN)/python -m pytest -m slow $(ENGINES) -p tests.kept_results --keep benchmarks/results/engines.json $(PYTEST)
 
 test-crash: $(STAMP) ## 1,000 kills of a real server, some of workers and PostgreSQL, power cuts; hours, CIPHERLENS_CRASH_ROUNDS=10 for fewer
 	@$(BIN)/python -m pytest -m crash $(PYTEST)

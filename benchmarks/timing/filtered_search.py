@@ -23,6 +23,7 @@ from benchmarks.harness.rounds import asking, medians_us
 from benchmarks.harness.server import serving
 from benchmarks.timing import served
 from benchmarks.timing.choice_data import BITS, SEED, Data, clusters, code_clusters
+from benchmarks.timing.drawn_tags import SHARES, drawn_tokens, kept_by
 from benchmarks.timing.local import K, singles
 from cipherlens.base import IndexChoice, Kind
 from cipherlens.client import Client
@@ -52,7 +53,6 @@ Tokens take 4 bytes an item, and some 200 for each that is another than all befo
 
 SIZES = {"quick": (10_000,), "full": (10_000, 100_000)}
 ROUNDS = {"quick": (15, 30), "full": (41, 30)}
-SHARES = {"1 %": 0.01, "10 %": 0.1, "50 %": 0.5}
 ALL, ANOTHER = "all items", "10 %, another"
 AT_MOST = 1.5
 _BATCH = 1000
@@ -100,7 +100,7 @@ def _vectors(size: int) -> Data:
 def _measured(data: Data, rounds: int, calls: int) -> dict[str, Any]:
     """Return the figures of every filter over one data set."""
     tokens = drawn_tokens(len(data.rows))
-    filters = {name: TagFilter(all_of=(_token(name),)) for name in SHARES}
+    filters = {name: kept_by(name) for name in SHARES}
     index, postings = _index(data), TagPostings()
     postings.append(0, tokens)
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as address:
@@ -120,17 +120,6 @@ def _measured(data: Data, rounds: int, calls: int) -> dict[str, Any]:
         }
         for name in (ALL, *SHARES, ANOTHER)
     }
-
-
-def drawn_tokens(size: int) -> list[bytes]:
-    """Return the tokens of each item, one behind the other: each by chance."""
-    draw = np.random.default_rng(SEED)
-    has = {name: draw.random(size) < share for name, share in SHARES.items()}
-    return [b"".join(_token(name) for name in SHARES if has[name][item]) for item in range(size)]
-
-
-def _token(name: str) -> bytes:
-    return name.encode().ljust(16)
 
 
 def _index(data: Data) -> VectorIndex:

@@ -2,8 +2,9 @@
 
 Both engines are real servers on this machine, and are asked through the index that a server has
 with `--vectors`; FAISS is the index that it has without. All hold the same rows and take turns: one
-query after the other, batches of 64, and four threads that ask at the same time. Recall counts the
-hits at k = 20 that are as good as the last true one.
+query after the other, batches of 64, and four threads that ask at the same time; and one query
+after the other under filters of tags that keep 1 %, 10 % and 50 %, drawn as for filtered-search.
+Recall counts the hits at k = 20 that are as good as the last true one of those that are kept.
 """
 
 import os
@@ -23,11 +24,13 @@ from numpy.typing import NDArray
 from benchmarks.harness.progress import say, told
 from benchmarks.harness.rounds import taken
 from benchmarks.timing.choice_data import QUERIES, SEED, Data, clusters, code_clusters
+from benchmarks.timing.drawn_tags import SHARES, drawn_tokens, kept_by
 from benchmarks.timing.engine_servers import EngineServer, milvus, pgvector
 from benchmarks.timing.local import K
 from cipherlens.base import IndexChoice, Kind
 from cipherlens.server.config import IvfSettings
-from cipherlens.server.index import SearchParameters, VectorIndex, new_index, resolve_device
+from cipherlens.server.engine.tag_postings import TagPostings
+from cipherlens.server.index import RowFilter, VectorIndex, new_index, resolve_device
 from cipherlens.server.vectors import VectorTables
 
 PLACE = 2.7
@@ -38,21 +41,36 @@ NOTES = """
 `process_mib` is what this process holds for an index: keys for an engine, all rows for FAISS;
 `engine_mib` what an engine's processes have for all tables of a size, and their part of what they
 share. `appended_s` until every row is taken, `searchable_s` until its index is built. At a million
-the vectors have 128 numbers. `ROWS=10000,100000` measures other sizes. Milvus brings an etcd that
-listens on two ports of its own: one of them runs on a machine at a time.
+the vectors have 128 numbers, or as many as NUMBERS says and no codes beside them, and no filters
+are asked. `ROWS=10000,100000` measures other sizes. Milvus brings an etcd that listens on two ports
+of its own: one of them runs on a machine at a time.
 """
 
 SIZES = {"quick": (10_000,), "full": (10_000, 100_000, 1_000_000)}
 ROUNDS = {"quick": 3, "full": 5}
 FAISS = "FAISS"
+ALL = ""
 BATCH = 64
 THREADS = 4
 _MANY = 200_000
 _NARROW = 128
+_FEW = 64
 _ROWS_PER_APPEND = 4096
-_EXACT = SearchParameters(exact=True)
 
 Figures = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Rows, and what is asked of them.
+
+    kept: filters by their names; the empty one keeps all.
+    truth: (queries, K) scores of the true hits under each.
+    """
+
+    data: Data
+    kept: dict[str, RowFilter | None]
+    truth: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +79,7 @@ class Contender:
 
     name: str
     index: VectorIndex
-    data: Data
+    asked: Asked
     figures: Figures
 
 
@@ -95,9 +113,10 @@ def filled(size: int) -> Iterator[tuple[list[Contender], list[EngineServer]]]:
         servers = [opened.enter_context(start(folder)) for start in (pgvector, milvus)]
         contenders = []
         for data in _drawn(size):
+            asked = _asked(data)
             for choice in data.choices:
-                contenders.append(_in_process(data, choice))
-                contenders += [_in_engine(each, data, choice, folder) for each in servers]
+                contenders.append(_in_process(asked, choice))
+                contenders += [_in_engine(each, asked, choice, folder) for each in servers]
         yield contenders, servers
         for each in servers:
             each.store.close()
@@ -112,24 +131,54 @@ def taken_by(server: EngineServer) -> Figures:
 
 
 def timed(contenders: Sequence[Contender], rounds: int) -> dict[str, Any]:
-    """Return the figures of each, by its name."""
-    results = {}
-    for each in contenders:
-        found = each.index.search(each.data.queries, K)
-        truth = each.figures.pop("truth")
-        results[each.name] = each.figures | {"recall": round(_recall(found.scores, truth), 4)}
-    single: dict[str, list[float]] = {each.name: [] for each in contenders}
-    for _ in told("rounds", range(rounds)):
-        for each in contenders:
-            single[each.name] += _singles(each)
+    """Return the figures of each, by its name, and those under each filter."""
+    results = {each.name: each.figures | {"recall": _recall(each, ALL)} for each in contenders}
+    single = _in_turns(contenders, ALL, rounds)
     batch = taken({each.name: _batches(each) for each in contenders}, rounds)
     rate = taken({each.name: _threads(each) for each in contenders}, rounds)
     for name, figures in results.items():
-        figures["p50_us"] = round(float(np.median(single[name])))
-        figures["p99_us"] = round(float(np.quantile(single[name], 0.99)))
+        figures.update(_quantiles(single[name]))
         figures["batch_per_s"] = round(float(np.median(batch[name])))
         figures["rate_per_s"] = round(float(np.median(rate[name])))
+    for kept in SHARES:
+        filtered = [each for each in contenders if kept in each.asked.kept]
+        single = _in_turns(filtered, kept, rounds)
+        for each in filtered:
+            figures = {"recall": _recall(each, kept)} | _quantiles(single[each.name])
+            results[f"{each.name}, {kept}"] = figures
     return results
+
+
+def _in_turns(contenders: Sequence[Contender], kept: str, rounds: int) -> dict[str, list[float]]:
+    """Return the microseconds of single searches under a filter, by contender."""
+    single: dict[str, list[float]] = {each.name: [] for each in contenders}
+    for _ in told(f"rounds, {kept or 'all items'}", range(rounds)):
+        for each in contenders:
+            asked = _some(each) if kept == ALL else range(_FEW)
+            single[each.name] += [_us(each, _one(number), kept) for number in asked]
+    return single
+
+
+def _quantiles(times: Sequence[float]) -> Figures:
+    return {
+        "p50_us": round(float(np.median(times))),
+        "p99_us": round(float(np.quantile(times, 0.99))),
+    }
+
+
+def _asked(data: Data) -> Asked:
+    """Return what is asked of rows, with the truth, which an exact index of FAISS finds."""
+    flat = new_index(
+        data.kind, _length(data), resolve_device("cpu"), IvfSettings(), IndexChoice.FLAT
+    )
+    flat.append(data.rows)
+    kept: dict[str, RowFilter | None] = {ALL: None}
+    if len(data.rows) < _MANY:
+        postings = TagPostings()
+        postings.append(0, drawn_tokens(len(data.rows)))
+        kept |= {share: postings.among(kept_by(share)) for share in SHARES}
+    truth = {name: flat.search(data.queries, K, rows=rows).scores for name, rows in kept.items()}
+    return Asked(data, kept, truth)
 
 
 def _drawn(size: int) -> Iterator[Data]:
@@ -140,42 +189,43 @@ def _drawn(size: int) -> Iterator[Data]:
     width = vectors.rows.shape[1]
     name = f"vectors of {width}"
     yield Data(name, Kind.VECTOR, vectors_by, vectors.rows, vectors.queries)
+    if "NUMBERS" in os.environ:
+        return
     codes = code_clusters(size)
     yield Data("codes of 64 bits", Kind.CODE, (IndexChoice.IVF,), codes.rows, codes.queries)
 
 
 def _narrow(size: int) -> Data:
-    draw = np.random.default_rng(SEED)
-    centres = draw.standard_normal((100, _NARROW), np.float32)
-    rows = 2 * draw.standard_normal((size + QUERIES, _NARROW), np.float32)
-    rows += centres[draw.integers(0, len(centres), len(rows))]
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    draw, width = np.random.default_rng(SEED), int(os.environ.get("NUMBERS", _NARROW))
+    centres = draw.standard_normal((100, width), np.float32)
+    rows = draw.standard_normal((size + QUERIES, width), np.float32)
+    rows *= 2
+    for part in np.array_split(rows, 100):  # a second array of a million would not fit beside it
+        np.add(part, centres[draw.integers(0, len(centres), len(part))], out=part)
+        np.divide(part, np.linalg.norm(part, axis=1, keepdims=True), out=part)
     return Data("", Kind.VECTOR, (), rows[:size], rows[size:])
 
 
-def _in_process(data: Data, choice: IndexChoice) -> Contender:
+def _in_process(asked: Asked, choice: IndexChoice) -> Contender:
+    data = asked.data
     length = _length(data)
     index = new_index(data.kind, length, resolve_device("cpu"), IvfSettings(), choice)
     figures = _fill(index, data)
     figures["process_mib"] = _mib(index.describe().memory_bytes)
-    return Contender(_name(data, choice, FAISS), index, data, figures)
+    return Contender(_name(data, choice, FAISS), index, asked, figures)
 
 
-def _in_engine(server: EngineServer, data: Data, choice: IndexChoice, folder: Path) -> Contender:
+def _in_engine(server: EngineServer, asked: Asked, choice: IndexChoice, folder: Path) -> Contender:
+    data = asked.data
     tables = VectorTables(server.store, folder)
     index = tables.index(str(uuid4()), 1, data.kind, _length(data), choice)
     figures = _fill(index, data)
     figures["process_mib"] = _mib(index.describe().memory_bytes)
-    return Contender(_name(data, choice, server.name), index, data, figures)
+    return Contender(_name(data, choice, server.name), index, asked, figures)
 
 
 def _fill(index: VectorIndex, data: Data) -> Figures:
-    """Fill and train an index; the truth is found by an exact index of FAISS."""
-    flat = new_index(
-        data.kind, _length(data), resolve_device("cpu"), IvfSettings(), IndexChoice.FLAT
-    )
-    flat.append(data.rows)
-    truth = flat.search(data.queries, K).scores
+    """Fill and train an index."""
     start = time.perf_counter()
     for first in range(0, len(data.rows), _ROWS_PER_APPEND):
         rows = data.rows[first : first + _ROWS_PER_APPEND]
@@ -191,23 +241,22 @@ def _fill(index: VectorIndex, data: Data) -> Figures:
         "searchable_s": round(trained_s, 1),
         "lists": described.nlist or None,
         "probed": described.nprobe or None,
-        "truth": truth,
     }
-
-
-def _singles(each: Contender) -> list[float]:
-    """Return the microseconds of searches by one query after the other."""
-    return [_us(each, slice(number, number + 1)) for number in _some(each)]
 
 
 def _some(each: Contender) -> range:
     """Return so many queries that a round takes some seconds at most."""
-    return range(QUERIES if len(each.data.rows) < _MANY else 64)
+    return range(QUERIES if len(each.asked.data.rows) < _MANY else _FEW)
 
 
-def _us(each: Contender, asked: slice) -> float:
+def _one(number: int) -> slice:
+    return slice(number, number + 1)
+
+
+def _us(each: Contender, asked: slice, kept: str = ALL) -> float:
+    queries, rows = each.asked.data.queries[asked], each.asked.kept[kept]
     start = time.perf_counter()
-    each.index.search(each.data.queries[asked], K)
+    each.index.search(queries, K, rows=rows)
     return (time.perf_counter() - start) * 1e6
 
 
@@ -219,7 +268,7 @@ def _threads(each: Contender) -> Callable[[], float]:
     """Return what takes the rate of several threads, one query at a time each."""
 
     def rate() -> float:
-        asked = [slice(number, number + 1) for number in _some(each)]
+        asked = [_one(number) for number in _some(each)]
         with ThreadPoolExecutor(THREADS) as threads:
             start = time.perf_counter()
             list(threads.map(lambda each_asked: _us(each, each_asked), asked))
@@ -228,9 +277,12 @@ def _threads(each: Contender) -> Callable[[], float]:
     return rate
 
 
-def _recall(scores: NDArray[Any], truth: NDArray[Any]) -> float:
-    worst = truth[:, -1:]
-    return float(np.mean(scores <= worst if truth.dtype == np.int32 else scores >= worst - 1e-5))
+def _recall(each: Contender, kept: str) -> float:
+    asked = each.asked
+    scores = each.index.search(asked.data.queries, K, rows=asked.kept[kept]).scores
+    worst = asked.truth[kept][:, -1:]
+    good = scores <= worst if worst.dtype == np.int32 else scores >= worst - 1e-5
+    return round(float(np.mean(good)), 4)
 
 
 def _name(data: Data, choice: IndexChoice, engine: str) -> str:

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +40,18 @@ def doctor(
         Path | None,
         typer.Option("--data-dir", metavar="DIR", help="Look at this data folder of a server."),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database", metavar="URL", help="Look at this database, as 'serve --database' has it."
+        ),
+    ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            "--vectors", metavar="URL", help="Look at this engine, as 'serve --vectors' has it."
+        ),
+    ] = None,
     keyring: options.SaidKeyringPath = None,
     as_json: options.Json = False,
 ) -> None:
@@ -52,9 +64,14 @@ def doctor(
     Examples:
       cipherlens doctor
       cipherlens doctor --data-dir data/
+      cipherlens doctor --data-dir data/ --vectors milvus://milvus.example.com:19530
       cipherlens doctor --config /etc/cipherlens/cipherlens.toml --server find.example.com:443 --tls
     """
-    findings = list(_findings(server, config, data_dir, keyring))
+    given = {"data_dir": data_dir, "database": database, "vectors": vectors}
+    flags = {name: str(value) for name, value in given.items() if value is not None}
+    if flags and config is None and data_dir is None:
+        raise typer.BadParameter("it goes with --data-dir or --config", param_hint=_engine(flags))
+    findings = list(_findings(server, config, flags, keyring))
     if as_json:
         print_json({"findings": [dataclasses.asdict(each) for each in findings]})
     else:
@@ -66,18 +83,18 @@ def doctor(
         raise typer.Exit(FAILURE)
 
 
+def _engine(flags: Mapping[str, str]) -> str:
+    return " / ".join(f"--{name}" for name in flags)
+
+
 def _findings(
-    server: Connection | None, config: Path | None, data_dir: Path | None, keyring: Path | None
+    server: Connection | None, config: Path | None, flags: Mapping[str, str], keyring: Path | None
 ) -> Iterator[Finding]:
     from cipherlens.client.cli.checks.machine import machine
 
     yield from machine()
-    if config is not None:
-        yield from _of_config(config)
-    if data_dir is not None:
-        from cipherlens.client.cli.checks.data_folder import data_folder
-
-        yield from data_folder(data_dir)
+    if config is not None or flags:
+        yield from _of_settings(config, flags)
     if keyring is not None:
         from cipherlens.client.cli.checks import files
 
@@ -86,29 +103,29 @@ def _findings(
         yield _reached(server)
 
 
-def _of_config(path: Path) -> Iterator[Finding]:
+def _of_settings(path: Path | None, flags: Mapping[str, str]) -> Iterator[Finding]:
     from cipherlens.client.cli.checks import files
     from cipherlens.client.cli.checks.data_folder import data_folder
     from cipherlens.server.settings import resolve
 
     try:
-        made = resolve(path, os.environ, {}).config
+        made = resolve(path, os.environ, flags).config
     except (ValueError, OSError) as error:
         yield problem("settings", describe(error).message, "cipherlens serve --help has them all")
         return
-    yield ok("settings", f"{path} and the environment make a configuration")
+    if path is not None:
+        yield ok("settings", f"{path} and the environment make a configuration")
     if made.role.has_cloud:
         yield from data_folder(made.data_dir)
-        if made.database is not None:
-            yield from _of_database(made)
+        yield from _of_engines(made)
     if made.keyring is not None:
         yield from files.keyring(made.keyring)
     if made.tls is not None:
         yield from files.tls(made.tls.certificate, made.tls.key, made.tls.client_ca)
 
 
-def _of_database(config: "ServerConfig") -> Iterator[Finding]:
-    from cipherlens.client.cli.checks.postgres import postgres
+def _of_engines(config: "ServerConfig") -> Iterator[Finding]:
+    """Yield what there is to say of PostgreSQL, and of the engine that has the vectors."""
     from cipherlens.server.storage import address_of
 
     try:
@@ -116,8 +133,14 @@ def _of_database(config: "ServerConfig") -> Iterator[Finding]:
     except DomainError as error:
         yield problem("database", str(error), "name the file in database_password_file")
         return
-    assert url is not None
-    yield from postgres(url)
+    if url is not None:
+        from cipherlens.client.cli.checks.postgres import postgres
+
+        yield from postgres(url)
+    if config.vectors is not None:
+        from cipherlens.client.cli.checks.vectors import vectors
+
+        yield from vectors(config, url)
 
 
 def _reached(server: Connection) -> Finding:

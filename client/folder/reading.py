@@ -49,19 +49,31 @@ class Reading:
         if self._looks_unchanged(item_id, file):
             return None
         try:
-            data = self._read(file)
-            tags = self._tags_of(file.name, self.known.stored.get(item_id))
-            tag = self.owner_tags.of(file.name, data, tags)
-            if self.known.is_unchanged(item_id, tag):
-                self._note(file, tag)
-                return None
-            picture = prepare_picture(data, self.size)
+            found = self.picture(file.name, self._read(file))
         except (ImageError, OSError) as error:
             return Skipped(name=file.name, reason=reason_of(error))
+        if found is None:
+            self._note(file, self.known.stored[item_id].owner_tag)
+        else:
+            self.sent[item_id] = (file, found.owner_tag)
+        return found
+
+    def picture(self, name: str, data: bytes) -> Candidate | None:
+        """Return the picture in a file's bytes, or None if the server has it as it is.
+
+        Raises:
+            ImageError: it is none.
+            OpenError: the tags that it has were altered.
+        """
+        item_id = self.naming.id_of(name)
+        tags = self._tags_of(name, self.known.stored.get(item_id))
+        tag = self.owner_tags.of(name, data, tags)
+        if self.known.is_unchanged(item_id, tag):
+            return None
+        picture = prepare_picture(data, self.size)
         revision = self.known.following_revision(item_id, self.now_us)
-        self.sent[item_id] = (file, tag)
         return Candidate(
-            name=file.name,
+            name=name,
             place=Place(collection_uuid=self.where.uuid, item_id=item_id, revision=revision),
             owner_tag=tag,
             tags=self.tagging.blinded(tags, item_id, revision),

@@ -1,9 +1,10 @@
 """The page's server: what a browser may ask, and what it is told when that fails."""
 
-import mimetypes
+import json
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from importlib.resources import files
+from itertools import accumulate
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -31,13 +32,20 @@ from cipherlens.client.web.album import Album, Entry
 from cipherlens.client.web.guard import Guard, Secrets
 from cipherlens.client.web.pictures import Pictures
 from cipherlens.client.web.searches import Found, Searches, score_of
-from cipherlens.client.web.uploads import Uploads
+from cipherlens.client.web.uploads import Handed, Uploads
 from cipherlens.crypto import ImageError, NotGenuine, NotGranted
 
 PAGE = "index.html"
 MAX_PAGE = 500
 """Most items in one answer."""
 _MAX_TOKEN_BYTES = 256
+_MAX_LIST_BYTES = 2**20  # of the names of an upload
+_MEDIA_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 
 STATUSES: Mapping[type[Exception], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
@@ -114,8 +122,8 @@ class Answers:
         name = request.path_params["name"] or PAGE
         if name not in self._assets:
             raise HTTPException(HTTPStatus.NOT_FOUND)
-        media_type, _ = mimetypes.guess_type(name)
-        return Response(self._assets[name], media_type=media_type)
+        # Not the system's table: where that knows a script as plain text, browsers refuse it.
+        return Response(self._assets[name], media_type=_MEDIA_TYPES[PurePosixPath(name).suffix])
 
     async def session(self, request: Request) -> Response:
         """Give the session for the token, which is the body."""
@@ -192,14 +200,14 @@ class Answers:
         return JSONResponse(_found_document(found))
 
     async def upload(self, request: Request) -> Response:
-        """Index the picture file that is the body, and return what became of it."""
+        """Index the picture files in the body, and return what became of each."""
         uploads = self._uploads
         if uploads is None:
             raise NotGranted("the key was granted: the owner alone indexes")
-        name, tags = _asked(request, "name"), request.query_params.getlist("tag") or None
-        data = await _body(request, MAX_PICTURE_BYTES)
-        outcome = await run_in_threadpool(uploads.take, name, data, tags)
-        return JSONResponse({"state": outcome.state, "reason": outcome.reason})
+        tags = request.query_params.getlist("tag") or None
+        files = _files(await _body(request, _MAX_LIST_BYTES + MAX_PICTURE_BYTES))
+        outcomes = await run_in_threadpool(uploads.take, files, tags)
+        return JSONResponse([{"state": each.state, "reason": each.reason} for each in outcomes])
 
 
 def _assets() -> dict[str, bytes]:
@@ -256,6 +264,19 @@ async def _body(request: Request, max_bytes: int) -> bytes:
         if len(data) > max_bytes:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return bytes(data)
+
+
+def _files(body: bytes) -> list[Handed]:
+    """Return the files of an upload: a line of JSON, names with sizes, and then their bytes."""
+    head, _, data = body.partition(b"\n")
+    try:
+        listed = [(str(each["name"]), int(each["size"])) for each in json.loads(head)]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError("an upload must begin with the names and sizes of its files") from error
+    if any(size < 0 for _, size in listed) or sum(size for _, size in listed) != len(data):
+        raise ValueError(f"the files of an upload must have its {len(data)} bytes")
+    ends = list(accumulate(size for _, size in listed))
+    return [(name, data[end - size : end]) for (name, size), end in zip(listed, ends, strict=True)]
 
 
 def _refused(_request: Request, error: Exception) -> Response:

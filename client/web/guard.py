@@ -28,7 +28,7 @@ HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'"
+        "require-trusted-types-for 'script'; trusted-types 'none'"
     ),
     "Cache-Control": "no-store",  # decrypted pictures stay out of the browser's cache on disk
     "Cross-Origin-Opener-Policy": "same-origin",

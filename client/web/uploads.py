@@ -1,4 +1,4 @@
-"""Pictures that a browser hands over: encrypted, sealed and sent, each by itself."""
+"""Pictures that a browser hands over: encrypted, sealed and sent."""
 
 import time
 import unicodedata
@@ -8,20 +8,23 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from cipherlens.client.coding import CodeMaker
-from cipherlens.client.core.item import Place
-from cipherlens.client.errors import FailedPrecondition, InvalidArgument
 from cipherlens.client.folder.known import Known
 from cipherlens.client.folder.making import Making
 from cipherlens.client.folder.owner_tag import OwnerTags
-from cipherlens.client.folder.walk import PICTURE_SUFFIXES, problem_of_name
+from cipherlens.client.folder.reading import Reading
+from cipherlens.client.folder.sender import Candidate, Sender
+from cipherlens.client.folder.tally import Tally
+from cipherlens.client.folder.walk import PICTURE_SUFFIXES, Skipped, problem_of_name
 from cipherlens.client.naming import Naming
-from cipherlens.client.picture import prepare_picture
 from cipherlens.client.tagging import Tagging
 from cipherlens.client.web.album import Album
 from cipherlens.crypto import ImageError, Manifest, checked_tags
 
 _SIGNED_AFTER = 256
 _SEAL_OVERHEAD_BYTES = 512
+
+Handed = tuple[str, bytes]
+"""A file's path within its folder, with forward slashes, and its bytes."""
 
 
 class State(StrEnum):
@@ -71,25 +74,60 @@ class Uploads:
         """Return the largest picture file that the server takes sealed."""
         return self._album.client.limits.max_sealed_bytes - _SEAL_OVERHEAD_BYTES
 
-    def take(self, name: str, data: bytes, tags: Sequence[str] | None = None) -> Outcome:
-        """Index one picture file, and return what became of it.
+    def take(self, files: Sequence[Handed], tags: Sequence[str] | None = None) -> list[Outcome]:
+        """Index picture files, and return what became of each.
 
         Args:
-            name: its path within the folder, with forward slashes.
-            data: the file.
-            tags: what it shall be found by, in place of what it is found by now; None leaves that.
+            files: what was handed over; of those with the same name the first is taken.
+            tags: what they shall be found by, in place of what they are found by now; None leaves
+                that.
 
         Raises:
             ValueError: one of the tags is none.
             CipherLensError: the server does not answer, or refuses all.
         """
-        name = unicodedata.normalize("NFC", name)
+        reading = self._reading(None if tags is None else checked_tags(tags))
+        names = [unicodedata.normalize("NFC", name) for name, _ in files]
+        outcomes: dict[str, Outcome] = {}
+        candidates = []
+        for name, (_, data) in zip(names, files, strict=True):
+            found = self._looked_at(reading, name, data)
+            if isinstance(found, Skipped):
+                outcomes[name] = Outcome(State.SKIPPED, found.reason)
+            elif found is None:
+                outcomes[name] = Outcome(State.UNCHANGED)
+            elif name not in outcomes:
+                outcomes[name] = Outcome(State.INDEXED)
+                candidates.append(found)
+        for refused in self._sent(candidates):
+            outcomes[refused.name] = Outcome(State.SKIPPED, refused.reason)
+        return [outcomes[name] for name in names]
+
+    def _reading(self, tags: Sequence[str] | None) -> Reading:
+        """Return what finds out which of some files are to be sent."""
+        unsigned = Manifest(collection_uuid=self._album.where.uuid, counter=0, items={})
+        return Reading(
+            where=self._album.where,
+            known=Known(self._album.stored(), self._album.vouching.manifest or unsigned),
+            naming=self._naming,
+            owner_tags=self._owner_tags,
+            tagging=self._tagging,
+            size=self._making.size,
+            seal=True,
+            limit_bytes=self.max_file_bytes,
+            now_us=time.time_ns() // 1000,
+            tags=None if tags is None else lambda _name: tags,
+            seen=None,
+        )
+
+    def _looked_at(self, reading: Reading, name: str, data: bytes) -> Candidate | Skipped | None:
+        """Return a picture to send, why it is passed over, or None if it is there as it is."""
         if reason := self._refusal(name, len(data)):
-            return Outcome(State.SKIPPED, reason)
+            return Skipped(name=name, reason=reason)
         try:
-            return self._taken(name, data, tags)
+            return reading.picture(name, data)
         except ImageError as error:
-            return Outcome(State.SKIPPED, str(error))
+            return Skipped(name=name, reason=str(error))
 
     def _refusal(self, name: str, size: int) -> str:
         """Return why a file is not taken; nothing if it is."""
@@ -101,32 +139,18 @@ class Uploads:
             return f"the file has {size:,} bytes, the limit is {self.max_file_bytes:,}"
         return problem_of_name(name, self._naming.longest_name_bytes(self._album.client.limits))
 
-    def _taken(self, name: str, data: bytes, tags: Sequence[str] | None) -> Outcome:
-        item_id = self._naming.id_of(name)
-        unsigned = Manifest(collection_uuid=self._album.where.uuid, counter=0, items={})
-        known = Known(self._album.stored(), self._album.vouching.manifest or unsigned)
-        stored = known.stored.get(item_id)
-        if tags is None:
-            tags = [] if stored is None else self._tagging.read(stored)
-        owner_tag = self._owner_tags.of(name, data, checked_tags(tags))
-        if known.is_unchanged(item_id, owner_tag):
-            return Outcome(State.UNCHANGED)
-        revision = known.following_revision(item_id, time.time_ns() // 1000)
-        place = Place(collection_uuid=self._album.where.uuid, item_id=item_id, revision=revision)
-        (made,) = self._making.made([prepare_picture(data, self._making.size)], [place])
+    def _sent(self, candidates: Sequence[Candidate]) -> Sequence[Skipped]:
+        """Send pictures, vouch for those that were written, and return those that were refused."""
+        tally = Tally(lambda _event: None)
+        sender = Sender(
+            client=self._album.client, where=self._album.where, making=self._making, tally=tally
+        )
+        unsigned = 0
         try:
-            self._album.client.index_encrypted(
-                self._album.where,
-                [item_id],
-                [made],
-                revisions=[revision],
-                owner_tags=[owner_tag],
-                tags=[self._tagging.blinded(tags, item_id, revision)],
-            )
-        except (InvalidArgument, FailedPrecondition) as error:
-            if error.metadata.get("item_id") != item_id:
-                raise
-            return Outcome(State.SKIPPED, error.message)
-        if self._album.vouching.add(item_id, made.listed(revision)) >= _SIGNED_AFTER:
+            sender.send_all(candidates)
+        finally:
+            for item_id, listed in dict(sender.written).items():
+                unsigned = self._album.vouching.add(item_id, listed)
+        if unsigned >= _SIGNED_AFTER:
             self._album.vouching.sign()
-        return Outcome(State.INDEXED)
+        return tally.report().skipped

@@ -14,7 +14,7 @@ from pymilvus import DataType, MilvusClient, MilvusException
 from cipherlens.base import IndexChoice, Kind, code_size_bytes
 from cipherlens.server.config import IvfSettings, VectorsUrl
 from cipherlens.server.errors import VectorsUnavailable
-from cipherlens.server.vectors.calibrating import calibrated
+from cipherlens.server.vectors.calibrating import calibrated, widths
 from cipherlens.server.vectors.keys import NO_KEYS
 from cipherlens.server.vectors.store import Found, Reach, Shape, TableFigures
 
@@ -24,7 +24,6 @@ _MOST_K = 16_384
 _QUERIES = 32  # of one request: more of them could take longer than anybody is patient
 _NLIST = 1024  # of a segment of up to 1 GB; Milvus takes fewer for a small one
 _FEWEST_PROBED = 32
-_SAMPLE = 48  # queries of a calibration
 _PAUSE_S = 0.5
 _EF = 128
 _MOST_EF = 32_768
@@ -46,10 +45,10 @@ class MilvusStore:
         self._url = url
         self._client: Any = None
 
-    def check(self) -> None:
-        """Return if it answers."""
+    def check(self) -> str:
+        """Return its version."""
         with self.asking() as client:
-            client.get_server_version(timeout=_PATIENCE_S)
+            return str(client.get_server_version(timeout=_PATIENCE_S))
 
     def table(self, shape: Shape) -> "MilvusTable":
         """Return a table."""
@@ -149,7 +148,7 @@ class MilvusTable:
         unflushed = max(self._ivf.minimum_rows, _UNFLUSHED_PART * rows)
         return self._unflushed >= unflushed or (enough and not self._is_measured)
 
-    def build(self, rows: int) -> None:  # noqa: ARG002
+    def build(self, rows: int, sample: NDArray[np.int64]) -> None:  # noqa: ARG002
         """Have what was written indexed: until then Milvus compares all of it.
 
         Then the lists to probe are measured.
@@ -159,10 +158,10 @@ class MilvusTable:
             self._wait_for_index(client)
             self._unflushed = 0
             if self._figures.nlist:
-                sample = client.query(
-                    self._name, filter="", output_fields=["row"], limit=_SAMPLE, timeout=_PATIENCE_S
+                found = client.query(
+                    self._name, filter=_named(sample), output_fields=["row"], timeout=_PATIENCE_S
                 )
-                self._measure(self._array([each["row"] for each in sample]))
+                self._measure(self._array([each["row"] for each in found]))
 
     def figures(self) -> TableFigures:
         """Return the index that Milvus was asked for."""
@@ -179,9 +178,10 @@ class MilvusTable:
 
     def _measure(self, queries: NDArray[Any]) -> None:
         k, target = self._ivf.recall_at, self._ivf.target_recall
-        nprobe, recall = calibrated(self, queries, k, _NLIST, target)
-        # Segments that are not indexed yet would make a search look better than it will be.
-        self._figures = TableFigures("ivf", _NLIST, max(_FEWEST_PROBED, nprobe), recall)
+        # Not from 1 on: segments without an index yet make a search look better than it will be.
+        reaches = [Reach(nprobe) for nprobe in widths(_FEWEST_PROBED, _NLIST)]
+        reach, recall = calibrated(self, queries, k, reaches, target)
+        self._figures = TableFigures("ivf", _NLIST, reach.nprobe or _NLIST, recall)
         self._is_measured = True
 
     def _make(self) -> None:
@@ -234,9 +234,9 @@ class MilvusTable:
                 ranges += [(first, middle), (middle + 1, last)]
 
     def _parameters(self, k: int, reach: Reach) -> dict[str, int]:
-        method, nlist, nprobe, _ = self._figures
+        method, nlist, width, _ = self._figures
         if method == "ivf":
-            return {"nprobe": nlist if reach.exact else min(nlist, reach.nprobe or nprobe)}
+            return {"nprobe": nlist if reach.exact else min(nlist, reach.nprobe or width)}
         if method == "hnsw":
             return {"ef": min(_MOST_EF, max(_EF, k))}
         return {}

@@ -15,7 +15,7 @@ def open_vectors(config: ServerConfig, database: DatabaseUrl | None) -> VectorTa
         return None
     if config.follow:
         raise StartupError("vectors: servers that follow have their indexes in memory; see follow")
-    store = _store(config, database)
+    store = open_store(config, database)
     try:
         return VectorTables(store, config.data_dir)
     except BaseException:
@@ -23,7 +23,11 @@ def open_vectors(config: ServerConfig, database: DatabaseUrl | None) -> VectorTa
         raise
 
 
-def _store(config: ServerConfig, database: DatabaseUrl | None) -> VectorStore:
+def open_store(config: ServerConfig, database: DatabaseUrl | None) -> VectorStore:
+    """Return the engine that the configuration names; nothing is asked of it. Raises StartupError.
+
+    database: that of the rows.
+    """
     url = database if isinstance(config.vectors, OwnDatabase) else config.vectors
     assert isinstance(url, DatabaseUrl)  # as the configuration has checked
     if isinstance(url, VectorsUrl) and url.is_milvus:

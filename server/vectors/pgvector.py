@@ -26,6 +26,11 @@ _CONNECTION: dict[str, Any] = {
     "tcp_user_timeout": 25_000,
 }
 _VERSION = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
+_MAY_MAKE = """
+SELECT CASE WHEN to_regnamespace(%(schema)s) IS NULL
+    THEN has_database_privilege(current_database(), 'CREATE')
+    ELSE has_schema_privilege(%(schema)s, 'CREATE') END
+"""
 _SETTINGS = "SET hnsw.iterative_scan = strict_order; SET ivfflat.iterative_scan = relaxed_order"
 
 
@@ -52,21 +57,26 @@ class PgvectorStore:
             open=False,
         )
 
-    def check(self) -> None:
-        """Return if it answers and has pgvector. Raises VectorsUnavailable, StartupError."""
+    def check(self) -> str:
+        """Return its version. Raises VectorsUnavailable, StartupError."""
         try:
             with psycopg.connect(self._address, **_CONNECTION) as connection:
                 row = connection.execute(_VERSION).fetchone()
+                may_make = connection.execute(_MAY_MAKE, {"schema": SCHEMA}).fetchone()
         except psycopg.Error as error:
             raise self._unavailable(error) from error
         if row is None:
             raise StartupError(
                 f"{self.place} is not there: its operator must CREATE EXTENSION vector"
             )
+        version = str(row[0])
+        if tuple(map(int, version.split(".")[:2])) < _OLDEST:
+            raise StartupError(f"{self.place} is {version}, the oldest that serves is 0.8")
+        if may_make == (False,):
+            raise StartupError(f"{self.place}: the role may not CREATE tables in {SCHEMA}")
         self._pool.open()
         self._pool.check()  # those that were cut off go
-        if tuple(map(int, row[0].split(".")[:2])) < _OLDEST:
-            raise StartupError(f"{self.place} is {row[0]}, the oldest that serves is 0.8")
+        return version
 
     def table(self, shape: Shape) -> "PgvectorTable":
         """Return a table."""

@@ -20,11 +20,8 @@ from cipherlens.server.vectors.store import Found, Reach, Shape, TableFigures
 SCHEMA = "cipherlens_vectors"
 
 _MOST_INDEXED = 2000  # numbers of a vector that pgvector's indexes take, and a page holds
-_MOST_EF = 1000
-_EF = 100
 # A binary copy has a header, and of each row the number of fields, and of each field its size.
 _COPY_HEADER_BYTES, _COPY_END_BYTES = 19, 2
-_QUERIES = sql.Literal(48)  # of a calibration
 _NOTE = "SELECT obj_description(to_regclass(%s), 'pg_class')"
 _INDEXES = """
 SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
@@ -92,7 +89,8 @@ class PgvectorTable:
         if reach.exact:
             return self._found(queries, k, self._compared(""))
         statement = self._of("SELECT key, row {o} %b FROM {} ORDER BY row {o} %b LIMIT ")
-        return self._found(queries, k, statement, self._settings(k, reach))
+        built = self._built or BuiltIndex("flat")
+        return self._found(queries, k, statement, built.settings(k, reach))
 
     def among(self, queries: NDArray[Any], k: int, keys: NDArray[np.int64]) -> Found:
         """Return the k best of the rows with these keys."""
@@ -106,15 +104,25 @@ class PgvectorTable:
         built = self._built
         if built is None or built.method == "flat":
             return True
-        return built.method == "ivf" and rows >= self._ivf.growth * built.rows
+        return rows >= self._ivf.growth * built.rows
 
-    def build(self, rows: int) -> None:
-        """Make the index in the place of the one that is there, unless that is still good."""
+    def build(self, rows: int, sample: NDArray[np.int64]) -> None:
+        """Make the index in the place of the one that is there, and measure it.
+
+        A graph takes new rows in as well as its first ones: it is only measured again.
+        """
         self._make()
         self._built = self._noted()
         if not self.wants_building(rows):
             return
-        built = BuiltIndex.planned(self._choice, self._ivf, rows)
+        if self._built.method == "hnsw":
+            self._built = self._built._replace(rows=rows)
+        else:
+            self._built = self._index(BuiltIndex.planned(self._choice, self._ivf, rows))
+        self._calibrate(self._built, sample)
+
+    def _index(self, built: BuiltIndex) -> BuiltIndex:
+        """Make an index in the place of all that are there, and return it."""
         with self._asking() as connection, connection.transaction():
             old = connection.execute(_INDEXES, [f"{SCHEMA}.{self._name}"]).fetchall()
             using = built.using(is_code=self._is_code)
@@ -123,31 +131,27 @@ class PgvectorTable:
                 connection.execute(stated("DROP INDEX {}", each))
             connection.execute(self._of("COMMENT ON TABLE {} IS {}", sql.Literal(built.note())))
             connection.execute(self._of("ANALYZE {}"))
-        self._built = built
-        if built.nlist:
-            self._calibrate(built)
+        return built
 
     def figures(self) -> TableFigures:
         """Return the index as it was last built."""
         built = self._built or BuiltIndex("flat")
-        return TableFigures(built.method, built.nlist, built.nprobe, built.recall)
+        return TableFigures(built.method, built.nlist, built.width, built.recall)
 
     def _noted(self) -> BuiltIndex:
         with self._asking() as connection:
             row = connection.execute(_NOTE, [f"{SCHEMA}.{self._name}"]).fetchone()
         return BuiltIndex.of_note(row[0] if row else None)
 
-    def _calibrate(self, built: BuiltIndex) -> None:
-        """Measure how many lists to probe, and note it."""
+    def _calibrate(self, built: BuiltIndex, sample: NDArray[np.int64]) -> None:
+        """Measure how far a search has to look, and note it."""
         plain = sql.SQL("text" if self._is_code else "real[]")
+        statement = self._of("SELECT row::{plain} FROM {} WHERE key = ANY(%s)", plain=plain)
         with self._asking() as connection:
-            statement = self._of(
-                "SELECT row::{plain} FROM {} ORDER BY random() LIMIT {}", _QUERIES, plain=plain
-            )
-            rows = [row for (row,) in connection.execute(statement).fetchall()]
-        k, target = self._ivf.recall_at, self._ivf.target_recall
-        nprobe, recall = calibrated(self, self._array(rows), k, built.nlist, target)
-        self._built = built._replace(nprobe=nprobe, recall=recall)
+            found = connection.execute(statement, [sample.tolist()]).fetchall()
+        queries, k = self._array([row for (row,) in found]), self._ivf.recall_at
+        reach, recall = calibrated(self, queries, k, built.reaches(), self._ivf.target_recall)
+        self._built = built.measured(reach, recall)
         note = sql.Literal(self._built.note())
         with self._asking() as connection:
             connection.execute(self._of("COMMENT ON TABLE {} IS {}", note))
@@ -169,14 +173,6 @@ class PgvectorTable:
             "SELECT key, row {o} %b FROM {} {where} ORDER BY (row {o} %b) + 0, key LIMIT ",
             where=sql.SQL(where),
         )
-
-    def _settings(self, k: int, reach: Reach) -> dict[str, int]:
-        method, nlist, nprobe, _ = self.figures()
-        if method == "hnsw":
-            return {"hnsw.ef_search": min(_MOST_EF, max(_EF, k))}
-        if method == "ivf":
-            return {"ivfflat.probes": min(nlist, reach.nprobe or nprobe)}
-        return {}
 
     def _found(
         self,

@@ -22,6 +22,7 @@ from cipherlens.server.index import (
 from cipherlens.server.index.filtering import Selections
 from cipherlens.server.index.flat import nothing_found
 from cipherlens.server.index.merging import best_of
+from cipherlens.server.vectors.calibrating import SAMPLE
 from cipherlens.server.vectors.keys import keys_of
 from cipherlens.server.vectors.link import Link
 from cipherlens.server.vectors.metric import metric_of
@@ -172,7 +173,7 @@ class RemoteIndex:
             or self._table.wants_building(view.brought)
         )
 
-    def train(self, seed: int) -> None:  # noqa: ARG002
+    def train(self, seed: int) -> None:
         """Bring new rows over, remove dead ones, and have the engine build its index.
 
         Raises VectorsUnavailable.
@@ -185,9 +186,10 @@ class RemoteIndex:
             self._bring_over()
             self._rows.doom_unclaimed()
             self._remove_dead()
-            brought = self._rows.view.brought
-            if self._table.wants_building(brought):
-                self._table.build(brought)
+            view = self._rows.view
+            if self._table.wants_building(view.brought):
+                keys = np.random.default_rng(seed).permutation(view.brought_keys)
+                self._table.build(view.brought, keys[:SAMPLE])
 
     def state(self) -> IndexState:
         """Return the keys as the rows, which are masked, and the rows that only this has."""
@@ -228,7 +230,7 @@ class RemoteIndex:
             live=view.log.live,
             memory_bytes=self._rows.memory_bytes,
             nlist=figures.nlist,
-            nprobe=figures.nprobe,
+            nprobe=figures.width if figures.nlist else 0,
             covered=len(view.keys) - len(view.tail),
             recall=figures.recall or None,
         )

@@ -36,6 +36,11 @@ class View(NamedTuple):
         """How many live rows the engine has."""
         return self.log.live - len(self.tail)
 
+    @property
+    def brought_keys(self) -> NDArray[np.int64]:
+        """The keys of the live rows that the engine has."""
+        return self.eligible(self.log.alive, self.brought).named()
+
     def eligible(self, alive: NDArray[np.bool_] | None, count: int) -> Eligible:
         """Return those of the rows that live that the engine has, so many of them.
 
@@ -103,9 +108,7 @@ class RemoteRows:
 
     def lacks(self, there: NDArray[np.int64]) -> bool:
         """Return whether the table, with these keys, lacks rows that are not here either."""
-        view = self.view
-        eligible = view.eligible(view.log.alive, view.brought)
-        return not are_in(there, eligible.named()).all()
+        return not are_in(there, self.view.brought_keys).all()
 
     def doom_unclaimed(self) -> None:
         """Have removed from the table what it has of no row."""

@@ -37,23 +37,26 @@ class Found(NamedTuple):
 class Reach(NamedTuple):
     """How far a search looks.
 
-    nprobe: lists to probe; None takes the table's default.
+    nprobe: lists to probe, ef: candidates that a graph keeps; None takes the table's default, and a
+        table without lists or graph passes it over.
     exact: compare with every row, where the table can.
     """
 
     nprobe: int | None = None
+    ef: int | None = None
     exact: bool = False
 
 
 class TableFigures(NamedTuple):
-    """How a table is searched: "flat", "ivf" or "hnsw"; its lists, and those probed by default.
+    """How a table is searched: "flat", "ivf" or "hnsw"; its lists, and how far a search looks.
 
-    recall: what those were measured to reach, 0.0 if nobody has measured it.
+    width: lists that are probed by default, or candidates that a graph keeps; 0 for the engine's.
+    recall: what that was measured to reach, 0.0 if nobody has measured it.
     """
 
     method: str
     nlist: int = 0
-    nprobe: int = 0
+    width: int = 0
     recall: float = 0.0
 
 
@@ -102,8 +105,11 @@ class VectorTable(Protocol):
         """Return whether `build` would make searches among so many rows faster."""
         ...
 
-    def build(self, rows: int) -> None:
-        """Build what makes searches among so many rows faster; slow, searches go on meanwhile."""
+    def build(self, rows: int, sample: NDArray[np.int64]) -> None:
+        """Build what makes searches among so many rows faster; slow, searches go on meanwhile.
+
+        sample: keys of some of them, by chance: how far a search has to look is measured with them.
+        """
         ...
 
     def figures(self) -> TableFigures:
@@ -123,8 +129,8 @@ class VectorStore(Protocol):
     @property
     def place(self) -> str: ...
 
-    def check(self) -> None:
-        """Return if the engine answers. Raises StartupError if it never will as it is."""
+    def check(self) -> str:
+        """Return the engine's version. Raises StartupError if it cannot serve as it is."""
         ...
 
     def table(self, shape: Shape) -> VectorTable:

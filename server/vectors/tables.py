@@ -21,7 +21,7 @@ class VectorTables:
         """Connect. Raises StartupError if the engine does not answer."""
         self._store = store
         self.link = Link(store.place)
-        self._prefix = f"cl_{_folder_name(data_dir)}_"
+        self._prefix = _named(data_dir)
         try:
             store.check()
         except VectorsUnavailable as error:
@@ -66,16 +66,26 @@ class VectorTables:
         return f"{self._prefix}{collection.replace('-', '')}_{generation}"
 
 
-def _folder_name(data_dir: Path) -> str:
-    """Return what tells the tables of this data folder from those of others in the same engine.
+def table_prefix(data_dir: Path) -> str | None:
+    """Return what tells the tables of a data folder from those of others in the same engine.
 
-    Raises StartupError.
+    None if the folder has none yet. Raises StartupError.
     """
-    make_folder(data_dir, 0o700)
     path = data_dir / _FILE
-    if not path.exists():
-        replace_file(path, f"{uuid4().hex[:12]}\n".encode())
-    name = path.read_text(encoding="ascii").strip()
+    try:
+        name = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
     if not re.fullmatch("[0-9a-f]{12}", name):
         raise StartupError(f"{path} has no name of 12 hexadecimal digits")
-    return name
+    return f"cl_{name}_"
+
+
+def _named(data_dir: Path) -> str:
+    """Return the prefix of a data folder, which gets one. Raises StartupError."""
+    make_folder(data_dir, 0o700)
+    if (prefix := table_prefix(data_dir)) is not None:
+        return prefix
+    name = uuid4().hex[:12]
+    replace_file(data_dir / _FILE, f"{name}\n".encode())
+    return f"cl_{name}_"

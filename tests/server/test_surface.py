@@ -54,7 +54,7 @@ PUBLIC = {
         "ModelReleased",
         "have_direction",
     ],
-    "cipherlens.server.vectors": ["VectorTables", "open_vectors"],
+    "cipherlens.server.vectors": ["VectorTables", "open_store", "open_vectors", "table_prefix"],
     "cipherlens.server.storage": [
         *(
             "Database",

@@ -15,7 +15,7 @@ const TYPING_MS = 200;
 
 const list = new PictureList(byId('list'), { open: (index) => viewer.show(index), similar, failed });
 const viewer = new Viewer(list, { similar, failed });
-const tags = new TagFilter(byId('tags'), () => refilter());
+const tags = new TagFilter(() => refilter());
 const searches = []; // what was found, for the browser's back and forward
 let collection = null;
 let asked = 0; // counts what is shown, so that a late answer is dropped

@@ -1,10 +1,11 @@
-// Pictures on their way into the collection, a few at a time.
+// Pictures on their way into the collection, some in a request.
 
-import { Failure, send } from './api.js';
+import { send } from './api.js';
 import { byId, element } from './element.js';
 
-const AT_A_TIME = 4;
-const TRIES = 3;
+const REQUESTS = 2; // one is encrypted while one is embedded
+const MOST_FILES = 32;
+const MOST_BYTES = 8e6; // of a request, where no file alone has more
 const SHOWN = 200;
 
 export class Upload {
@@ -30,7 +31,7 @@ export class Upload {
     byId('upload-stop').onclick = () => this.#stop.abort();
     byId('upload-close').onclick = () => (byId('upload').hidden = true);
     this.#draw();
-    await Promise.all(Array.from({ length: AT_A_TIME }, () => this.#work()));
+    await Promise.all(Array.from({ length: REQUESTS }, () => this.#work()));
     byId('upload-title').textContent = this.#stop.signal.aborted ? 'Upload stopped' : 'Upload done';
     byId('upload-stop').hidden = true;
     byId('upload-close').hidden = false;
@@ -45,27 +46,45 @@ export class Upload {
 
   async #work() {
     while (this.#queue.length && !this.#stop.signal.aborted) {
-      const { name, file } = this.#queue.pop();
-      const { state, reason } = await this.#sent(name, file);
-      if (state === 'stopped') return;
-      this.#counts[state] += 1;
-      if (reason) this.#tell(name, reason);
+      const files = this.#next();
+      const outcomes = await this.#sent(files);
+      if (!outcomes) return;
+      files.forEach(({ name }, index) => this.#count(name, outcomes[index]));
       this.#draw();
     }
   }
 
-  async #sent(name, file) {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await send('upload', { name, tag: this.tags }, file, this.#stop.signal);
-      } catch (error) {
-        if (this.#stop.signal.aborted) return { state: 'stopped' };
-        if (!(error instanceof Failure)) return { state: 'failed', reason: 'the file cannot be read' };
-        if (attempt === TRIES && error.mayPass) this.#stop.abort(); // it would go so with all others
-        if (attempt === TRIES || !error.mayPass) return { state: 'failed', reason: error.message };
-        await new Promise((resolve) => setTimeout(resolve, 1000 * attempt));
-      }
+  /** Takes the next files from the queue, one at least. */
+  #next() {
+    const files = [];
+    let bytes = 0;
+    while (this.#queue.length && files.length < MOST_FILES) {
+      bytes += this.#queue.at(-1).file.size;
+      if (files.length && bytes > MOST_BYTES) break;
+      files.push(this.#queue.pop());
     }
+    return files;
+  }
+
+  /** Returns what became of each file; null where the upload was stopped meanwhile. */
+  async #sent(files) {
+    try {
+      const read = await Promise.all(files.map(({ file }) => file.arrayBuffer().catch(() => null)));
+      const there = files.filter((_, index) => read[index]);
+      const list = there.map(({ name, file }) => ({ name, size: file.size }));
+      const body = new Blob([`${JSON.stringify(list)}\n`, ...read.filter(Boolean)]);
+      const found = await send('upload', { tag: this.tags }, body, this.#stop.signal);
+      return read.map((each) => (each ? found.shift() : { state: 'failed', reason: 'the file cannot be read' }));
+    } catch (error) {
+      if (this.#stop.signal.aborted) return null;
+      if (error.mayPass) this.#stop.abort(); // it would go so with all others
+      return files.map(() => ({ state: 'failed', reason: error.message }));
+    }
+  }
+
+  #count(name, { state, reason }) {
+    this.#counts[state] += 1;
+    if (reason) this.#tell(name, reason);
   }
 
   #tell(name, reason) {

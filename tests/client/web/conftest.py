@@ -81,6 +81,11 @@ class Page:
         """Return the answer to a POST."""
         return self.ask(path, "POST", body, **parameters)
 
+    def upload(self, name: str, data: bytes, **parameters: Any) -> Answer:
+        """Return the answer to the upload of one picture file."""
+        head = json.dumps([{"name": name, "size": len(data)}]).encode()
+        return self.send("upload", head + b"\n" + data, **parameters)
+
     def open_session(self) -> Answer:
         """Give the token, and keep the cookie."""
         answer = self.send("session", self.token.encode())

@@ -63,7 +63,7 @@ def opened(tab, shown, photos, noise):
     page = shown(photos)
     for number in range(5):
         tags = ["odd"] if number % 2 else ["even"]
-        page.send("upload", file_of(noise(number)), name=f"{number}.png", tag=tags)
+        page.upload(f"{number}.png", file_of(noise(number)), tag=tags)
     tab.goto(page.address)
     tab.locator(".tile .name", has_text="4.png").wait_for()
     tab.server = page
@@ -172,6 +172,25 @@ def test_names_and_tags_filter(opened):
     expect_tiles(opened, 5)
 
 
+def test_tags_beyond_the_most_frequent_are_found_by_a_part_of_them(opened, noise):
+    finder = opened.get_by_role("searchbox", name="Find a tag")
+    assert not finder.is_visible()
+    tags = [f"Rare {number:02}" for number in range(60)]
+    opened.server.upload("5.png", file_of(noise(5)), tag=tags)
+    opened.reload()
+    expect_tiles(opened, 6)
+    assert opened.get_by_text("and 22 more").is_visible()
+    assert not opened.get_by_role("button", name="Rare 57 1").is_visible()
+    finder.fill("rare 5")
+    assert opened.locator("#tag-more").text_content() == ""
+    opened.get_by_role("button", name="Rare 57 1").click()
+    assert expect_tiles(opened, 1) == ["5.png"]
+    finder.fill("odd")
+    assert opened.get_by_role("button", name="with Rare 57 1").is_visible()  # what is chosen stays
+    opened.get_by_role("button", name="odd 2").click()
+    opened.get_by_text("No picture fits the filter.").wait_for()
+
+
 def test_an_original_is_downloaded(opened, noise):
     with opened.expect_download() as download:
         opened.get_by_role("link", name="Download the original of 2.png").click()
@@ -197,6 +216,17 @@ def test_a_folder_is_uploaded_with_its_tags(opened, folder, client, photos):
     assert len(expect_tiles(opened, 5)) == 5
     assert client.get_collection(photos).item_count == 10
     assert not [each for each in opened.asked if "notes.txt" in each]
+
+
+def test_a_file_that_is_gone_by_then_is_told_and_the_others_are_sent(opened, folder):
+    opened.set_input_files("#folder-files", folder)
+    dialog = opened.get_by_role("dialog", name="Add 5 pictures?")
+    (folder / "deep" / "er" / "e.webp").unlink()
+    dialog.get_by_role("button", name="Upload").click()
+    panel = opened.get_by_role("complementary", name="Upload")
+    panel.get_by_text("5 of 5: 4 indexed, 1 failed").wait_for()
+    (told,) = panel.get_by_role("listitem").all_text_contents()
+    assert told == "deep/er/e.webp: the file cannot be read"
 
 
 def test_an_upload_that_is_cancelled_sends_nothing(opened, folder, client, photos):

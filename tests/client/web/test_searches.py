@@ -16,7 +16,7 @@ def uploaded(shown, photos, noise):
     page = shown(photos)
     for number in range(5):
         tags = ["odd"] if number % 2 else []
-        page.send("upload", file_of(noise(number)), name=f"{number}.png", tag=tags)
+        page.upload(f"{number}.png", file_of(noise(number)), tag=tags)
     page.ask("collection")
     return page
 
@@ -94,7 +94,7 @@ def test_codes_are_searched_by_items_and_by_pictures_of_a_network(
     where = client.create_code_collection(codes.name + "-24", 24)
     page = shown(where.name, encoder=encoder)
     for number in range(4):
-        page.send("upload", file_of(noise(number)), name=f"{number}.png")
+        page.upload(f"{number}.png", file_of(noise(number)))
     answer = page.send("search", file_of(noise(2)))
     best = {hit["name"] for hit in answer.document["hits"] if hit["score"] == "0 bits"}
     assert "2.png" in best
@@ -125,7 +125,7 @@ def test_one_who_was_granted_reads_and_uploads_nothing(
         page = shown(photos, user)
         assert page.ask("collection").document["takes_uploads"] is False
         assert names(page.send("search", file_of(noise(1))))[0] == "1.png"
-        assert page.send("upload", file_of(noise(9)), name="9.png").status == 403
+        assert page.upload("9.png", file_of(noise(9))).status == 403
 
 
 def test_pages_of_the_collection(uploaded):
