@@ -84,11 +84,12 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         *,
         index: IndexChoice | str = IndexChoice.AUTO,
         model_digest: bytes = b"",
+        if_absent: bool = False,
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of cipher-images; see `Client`."""
         made = keyed.create_collection(name, profile, self._in_use, index, model_digest)
-        return await self._transport.run(made, timeout_s)
+        return await self._made(name, made, timeout_s, if_absent=if_absent)
 
     async def index_images(
         self,

@@ -21,12 +21,14 @@ from cipherlens.client.core.collection import Collection, Limits, Model, ServerI
 from cipherlens.client.core.content import Rows, code_rows, vector_rows
 from cipherlens.client.core.deadlines import Deadlines, Work
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
-from cipherlens.client.core.item import Fetched, Hits, ItemSummary, ItemView
+from cipherlens.client.core.item import Fetched, Hits, ItemState, ItemSummary, ItemView
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
 from cipherlens.client.core.question import DEFAULT_OPTIONS, Questions, SearchOptions
 from cipherlens.client.core.tags import BlindedTags
+from cipherlens.client.errors import AlreadyExists
 from cipherlens.client.joined_searches import JoinedSearches
 from cipherlens.client.model_file import upload
+from cipherlens.client.same_collection import check_same
 from cipherlens.client.shared_answer import SharedAnswer
 from cipherlens.crypto import CipherImage
 from cipherlens.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
@@ -79,6 +81,7 @@ class AsyncKeylessClient(AsyncShell):
         encoder_digest: bytes = b"",
         index: IndexChoice | str = IndexChoice.AUTO,
         masked: bool | None = None,
+        if_absent: bool = False,
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of ready vectors; see `Client`."""
@@ -90,7 +93,7 @@ class AsyncKeylessClient(AsyncShell):
             index=index,
             mask_id=self._mask_id(masked),
         )
-        return await self._transport.run(made, timeout_s)
+        return await self._made(name, made, timeout_s, if_absent=if_absent)
 
     async def create_code_collection(
         self,
@@ -100,6 +103,7 @@ class AsyncKeylessClient(AsyncShell):
         encoder_digest: bytes = b"",
         index: IndexChoice | str = IndexChoice.AUTO,
         masked: bool | None = None,
+        if_absent: bool = False,
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of ready binary codes; see `Client`."""
@@ -111,7 +115,20 @@ class AsyncKeylessClient(AsyncShell):
             index=index,
             mask_id=self._mask_id(masked),
         )
-        return await self._transport.run(made, timeout_s)
+        return await self._made(name, made, timeout_s, if_absent=if_absent)
+
+    async def _made(
+        self, name: str, made: Call[Collection], timeout_s: float | None, *, if_absent: bool
+    ) -> Collection:
+        """Return a new collection, or with `if_absent` the one of its name if it is the same."""
+        try:
+            return await self._transport.run(made, timeout_s)
+        except AlreadyExists:
+            if not if_absent:
+                raise
+        there = await self.get_collection(name, timeout_s=timeout_s)
+        check_same(there, made)
+        return there
 
     def _mask_id(self, masked: bool | None) -> str:
         """Return the name of the masks of a new collection: none, for there is no key."""
@@ -223,6 +240,17 @@ class AsyncKeylessClient(AsyncShell):
         for stream in items.fetch_streams(where, item_ids, await self.limits, view):
             async for fetched in self._transport.stream(stream, timeout_s):
                 yield fetched
+
+    async def exists(
+        self,
+        collection: str | Collection,
+        item_ids: Iterable[str],
+        *,
+        timeout_s: float | None = None,
+    ) -> dict[str, bool]:
+        """Return for every id whether an item is stored under it; see `Client`."""
+        heads = self.fetch(collection, item_ids, view=ItemView.HEAD, timeout_s=timeout_s)
+        return {each.item_id: each.state is not ItemState.MISSING async for each in heads}
 
     async def search_cipher_images(
         self,

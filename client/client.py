@@ -89,6 +89,7 @@ class Client(KeyHolder, KeylessClient):
         *,
         index: IndexChoice | str = IndexChoice.AUTO,
         model_digest: bytes = b"",
+        if_absent: bool = False,
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of cipher-images, of this client's key unless a profile is given.
@@ -98,13 +99,14 @@ class Client(KeyHolder, KeylessClient):
             profile: what every cipher-image in it will claim.
             index: how it is searched, of `IndexChoice`: "auto" takes what is fastest.
             model_digest: SHA-256 of a model that the server holds, which is set to work at once.
+            if_absent: take the collection of the name, if it is there and the same.
 
         Raises:
-            AlreadyExists: the name is taken.
+            AlreadyExists: the name is taken, with `if_absent` by another one.
             NotFound, FailedPrecondition: the model is not there, or is of other cipher-images.
         """
         made = keyed.create_collection(name, profile, self._in_use, index, model_digest)
-        return self._run(made, timeout_s)
+        return self._made(name, made, timeout_s, if_absent=if_absent)
 
     def index_images(
         self,

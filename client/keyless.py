@@ -17,11 +17,13 @@ from cipherlens.client.core.collection import Collection, Limits, Model, ServerI
 from cipherlens.client.core.content import Rows, code_rows, vector_rows
 from cipherlens.client.core.deadlines import Deadlines
 from cipherlens.client.core.indexing import IndexResult, ItemHeads
-from cipherlens.client.core.item import Fetched, Hits, ItemSummary, ItemView
+from cipherlens.client.core.item import Fetched, Hits, ItemState, ItemSummary, ItemView
 from cipherlens.client.core.pictures import CodedPicture, EncryptedPicture
 from cipherlens.client.core.question import DEFAULT_OPTIONS, Questions, SearchOptions
 from cipherlens.client.core.tags import BlindedTags
+from cipherlens.client.errors import AlreadyExists
 from cipherlens.client.model_file import upload
+from cipherlens.client.same_collection import check_same
 from cipherlens.client.shell import Shell
 from cipherlens.crypto import CipherImage
 from cipherlens.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
@@ -63,6 +65,7 @@ class KeylessClient(Shell):
         encoder_digest: bytes = b"",
         index: IndexChoice | str = IndexChoice.AUTO,
         masked: bool | None = None,
+        if_absent: bool = False,
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of ready vectors, compared by cosine similarity.
@@ -74,9 +77,10 @@ class KeylessClient(Shell):
             index: how it is searched, of `IndexChoice`: "auto" takes what is fastest.
             masked: put masks of the client's key over the vectors, which keep their distances;
                 None does so if the client has a key.
+            if_absent: take the collection of the name, if it is there and the same.
 
         Raises:
-            AlreadyExists: the name is taken.
+            AlreadyExists: the name is taken, with `if_absent` by another one.
         """
         made = catalog.create_collection(
             name,
@@ -86,7 +90,7 @@ class KeylessClient(Shell):
             index=index,
             mask_id=self._mask_id(masked),
         )
-        return self._run(made, timeout_s)
+        return self._made(name, made, timeout_s, if_absent=if_absent)
 
     def create_code_collection(
         self,
@@ -96,6 +100,7 @@ class KeylessClient(Shell):
         encoder_digest: bytes = b"",
         index: IndexChoice | str = IndexChoice.AUTO,
         masked: bool | None = None,
+        if_absent: bool = False,
         timeout_s: float | None = None,
     ) -> Collection:
         """Make a collection of ready binary codes, compared by Hamming distance.
@@ -106,10 +111,10 @@ class KeylessClient(Shell):
             encoder_digest: SHA-256 of what makes the codes; searches may then ask for it.
             index: how it is searched, of `IndexChoice`: "auto" takes what is fastest; codes have
                 no "hnsw".
-            masked: as in `create_vector_collection`.
+            masked, if_absent: as in `create_vector_collection`.
 
         Raises:
-            AlreadyExists: the name is taken.
+            AlreadyExists: the name is taken, with `if_absent` by another one.
         """
         made = catalog.create_collection(
             name,
@@ -119,7 +124,20 @@ class KeylessClient(Shell):
             index=index,
             mask_id=self._mask_id(masked),
         )
-        return self._run(made, timeout_s)
+        return self._made(name, made, timeout_s, if_absent=if_absent)
+
+    def _made(
+        self, name: str, made: Call[Collection], timeout_s: float | None, *, if_absent: bool
+    ) -> Collection:
+        """Return a new collection, or with `if_absent` the one of its name if it is the same."""
+        try:
+            return self._run(made, timeout_s)
+        except AlreadyExists:
+            if not if_absent:
+                raise
+        there = self.get_collection(name, timeout_s=timeout_s)
+        check_same(there, made)
+        return there
 
     def _mask_id(self, masked: bool | None) -> str:
         """Return the name of the masks of a new collection: none, for there is no key."""
@@ -274,6 +292,17 @@ class KeylessClient(Shell):
         where = self.resolve(collection)
         for stream in items.fetch_streams(where, item_ids, self.limits, view):
             yield from self._transport.stream(stream, timeout_s)
+
+    def exists(
+        self,
+        collection: str | Collection,
+        item_ids: Iterable[str],
+        *,
+        timeout_s: float | None = None,
+    ) -> dict[str, bool]:
+        """Return for every id whether an item is stored under it, be it damaged."""
+        heads = self.fetch(collection, item_ids, view=ItemView.HEAD, timeout_s=timeout_s)
+        return {each.item_id: each.state is not ItemState.MISSING for each in heads}
 
     def search_cipher_images(
         self,

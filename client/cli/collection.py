@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cipherlens.client import AlreadyExists, Collection, IndexChoice, Kind
+from cipherlens.client import Collection, IndexChoice, Kind
 from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_facts, print_json, print_outcome, print_table
@@ -14,8 +14,7 @@ from cipherlens.client.cli.failure import USAGE, CommandError
 from cipherlens.client.cli.group import group
 from cipherlens.client.cli.hash_network import HashNetworkPath, describe_network
 from cipherlens.client.cli.passphrase import open_keyring
-from cipherlens.client.masking import stated_key
-from cipherlens.crypto import Key, Keyring
+from cipherlens.crypto import Keyring
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The collection's name.")]
 
@@ -87,42 +86,17 @@ def create(
         digest = b""
         if model is not None:
             bits, digest = describe_network(model, keys)
-        try:
-            if kind is Kind.CIPHER:
-                made = client.create_cipher_collection(name, index=index)
-            elif dimension is not None:
-                made = client.create_vector_collection(name, dimension, index=index)
-            else:
-                made = client.create_code_collection(
-                    name, bits or 0, encoder_digest=digest, index=index
-                )
-        except AlreadyExists:
-            if not if_absent:
-                raise
-            made = client.get_collection(name)
-            _check_same(made, kind, dimension or 0, bits or 0, index, digest, client.key)
+        if kind is Kind.CIPHER:
+            made = client.create_cipher_collection(name, index=index, if_absent=if_absent)
+        elif dimension is not None:
+            made = client.create_vector_collection(
+                name, dimension, index=index, if_absent=if_absent
+            )
+        else:
+            made = client.create_code_collection(
+                name, bits or 0, encoder_digest=digest, index=index, if_absent=if_absent
+            )
     _print(made, as_json=as_json)
-
-
-def _check_same(
-    there: Collection,
-    kind: Kind,
-    dimension: int,
-    bits: int,
-    index: IndexChoice,
-    digest: bytes,
-    key: Key | None,
-) -> None:
-    """Raise CommandError unless a collection is what would have been made; WrongKey."""
-    length = there.dimension if kind is Kind.VECTOR else there.bits
-    asked = (kind, dimension if kind is Kind.VECTOR else bits, index)
-    if (there.kind, length, there.index_choice) != asked:
-        raise CommandError(f"collection {there.name!r} is there and is another")
-    if digest and (there.active is None or there.active.model_digest != digest):
-        raise CommandError(f"collection {there.name!r} is there and is of another network")
-    fingerprint = b"" if key is None else key.fingerprint
-    if stated_key(there) != fingerprint:
-        raise CommandError(f"collection {there.name!r} is there and is of another key")
 
 
 @app.command("list")
@@ -165,6 +139,7 @@ def show(name: Name, server: Connection = LOCAL, as_json: options.Json = False) 
 def drop(
     name: Name,
     yes: options.Yes = False,
+    dry_run: options.DryRun = False,
     server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
@@ -173,13 +148,16 @@ def drop(
     \b
     Example:
       cipherlens collection drop photos
+      cipherlens collection drop photos --dry-run
     """
     with server.client() as client:
         count = client.get_collection(name).item_count
-        options.confirm(f"drop {name!r} with its {count} items?", yes=yes)
-        client.delete_collection(name)
-    told = f"collection {name!r} and its {count} items are gone"
-    print_outcome({"dropped": name, "item_count": count}, told, as_json=as_json)
+        options.confirm(f"drop {name!r} with its {count} items?", yes=yes or dry_run)
+        if not dry_run:
+            client.delete_collection(name)
+    told = f"collection {name!r} and its {count} items {'would be' if dry_run else 'are'} gone"
+    document = {"dropped": name, "item_count": count, "dry_run": dry_run}
+    print_outcome(document, told, as_json=as_json)
 
 
 def _check_options(

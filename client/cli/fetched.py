@@ -2,7 +2,6 @@
 
 import mimetypes
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from cipherlens.client import Client, Fetched, Item, Naming
 from cipherlens.client.cli.console import HIDDEN
 from cipherlens.client.cli.failure import CommandError
 from cipherlens.client.cli.files import CIPHER_SUFFIX, MAX_SEALED_FILE_BYTES, SEALED_SUFFIX
+from cipherlens.client.cli.streams import STREAM, write_output
 from cipherlens.client.picture import reason_of
 from cipherlens.client.sealed_file import read_sealed_file, sealed_file
 from cipherlens.crypto import (
@@ -49,7 +49,11 @@ def write_fetched(
             _check_absent(fetched, manifest)
         else:
             name = _name_of(fetched.item, asked, client.key)
-            for path, data in _files_of(client, fetched.item, name, manifest):
+            files = _files_of(client, fetched.item, name, manifest)
+            if out == STREAM:
+                write_output(files[0][1])  # of two the sealed file, which holds both
+                files = []
+            for path, data in files:
                 _put(out / path, data, force=force)
                 written.append(str(out / path))
     except (CryptoError, CommandError, OSError, ValueError) as failure:
@@ -111,7 +115,7 @@ def _check_age(path: Path, data: bytes) -> None:
 
 def _files_of(
     client: Client, item: Item, name: str, manifest: Manifest | None
-) -> Iterable[tuple[str, bytes]]:
+) -> list[tuple[str, bytes]]:
     """Return paths and bytes: of the decrypted file, or without a key of what is stored.
 
     Raises:

@@ -13,6 +13,13 @@ from cipherlens.client.cli.console import print_json, progress_bar, remark
 from cipherlens.client.cli.failure import FAILURE, NOT_GENUINE, SUCCESS, USAGE, CommandError
 from cipherlens.client.cli.manifest import Manifests, manifest_folder
 from cipherlens.client.cli.passphrase import open_key, open_keyring
+from cipherlens.client.cli.streams import (
+    NAME,
+    STREAM,
+    check_output,
+    read_input,
+    write_output,
+)
 from cipherlens.client.core.item import Item
 from cipherlens.client.core.pictures import EncryptedPicture
 from cipherlens.client.key_in_use import KeyInUse
@@ -27,7 +34,14 @@ from cipherlens.client.picture import (
     reason_of,
 )
 from cipherlens.client.sealed_file import read_sealed_file, sealed_file
-from cipherlens.crypto import CipherImage, CryptoError, ImageCipher, Keyring, NotGenuine
+from cipherlens.crypto import (
+    CipherImage,
+    CryptoError,
+    FormatError,
+    ImageCipher,
+    Keyring,
+    NotGenuine,
+)
 
 CIPHER_SUFFIX = ".cimg"
 """Of a cipher-image's file."""
@@ -40,12 +54,19 @@ VIEW_SUFFIX = ".view.png"
 MAX_SEALED_FILE_BYTES = 2 * MAX_PICTURE_BYTES
 """The largest file that is decrypted: an original, and what it stands beside."""
 
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out", metavar="DIR", help="Where the files go; - is standard output, for one of them."
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
 
 
 def encrypt(
-    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Pictures.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILES...", help="Pictures; - is standard input.")
+    ],
     keyring: options.KeyringPath,
     out: Out,
     key: options.KeyName = None,
@@ -61,7 +82,8 @@ def encrypt(
 ) -> None:
     """Encrypt pictures into files.
 
-    Writes NAME.cimg, and with --seal NAME.sealed. A cipher-image carries features for a search
+    Writes NAME.cimg, and with --seal NAME.sealed, which holds both and is what goes to standard
+    output then. A cipher-image carries features for a search
     and hides no more than the outlines of a picture that is attacked: the original is safe only
     in the sealed file, which opens wherever it lies.
 
@@ -69,22 +91,27 @@ def encrypt(
     Examples:
       cipherlens encrypt beach.jpg --keyring my.keys --out secret/
       cipherlens encrypt *.jpg --keyring my.keys --seal --view --out secret/
+      cat beach.jpg | cipherlens encrypt - --keyring my.keys --out - > beach.jpg.cimg
     """
+    check_output(out, files, as_json=as_json)
+    if view and out == STREAM:
+        raise CommandError("--view writes a second file: name a folder", exit_code=USAGE)
     suffixes = [CIPHER_SUFFIX] + [SEALED_SUFFIX] * seal + [VIEW_SUFFIX] * view
-    check_distinct(files, lambda path: [path.name + suffix for suffix in suffixes])
+    check_distinct(files, lambda path: [_name(path) + suffix for suffix in suffixes])
     entry = open_key(keyring, key, passphrase_file)
     cipher = ImageCipher(entry)
 
     def encrypted(path: Path) -> dict[str, bytes]:
-        picture = prepare_picture(path, entry.parameters)
+        source = read_input(MAX_PICTURE_BYTES) if path == STREAM else path
+        picture, name = prepare_picture(source, entry.parameters), _name(path)
         places = [LOCAL_PLACE] if seal else None
         (result,) = encrypt_pictures([picture], entry, cipher, places)
         named = {}
         if seal:  # first, for it holds both: a crash in between leaves the new original, whole
-            named[path.name + SEALED_SUFFIX] = sealed_file(_local_item(result))
-        named[path.name + CIPHER_SUFFIX] = result.cipher_image.to_bytes()
+            named[name + SEALED_SUFFIX] = sealed_file(_local_item(result))
+        named[name + CIPHER_SUFFIX] = result.cipher_image.to_bytes()
         if view:
-            named[path.name + VIEW_SUFFIX] = png_bytes(result.cipher_image.view())
+            named[name + VIEW_SUFFIX] = png_bytes(result.cipher_image.view())
         return named
 
     convert(files, encrypted, out, force=force, as_json=as_json)
@@ -93,7 +120,10 @@ def encrypt(
 def decrypt(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILES...", help="What 'encrypt' wrote: NAME.cimg, NAME.sealed."),
+        typer.Argument(
+            metavar="FILES...",
+            help="What 'encrypt' wrote: NAME.cimg, NAME.sealed; - is one on standard input.",
+        ),
     ],
     keyring: options.KeyringPath,
     out: Out,
@@ -114,7 +144,9 @@ def decrypt(
     Examples:
       cipherlens decrypt secret/beach.jpg.cimg --keyring my.keys --out plain/
       cipherlens decrypt secret/*.sealed --keyring my.keys --out plain/
+      cipherlens decrypt - --keyring my.keys --out - < beach.jpg.sealed > beach.jpg
     """
+    check_output(out, files, as_json=as_json)
     # A pair that is named whole is one original.
     files = [path for path in files if path.suffix != CIPHER_SUFFIX or _sealed(path) not in files]
     check_distinct(files, lambda path: [_plain_name(path)])
@@ -143,6 +175,10 @@ def check_distinct(files: Sequence[Path], names: Callable[[Path], list[str]]) ->
             sources[name] = path
 
 
+def _name(path: Path) -> str:
+    return NAME if path == STREAM else path.name
+
+
 def _base(path: Path) -> Path:
     """Return the path of a cipher-image's or sealed original's file without its suffix.
 
@@ -162,6 +198,8 @@ def _sealed(path: Path) -> Path:
 
 def _plain_name(path: Path) -> str:
     """Return the name under which a file is written decrypted."""
+    if path == STREAM:
+        return NAME
     try:
         base = _base(path)
     except CommandError:  # told when its turn comes, as other files that cannot be decrypted
@@ -173,7 +211,7 @@ def _decrypted(
     path: Path, ring: Keyring, key: str | None, manifests: ManifestFolder
 ) -> dict[str, bytes]:
     """Return the plain file of a cipher-image's or sealed original's file, by its name."""
-    item = _stored(path)
+    item = _streamed() if path == STREAM else _stored(path)
     stated = b"" if item.cipher_image is None else item.cipher_image.key_fingerprint
     entry = ring.key_for(item.collection_uuid, stated, key)
     check_vouched(item, 0, manifests.load(item.collection_uuid, entry.verify_key))
@@ -199,6 +237,21 @@ def _stored(path: Path) -> Item:
     return item
 
 
+def _streamed() -> Item:
+    """Return the item on standard input. Raises CommandError if it is none."""
+    data = read_input(MAX_SEALED_FILE_BYTES)
+    try:
+        return _local_item(EncryptedPicture(cipher_image=CipherImage.from_bytes(data)))
+    except FormatError:
+        pass
+    try:
+        return read_sealed_file(data)
+    except FormatError as error:
+        raise CommandError(
+            f"standard input is neither a cipher-image nor a sealed original: {error}"
+        ) from error
+
+
 def _local_item(picture: EncryptedPicture) -> Item:
     """Return an item that stands nowhere but in files."""
     return Item(
@@ -219,6 +272,9 @@ def convert(
     as_json: bool,
 ) -> None:
     """Convert every file into out; one that fails does not stop the others."""
+    if out == STREAM:
+        write_output(next(iter(convert(files[0]).values())))
+        return
     out.mkdir(parents=True, exist_ok=True)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []

@@ -1,7 +1,6 @@
 """`cipherlens item`: list, write, fetch and delete the items of a collection."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,11 +12,12 @@ from cipherlens.client.cli.console import print_json, print_outcome, print_table
 from cipherlens.client.cli.documents import summary_document
 from cipherlens.client.cli.failure import FAILURE, NOT_FOUND, NOT_GENUINE
 from cipherlens.client.cli.fetched import write_fetched
-from cipherlens.client.cli.files import Force
+from cipherlens.client.cli.files import Force, Out
 from cipherlens.client.cli.group import group
 from cipherlens.client.cli.manifest import NEWER_HINT, Manifests, known_manifest, manifest_folder
 from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.client.cli.put import put
+from cipherlens.client.cli.streams import check_output
 from cipherlens.crypto import (
     Key,
     Keyring,
@@ -124,7 +124,7 @@ def exists(
 def fetch(
     collection: CollectionName,
     names: Names,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")],
+    out: Out,
     keyring: options.MaybeKeyringPath = None,
     key: options.KeyName = None,
     readable_ids: options.ReadableIds = False,
@@ -150,7 +150,9 @@ def fetch(
     Examples:
       cipherlens item fetch photos holidays/beach.jpg --keyring my.keys --out found/
       cipherlens item fetch photos t4odfhcecvodwi3ag46xc5hh7e5obysu --out ciphertext/
+      cipherlens item fetch photos beach.jpg --keyring my.keys --out - | display
     """
+    check_output(out, names, as_json=as_json)
     keys = None if keyring is None else open_keyring(keyring, passphrase_file)
     results: list[dict[str, Any]] = []
     with server.client() as client:
@@ -188,9 +190,7 @@ def delete(
     manifests: Manifests = None,
     passphrase_file: options.PassphraseFile = None,
     yes: options.Yes = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say how many are there, and delete none.")
-    ] = False,
+    dry_run: options.DryRun = False,
     server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:

@@ -160,6 +160,7 @@ def remove(
     keyring: KeyringArgument,
     key: KeyArgument,
     yes: options.Yes = False,
+    dry_run: options.DryRun = False,
     passphrase_file: options.PassphraseFile = None,
     as_json: options.Json = False,
 ) -> None:
@@ -172,17 +173,25 @@ def remove(
       cipherlens keys remove my.keys old --yes
     """
     ring = open_keyring(keyring, passphrase_file)
+    would = "would be" if dry_run else "is"
     if any(each.name == key for each in ring.received.granted()):
-        _change(keyring, passphrase_file, lambda ring: ring.received.remove(key))
-        document = {"keyring": str(keyring), "removed": key}
-        print_outcome(document, f"grant {key!r} is gone from {keyring}", as_json=as_json)
+        if not dry_run:
+            _change(keyring, passphrase_file, lambda ring: ring.received.remove(key))
+        document = {"keyring": str(keyring), "removed": key, "dry_run": dry_run}
+        print_outcome(document, f"grant {key!r} {would} gone from {keyring}", as_json=as_json)
         return
     entry = ring.get(key)
-    options.confirm(f"remove key {entry.name!r} ({entry.fingerprint.hex()}) for ever?", yes=yes)
     fingerprint = entry.fingerprint.hex()
-    _change(keyring, passphrase_file, lambda ring: ring.remove(fingerprint))
-    document = {"keyring": str(keyring), "removed": entry.name, "fingerprint": fingerprint}
-    print_outcome(document, f"key {entry.name!r} is gone from {keyring}", as_json=as_json)
+    options.confirm(f"remove key {entry.name!r} ({fingerprint}) for ever?", yes=yes or dry_run)
+    if not dry_run:
+        _change(keyring, passphrase_file, lambda ring: ring.remove(fingerprint))
+    document = {
+        "keyring": str(keyring),
+        "removed": entry.name,
+        "fingerprint": fingerprint,
+        "dry_run": dry_run,
+    }
+    print_outcome(document, f"key {entry.name!r} {would} gone from {keyring}", as_json=as_json)
 
 
 def _is_grant(path: Path) -> bool:

@@ -42,6 +42,7 @@ def migrate(
     to_database: Annotated[str | None, _address("to", TO_VARIABLE)] = None,
     from_password_file: Annotated[Path | None, _password("from")] = None,
     to_password_file: Annotated[Path | None, _password("to")] = None,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Bring a server's data folder over to another, from SQLite to PostgreSQL or back.
@@ -50,6 +51,8 @@ def migrate(
     against its checksum, and compared once more where it has come to. What is interrupted goes on
     with the same command, and is not served before all of it is there. Index files are made anew by
     the server's first start; tokens and keyrings are no part of it: copy tokens.json.
+
+    --dry-run looks at the source alone, and makes nothing of the target.
 
     A password goes into the environment or a file, not on the command line.
 
@@ -61,7 +64,7 @@ def migrate(
     """
     from cipherlens.server.errors import StartupError
     from cipherlens.server.storage.folder import SQLITE_FILE
-    from cipherlens.server.storage.moving import Place, Step, move
+    from cipherlens.server.storage.moving import Place, Step, measured, move
     from cipherlens.server.storage.opening import open_dialect
 
     old = _url("from", from_database, FROM_VARIABLE, from_password_file)
@@ -70,7 +73,7 @@ def migrate(
         raise StartupError(f"{source} is no data folder of a server")
     with ExitStack() as held, progress_bar() as bar:
         places = []
-        for folder, url in ((source, old), (target, new)):
+        for folder, url in ((source, old), (target, new))[: 1 if dry_run else 2]:
             dialect = open_dialect(folder, url)
             held.callback(dialect.close)
             places.append(Place(folder, dialect))
@@ -79,11 +82,16 @@ def migrate(
         def show(step: Step) -> None:
             bar.update(task, description=step.doing, completed=step.rows, total=step.of)
 
-        moved = move(places[0], places[1], show)
-    document = {"rows": moved.rows, "rows_there_before": moved.were_there, "models": moved.models}
-    sentence = (
-        f"{target} has what {source} has, row by row: {moved.rows:,} rows, {moved.models} models"
-    )
+        moved = measured(places[0]) if dry_run else move(places[0], places[1], show)
+    document = {
+        "rows": moved.rows,
+        "rows_there_before": moved.were_there,
+        "models": moved.models,
+        "dry_run": dry_run,
+    }
+    verb = "would have" if dry_run else "has"
+    sentence = f"{target} {verb} what {source} has, row by row: "
+    sentence += f"{moved.rows:,} rows, {moved.models} models"
     print_outcome(document, sentence, as_json=as_json)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cipherlens.base import replace_file
-from cipherlens.client import Model
+from cipherlens.client import Collection, Model
 from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_json, print_outcome, print_table, progress_bar
@@ -109,6 +109,7 @@ def list_(server: Connection = LOCAL, as_json: options.Json = False) -> None:
 def delete(
     digest: Annotated[str, typer.Argument(help="The model's digest, or how it begins.")],
     yes: options.Yes = False,
+    dry_run: options.DryRun = False,
     server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:
@@ -120,10 +121,23 @@ def delete(
     """
     with server.client() as client:
         model = _found(client.list_models(), digest)
-        options.confirm(f"delete model {model.name!r} ({model.digest.hex()[:16]})?", yes=yes)
-        client.delete_model(model.digest)
-    told = f"model {model.name!r} is deleted"
-    print_outcome({"deleted": model_document(model)}, told, as_json=as_json)
+        question = f"delete model {model.name!r} ({model.digest.hex()[:16]})?"
+        options.confirm(question, yes=yes or dry_run)
+        if dry_run:
+            _check_unused(model, client.list_collections())
+        else:
+            client.delete_model(model.digest)
+    told = f"model {model.name!r} {'would be' if dry_run else 'is'} deleted"
+    document = {"deleted": model_document(model), "dry_run": dry_run}
+    print_outcome(document, told, as_json=as_json)
+
+
+def _check_unused(model: Model, collections: list[Collection]) -> None:
+    """Raise CommandError if the server would keep a model, as a collection has it."""
+    for each in collections:
+        used = {found.model_digest for found in (each.active, each.shadow) if found}
+        if model.digest in used:
+            raise CommandError(f"collection {each.name!r} has the model: it would be refused")
 
 
 def _found(models: list[Model], digest: str) -> Model:

@@ -91,6 +91,9 @@ Threads = Annotated[
         "--threads", metavar="N", min=1, help="Threads on the CPU; as many as cores if left out."
     ),
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

@@ -46,9 +46,7 @@ def put(
     keyring: options.MaybeKeyringPath = None,
     key: options.KeyName = None,
     passphrase_file: options.PassphraseFile = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")
-    ] = False,
+    dry_run: options.DryRun = False,
     server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:

@@ -1,7 +1,9 @@
 """What is searched by: a picture, a cipher-image, a ready vector or code, or an item."""
 
+import io
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -11,10 +13,13 @@ from cipherlens.client import Client, Collection, Hits, ItemView, Naming, Search
 from cipherlens.client.cli.failure import NOT_FOUND, USAGE, CommandError, about
 from cipherlens.client.cli.files import CIPHER_SUFFIX, MAX_SEALED_FILE_BYTES
 from cipherlens.client.cli.hash_network import encoder_for
+from cipherlens.client.cli.streams import STREAM, read_input
 from cipherlens.client.core.content import Rows, code_rows, vector_rows
-from cipherlens.crypto import CipherImage, Keyring, is_keyed_id, open_image
+from cipherlens.client.picture import MAX_PICTURE_BYTES
+from cipherlens.crypto import CipherImage, FormatError, Keyring, is_keyed_id, open_image
 
 ROWS_SUFFIX = ".npy"
+_NPY = b"\x93NUMPY"
 
 Query = CipherImage | Rows
 """What the server is given: a cipher-image, or one vector or code as the server has them."""
@@ -47,13 +52,27 @@ def asked_by(path: Path | None, item: str | None) -> Asked:
         raise CommandError("name a picture, or an item by --like", exit_code=USAGE)
     if path is None:
         return Asked(label=str(item), item=str(item))
+    if path == STREAM:
+        return _streamed()
     with about(path):
         if path.suffix == CIPHER_SUFFIX:
             data = read_regular(path, MAX_SEALED_FILE_BYTES)
             return Asked(label=path.name, ready=CipherImage.from_bytes(data))
         if path.suffix == ROWS_SUFFIX:
-            return Asked(label=path.name, ready=_one_row(path))
+            return Asked(label=path.name, ready=_one_row(path, path))
         return Asked(label=path.name, picture=open_image(path))
+
+
+def _streamed() -> Asked:
+    """Return the query on standard input, which is told by how it begins."""
+    data, label = read_input(MAX_PICTURE_BYTES), "standard input"
+    with about(Path(label)):
+        if data.startswith(_NPY):
+            return Asked(label=label, ready=_one_row(io.BytesIO(data), label))
+        try:
+            return Asked(label=label, ready=CipherImage.from_bytes(data))
+        except FormatError:
+            return Asked(label=label, picture=open_image(data))
 
 
 def query_of(
@@ -143,19 +162,24 @@ def rows_of(path: Path) -> Rows:
     Raises:
         CommandError: it is none, or holds something else.
     """
+    return _loaded(path, path)
+
+
+def _loaded(source: Path | io.BytesIO, place: object) -> Rows:
+    mmap_mode: Literal["r"] | None = "r" if isinstance(source, Path) else None
     try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        rows = np.load(source, mmap_mode=mmap_mode, allow_pickle=False)
         if rows.dtype == np.uint8:
             return code_rows(rows)
         if not np.issubdtype(rows.dtype, np.floating):
             raise ValueError(f"its numbers must be floating-point or uint8, got {rows.dtype}")
         return vector_rows(rows)
     except (ValueError, TypeError, EOFError) as error:
-        raise CommandError(f"{path}: {error}", exit_code=USAGE) from error
+        raise CommandError(f"{place}: {error}", exit_code=USAGE) from error
 
 
-def _one_row(path: Path) -> Rows:
-    rows = rows_of(path)
+def _one_row(source: Path | io.BytesIO, place: object) -> Rows:
+    rows = _loaded(source, place)
     if len(rows) != 1:
-        raise CommandError(f"{path}: a search is by one row, it has {len(rows)}", exit_code=USAGE)
+        raise CommandError(f"{place}: a search is by one row, it has {len(rows)}", exit_code=USAGE)
     return rows

@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
+from cipherlens.client import Collection
 from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_outcome, progress_bar, remark
+from cipherlens.client.cli.failure import CommandError
 from cipherlens.client.cli.manifest import Manifests, manifest_folder, opened_items
 from cipherlens.client.cli.passphrase import open_keyring, owner_key_of
 from cipherlens.client.rotation import Rotation
+from cipherlens.crypto import KeyEntry
 
 
 @connected
@@ -29,6 +32,7 @@ def rotate(
         ),
     ] = None,
     manifests: Manifests = None,
+    dry_run: options.DryRun = False,
     passphrase_file: options.PassphraseFile = None,
     server: Connection = LOCAL,
     as_json: options.Json = False,
@@ -47,6 +51,7 @@ def rotate(
     \b
     Examples:
       cipherlens keys new my.keys --name 2027 --block 16 --substituted 24
+      cipherlens keys rotate photos --keyring my.keys --to 2027 --dry-run
       cipherlens keys rotate photos --keyring my.keys --to 2027
     """
     ring = open_keyring(keyring, passphrase_file)
@@ -54,6 +59,9 @@ def rotate(
     with server.client() as old, server.client(target) as new, progress_bar() as bar:
         where = old.get_collection(collection)
         old.key = owner_key_of(where, ring, key)
+        if dry_run:
+            _tell_plan(where, old.key, target, as_json=as_json)
+            return
         folder = manifest_folder(manifests, keyring)
         known = folder.load(where.uuid, old.key.verify_key)
         task = bar.add_task("items", total=None)
@@ -81,4 +89,19 @@ def rotate(
     for item_id in report.absent:
         remark(f"item {item_id!r} is in the manifest, and the server does not have it")
     told = f"{collection!r} is under key {target.name!r}: {report.copied} items brought over"
+    print_outcome(document, told, as_json=as_json)
+
+
+def _tell_plan(where: Collection, old: KeyEntry, new: KeyEntry, *, as_json: bool) -> None:
+    """Say what a rotation would do. Raises CommandError where there is nothing to do."""
+    if old.fingerprint == new.fingerprint:
+        raise CommandError(f"{where.name!r} is under key {new.name!r} already")
+    document = {
+        "collection": where.name,
+        "from_key": old.name,
+        "key": new.name,
+        "items": where.item_count,
+        "dry_run": True,
+    }
+    told = f"{where.item_count} items of {where.name!r} would go from {old.name!r} to {new.name!r}"
     print_outcome(document, told, as_json=as_json)

@@ -50,7 +50,8 @@ def search(
         Path | None,
         typer.Argument(
             metavar="IMAGE",
-            help="The query: a picture, a .cimg that 'encrypt' wrote, or a vector or code in .npy.",
+            help="The query: a picture, a .cimg that 'encrypt' wrote, or a vector or code in .npy; "
+            "- is one of them on standard input.",
         ),
     ] = None,
     like: Annotated[

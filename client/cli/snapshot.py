@@ -49,7 +49,12 @@ def verify(snapshot: Folder, as_json: options.Json = False) -> None:
 
 
 @app.command()
-def restore(snapshot: Folder, data_dir: DataDir, as_json: options.Json = False) -> None:
+def restore(
+    snapshot: Folder,
+    data_dir: DataDir,
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
     """Make a new data folder of a snapshot; 'cipherlens serve' then goes on from there.
 
     What was written after the snapshot is not in it: a search that waits for a later change
@@ -61,8 +66,15 @@ def restore(snapshot: Folder, data_dir: DataDir, as_json: options.Json = False) 
     """
     from cipherlens.server.storage import snapshot as snapshots
 
-    held = snapshots.restore(snapshot, data_dir)
-    _tell(held, snapshot, f"{data_dir} is restored from {snapshot}", as_json=as_json)
+    if dry_run:
+        snapshots.check_absent(data_dir)
+        held, told = snapshots.verify(snapshot), f"{data_dir} would be restored from {snapshot}"
+    else:
+        held, told = (
+            snapshots.restore(snapshot, data_dir),
+            f"{data_dir} is restored from {snapshot}",
+        )
+    _tell(held, snapshot, told, as_json=as_json)
 
 
 def _tell(found: "Snapshot", snapshot: Path, told: str, *, as_json: bool) -> None:

@@ -91,14 +91,19 @@ def restore(folder: Path, data_dir: Path) -> Snapshot:
     return found
 
 
+def check_absent(target: Path) -> None:
+    """Raise SnapshotError unless a folder can be made: it is not there, or empty."""
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise SnapshotError(f"{target} is there already")
+
+
 @contextmanager
 def _made_whole(target: Path) -> Iterator[Path]:
     """Give a new folder that becomes the target when the block has ended without an error.
 
     What an earlier one has left that was killed is cleared away. Raises SnapshotError.
     """
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise SnapshotError(f"{target} is there already")
+    check_absent(target)
     part = target.with_name(f".{target.name}.part")
     part.mkdir(mode=0o700, exist_ok=True)
     with (part / _LOCK).open("ab") as lock:

@@ -60,4 +60,4 @@ def test_one_of_another_key_is_not_taken_for_the_same(
     other = tmp_path / "other.keys"
     Keyring([KeyEntry.generate("other", CipherParameters())]).save(other, unprotected=True)
     told = run(*words, "--keyring", other)
-    assert (told.code, "is there and is of another key" in told.err) == (1, True)
+    assert (told.code, "is there and is another, by its key" in told.err) == (1, True)
