@@ -14,7 +14,7 @@ def check_same(there: Collection, made: Call[Collection]) -> None:
     asked = made.request
     assert isinstance(asked, messages.CreateCollectionRequest)
     profile = None if there.profile is None else profile_message(there.profile)
-    has = {
+    has: dict[str, tuple[object, object]] = {
         "kind": (kind_message(there.kind), asked.kind),
         # That of cipher-images is the model's.
         "dimension": (there.dimension if asked.dimension else 0, asked.dimension),
