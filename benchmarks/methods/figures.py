@@ -116,6 +116,12 @@ def measured(method: Method, data: PreparedImages, store: Store = STORE) -> Figu
     return kept
 
 
+def seeds(trainings: Mapping[Any, Figures]) -> str:
+    """Return the seeds of trained networks, of which each decides weights, batches and split."""
+    found = sorted({int(each["config"]["seed"]) for each in trainings.values()})
+    return f"{', '.join(map(str, found))} of every training"
+
+
 def test_map(figures: Figures) -> float:
     """Return the mAP on the test part, which no choice may look at."""
     return float(figures["test"]["map"])

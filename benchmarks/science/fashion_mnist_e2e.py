@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.harness.pictures import fashion_mnist
 from benchmarks.methods.fashion_mnist import PLAIN, SIZE, e2e_networks, table_row
-from benchmarks.methods.figures import all_figures, test_map
+from benchmarks.methods.figures import all_figures, seeds, test_map
 from benchmarks.science.panels import precision_recall
 
 PLACE = 9
@@ -40,6 +40,7 @@ def run(profile: str) -> dict[str, Any]:
     lines = {name.removeprefix("fashion-mnist-"): [each] for name, each in figures.items()}
     return {
         "data": "Fashion-MNIST, 60,000 / 10,000, test against test",
+        "seed": seeds(figures),
         "trainings": figures,
         "plots": {
             "fashion-mnist-e2e-recall": precision_recall("Precision and recall", {"": lines})

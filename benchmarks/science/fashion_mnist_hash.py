@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.harness.pictures import fashion_mnist
 from benchmarks.methods.fashion_mnist import hash_networks, table_row
-from benchmarks.methods.figures import all_figures
+from benchmarks.methods.figures import all_figures, seeds
 from benchmarks.science.panels import precision_recall
 
 PLACE = 10
@@ -30,6 +30,7 @@ def run(profile: str) -> dict[str, Any]:
     lines = {f"{bits} bits": [each] for bits, each in figures.items()}
     return {
         "data": "Fashion-MNIST, 10,000 queries over 60,000",
+        "seed": seeds(figures),
         "trainings": figures,
         "plots": {
             "fashion-mnist-hash-recall": precision_recall("Precision and recall", {"": lines})

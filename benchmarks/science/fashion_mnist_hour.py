@@ -14,7 +14,15 @@ import torch
 from benchmarks.harness.pictures import fashion_mnist
 from benchmarks.harness.places import CONFIGS
 from benchmarks.methods.cases import Case
-from benchmarks.methods.figures import STORE, Figures, Store, all_figures, test_map, validation_map
+from benchmarks.methods.figures import (
+    STORE,
+    Figures,
+    Store,
+    all_figures,
+    seeds,
+    test_map,
+    validation_map,
+)
 from benchmarks.methods.keys import MeasuredKeyEncryptor
 from benchmarks.methods.trained_network import TrainedNetwork, key_bound
 from benchmarks.science.judged_again import JudgedAgain
@@ -140,6 +148,7 @@ def measure(plan: Plan) -> dict[str, Any]:
     return {
         "unit": "mAP",
         "data": "Fashion-MNIST, 60,000 / 10,000",
+        "seed": seeds({**vectors, **codes}),
         "results": {
             name: row(name, each, again.get(name)) for name, each in {**vectors, **codes}.items()
         },

@@ -76,6 +76,7 @@ def measure(cache: Path, rounds: int) -> dict[str, Any]:
     rates = taken({**of_a_core, **by_the_clock}, rounds)
     return {
         "unit": "pictures per second; of one core, or with workers by the clock",
+        "seed": f"0; with workers 0 to {BATCHES - 1}, one for each batch",
         "height": 128,
         "width": 192,
         "batch": BATCH,

@@ -45,6 +45,7 @@ def run(profile: str) -> dict[str, Any]:  # noqa: ARG001 - nothing is estimated:
     """Return parameters and multiply-accumulates of the eight networks; nothing is random."""
     return {
         "unit": "parameters in 10^5, multiply-accumulates (MACs) in 10^9 for one picture",
+        "seed": "none: nothing is drawn",
         "exact": ["parameters"],  # the paper's come out to the last digit
         "results": {_name(*case): _row(*case) for case in PAPER},
         "paper": {
