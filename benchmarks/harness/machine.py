@@ -25,6 +25,8 @@ _LIBRARIES = (
     "timm",
 )
 
+_MEASURED = (":(exclude)benchmarks/results", ":(exclude)benchmarks/REPORT.md")
+
 
 def environment() -> dict[str, object]:
     """Return machine, versions and commit."""
@@ -74,18 +76,19 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str:
-    """Return the commit, marked if the tree differs from it.
+    """Return the commit, marked if the tree differs from it in more than what was measured.
 
     Outside of a checkout it is what COMMIT says, where somebody has copied one, or "unknown".
     """
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        commit = _git("rev-parse", "--short=12", "HEAD")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *_MEASURED)
     except (OSError, subprocess.CalledProcessError):
         return os.environ.get("COMMIT", "unknown")
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()
