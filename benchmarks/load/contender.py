@@ -1,7 +1,9 @@
 """A server under load: anything that answers searches and can be driven by a C program."""
 
 import statistics
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +16,7 @@ from benchmarks.harness.processor_time import cpu_s
 from benchmarks.harness.progress import told
 from benchmarks.load.arrangement import Arrangement
 from benchmarks.load.h2load import SEARCH, Body, Process, answered, framed
-from benchmarks.load.workload import K, Workload
+from benchmarks.load.workload import K, Workload, codes, vectors
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
 _BODIES_IN_TURN = 4
@@ -197,3 +199,24 @@ def in_turn(
                 driven = contender.drive(arrangement, seconds, turn)
                 found[name][arrangement.name].append(driven)
     return found
+
+
+def of_both_kinds(
+    contenders: Callable[[Workload, Path, ExitStack], Mapping[str, Contender]],
+    rows: int,
+    arrangements: tuple[Arrangement, ...],
+    *,
+    rounds: int,
+    seconds: float,
+) -> dict[str, Measured]:
+    """Return by kind what contenders for codes and for vectors did, each started for it alone.
+
+    `contenders` starts them on a workload, in a folder, until the stack is closed.
+    """
+    measured: dict[str, Measured] = {}
+    for make in (codes, vectors):
+        asked = make(rows)
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+            started = contenders(asked, Path(folder), stack)
+            measured[asked.kind] = in_turn(started, arrangements, rounds=rounds, seconds=seconds)
+    return measured

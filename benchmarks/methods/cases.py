@@ -1,4 +1,4 @@
-"""The settings of the cipher in the E2E paper's tables."""
+"""Settings of the cipher, those of the E2E paper's tables among them."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -11,13 +11,14 @@ from cipherlens.model.networks.pretrained import architecture
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """A block size P, and M as the share of the blocks whose colours are substituted."""
+    """A block size P, M as the share of the blocks whose colours are substituted, a scope."""
 
     block_size: int
     share: Fraction
+    scope: Scope = Scope.COLLECTION
 
     def __str__(self) -> str:
-        """Return how the tables call it."""
+        """Return how the papers' tables call it, all of which have one key."""
         return f"P={self.block_size}, M={self.share}"
 
     def parameters(self, height: int, width: int) -> CipherParameters:
@@ -28,7 +29,7 @@ class Case:
             width=width,
             block_size=self.block_size,
             substituted_blocks=round(blknum * self.share),
-            scope=Scope.COLLECTION,
+            scope=self.scope,
         )
 
 

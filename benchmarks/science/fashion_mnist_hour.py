@@ -27,7 +27,7 @@ from benchmarks.methods.keys import MeasuredKeyEncryptor
 from benchmarks.methods.trained_network import TrainedNetwork, key_bound
 from benchmarks.science.judged_again import JudgedAgain
 from benchmarks.science.study import fewer
-from cipherlens.crypto import Scope
+from cipherlens.crypto import CipherParameters, Scope
 from cipherlens.model.config import HashTrainConfig, TrainConfig
 from cipherlens.model.data.encryption import AnyKeyEncryptor
 from cipherlens.model.data.images import PreparedImages
@@ -177,13 +177,13 @@ def _with(config: TrainConfig, **changes: str) -> TrainConfig:
 
 
 def _one_key(config: TrainConfig, share: Fraction) -> TrainedNetwork:
-    parameters = _case(config, share).parameters(SIZE, SIZE)
+    parameters = _parameters(config, share, Scope.COLLECTION)
     name = f"hour-one-key-{share.numerator}-of-{share.denominator}"
     return key_bound(name, config, parameters, list(b"one key"))
 
 
 def _any_key(config: TrainConfig, share: Fraction) -> TrainedNetwork:
-    parameters = replace(_case(config, share).parameters(SIZE, SIZE), scope=Scope.IMAGE)
+    parameters = _parameters(config, share, Scope.IMAGE)
     encryptor = AnyKeyEncryptor(parameters)
     return TrainedNetwork(
         name=f"hour-any-key-{share.numerator}-of-{share.denominator}",
@@ -194,5 +194,6 @@ def _any_key(config: TrainConfig, share: Fraction) -> TrainedNetwork:
     )
 
 
-def _case(config: TrainConfig, share: Fraction) -> Case:
-    return Case(block_size=config.network.patch_size, share=share)
+def _parameters(config: TrainConfig, share: Fraction, scope: Scope) -> CipherParameters:
+    case = Case(block_size=config.network.patch_size, share=share, scope=scope)
+    return case.parameters(SIZE, SIZE)

@@ -11,7 +11,6 @@ import json
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -29,7 +28,7 @@ from benchmarks.load.contender import (
     Measured,
     cpu_us_of,
     grpc_contender,
-    in_turn,
+    of_both_kinds,
     rate_of,
 )
 from benchmarks.load.served import store
@@ -50,14 +49,9 @@ WATCHED = ("--metrics-listen", "0", "--log-format", "json", "--log-access-share"
 
 def run(profile: str) -> dict[str, Any]:
     """Return searches a second of each way on each transport, and the ratios."""
-    measured: dict[str, Measured] = {}
-    for make in (workload.codes, workload.vectors):
-        asked = make(ROWS)
-        with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-            contenders = _contenders(asked, Path(name), stack)
-            measured[asked.kind] = in_turn(
-                contenders, ARRANGEMENTS, rounds=ROUNDS[profile], seconds=SECONDS
-            )
+    measured = of_both_kinds(
+        _contenders, ROWS, ARRANGEMENTS, rounds=ROUNDS[profile], seconds=SECONDS
+    )
     return {
         "unit": "searches a second",
         "data": workload.DATA,

@@ -6,7 +6,6 @@ what a second process costs or brings where there is no core for it; what it bri
 one, it cannot show. Processor time is that of all processes of a server.
 """
 
-import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +21,7 @@ from benchmarks.load.contender import (
     Measured,
     cpu_us_of,
     grpc_contender,
-    in_turn,
+    of_both_kinds,
     rate_of,
 )
 from benchmarks.load.served import store
@@ -43,14 +42,9 @@ _WORKERS = {ONE: "1", TWO: "2"}
 
 def run(profile: str) -> dict[str, Any]:
     """Return searches a second of each way on each transport, and the ratios."""
-    measured: dict[str, Measured] = {}
-    for make in (workload.codes, workload.vectors):
-        asked = make(ROWS)
-        with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-            contenders = _contenders(asked, Path(name), stack)
-            measured[asked.kind] = in_turn(
-                contenders, ARRANGEMENTS, rounds=ROUNDS[profile], seconds=SECONDS
-            )
+    measured = of_both_kinds(
+        _contenders, ROWS, ARRANGEMENTS, rounds=ROUNDS[profile], seconds=SECONDS
+    )
     return {
         "unit": "searches a second, with the server's processor time for each",
         "data": workload.DATA,

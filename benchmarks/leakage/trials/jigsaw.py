@@ -15,13 +15,14 @@ from benchmarks.leakage.owner import Owner
 from benchmarks.leakage.trials.trial import (
     REACHED,
     WITHOUT,
-    Case,
     Pictures,
     Rows,
     Trial,
     quarters,
     spread,
+    titled,
 )
+from benchmarks.methods.cases import Case
 from cipherlens.crypto import Scope
 
 ITEMS = {"quick": 8, "full": 24}
@@ -38,7 +39,7 @@ SCORES = {"in place": in_place, "beside": beside, "largest piece": largest_piece
 def run(pictures: Pictures, profile: str) -> Trial:
     """Return how much of the pictures is put together, by the share of substituted blocks."""
     rounds = [
-        {"pictures": name, "case": str(case), **_round(shown, case, number)}
+        {"pictures": name, "case": titled(case), **_round(shown, case, number)}
         for name, images in pictures.items()
         for case, count in told(f"jigsaw: {name}", _cases(profile))
         for number, shown in enumerate(_puzzles(images.images, case, count))

@@ -14,13 +14,14 @@ from benchmarks.leakage.owner import Owner
 from benchmarks.leakage.trials.trial import (
     REACHED,
     WITHOUT,
-    Case,
     Pictures,
     Rows,
     Trial,
     quarters,
     spread,
+    titled,
 )
+from benchmarks.methods.cases import Case
 from cipherlens.crypto import Scope
 from cipherlens.crypto.hazmat import Sequences
 from cipherlens.model.data.images import PreparedImages
@@ -37,7 +38,7 @@ OTHERS = 16
 def run(pictures: Pictures, profile: str) -> Trial:
     """Return what the attacker learns, and how much of other pictures he opens with it."""
     rounds = [
-        {"pictures": name, "case": str(case), "seed": seed, **figures}
+        {"pictures": name, "case": titled(case), "seed": seed, **figures}
         for name, images in pictures.items()
         for case in told(f"known pictures: {name}", _cases(profile))
         for seed in range(KEYS[profile])

@@ -18,14 +18,15 @@ from benchmarks.leakage.owner import Owner
 from benchmarks.leakage.trials.trial import (
     REACHED,
     WITHOUT,
-    Case,
     Pictures,
     Rows,
     Trial,
     quarters,
     short,
     spread,
+    titled,
 )
+from benchmarks.methods.cases import Case
 from cipherlens.crypto import Scope
 from cipherlens.model.data.images import PreparedImages
 
@@ -44,7 +45,7 @@ Attack = Callable[[Pixels, Pixels], Scores]
 def run(pictures: Pictures, profile: str) -> Trial:
     """Return how often each attack finds a picture, and what was made of it, among stored ones."""
     rounds = [
-        {"pictures": name, "case": str(case), "seed": seed, **figures}
+        {"pictures": name, "case": titled(case), "seed": seed, **figures}
         for name, images in pictures.items()
         for seed in range(KEYS[profile])
         for draw in [_drawn(images, profile, seed)]

@@ -27,13 +27,14 @@ from benchmarks.leakage.looks import (
 )
 from benchmarks.leakage.owner import Owner
 from benchmarks.leakage.trials.trial import (
-    Case,
     Pictures,
     Rows,
     Trial,
     quarters,
     spread,
+    titled,
 )
+from benchmarks.methods.cases import Case
 from benchmarks.methods.keys import measured_key
 from cipherlens.crypto import CipherParameters, KeyEntry, Original, Scope, SealedContext, seal
 
@@ -89,7 +90,7 @@ def _figures(plain: Pixels, profile: str, seed: int) -> Iterator[tuple[str, dict
     """Yield what each kind of ciphertext is called, and its figures."""
     yield PLAIN, _of_noise(plain)
     for case in _cases(profile):
-        yield str(case), _of_ciphertext(plain, case, seed)
+        yield titled(case), _of_ciphertext(plain, case, seed)
     yield SEALED, _of_seals(plain, seed)
 
 

@@ -22,7 +22,8 @@ from benchmarks.leakage.position_embeddings import (
     neighbours_laid,
     neighbours_read,
 )
-from benchmarks.leakage.trials.trial import REACHED, WITHOUT, Case, Pictures, Rows, Trial, spread
+from benchmarks.leakage.trials.trial import REACHED, WITHOUT, Pictures, Rows, Trial, spread, titled
+from benchmarks.methods.cases import Case
 from cipherlens.model.config import SplitConfig, TrainConfig
 from cipherlens.model.data.encryption import Pixels
 from cipherlens.model.data.images import PreparedImages
@@ -42,7 +43,7 @@ def run(_pictures: Pictures, profile: str) -> Trial:
     count, epochs = LEARNT[profile]
     learnt = _drawn(fashion_mnist(SIZE), count)
     rounds = [
-        {"case": str(case), "seed": seed, **_round(learnt, case, epochs, seed)}
+        {"case": titled(case), "seed": seed, **_round(learnt, case, epochs, seed)}
         for case in [Case(block_size=BLOCK, share=share) for share in SHARES]
         for seed in range(KEYS[profile])
     ]
@@ -69,7 +70,7 @@ def _drawn(data: PreparedImages, count: int) -> PreparedImages:
 
 def _round(data: PreparedImages, case: Case, epochs: int, seed: int) -> dict[str, float]:
     owner = Owner(case.parameters(SIZE, SIZE), seed)
-    say(f"position embeddings: {case}, key {seed}")
+    say(f"position embeddings: {titled(case)}, key {seed}")
     with TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "network.safetensors"
 

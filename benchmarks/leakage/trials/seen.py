@@ -12,7 +12,7 @@ from benchmarks.leakage.jigsaw import solve
 from benchmarks.leakage.known_pictures import learn, open_pictures
 from benchmarks.leakage.owner import Owner
 from benchmarks.leakage.sheet import sheet
-from benchmarks.leakage.trials.trial import Case
+from benchmarks.methods.cases import Case
 from cipherlens.crypto import CipherParameters, Scope
 
 _SEED, _SIZE = 11, 16

@@ -6,7 +6,8 @@ from fractions import Fraction
 from statistics import fmean
 from typing import Any, TypeAlias
 
-from cipherlens.crypto import CipherParameters, Scope
+from benchmarks.methods.cases import Case
+from cipherlens.crypto import Scope
 from cipherlens.model.data.images import PreparedImages
 
 Pictures: TypeAlias = Mapping[str, PreparedImages]
@@ -40,29 +41,10 @@ class Trial:
     plots: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
-    """A setting of the cipher: block size, share of substituted blocks, scope."""
-
-    block_size: int
-    share: Fraction
-    scope: Scope = Scope.COLLECTION
-
-    def __str__(self) -> str:
-        """Return how the tables call it."""
-        share = "all" if self.share == 1 else self.share
-        return f"P={self.block_size}, M={share}, {SCOPES[self.scope]}"
-
-    def parameters(self, height: int, width: int) -> CipherParameters:
-        """Return the cipher's parameters for pictures of a size."""
-        blknum = height * width // self.block_size**2
-        return CipherParameters(
-            height=height,
-            width=width,
-            block_size=self.block_size,
-            substituted_blocks=round(blknum * self.share),
-            scope=self.scope,
-        )
+def titled(case: Case) -> str:
+    """Return how the tables call a case: with its scope, and all blocks by that word."""
+    share = "all" if case.share == 1 else case.share
+    return f"P={case.block_size}, M={share}, {SCOPES[case.scope]}"
 
 
 def quarters(*numbers: int) -> list[Fraction]:

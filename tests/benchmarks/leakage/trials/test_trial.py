@@ -1,12 +1,13 @@
 import pytest
 
-from benchmarks.leakage.trials.trial import Case, quarters, short, spread
+from benchmarks.leakage.trials.trial import quarters, short, spread, titled
+from benchmarks.methods.cases import Case
 from cipherlens.crypto import Scope
 
 
 def test_a_case_says_what_it_is():
     case = Case(block_size=8, share=quarters(4)[0], scope=Scope.IMAGE)
-    assert str(case) == "P=8, M=all, fresh keys"
+    assert titled(case) == "P=8, M=all, fresh keys"
     assert case.parameters(128, 192).substituted_blocks == 384
 
 
