@@ -1,6 +1,7 @@
 """Vectors in Milvus: for collections beyond one machine's memory."""
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -236,9 +237,10 @@ class MilvusTable:
     def _parameters(self, k: int, reach: Reach) -> dict[str, int]:
         method, nlist, width, _ = self._figures
         if method == "ivf":
-            return {"nprobe": nlist if reach.exact else min(nlist, reach.nprobe or width)}
+            probed = reach.nprobe or math.ceil(reach.depth * width)
+            return {"nprobe": nlist if reach.exact else min(nlist, probed)}
         if method == "hnsw":
-            return {"ef": min(_MOST_EF, max(_EF, k))}
+            return {"ef": min(_MOST_EF, max(math.ceil(reach.depth * _EF), k))}
         return {}
 
     def _found(

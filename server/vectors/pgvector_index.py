@@ -1,5 +1,6 @@
 """Which index of pgvector a table has: noted as the table's comment, in PostgreSQL itself."""
 
+import math
 from typing import NamedTuple, Self
 
 from cipherlens.base import IndexChoice
@@ -52,10 +53,11 @@ class BuiltIndex(NamedTuple):
 
     def settings(self, k: int, reach: Reach) -> dict[str, int]:
         """Return what PostgreSQL is told of a search."""
+        width = math.ceil(reach.depth * self.width)
         if self.method == "hnsw":
-            return {"hnsw.ef_search": min(_EFS[-1], max(k, reach.ef or self.width))}
+            return {"hnsw.ef_search": min(_EFS[-1], max(k, reach.ef or width))}
         if self.method == "ivf":
-            return {"ivfflat.probes": min(self.nlist, reach.nprobe or self.width)}
+            return {"ivfflat.probes": min(self.nlist, reach.nprobe or width)}
         return {}
 
     def note(self) -> str:

@@ -39,11 +39,14 @@ class Reach(NamedTuple):
 
     nprobe: lists to probe, ef: candidates that a graph keeps; None takes the table's default, and a
         table without lists or graph passes it over.
+    depth: times as many lists, or candidates, of that default: where far more hits than usual are
+        asked for, as most of them will be left out.
     exact: compare with every row, where the table can.
     """
 
     nprobe: int | None = None
     ef: int | None = None
+    depth: float = 1.0
     exact: bool = False
 
 

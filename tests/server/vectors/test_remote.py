@@ -5,6 +5,7 @@ import pytest
 
 from cipherlens.base import IndexChoice, Kind
 from cipherlens.server.index import SearchParameters, UnfitStateError, live_only
+from cipherlens.server.vectors import ranking
 
 EXACT = SearchParameters(exact=True)
 
@@ -86,6 +87,26 @@ def test_among_some_k_are_found_if_k_exist(both, share):
         type(found)(found.positions[:, :some], found.scores[:, :some]),
         type(found)(wanted.positions[:, :some], wanted.scores[:, :some]),
     )
+
+
+def around_centres(count, centres=60, dimension=16):
+    """Return unit vectors near to few centres: what is kept of a centre's is soon all found."""
+    draw = np.random.default_rng(7)
+    rows = draw.normal(size=(centres, dimension))[draw.integers(0, centres, count)]
+    rows = (rows + 0.3 * draw.normal(size=rows.shape)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def test_a_search_looks_deeper_where_a_filter_leaves_most_out(pair, monkeypatch):
+    monkeypatch.setattr(ranking, "_FEW", 64)  # not by their names
+    rows = around_centres(3100)
+    remote, faiss = pair(Kind.VECTOR, rows[:3000], 16)
+    remote.train(0)
+    kept = Chosen(np.random.default_rng(5).random(3000) < 0.12)
+    found = remote.search(rows[3000:], 20, rows=kept)
+    truth = faiss.search(rows[3000:], 20, rows=kept)
+    hits = [len(set(a) & set(b)) for a, b in zip(found.positions, truth.positions, strict=True)]
+    assert sum(hits) / truth.positions.size > 0.9
 
 
 def test_k_beyond_all_rows(both):
