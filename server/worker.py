@@ -54,8 +54,8 @@ class Worker(NamedTuple):
             follow=True,
             listen=self.listen,
             tls=tls,
-            metrics_listen=_later_port(config.metrics_listen, self.number),
-            follow_listen=_later_port(config.follow_listen, self.number),
+            metrics_listen=later_port(config.metrics_listen, self.number),
+            follow_listen=later_port(config.follow_listen, self.number),
         )
 
     def serve(self, config: ServerConfig) -> int:
@@ -73,7 +73,7 @@ class Worker(NamedTuple):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _later_port(listen: str | None, number: int) -> str | None:
+def later_port(listen: str | None, number: int) -> str | None:
     """Return an address with a port that is so much higher; port 0 takes a free one each time."""
     if listen is None:
         return None

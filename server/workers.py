@@ -15,7 +15,7 @@ from cipherlens.base import Role
 from cipherlens.server.config import ServerConfig
 from cipherlens.server.errors import CannotListen, StartupError
 from cipherlens.server.signals import signals_of
-from cipherlens.server.worker import Worker
+from cipherlens.server.worker import Worker, later_port
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 30.0
 # Beyond what a worker gives calls under way: for files of indexes.
 _CLOSING_S = 60.0
+_LAST_PORT = 65535
 _ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -58,9 +59,17 @@ def _check(config: ServerConfig) -> None:
         raise StartupError(
             f"workers: {config.workers} have their indexes in memory, not in vectors"
         )
-    for listen in (config.listen, config.tls.listen if config.tls else ""):
+    shared = (config.listen, config.tls.listen if config.tls else "", config.follow_listen or "")
+    for listen in shared:
         if listen.startswith("unix:"):
             raise StartupError(f"workers: {config.workers} cannot share {listen}; name a port")
+    for name in ("metrics_listen", "follow_listen"):
+        last = later_port(getattr(config, name), config.workers - 1)
+        if last is not None and int(last.rpartition(":")[2]) > _LAST_PORT:
+            raise StartupError(
+                f"{name}: {getattr(config, name)} and the next of {config.workers} workers end "
+                f"beyond port {_LAST_PORT}"
+            )
 
 
 class _Place:

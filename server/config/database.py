@@ -1,11 +1,18 @@
 """The address of a PostgreSQL database, whose password nobody is shown."""
 
+import re
 from typing import Annotated, ClassVar, Self
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from pydantic import PlainValidator
 
 _HIDDEN = "***"
+# Drivers do not agree on where the parts of an address end that has more of these signs.
+_FORM = re.compile(
+    r"[a-z]+://([^:@/?#\[\]]*(:[^@/?#\[\]]*)?@)?(\[[\da-fA-F:.]+\]|[^:@/?#\[\]]*)(:\d+)?(/[^@?#]*)?"
+    r"(\?[^@#]*)?"
+)
+_ESCAPED = re.compile(r"%(?!00)[0-9A-Fa-f]{2}")
 
 
 class DatabaseUrl:
@@ -29,7 +36,13 @@ class DatabaseUrl:
             raise ValueError(f"must be {self.words}") from error
         if parts.scheme not in self.schemes or port == 0 or not self._is_whole(parts):
             raise ValueError(f"must be {self.words}")
-        if "password=" in parts.query:
+        if not _is_readable(text.strip()):
+            raise ValueError(
+                "must have %XX, of UTF-8, in the place of spaces, %, what is no text, and :/?#@[] "
+                "in a name or password"
+            )
+        options = parse_qsl(parts.query, keep_blank_values=True)
+        if any(name.endswith("password") for name, _ in options):
             raise ValueError("must have its password before the host, or in a file")
         if parts.password == _HIDDEN:
             raise ValueError(f"must have the password in the place of {_HIDDEN}")
@@ -69,9 +82,24 @@ class DatabaseUrl:
         return hash(self._parts)
 
 
+def _is_readable(text: str) -> bool:
+    """Return whether a driver takes an address apart as this module does.
+
+    What libpq does not, it quotes in its error as it stands, a password too.
+    """
+    try:
+        unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    is_escaped = "%" not in _ESCAPED.sub("", text) and text.isprintable() and " " not in text
+    return is_escaped and _FORM.fullmatch(text) is not None
+
+
 def _text(parts: SplitResult, password: str | None) -> str:
     user, at, host = parts.netloc.rpartition("@")
-    user = user.partition(":")[0] + (f":{password}" if password is not None else "")
+    user = user.partition(":")[0]
+    if password is not None:
+        user, at = f"{user}:{password}", "@"
     return parts._replace(netloc=f"{user}{at}{host}").geturl()
 
 

@@ -53,4 +53,6 @@ def with_password_of(url: DatabaseUrl, file: Path) -> DatabaseUrl:
         ) from error
     if not password:
         raise StartupError(f"the database's password is not in the first line of {file}")
+    if "\0" in password:
+        raise StartupError(f"the database's password in {file} cannot be: it has a zero byte")
     return url.with_password(password)

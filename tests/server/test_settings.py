@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cipherlens.server.config import (
+    DatabaseUrl,
     IvfSettings,
     Limits,
     ServerConfig,
@@ -203,6 +204,16 @@ def test_a_password_is_not_shown_and_not_taken_on_the_command_line(tmp_path):
         "postgresql://user@host/name?password=hidden",
         "user:hidden@host/name",
         "postgresql://[user:hidden@host/name",
+        # What libpq would quote as it stands, or take for a password where we see none.
+        "postgresql://user:hidden%00@host/name",
+        "postgresql://user:hidden%zz@host/name",
+        "postgresql://user:hidden%FF@host/name",
+        "postgresql://user:hidden hidden@host/name",
+        "postgresql://user@host/name?pass%77ord=hidden",
+        # Whose parts drivers see elsewhere than we do.
+        "postgresql://user:hidden@host@other/name",
+        "postgresql://user@host:5432/name?a=:hidden@b",
+        "postgresql://user:hidden@[::1]t:5432/name",
     ],
 )
 def test_an_address_that_is_none_is_not_quoted(address, tmp_path):
@@ -245,6 +256,11 @@ def test_an_engine_that_is_none_is_not_quoted(address):
     with pytest.raises(SettingError, match="vectors must ") as caught:
         resolve(None, {"CIPHERLENS_SERVE_VECTORS": address}, DATA)
     assert "hidden" not in str(caught.value)
+
+
+def test_a_password_is_put_where_no_user_is_named():
+    url = DatabaseUrl("postgresql://host/name").with_password("p@ss")
+    assert (url.revealed(), url.password) == ("postgresql://:p%40ss@host/name", "p@ss")
 
 
 def test_vectors_need_the_database_that_they_name():
