@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -80,6 +82,45 @@ class PostgresServer:
         """End its first process at this moment; the others end when they notice that."""
         self._process.kill()
         self._ended()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let none of its processes do anything within the block, and none end."""
+        first = self._process.pid
+        below = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        processes = [first, *map(int, below)]
+        try:
+            for each in processes:
+                os.kill(each, signal.SIGSTOP)
+            yield
+        finally:
+            for each in processes:
+                os.kill(each, signal.SIGCONT)
+
+    @contextmanager
+    def on_small_disk(self, url: DatabaseUrl, size_mib: int) -> Iterator[Path | None]:
+        """Have a database's rows on a disk of its own in the block, which may be mounted anew.
+
+        Gives its folder, None where nothing can be mounted.
+        """
+        disk = self.folder / "small-disk"
+        disk.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", disk]
+        if shutil.which("mount") is None or subprocess.run(words, check=False).returncode:
+            disk.rmdir()
+            yield None
+            return
+        if self._user is not None:
+            os.chown(disk, self._user.pw_uid, self._user.pw_gid)
+        try:
+            self._execute("postgres", f"CREATE TABLESPACE small LOCATION '{disk}'")
+            self._execute("postgres", f"ALTER DATABASE {_name(url)} SET TABLESPACE small")
+            yield disk
+        finally:
+            self.drop(url)
+            self._execute("postgres", "DROP TABLESPACE IF EXISTS small")
+            subprocess.run(["umount", disk], check=True)
+            disk.rmdir()
 
     def stop(self) -> None:
         """End it in good order, with all connections."""

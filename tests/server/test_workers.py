@@ -258,9 +258,15 @@ def test_what_cannot_be_shared_is_refused(tmp_path):
     with pytest.raises(StartupError, match="workers: 2 need the role cloud"):
         run(ServerConfig(data_dir=tmp_path, workers=2, role="all", keyring=tmp_path))
     with pytest.raises(StartupError, match="workers: 2 cannot share unix:/x"):
-        run(ServerConfig(data_dir=tmp_path, workers=2, listen="127.0.0.1:0", follow_listen="unix:/x"))
+        run(
+            ServerConfig(
+                data_dir=tmp_path, workers=2, listen="127.0.0.1:0", follow_listen="unix:/x"
+            )
+        )
     for name in ("follow_listen", "metrics_listen"):
-        with pytest.raises(StartupError, match=f"{name}: 127.0.0.1:65534 and the next of 3 workers"):
+        with pytest.raises(
+            StartupError, match=f"{name}: 127.0.0.1:65534 and the next of 3 workers"
+        ):
             run(ServerConfig(data_dir=tmp_path, workers=3, **{name: "127.0.0.1:65534"}))
 
 
