@@ -271,7 +271,7 @@ def _files(body: bytes) -> list[Handed]:
     head, _, data = body.partition(b"\n")
     try:
         listed = [(str(each["name"]), int(each["size"])) for each in json.loads(head)]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise ValueError("an upload must begin with the names and sizes of its files") from error
     if any(size < 0 for _, size in listed) or sum(size for _, size in listed) != len(data):
         raise ValueError(f"the files of an upload must have its {len(data)} bytes")

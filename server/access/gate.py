@@ -117,6 +117,8 @@ class TokenGate:
 
     def callers(self, metadata: Sequence[Metadata]) -> list[Principal | None]:
         """Return whom the tokens of calls were made for; a token of several is looked at once."""
+        if len(metadata) == 1:
+            return [self._caller_or_stranger(_shown(metadata[0]))]
         found: dict[_Shown, Principal | None] = {}
         callers = []
         for each in metadata:

@@ -9,7 +9,7 @@ from pydantic import PlainValidator
 _HIDDEN = "***"
 # Drivers do not agree on where the parts of an address end that has more of these signs.
 _FORM = re.compile(
-    r"[a-z]+://([^:@/?#\[\]]*(:[^@/?#\[\]]*)?@)?(\[[\da-fA-F:.]+\]|[^:@/?#\[\]]*)(:\d+)?(/[^@?#]*)?"
+    r"[a-z]+://([^:@/?#\[\]]*(:[^@/?#\[\]]*)?@)?(\[[\da-fA-F:.]+\]|[^:@/?#\[\]]*)(:\d+)?(/([^/@?#][^@?#]*)?)?"
     r"(\?[^@#]*)?"
 )
 _ESCAPED = re.compile(r"%(?!00)[0-9A-Fa-f]{2}")
@@ -100,7 +100,8 @@ def _text(parts: SplitResult, password: str | None) -> str:
     user = user.partition(":")[0]
     if password is not None:
         user, at = f"{user}:{password}", "@"
-    return parts._replace(netloc=f"{user}{at}{host}").geturl()
+    query = f"?{parts.query}" if parts.query else ""  # urlunsplit drops the // before an empty host
+    return f"{parts.scheme}://{user}{at}{host}{parts.path}{query}"
 
 
 def _checked(value: object) -> DatabaseUrl:

@@ -154,6 +154,9 @@ class Guard:
     ) -> Sequence[bytes | None]:
         """Return the answers of those whose callers the gate knows, None for the others."""
         callers = self._gate.callers(metadata)
+        everybody = [each for each in callers if each is not None]
+        if len(everybody) == len(callers):  # as nearly always, and then at half the price
+            return together(requests, lambda at, name: everybody[at].may_within(scopes, name))
         known = [
             (position, caller) for position, caller in enumerate(callers) if caller is not None
         ]

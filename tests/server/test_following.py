@@ -170,6 +170,8 @@ def test_the_deadline_goes_along(pair, vectors, gaussian, failure):
     with live.writing:  # so that it waits there
         code, _, _ = failure(follower.index, ["a"], vectors=vectors(gaussian(1)), timeout=0.5)
         assert code.name == "DEADLINE_EXCEEDED"
+        while any(leader.server._admission.under_way.values()):  # until it is told there, too
+            threading.Event().wait(0.01)
     assert follower.index(["c"], vectors=vectors(gaussian(1))).sequence == 1
 
 

@@ -214,6 +214,7 @@ def test_a_password_is_not_shown_and_not_taken_on_the_command_line(tmp_path):
         "postgresql://user:hidden@host@other/name",
         "postgresql://user@host:5432/name?a=:hidden@b",
         "postgresql://user:hidden@[::1]t:5432/name",
+        "postgresql://user:hidden@host//name",
     ],
 )
 def test_an_address_that_is_none_is_not_quoted(address, tmp_path):
@@ -261,6 +262,13 @@ def test_an_engine_that_is_none_is_not_quoted(address):
 def test_a_password_is_put_where_no_user_is_named():
     url = DatabaseUrl("postgresql://host/name").with_password("p@ss")
     assert (url.revealed(), url.password) == ("postgresql://:p%40ss@host/name", "p@ss")
+
+
+def test_an_address_of_a_socket_file_stays_whole():
+    text = "postgresql:///name?host=/run/postgresql"
+    assert (DatabaseUrl(text).revealed(), str(DatabaseUrl(text))) == (text, text)
+    url = DatabaseUrl(text).with_password("hush")
+    assert url.revealed() == "postgresql://:hush@/name?host=/run/postgresql"
 
 
 def test_vectors_need_the_database_that_they_name():

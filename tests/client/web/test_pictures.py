@@ -106,7 +106,8 @@ def test_an_item_that_was_altered_is_not_shown(target, key, shown, client, codes
     client.index_codes(codes, ["a"], code, originals=[file_of(noise(3))])
 
     def alter(_request, answer):
-        answer.item.sealed_original = answer.item.sealed_original[:-1] + b"\0"
+        sealed = answer.item.sealed_original
+        answer.item.sealed_original = sealed[:-1] + bytes([sealed[-1] ^ 1])
         return answer
 
     with between(target) as server, Client(server.target, key=key) as reader:

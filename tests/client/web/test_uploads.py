@@ -63,6 +63,8 @@ def test_of_some_at_once_each_is_told_what_became_of_it(page, noise):
         b"",
         b"{}\nabc",
         b"5\nabc",
+        b"[" * 100_000 + b"\nabc",
+        b'[{"name": "a.png", "size": Infinity}]\nabc',
         b"[1]\nabc",
         b'[{"name": "a.png"}]\nabc',
         b'[{"name": "a.png", "size": "x"}]\nabc',

@@ -21,7 +21,7 @@ from cipherlens.server.app import CipherLensServer
 from cipherlens.server.config import ServerConfig
 from tests.fuzz.doors.checkpoints import tiny_checkpoint
 from tests.fuzz.doors.keys import OWNER
-from tests.fuzz.mutation import mutated_bytes, mutated_text, mutating_json
+from tests.fuzz.mutation import mutated_bytes, mutated_json, mutated_text, mutating_json
 from tests.fuzz.target import Target
 
 _HOST = "127.0.0.1:8080"
@@ -67,7 +67,7 @@ class Gallery:
         uploads = Uploads(album, None)
         self.pictures = [_picture(number) for number in range(3)]
         for number, each in enumerate(self.pictures):
-            uploads.take(f"deep/{number}.png", each, ["red", "ü"][:number])
+            uploads.take([(f"deep/{number}.png", each)], ["red", "ü"][:number])
         album.refresh()
         self.ids = sorted(each.item_id for each in album.entries())
         self._known = Secrets()
@@ -172,7 +172,9 @@ class Gallery:
         yield self.seed("GET", "original", id=item)
         yield self.seed("POST", "search", id=item, k=3, tag="red")
         yield self.seed("POST", "search", picture, k=2)
-        yield self.seed("POST", "upload", picture, name="deep/0.png", tag="blue")
+        yield self.seed("POST", "upload", _upload([["new.png", picture]]), tag="blue")
+        two = [["deep/0.png", picture], ["deep/1.png", picture[:90]]]
+        yield self.seed("POST", "upload", _upload(two))
 
     def seed(self, method, path, body="", **query):
         headers = [["host", _HOST], ["sec-fetch-site", "same-origin"]]
@@ -219,7 +221,9 @@ def _asked_otherwise(data, rng):
     try:
         method, path, query, headers, body = json.loads(data)
         parameters = parse_qsl(query, keep_blank_values=True)
-        if body and rng.random() < 0.4:
+        if path.endswith("upload") and rng.random() < 0.8:
+            body = _other_upload(body, rng)
+        elif body and rng.random() < 0.4:
             body = mutated_bytes(body.encode("latin-1"), rng).decode("latin-1")
         elif parameters:
             place = rng.randrange(len(parameters))
@@ -232,6 +236,21 @@ def _asked_otherwise(data, rng):
     return json.dumps(
         [method, path, urlencode(parameters, errors="replace"), headers, body]
     ).encode()
+
+
+def _upload(files):
+    """Return the body of an upload of files, each a name and its bytes as letters."""
+    listed = [{"name": name, "size": len(data)} for name, data in files]
+    return json.dumps(listed) + "\n" + "".join(data for _, data in files)
+
+
+def _other_upload(body, rng):
+    """Return an upload of one file that was changed, or with another head."""
+    head, _, data = body.partition("\n")
+    if rng.random() < 0.5:
+        changed = mutated_bytes(data.encode("latin-1"), rng).decode("latin-1")
+        return _upload([[mutated_text("a.png", rng), changed]])
+    return json.dumps(mutated_json(json.loads(head), rng)) + "\n" + data
 
 
 def _picture(number):

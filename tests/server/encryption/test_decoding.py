@@ -90,11 +90,11 @@ MEMORY = """
 import resource, sys
 from concurrent.futures import ThreadPoolExecutor
 from cipherlens.crypto import CipherParameters
-from cipherlens.server.encryption import pictures
-from cipherlens.server.encryption.decoding import return_large_blocks
+from cipherlens.server.encryption import decoding, pictures
+decoding._LONGEST_WAIT_S = 600.0  # a busy machine is no failure
 size = CipherParameters(block_size=8, substituted_blocks=2, height=16, width=32)
 data = sys.stdin.buffer.read()
-return_large_blocks()
+decoding.return_large_blocks()
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 pictures.read_picture("f", data, size)
