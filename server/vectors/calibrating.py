@@ -21,7 +21,7 @@ def calibrated(
     """Return the first reach whose recall surely is the target, and its recall; or else the last.
 
     queries: rows of the table; each finds itself, which does not count. Lists of codes are made
-        from them: for codes that are none of them the reach after it is taken.
+        from them: for codes that are none of them the second one after it is taken, twice as far.
     """
     truth = table.search(queries, k + 1, Reach(exact=True))
     recall, last = 0.0, len(reaches) - 1
@@ -29,7 +29,7 @@ def calibrated(
         recalls = _recalls(table.search(queries, k + 1, reach), truth)
         recall = float(recalls.mean())
         if sure_recall(recalls) >= target:
-            last = min(last, number + 1) if _are_codes(truth) else number
+            last = min(last, number + 2) if _are_codes(truth) else number
             break
     return reaches[last], recall
 

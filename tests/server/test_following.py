@@ -7,7 +7,7 @@ import pytest
 
 from cipherlens.client.cli.dev_certificates import Authority
 from cipherlens.server.access import TokenFile, issue, permissions_of
-from cipherlens.server.config import TlsListener
+from cipherlens.server.config import IvfSettings, TlsListener
 from cipherlens.server.engine.following import Follower
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
@@ -90,6 +90,35 @@ def test_a_server_in_another_folder_has_the_models_of_the_database(
     for each in (leader, other):
         (found,) = each.ids_found("e", cipher_images=cipher_images(1))
         assert found[0] == "a"
+
+
+def test_machines_that_trained_their_lists_at_other_times_find_as_much(
+    make_cloud, postgres, vectors, gaussian, settled
+):
+    settings = {
+        "follow": True,
+        "database": postgres.new_database(),
+        "ivf": IvfSettings(minimum_rows=800, calibration_queries=200),
+    }
+    rows, ids, queries = gaussian(1500), [f"i{n:04}" for n in range(1500)], gaussian(200, seed=1)
+    first = make_cloud("first", **settings)
+    first.create()
+    first.index(ids[:900], vectors=vectors(rows[:900]))
+    settled(lambda: first.collection().index.nlist)
+    first.index(ids[900:], vectors=vectors(rows[900:]))
+    second = make_cloud("second", **settings)
+    settled(lambda: second.collection().index.nlist)
+    assert first.collection().index.nlist != second.collection().index.nlist
+    truth, also = (
+        each.ids_found(vectors=vectors(queries), parameters=pb.SearchParameters(exact=True))
+        for each in (first, second)
+    )
+    assert truth == also
+    for each in (first, second):
+        found = each.ids_found(vectors=vectors(queries))
+        hits = sum(len(set(a) & set(b)) for a, b in zip(found, truth, strict=True))
+        # .99 is promised; that 2,000 hits lack a twentieth by chance is out of reach.
+        assert hits > 0.95 * 2000
 
 
 def test_a_refusal_is_that_of_the_one_that_leads(pair, vectors, gaussian, failure):
