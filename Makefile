@@ -33,8 +33,8 @@ test-slow: $(STAMP) ## tests of more than a few seconds
 	@$(BIN)/python -m pytest -m slow $(PYTEST)
 
 # Real engines of vectors and databases that the tests of 'make test' have no time for.
-ENGINES := tests/server/vectors tests/client/cli/test_doctor_engines.py
-test-engines: $(STAMP) ## Milvus with a server before it, lost and found; some ten minutes
+ENGINES := tests/server/vectors tests/client/cli/test_doctor_engines.py tests/server/test_standby.py
+test-engines: $(STAMP) ## Milvus with a server before it, lost and found; a standby of PostgreSQL; some ten minutes
 	@$(BIN)/python -m pytest -m slow $(ENGINES) -p tests.kept_results --keep benchmarks/results/engines.json $(PYTEST)
 
 test-crash: $(STAMP) ## 1,000 kills of a real server, some of workers and PostgreSQL, power cuts; hours, CIPHERLENS_CRASH_ROUNDS=10 for fewer

@@ -47,8 +47,9 @@ def programs() -> Path | None:
 class PostgresServer:
     """A server in a folder of its own, reached by a socket file there."""
 
-    def __init__(self, bin_folder: Path) -> None:
+    def __init__(self, bin_folder: Path, **settings: str) -> None:
         """Make it and start it. It does not run as root, so its folder is another user's then."""
+        self._settings = _SETTINGS | settings
         # In memory where there is such a place: what is killed here are processes, not the power.
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=memory))
@@ -151,6 +152,14 @@ class PostgresServer:
         """Return the address of a database for its operator, who may everything."""
         return self._url(_name(url), _OPERATOR)
 
+    def standby(self) -> "Standby":
+        """Start a copy that has every commit before it is acknowledged."""
+        made = Standby(self._bin, self.folder, self._user)
+        with self.connect() as connection:
+            connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            connection.execute("SELECT pg_reload_conf()")
+        return made
+
     def drop(self, url: DatabaseUrl) -> None:
         """Remove a database, whoever is connected to it."""
         self._execute("postgres", f"DROP DATABASE {_name(url)} WITH (FORCE)")
@@ -203,7 +212,7 @@ class PostgresServer:
 
     def _began(self) -> bool:
         """Start it and return whether it serves."""
-        settings = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
+        settings = [f"-c{name}={value}" for name, value in self._settings.items()]
         self._process = subprocess.Popen(
             [self._bin / "postgres", "-D", self.folder / "data", "-k", self.folder, *settings],
             stdin=subprocess.DEVNULL,
@@ -230,6 +239,51 @@ class PostgresServer:
     def _ended(self) -> None:
         self._process.wait(_PATIENCE_S)
         self._reader.join(_PATIENCE_S)
+
+
+class Standby:
+    """A server that follows another one by streaming, until it is promoted."""
+
+    def __init__(self, bin_folder: Path, primary: Path, user: "pwd.struct_passwd | None") -> None:
+        """Copy the one whose socket is in a folder, and start."""
+        self.folder = Path(tempfile.mkdtemp(prefix="standby-", dir=primary.parent))
+        self._bin = bin_folder
+        self._as: dict[str, object] = {}
+        if user is not None:
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+            self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        self._data = self.folder / "data"
+        copied = ("-D", self._data, "-h", primary, "-U", _OPERATOR, "-R", "-c", "fast", "--no-sync")
+        secret = {"PGPASSWORD": PASSWORD, "PATH": os.environ["PATH"]}
+        self._run("pg_basebackup", *copied, env=secret)
+        settings = f"-k {self.folder} -c listen_addresses= -c max_connections=200"
+        log = self.folder / "log"
+        self._run("pg_ctl", "start", "-w", "-D", self._data, "-l", log, "-o", settings)
+
+    def promote(self) -> None:
+        """Have it take writes, which then wait for no other."""
+        self._run("pg_ctl", "promote", "-w", "-D", self._data)
+
+    def remove(self) -> None:
+        """Stop it and remove all of it."""
+        self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self._data)
+        shutil.rmtree(self.folder)
+
+    def _run(self, program: str, *words: object, **named: object) -> None:
+        command = [self._bin / program, *map(str, words)]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+        # pg_ctl leaves a server behind that keeps what it was given open: a pipe would not end.
+        if program == "pg_ctl":
+            quiet["stderr"] = subprocess.DEVNULL
+        subprocess.run(
+            command,
+            check=True,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            **quiet,
+            **named,
+            **self._as,
+        )
 
 
 def _name(url: DatabaseUrl) -> str:
