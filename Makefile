@@ -64,7 +64,7 @@ $(VENV)/fuzzing: $(STAMP)
 
 # Python 3.11, the oldest that is supported, has wheels of them all. All that is installed is tested; benchmarks
 # and the demo run with what .venv has. What old libraries and newer ones deprecate in each other is shown,
-# and is no failure.
+# and is no failure. What the last whole run found is in benchmarks/results/lowest.json.
 INSTALLED := base crypto wire model server client test_packaging.py
 test-lowest: $(LOWEST)/installed ## tests of all that is installed, with the lowest versions that pyproject.toml allows
 	@$(LOWEST)/bin/python -m pytest -W default::DeprecationWarning $(INSTALLED:%=tests/%) $(PYTEST)
