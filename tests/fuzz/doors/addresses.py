@@ -15,6 +15,7 @@ from tests.fuzz.mutation import mutated_bytes
 from tests.fuzz.target import Target
 
 _WORKERS = 3
+_WORD = 4
 _PARTS = (
     b"postgresql://", b"postgres://", b"milvus://", b"milvuss://", b"user", b":", b"@", b"/", b"?",
     b"&", b"=", b"%00", b"%zz", b"%C3%A9", b"%40", b"%2F", b"\xc3\xa9", b" ", b"host", b"[::1]",
@@ -67,7 +68,8 @@ def _check_drivers(url):
     except psycopg.ProgrammingError as error:
         own = url._parts.password or ""
         shown = str(url).replace("***", "")
-        assert not own or own not in str(error) or own in shown
+        is_a_word = len(own) < _WORD or own in shown  # of libpq's own text, or of another part
+        assert is_a_word or own not in str(error)
     else:
         assert str(found.get("password", "")) == url.password
 
