@@ -141,7 +141,7 @@ def _words(name: str, pictures: Mapping[str, Any]) -> str:
 
 
 def _outcomes(schemes: Mapping[str, Sequence[Figures]]) -> dict[str, Any]:
-    names = ("seed", "test", "validation_map", "chosen", "candidates", "cpu_minutes")
+    names = ("seed", "decided_by", "test", "validation_map", "chosen", "candidates", "cpu_minutes")
     return {
         scheme: [{name: each[name] for name in names} for each in runs]
         for scheme, runs in schemes.items()

@@ -40,6 +40,8 @@ def test_a_row_for_each_scheme_with_the_papers_beside_it(store, pictures) -> Non
     assert document["paper"]["Zhang [7]"] == {"Corel10K": 0.1478}
     assert document["paper"]["P=8, M=1/4"] == {"Corel10K": 0.5373}
     assert [each["seed"] for each in document["sets"]["noise"]["schemes"]["zhang"]] == [0, 1]
+    stamps = [each["decided_by"] for each in document["sets"]["noise"]["schemes"]["zhang"]]
+    assert stamps == [each.decided_by() for each in schemes.values()]
     lines = document["plots"]["methods"]["panels"][0]["lines"]
     assert lines["Zhang [7]"][0] == [1, 5, 10, 20, 40]
     assert len(document["plots"]["methods-recall"]["panels"][0]["lines"]["Zhang [7]"][1]) == 21
