@@ -186,7 +186,7 @@ class ServerConfig:
     timeouts: Timeouts = field(default_factory=Timeouts)
     max_batch: Annotated[
         Count, Doc("Images that go through a model at once, where it takes as many.")
-    ] = 32
+    ] = 128
     max_waiting_images: Annotated[
         Count,
         Doc(
