@@ -4,7 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
-from cipherlens.base.fields import check_choice, check_flag, check_integer, check_number
+from cipherlens.base.fields import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    check_table,
+)
 from cipherlens.model.loop_config import (
     PRECISIONS,
     PRETRAINED,
@@ -26,6 +32,7 @@ __all__ = [
     "PRETRAINED",
     "AugmentationConfig",
     "BlockSetConfig",
+    "BlockTrainConfig",
     "DistillConfig",
     "HashNetworkConfig",
     "HashTrainConfig",
@@ -165,7 +172,10 @@ class DistillConfig(LoopConfig):
     """
 
     TABLE: ClassVar[str] = BLOCKS
-    MEASURED: ClassVar[frozenset[str]] = frozenset({"height", "width", "backbone"})
+    MEASURED: ClassVar[frozenset[str]] = frozenset(
+        {"height", "width", "backbone", "classes", "hidden", "dropout"}
+    )
+    """The head is linear here, as its regression is."""
 
     network: BlockSetConfig = field(default_factory=BlockSetConfig)
     split: SplitConfig = field(default_factory=lambda: SplitConfig(validation=0.05, test=0.0))
@@ -196,22 +206,62 @@ class DistillConfig(LoopConfig):
         check_number("temperature", self.temperature, 0.001, 10)
 
 
-AnyTrainConfig: TypeAlias = TrainConfig | DistillConfig | HashTrainConfig
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockTrainConfig(LabelConfig):
+    """How the head of a network of any key learns from labels.
 
-_KINDS: tuple[type[AnyTrainConfig], ...] = (TrainConfig, DistillConfig, HashTrainConfig)
+    `stages` says where the weights of the first stages of EfficientNet-Lite0 come from, which look
+    at blocks and stay as they are. What they see of `copies` changed copies of every picture, each
+    under sequences of its own, is computed once; then the head learns from it, so that hundreds of
+    epochs take no longer than the looking did. A batch has `batch_size` pictures.
+    """
+
+    TABLE: ClassVar[str] = BLOCKS
+    MEASURED: ClassVar[frozenset[str]] = frozenset({"height", "width", "backbone", "classes"})
+
+    network: BlockSetConfig = field(default_factory=lambda: BlockSetConfig(hidden=384, dropout=0.4))
+    augmentation: AugmentationConfig = field(
+        default_factory=lambda: AugmentationConfig(flip=0.5, min_area=0.5, jitter=0.2)
+    )
+    epochs: int = 200
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.1
+    schedule: str = "cosine"
+    pairs: str = "contrastive"
+    alpha: float = 1.0
+    classifier: str = "cosine"
+    label_smoothing: float = 0.1
+    stages: str = "efficientnet-lite0-pypi"
+    copies: int = 6
+
+    def __post_init__(self) -> None:
+        LabelConfig.__post_init__(self)
+        check_integer("batch_size", self.batch_size, 2, 100_000)
+        check_integer("copies", self.copies, 1, 1000)
+        check_integer("pieces", self.pieces, 1, 1)
+        if self.compiled or self.pretrained:
+            name = "compiled" if self.compiled else "pretrained"
+            raise ValueError(f"{name} is not for a head alone: leave it out")
+
+
+AnyTrainConfig: TypeAlias = TrainConfig | DistillConfig | BlockTrainConfig | HashTrainConfig
 
 
 def read_config(path: Path) -> AnyTrainConfig:
     """Return the settings in a TOML file, of the kind of network of which it has a table.
 
-    Without such a table they are an end-to-end network's.
+    Without such a table they are an end-to-end network's. With a table [blocks] they are those of
+    a distillation if they name a teacher, else those of a training with labels.
 
     Raises:
         ValueError: naming the file and what it does not know, or the value out of range.
         OSError: if the file cannot be read.
     """
     tables = read_tables(path)
-    named = [kind for kind in _KINDS if kind.TABLE in tables]
+    taught = "teacher" in check_table("training", tables.get("training", {}))
+    kinds = (TrainConfig, DistillConfig if taught else BlockTrainConfig, HashTrainConfig)
+    named = [kind for kind in kinds if kind.TABLE in tables]
     if len(named) > 1:
         both = " and ".join(f"[{kind.TABLE}]" for kind in named)
         raise ValueError(f"{path}: {both} are {len(named)} kinds of network, choose one")

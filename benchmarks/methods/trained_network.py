@@ -15,13 +15,20 @@ from benchmarks.methods.method import Encrypted, Features
 from cipherlens.base import CipherProfile, replace_file
 from cipherlens.crypto import CipherParameters
 from cipherlens.model.checkpoint import read_configuration
-from cipherlens.model.config import HashTrainConfig, SplitConfig, TrainConfig
+from cipherlens.model.config import (
+    BlockTrainConfig,
+    HashTrainConfig,
+    NetworkConfig,
+    SplitConfig,
+    TrainConfig,
+)
 from cipherlens.model.data.encryption import Encryptor, Pixels, plain
 from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.embedder import Embedder
 from cipherlens.model.evaluation.code_metrics import hamming_distances
 from cipherlens.model.evaluation.evaluate_distances import Distances
 from cipherlens.model.hash_encoder import HashEncoder
+from cipherlens.model.networks.block_set import ARCHITECTURE
 from cipherlens.model.networks.pretrained import origin
 from cipherlens.model.precision import resolve_device, resolve_precision
 from cipherlens.model.training.state import EpochReport
@@ -74,7 +81,7 @@ class TrainedNetwork:
     """
 
     name: str
-    config: TrainConfig | HashTrainConfig
+    config: TrainConfig | BlockTrainConfig | HashTrainConfig
     encryptor: Encryptor = plain
     judge: Encryptor | None = None
     profile: CipherProfile | None = None
@@ -150,8 +157,10 @@ def _told(encryptor: Encryptor) -> list[Any]:
     return [name, None if profile is None else profile.to_dict()]
 
 
-def _start(config: TrainConfig | HashTrainConfig) -> dict[str, str]:
+def _start(config: TrainConfig | BlockTrainConfig | HashTrainConfig) -> dict[str, str]:
     """Return which weights the training starts from, a file by its digest; {} for random ones."""
+    if isinstance(config, BlockTrainConfig):
+        return origin(NetworkConfig(backbone=ARCHITECTURE), config.stages)
     return origin(config.network, config.pretrained) if config.pretrained else {}
 
 

@@ -72,6 +72,10 @@ def train(
     learns to put cipher-images of any key where the teacher puts the pictures. Its score in
     validation is the mAP of rankings in which the teacher's ten nearest pictures count as found.
 
+    With a table [blocks] and no teacher (demo/labels.toml) folders are labels again: the stages of
+    that network stay as they are and look at every picture a few times, which takes most of the
+    time, and the head learns which pictures belong together. It serves any key.
+
     Settings with a table [hash] are of the hash pipeline: the network learns binary codes from
     plain pictures and needs no key. Seal it with 'model seal' before it travels: whoever can run
     it can match any picture to stored codes.
@@ -100,6 +104,7 @@ def train(
       cipherlens train demo/any-key.toml --data photos/ --keyring my.keys --plain --out twin.st
       cipherlens train hash.toml --data photos/ --out hash.safetensors
       cipherlens train demo/distil.toml --distil --data photos/ --keyring my.keys --out my.st
+      cipherlens train demo/labels.toml --data photos/ --keyring my.keys --out my.safetensors
       torchrun --nproc-per-node 4 -m cipherlens.client.cli train hash.toml --data photos/ --out h.st
     """
     from cipherlens.model.config import read_config
@@ -173,8 +178,8 @@ class Shown:
         self._first: EpochReport | None = None
 
     def taught(self, done: int, total: int) -> None:
-        """Show how many pictures the teacher has seen."""
-        self._update("pictures seen by the teacher", done, total)
+        """Show how many pictures were seen before the first epoch."""
+        self._update("pictures looked at", done, total)
         if done == total:
             self._task = None
 
@@ -225,7 +230,7 @@ def _check_kind(settings: "AnyTrainConfig", *, distil: bool, plain: bool) -> Non
 
     if distil is not isinstance(settings, DistillConfig):
         raise CommandError(
-            "--distil goes with settings that have a table [blocks]", exit_code=USAGE
+            "--distil goes with settings that have a table [blocks] and a teacher", exit_code=USAGE
         )
     if distil and plain:
         raise CommandError(

@@ -1,5 +1,6 @@
 """A network of any key: what a set of blocks shows, without their places, in a teacher's space."""
 
+import math
 from typing import Any, cast
 
 import timm
@@ -9,7 +10,7 @@ from torch.nn.functional import avg_pool2d, linear, normalize
 
 from cipherlens.model.networks.block_marks import LEVELS, blocks_of, log_share, same_as_next
 from cipherlens.model.networks.match_sketch import MatchSketch
-from cipherlens.model.networks.network import RetrievalNetwork, without_autocast
+from cipherlens.model.networks.network import ClassifyingNetwork, without_autocast
 from cipherlens.model.networks.network_config import BlockSetConfig
 
 ARCHITECTURE = "tf_efficientnet_lite0"
@@ -31,12 +32,13 @@ STATISTICS = 8
 """Numbers by which a plain block is told from a substituted one."""
 
 
-class BlockSetNetwork(RetrievalNetwork):
+class BlockSetNetwork(ClassifyingNetwork):
     """First stages of an ImageNet network on every block, pooled without places, and a linear map.
 
     The vector has two parts. The first, `semantic_dim` long, lies where a teacher of plain pictures
-    puts the picture. The second, `identity_dim` long, is `MatchSketch`: the same for every key, so
-    that a picture finds itself. Each has unit length before they are weighted.
+    puts the picture, or near those with the same label. The second, `identity_dim` long, is
+    `MatchSketch`: the same for every key, so that a picture finds itself. Each has unit length
+    before they are weighted.
     """
 
     backbone: "BlockSetBackbone"
@@ -51,7 +53,9 @@ class BlockSetNetwork(RetrievalNetwork):
         self.backbone = BlockSetBackbone(config.block_size)
         self.register_buffer("mean", torch.zeros(self.backbone.width))
         self.register_buffer("spread", torch.ones(self.backbone.width))
-        self.head = ExactLinear(self.backbone.width, config.semantic_dim)
+        self.head = _head(self.backbone.width, config)
+        if config.classes:
+            self.classifier = nn.Linear(config.semantic_dim, config.classes)
         self.sketch = MatchSketch(config.block_size, config.identity_dim)
 
     @property
@@ -144,6 +148,19 @@ class ExactLinear(nn.Module):
         """Return (..., dim) float32 of (..., width) rows."""
         with without_autocast(rows):
             return linear(rows.float(), self.weight, self.bias)
+
+
+def _head(width: int, config: BlockSetConfig) -> nn.Module:
+    """Return a linear map of zeros, or one with a hidden layer of random weights."""
+    if not config.hidden:
+        return ExactLinear(width, config.semantic_dim)
+    maps = [ExactLinear(width, config.hidden), ExactLinear(config.hidden, config.semantic_dim)]
+    for each in maps:
+        nn.init.kaiming_uniform_(each.weight, a=math.sqrt(5))  # as nn.Linear begins
+    first, last = maps
+    return nn.Sequential(
+        nn.Dropout(config.dropout), first, nn.GELU(), nn.Dropout(config.dropout), last
+    )
 
 
 def _at_one_position(layer: Any, maps: Tensor) -> Tensor:

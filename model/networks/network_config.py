@@ -84,8 +84,10 @@ class BlockSetConfig:
 
     `block_size` is the keys' own. Of the `feature_dim` numbers of a vector the last
     `identity_dim` say which blocks a picture is made of, with `identity_share` of the cosine; the
-    others a teacher of plain pictures has taught. `height` x `width` (landscape) comes from the
-    data. `backbone` has one value.
+    others a teacher of plain pictures has taught, or labels. The head that makes them is linear, or
+    has a layer of `hidden` numbers; in training it leaves out a share `dropout` of what it takes.
+    `height` x `width` (landscape) comes from the data, as does `classes`, which is 0 where no
+    labels were learnt from. `backbone` has one value.
 
     Raises:
         ValueError: if a field is out of range.
@@ -97,8 +99,11 @@ class BlockSetConfig:
     feature_dim: int = 512
     identity_dim: int = 256
     identity_share: float = 0.1
+    hidden: int = 0
+    dropout: float = 0.0
     height: int = 128
     width: int = 192
+    classes: int = 0
 
     def __post_init__(self) -> None:
         check_choice("backbone", self.backbone, (BLOCKS,))
@@ -114,10 +119,13 @@ class BlockSetConfig:
         check_integer("feature_dim", self.feature_dim, 2, 8192)
         check_integer("identity_dim", self.identity_dim, 1, self.feature_dim - 1)
         check_number("identity_share", self.identity_share, 0, 1)
+        check_integer("hidden", self.hidden, 0, 8192)
+        check_number("dropout", self.dropout, 0, 0.95)
+        check_integer("classes", self.classes, 0, 2**20)
 
     @property
     def semantic_dim(self) -> int:
-        """How many numbers of a vector a teacher has taught."""
+        """How many numbers of a vector were learnt."""
         return self.feature_dim - self.identity_dim
 
 

@@ -17,8 +17,7 @@ from cipherlens.model.data.images import PreparedImages, by_shape
 from cipherlens.model.evaluation.evaluate import features
 from cipherlens.model.evaluation.measures import AVERAGE_PRECISION, Ranks
 from cipherlens.model.networks.block_set import BlockSetNetwork
-from cipherlens.model.networks.network import RetrievalNetwork, to_input
-from cipherlens.model.precision import autocast
+from cipherlens.model.networks.network import RetrievalNetwork
 from cipherlens.model.training.distillation import DistillationLoss
 from cipherlens.model.training.head_start import fit_gate, fit_head
 from cipherlens.model.training.loading import AUGMENTATION, ENCRYPTION, Moment, draw
@@ -85,9 +84,7 @@ class DistillSteps(Steps):
         rows, orders = [], []
         for positions, pixels in by_shape(self.images.take(batch).images, AT_ONCE):
             changed = changed_copies(pixels, batch[positions], copies[positions], self.config)
-            encrypted = to_input(self.encryptor(changed, secret), self.device)
-            with autocast(self.device, self.precision):
-                rows.append(network.backbone(encrypted).float())
+            rows.append(self.pooled(network, self.encryptor(changed, secret)))
             orders.append(positions)
         order = np.concatenate(orders)
         targets = self.targets[copies[order], batch[order]].to(self.device)

@@ -1,6 +1,7 @@
 """What of a network of any key is computed at once, before any gradient: stages, gate and head."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from cipherlens.model.networks.block_set import (
     ARCHITECTURE,
     BlockSetBackbone,
     BlockSetNetwork,
+    ExactLinear,
     levels_of,
     statistics,
 )
@@ -87,8 +89,9 @@ def fit_head(network: BlockSetNetwork, described: Described, penalty: float) -> 
     with torch.no_grad():
         network.mean.copy_(mean)
         network.spread.copy_(scale)
-        network.head.weight.copy_(torch.linalg.solve(system, shared).T)
-        network.head.bias.copy_(aim)
+        head = cast("ExactLinear", network.head)
+        head.weight.copy_(torch.linalg.solve(system, shared).T)
+        head.bias.copy_(aim)
 
 
 def _unchanged(pixels: Pixels, cipher: Pixels, side: int) -> NDArray[np.bool_]:

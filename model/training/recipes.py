@@ -3,15 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from cipherlens.model.config import (
     AnyTrainConfig,
+    BlockTrainConfig,
     DistillConfig,
     HashTrainConfig,
     LabelConfig,
@@ -20,7 +21,11 @@ from cipherlens.model.config import (
 )
 from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.errors import DataError
-from cipherlens.model.networks.block_set import ARCHITECTURE, BlockSetNetwork
+from cipherlens.model.networks.block_set import (
+    ARCHITECTURE,
+    BlockSetBackbone,
+    BlockSetNetwork,
+)
 from cipherlens.model.networks.end_to_end import EndToEndNetwork
 from cipherlens.model.networks.hash_network import HashNetwork
 from cipherlens.model.networks.network import ClassifyingNetwork, RetrievalNetwork
@@ -85,7 +90,6 @@ class Recipe(ABC):
 class LabelRecipe(Recipe):
     """A training with labels, from random weights or pretrained ones."""
 
-    network: NetworkConfig | HashNetworkConfig
     _config: LabelConfig
     _loss: RetrievalLoss
 
@@ -96,8 +100,7 @@ class LabelRecipe(Recipe):
     def build(self) -> RetrievalNetwork:
         """Return the network as `Recipe.build` does, its backbone with pretrained weights."""
         network = self._random()
-        if self._config.pretrained:
-            start_backbone(network.backbone, self.network, self._config.pretrained)
+        self._start_backbone(network.backbone)
         if self._config.classifier == "cosine":
             network.classifier.bias.requires_grad = False  # it has no say
         return network
@@ -105,7 +108,14 @@ class LabelRecipe(Recipe):
     def start(self) -> dict[str, object]:
         """Return "start": what the backbone's first weights are; empty for random ones."""
         source = self._config.pretrained
-        return {"start": origin(self.network, source)} if source else {}
+        return {"start": origin(self._with_backbone(), source)} if source else {}
+
+    def _start_backbone(self, backbone: nn.Module) -> None:
+        if source := self._config.pretrained:
+            start_backbone(backbone, self._with_backbone(), source)
+
+    def _with_backbone(self) -> NetworkConfig | HashNetworkConfig:
+        return cast("NetworkConfig | HashNetworkConfig", self.network)
 
     def logits(self, network: ClassifyingNetwork, outputs: Tensor) -> Tensor:
         """Return the class logits, (n, classes), of (n, dim) outputs."""
@@ -205,6 +215,48 @@ class HashRecipe(LabelRecipe):
         return outputs - self.network.threshold
 
 
+class BlockRecipe(LabelRecipe):
+    """The head of a network of any key, with labels: AdamW, shuffled batches, cosine mAP."""
+
+    architecture = "blocks"
+    network: BlockSetConfig
+    _config: BlockTrainConfig
+
+    def __init__(self, config: BlockTrainConfig, data: PreparedImages) -> None:
+        """Fit the settings to the data's sizes and classes."""
+        self._config, self._loss = config, RetrievalLoss(config)
+        self.network = replace(
+            config.network,
+            height=data.height,
+            width=data.width,
+            classes=len(data.class_names),
+        )
+
+    def start(self) -> dict[str, object]:
+        """Return "start", the weights of the stages."""
+        return {"start": _stages_origin(self._config.stages)}
+
+    def _start_backbone(self, backbone: nn.Module) -> None:
+        start_stages(cast("BlockSetBackbone", backbone), self._config.stages)
+
+    def _random(self) -> BlockSetNetwork:
+        return BlockSetNetwork(self.network)
+
+    def optimizer(self, network: RetrievalNetwork) -> Optimizer:
+        """Return AdamW. Only head and classifier have a gradient."""
+        return AdamW(
+            network.parameters(),
+            lr=self._config.learning_rate,
+            weight_decay=self._config.weight_decay,
+        )
+
+    def batches(
+        self, labels: NDArray[np.int64], generator: np.random.Generator
+    ) -> Iterator[NDArray[np.intp]]:
+        """Yield batches of pictures at random, each picture once."""
+        return shuffled_batches(len(labels), self._config.batch_size, generator)
+
+
 class DistillRecipe(Recipe):
     """A network of any key that learns from a teacher: AdamW, shuffled batches."""
 
@@ -219,10 +271,9 @@ class DistillRecipe(Recipe):
 
     def start(self) -> dict[str, object]:
         """Return "teacher", whose vectors are learnt, and "start", the weights of the stages."""
-        stages = NetworkConfig(backbone=ARCHITECTURE)
         return {
             "teacher": teacher_origin(self._config),
-            "start": origin(stages, self._config.stages),
+            "start": _stages_origin(self._config.stages),
         }
 
     def build(self) -> RetrievalNetwork:
@@ -253,6 +304,11 @@ class DistillRecipe(Recipe):
         return shuffled_batches(len(labels), self._config.batch_size, generator)
 
 
+def _stages_origin(source: str) -> dict[str, str]:
+    """Return what a checkpoint keeps of the weights of the stages that look at blocks."""
+    return origin(NetworkConfig(backbone=ARCHITECTURE), source)
+
+
 def recipe_of(config: AnyTrainConfig, data: PreparedImages) -> Recipe:
     """Return the recipe of the kind of network that the settings describe.
 
@@ -263,4 +319,6 @@ def recipe_of(config: AnyTrainConfig, data: PreparedImages) -> Recipe:
         return HashRecipe(config, data)
     if isinstance(config, DistillConfig):
         return DistillRecipe(config, data)
+    if isinstance(config, BlockTrainConfig):
+        return BlockRecipe(config, data)
     return EndToEndRecipe(config, data)

@@ -12,7 +12,13 @@ import torch
 
 from cipherlens.base import CipherProfile, replace_file
 from cipherlens.model.checkpoint import CheckpointConfiguration, read_configuration, save
-from cipherlens.model.config import AnyTrainConfig, DistillConfig, LabelConfig, LoopConfig
+from cipherlens.model.config import (
+    AnyTrainConfig,
+    BlockTrainConfig,
+    DistillConfig,
+    LabelConfig,
+    LoopConfig,
+)
 from cipherlens.model.data.encryption import Encryptor
 from cipherlens.model.data.images import PreparedImages, split_images
 from cipherlens.model.errors import DataError, TrainingDiverged
@@ -23,6 +29,7 @@ from cipherlens.model.training.average import Average
 from cipherlens.model.training.batch_norm import synchronise
 from cipherlens.model.training.distil import with_teacher
 from cipherlens.model.training.distributed import Processes
+from cipherlens.model.training.head import with_rows
 from cipherlens.model.training.recipes import recipe_of
 from cipherlens.model.training.schedule import learning_rate
 from cipherlens.model.training.state import EpochReport, PartialEpoch, TrainingState, epochs_in
@@ -75,9 +82,11 @@ class Run:
         )
 
     def prepare(self, taught: Callable[[int, int], None]) -> None:
-        """Let the teacher see the pictures, where the settings have one."""
+        """Let a teacher, or stages that learn nothing, see the pictures where there are such."""
         if isinstance(self.config, DistillConfig):
             self.steps = with_teacher(self.steps, self.validation, self.taught_path, taught)
+        elif isinstance(self.config, BlockTrainConfig):
+            self.steps = with_rows(self.steps, self.validation, taught)
 
     def begin(self, state: TrainingState) -> None:
         """Do what comes before the first step; what is of use by then is the checkpoint so far."""

@@ -12,10 +12,11 @@ from torch.optim import Optimizer
 
 from cipherlens.model.config import LabelConfig, LoopConfig
 from cipherlens.model.data.encryption import Encryptor
-from cipherlens.model.data.images import PreparedImages
+from cipherlens.model.data.images import Pixels, PreparedImages
 from cipherlens.model.errors import DataError
 from cipherlens.model.evaluation.evaluate import evaluate
-from cipherlens.model.networks.network import ClassifyingNetwork, RetrievalNetwork
+from cipherlens.model.networks.network import ClassifyingNetwork, RetrievalNetwork, to_input
+from cipherlens.model.precision import autocast
 from cipherlens.model.training.distributed import Processes
 from cipherlens.model.training.gradients import Forward, Gradients
 from cipherlens.model.training.loading import (
@@ -82,6 +83,18 @@ class Steps:
     def begin(self, network: RetrievalNetwork) -> bool:  # noqa: ARG002
         """Do what comes before the first step; return whether the network is of use by then."""
         return False
+
+    @torch.no_grad()
+    def pooled(self, network: RetrievalNetwork, encrypted: Pixels) -> Tensor:
+        """Return what the backbone makes of cipher-images of one orientation, (n, width) float32.
+
+        Args:
+            network: one whose backbone learns nothing.
+            encrypted: (n, h, w, 3) uint8.
+        """
+        with autocast(self.device, self.precision):
+            rows: Tensor = network.backbone(to_input(encrypted, self.device))
+        return rows.float()
 
     def score(self, network: RetrievalNetwork, validation: PreparedImages) -> float | None:
         """Return the mAP of the validation pictures; None if there is nothing to retrieve."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from cipherlens.base import replace_file
-from cipherlens.model.config import DistillConfig
+from cipherlens.model.config import DistillConfig, LoopConfig
 from cipherlens.model.data.augmentation import augment
 from cipherlens.model.data.images import Pixels, PreparedImages, by_shape
 from cipherlens.model.networks.network import to_input
@@ -74,7 +74,7 @@ def teacher_origin(config: DistillConfig) -> dict[str, str]:
 
 
 def changed_copies(
-    pixels: Pixels, positions: NDArray[np.intp], copies: NDArray[np.intp], config: DistillConfig
+    pixels: Pixels, positions: NDArray[np.intp], copies: NDArray[np.intp], config: LoopConfig
 ) -> Pixels:
     """Return the copy of each picture that has the given number, the same at every call.
 

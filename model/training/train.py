@@ -43,7 +43,8 @@ def train(
 ) -> TrainResult:
     """Train on the training part of plain `data` and write the best checkpoint to `out`.
 
-    A distillation needs no labels; its teacher's vectors are kept beside `out` until the end. The
+    A distillation needs no labels; its teacher's vectors are kept beside `out` until the end. A
+    head looks at its pictures before the first epoch, and again when a training is resumed. The
     best epoch is the one with the highest validation mAP, or the last where the split has no
     validation part. Beside `out` stand its log, a JSON object per epoch, and until the end the
     training state: after an interruption the same call goes on where the state was saved last.
@@ -60,8 +61,8 @@ def train(
         profile: what the encryptor's images say of themselves; None for plain images.
         out: the checkpoint file.
         progress: called in the first process with each epoch's report, once the epoch is saved.
-        taught: called with the number of pictures that a teacher has seen, and of all, where there
-            is a teacher; before the first epoch.
+        taught: called with the number of pictures that a teacher, or the stages under a head, have
+            seen, and of all; before the first epoch.
         resumed: called with the number of the epoch with which an interrupted training goes on.
         device: "cpu", "cuda:N" or "auto".
         processes: this process's place among those that train, as `launched` returns it.
