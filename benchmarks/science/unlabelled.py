@@ -44,8 +44,8 @@ other pictures of the packages that have the photographs and other pictures of F
 among those that it learnt from, without labels. On icons the teacher itself is poor, which lifts
 the first mean: without them it is .886. The means are over the four unseen sets, each counting
 alike. The network is that of keys with M = 1/4; what it makes of cipher-images with more
-substituted blocks, for which it was not made, is shown too. Of classes that labels were for, the same
-stages find the drawings with .42: see [labelled-head](#labelled-head).
+substituted blocks, for which it was not made, is shown too. Where labels were for classes, the same
+stages find their drawings with .42: see [labelled-head](#labelled-head).
 """
 
 MODEL = ROOT / "demo" / "model.safetensors"
