@@ -148,7 +148,7 @@ class CipherLensServer:
         """Return why no calls should come here, empty if they should."""
         if not self._admission.is_open:
             return "the server is loading its collections, or stopping"
-        return self._engine.unready() if self._engine is not None else ""
+        return self._engine.role.unready() if self._engine is not None else ""
 
     def _samples(self) -> Iterator[Sample]:
         """Yield what a scrape reads, beside what calls came to."""
@@ -187,7 +187,7 @@ class CipherLensServer:
     def when_given_up(self, told: Callable[[], object]) -> None:
         """Have a function called once this server can neither lead nor follow any more."""
         if self._engine is not None:
-            self._engine.when_given_up(told)
+            self._engine.role.when_given_up(told)
 
     def stop(self, grace_s: float | None = None) -> None:
         """Refuse new calls, let those under way finish for so long, then close everything.
@@ -200,7 +200,7 @@ class CipherLensServer:
             # served finds it true.
             self._admission.stop()
             if self._engine is not None:
-                self._engine.stop_following()  # others take the place of who leads
+                self._engine.role.stop_following()  # others take the place of who leads
             for each in self._transports:
                 each.stop_serving()
             # The transports end last: they cancel the calls that are left, and until then what
@@ -232,7 +232,7 @@ class CipherLensServer:
             retrieval = cloud.RetrievalService(self._engine, config)
             service = service_of(retrieval.descriptor, retrieval)
             if config.follow:
-                passing_on = PassingOn(self._engine, config.follow_ca)
+                passing_on = PassingOn(self._engine.role, config.follow_ca)
                 opened.callback(passing_on.close)
                 service = passing_on.through(service)
             yield service

@@ -40,6 +40,7 @@ from cipherlens.server.engine.models import CollectionModels, in_use
 from cipherlens.server.engine.refreshing import Refresher
 from cipherlens.server.engine.registry import Registry
 from cipherlens.server.engine.replacement import replace_collection
+from cipherlens.server.engine.role import Role
 from cipherlens.server.engine.samples import samples
 from cipherlens.server.engine.sweeping import Sweeper
 from cipherlens.server.engine.tag_postings import TagFilter
@@ -81,6 +82,7 @@ class Engine:
     """The collections and models of a data folder; any method may be called from any thread.
 
     models: the models held here.
+    role: whether this process leads or follows.
     """
 
     def __init__(self, config: ServerConfig, follow_at: str | None = None) -> None:
@@ -93,7 +95,6 @@ class Engine:
         """
         self.device = resolve_device(config.device)
         self._ivf = config.ivf
-        self._max_lag_s = config.max_lag_s
         # As much as calls under way can change; who waits for more has it from elsewhere.
         limits = config.limits
         self._reach = limits.max_concurrent_calls * limits.max_batch_items
@@ -147,18 +148,19 @@ class Engine:
                 self._database, self._registry, self._creating, self._loader, self._consider
             )
             self._database.when_unknown(self._begin_refreshing)
-            self._follower: Follower | None = None
             if self._database.takes_writes:
                 self._clear_away()
+            follower = None
             if follow_at is not None or config.database is not None:
-                self._follower = Follower(
+                follower = Follower(
                     self._database,
                     self._registry,
                     self._loader,
                     consider=self._consider,
                     led=self._led,
                 )
-                opened.callback(self._follower.close)
+                opened.callback(follower.close)
+            self.role = Role(self._database, follower, self._vectors, config.max_lag_s)
             self._opened = opened.pop_all()
 
     def load(self, watch: Callable[[LoadProgress], None] = lambda _: None) -> None:
@@ -173,52 +175,7 @@ class Engine:
         if self._database.takes_writes:
             self._keeper.forget_all_but(self._registry.listed())
             self._begin_sweeping()
-        if self._follower is not None:
-            self._follower.start()
-
-    @property
-    def leads(self) -> bool:
-        """Whether changes are made here; else by the process that this one follows."""
-        return self._database.takes_writes
-
-    def leader(self) -> str:
-        """Return where the process that leads takes calls of the others, empty if it takes none.
-
-        Raises StorageUnavailable.
-        """
-        return self._database.leader()
-
-    def when_given_up(self, told: Callable[[], object]) -> None:
-        """Have a function called once this one can neither lead nor follow any more."""
-        if self._follower is not None:
-            self._follower.when_given_up = told
-
-    def stop_following(self) -> None:
-        """Look at the database no more, and do not begin to lead; reads go on."""
-        if self._follower is not None:
-            self._follower.close()
-
-    def unready(self) -> str:
-        """Return why calls should go to another server, empty if they may come."""
-        if self._database.is_lost:
-            return "another server has taken the database over: this one must be started again"
-        if self._vectors is not None and not self._vectors.link.is_up:
-            return "the engine of the vectors does not answer"
-        lag_s = self._lag_s()
-        if lag_s > self._max_lag_s:
-            return f"it has not seen the latest changes of the database for {lag_s:.0f} s"
-        return ""
-
-    def _lag_s(self) -> float:
-        return 0.0 if self._follower is None else self._follower.lag_s
-
-    def catch_up(self) -> None:
-        """Return when all is served that the database had when this was called.
-
-        Where another process leads; raises what the database raises.
-        """
-        if self._follower is not None:
-            self._follower.look()
+        self.role.start()
 
     @property
     def vectors_place(self) -> str:
@@ -228,10 +185,7 @@ class Engine:
     def samples(self) -> Iterator[Sample]:
         """Yield sizes, queues and how far collections are, for who watches."""
         yield from self._samples()
-        doc = "Whether this server takes the changes; else it follows the one that does."
-        yield Sample("cipherlens_leads", doc, {}, self.leads and not self._database.is_lost)
-        doc = "For how long a server that follows has not seen all that the database had."
-        yield Sample("cipherlens_lag_seconds", doc, {}, self._lag_s())
+        yield from self.role.samples()
         if self._vectors is not None:
             doc = "Whether the engine of the vectors answers."
             yield Sample("cipherlens_vectors_up", doc, {}, self._vectors.link.is_up)
@@ -292,7 +246,7 @@ class Engine:
 
     def describe_all(self) -> list[CollectionDescription]:
         """Describe all collections that are served, by name."""
-        self.catch_up()
+        self.role.catch_up()
         described = []
         for live in self._registry.listed():
             # One that is dropped at this moment is left out.
@@ -359,7 +313,7 @@ class Engine:
         InvalidField, OutOfReach, DeadlineExpired and what the queue raises.
         """
         live = self._found(name, collection_uuid)
-        self._look_for(live, seen_sequence)
+        self.role.look_for(live, seen_sequence)
         self._wait(live, min_sequence, call)
         serving, rows = self._represent(live, queries, model_digest, mask_id, call, urgent=True)
         with timed(Stage.SEARCH):
@@ -388,7 +342,7 @@ class Engine:
         live = self._registry.find(name)
         check_uuid(live.collection, collection_uuid)
         check_batch(live.collection, queries)
-        if not self.leads and not live.sees(seen_sequence):
+        if not self.role.leads and not live.sees(seen_sequence):
             return None
         serving = _serving(live, model_digest, mask_id)
         if serving.reads_bytes(parameters, kept) * len(queries) > at_most_bytes:
@@ -412,7 +366,7 @@ class Engine:
         Raises NotFound, CollectionReplaced, OutOfReach, DeadlineExpired, StorageUnavailable.
         """
         live = self._found(name, collection_uuid)
-        self._look_for(live, seen_sequence)
+        self.role.look_for(live, seen_sequence)
         self._wait(live, min_sequence, call)
         serving = live.serving
         live.check_there()
@@ -445,23 +399,16 @@ class Engine:
             live = self._registry.find(name)
             check_uuid(live.collection, uuid)
         except (NotFound, CollectionReplaced):
-            if self._follower is None or self.leads:
+            if not self.role.catch_up():
                 raise
-            self._follower.look()
             live = self._registry.find(name)
             check_uuid(live.collection, uuid)
         return live
 
-    def _look_for(self, live: LiveCollection, sequence: int) -> None:
-        """Look at the database for a change that another process may have made."""
-        if sequence and not self.leads and not live.sees(sequence):
-            with suppress(ServerError):  # what is seen is answered; the lag is told elsewhere
-                self.catch_up()
-
     def _wait(self, live: LiveCollection, min_sequence: int, call: Call) -> None:
         """Return once searches see a change. Raises OutOfReach, DeadlineExpired."""
         if min_sequence and not live.sees(min_sequence):
-            self._look_for(live, min_sequence)
+            self.role.look_for(live, min_sequence)
             live.check_within(min_sequence, self._reach)
             with self._waiters:
                 live.wait_for(min_sequence, call)

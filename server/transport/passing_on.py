@@ -39,14 +39,14 @@ _OF_CONNECTIONS = {"user-agent", "te", "content-type"}
 
 
 class Following(Protocol):
-    """What passing on asks of an engine."""
+    """What passing on asks of the engine's role."""
 
     @property
     def leads(self) -> bool: ...
 
     def leader(self) -> str: ...
 
-    def catch_up(self) -> None: ...
+    def catch_up(self) -> object: ...
 
 
 class PassingOn:
@@ -56,9 +56,9 @@ class PassingOn:
     of is seen here, too: who asks this server next finds it.
     """
 
-    def __init__(self, engine: Following, ca: Path | None = None) -> None:
+    def __init__(self, role: Following, ca: Path | None = None) -> None:
         """Take who follows and leads, and a file of authorities for the others' certificates."""
-        self._engine = engine
+        self._role = role
         self._ca = ca
         self._lock = threading.Lock()  # guards the two fields below
         self._address = ""
@@ -81,11 +81,11 @@ class PassingOn:
 
     def _passing(self, method: Method) -> Callable[[Any, Call], Any]:
         def behaviour(request: Any, call: Call) -> Any:
-            if self._engine.leads:
+            if self._role.leads:
                 return method.behaviour(request, call)
             response = self._asked(method, request, call)
             with suppress(ServerError):  # it is done, whatever this server sees of it
-                self._engine.catch_up()
+                self._role.catch_up()
             return response
 
         return behaviour
@@ -109,7 +109,7 @@ class PassingOn:
 
     def _caller(self, method: Method) -> Any:
         """Return what sends calls of a method. Raises NotLeading, StorageUnavailable."""
-        channel = self._connection(self._engine.leader())
+        channel = self._connection(self._role.leader())
         make = channel.stream_unary if method.takes_stream else channel.unary_unary
         return make(
             f"/{method.service}/{method.name}",

@@ -33,7 +33,7 @@ def targets(tmp_path: Path) -> Iterator[list[str]]:
     for _ in range(2):
         servers.append(CipherLensServer(config))
         targets.append(f"127.0.0.1:{servers[-1].start()}")
-    servers[1]._engine.stop_following()
+    servers[1]._engine.role.stop_following()
     yield targets
     for each in reversed(servers):
         each.stop(0)

@@ -45,7 +45,7 @@ def test_what_a_caller_has_seen_is_looked_for_and_nothing_is_waited_for(pair, ve
     leader, follower = pair
     leader.create()
     assert follower.collection().sequence == 0
-    follower.engine.stop_following()  # it looks when it is asked to, and not by itself
+    follower.engine.role.stop_following()  # it looks when it is asked to, and not by itself
     leader.index(["a"], vectors=vectors(gaussian(1)))
     query = vectors(gaussian(1))
     count = follower.stub.Count

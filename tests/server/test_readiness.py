@@ -25,7 +25,7 @@ def test_one_that_lags_is_not_ready_and_says_for_how_long(make_cloud, monkeypatc
     assert looked.wait(20)
     status, text = read(f"{address}/readyz")
     assert (status, "has not seen the latest changes" in text) == (503, True)
-    assert follower.engine._lag_s() > 0.001
+    assert follower.engine.role.lag_s > 0.001
 
 
 def test_one_that_lost_its_database_to_another_is_not_ready(

@@ -106,8 +106,8 @@ def led(monkeypatch):
 
 def test_one_follows_what_the_other_writes(pair):
     leader, follower = pair
-    assert (leader.engine.leads, follower.engine.leads) == (True, False)
-    assert follower.engine.leader() == "unix:leader"
+    assert (leader.engine.role.leads, follower.engine.role.leads) == (True, False)
+    assert follower.engine.role.leader() == "unix:leader"
     sequence = leader.index(ids(10))
     assert follower.found(ROWS[3], min_sequence=sequence) == ["i3"]
     leader.index(["i3"], revision=2, rows=ROWS[100:101])
@@ -149,7 +149,7 @@ def test_another_generation_is_there_when_a_look_has_ended(pair):
             collection, model_digest=b"", numeric_mode="", length=BITS
         )
         transaction.collections.set_generations(collection, active=made.id, shadow=None)
-    follower.engine.catch_up()
+    follower.engine.role.catch_up()
     assert follower.live().serving.generation == made
     assert not follower.live().is_behind
 
@@ -160,8 +160,8 @@ def test_where_the_database_went_another_way_all_is_made_anew(pair, settled, mon
     assert follower.found(ROWS[3], min_sequence=sequence) == ["i3"]
     before = follower.live().serving
     monkeypatch.setattr(follower.engine._database, "era", lambda: "another")
-    follower.engine._follower._era = "one"
-    follower.engine.catch_up()
+    follower.engine.role._follower._era = "one"
+    follower.engine.role.catch_up()
     settled(lambda: follower.live().serving is not before and not follower.live().is_behind)
     assert follower.found(ROWS[3]) == ["i3"]
 
@@ -188,7 +188,7 @@ def test_it_takes_over_with_all_that_was_written(pair, led):
     sequence = leader.index(ids(10))
     leader.engine.close()
     led()
-    assert follower.engine.leads
+    assert follower.engine.role.leads
     assert follower.found(ROWS[3], min_sequence=sequence) == ["i3"]
     assert follower.index(ids(1, 10), rows=ROWS[10:11]) == sequence + 1
     assert follower.found(ROWS[10]) == ["i10"]
@@ -199,10 +199,10 @@ def test_what_leads_now_is_followed_by_the_others(pair, processes, led):
     third = processes("unix:third")
     leader.engine.close()
     led()
-    now, other = (second, third) if second.engine.leads else (third, second)
+    now, other = (second, third) if second.engine.role.leads else (third, second)
     sequence = now.index(ids(5))
     assert other.found(ROWS[4], min_sequence=sequence) == ["i4"]
-    assert not other.engine.leads
+    assert not other.engine.role.leads
 
 
 def test_a_server_that_does_not_follow_is_refused(pair, processes):

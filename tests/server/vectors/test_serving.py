@@ -113,7 +113,7 @@ def test_what_is_written_is_acknowledged_while_the_engine_is_gone(
         assert [*cloud.fetch(IDS[20:22])] == IDS[20:22]
     finally:
         engine.start()
-    settled(lambda: not index_of(cloud).wants_training and not cloud.engine.unready())
+    settled(lambda: not index_of(cloud).wants_training and not cloud.engine.role.unready())
     assert first_hits(cloud, -rows[:1], vectors) == ["late"]
     found = cloud.ids_found(vectors=vectors(rows[:20]), k=900)
     assert all(not set(IDS[:10]) & set(ids) and len(ids) == ROWS - 9 for ids in found)
@@ -308,7 +308,7 @@ def test_an_engine_that_says_nothing(make_cloud, milvus, rows, vectors, failure,
         cloud.index(["late"], vectors=vectors(-rows[:1]))
     finally:
         milvus.thaw()
-    settled(lambda: not index_of(cloud).wants_training and not cloud.engine.unready())
+    settled(lambda: not index_of(cloud).wants_training and not cloud.engine.role.unready())
     assert first_hits(cloud, -rows[:1], vectors) == ["late"]
     cloud.engine.drop_collection("v")
     settled(lambda: not tables_of(cloud))
