@@ -21,10 +21,9 @@ from cipherlens.model.networks.network import RetrievalNetwork
 from cipherlens.model.training.distillation import DistillationLoss
 from cipherlens.model.training.head_start import fit_gate, fit_head
 from cipherlens.model.training.loading import AUGMENTATION, ENCRYPTION, Moment, draw
-from cipherlens.model.training.steps import Step, Steps
+from cipherlens.model.training.steps import POOLED_AT_ONCE, Step, Steps
 from cipherlens.model.training.teacher import Progress, Teacher, changed_copies, taught
 
-AT_ONCE = 16  # on a CPU more blocks at a time leave the cache
 NEAREST = 10
 """How many of the teacher's nearest pictures count as relevant in the validation, a fifth of all at
 most: where nearly all were, every ranking would be good."""
@@ -82,7 +81,7 @@ class DistillSteps(Steps):
         )
         copies = chosen.integers(self.config.copies, size=len(batch))
         rows, orders = [], []
-        for positions, pixels in by_shape(self.images.take(batch).images, AT_ONCE):
+        for positions, pixels in by_shape(self.images.take(batch).images, POOLED_AT_ONCE):
             changed = changed_copies(pixels, batch[positions], copies[positions], self.config)
             rows.append(self.pooled(network, self.encryptor(changed, secret)))
             orders.append(positions)

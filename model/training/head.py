@@ -21,11 +21,8 @@ from cipherlens.model.networks.network import RetrievalNetwork
 from cipherlens.model.training.head_start import fit_gate
 from cipherlens.model.training.loading import DROPOUT, ENCRYPTION, Moment, draw
 from cipherlens.model.training.recipes import BlockRecipe
-from cipherlens.model.training.steps import Step, Steps
+from cipherlens.model.training.steps import POOLED_AT_ONCE, Step, Steps
 from cipherlens.model.training.teacher import Progress, changed_copies
-
-AT_ONCE = 16
-"""Pictures of one pass; on a CPU more blocks at a time leave the cache."""
 
 HELD_OUT = 2**31
 """The number under which validation pictures are encrypted; copies have those from 0."""
@@ -118,7 +115,7 @@ def with_rows(steps: Steps, validation: PreparedImages, progress: Progress) -> H
         nonlocal done
         rows = torch.empty(len(images), network.backbone.width)
         secret = draw(config, 0, number, ENCRYPTION)
-        for places, pixels in by_shape(images.images, AT_ONCE):
+        for places, pixels in by_shape(images.images, POOLED_AT_ONCE):
             changed = changed_copies(pixels, places, np.full(len(places), copy), config)
             rows[places] = steps.pooled(network, steps.encryptor(changed, secret)).cpu()
             done += len(places)

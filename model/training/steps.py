@@ -30,6 +30,9 @@ from cipherlens.model.training.loading import (
 )
 from cipherlens.model.training.recipes import LabelRecipe, Recipe
 
+POOLED_AT_ONCE = 16
+"""Cipher-images for `Steps.pooled`; on a CPU more blocks at a time leave the cache."""
+
 Step: TypeAlias = Callable[[Any, Moment], Tensor]
 """Returns the `LossParts.values` of what `Steps.ready` made, after the optimizer has followed."""
 
