@@ -73,7 +73,8 @@ the custom and as QSMIH does; "unseen" is among the test pictures alone. "4 draw
 vector of four encryptions of every picture, which its owner makes.
 
 Rows with "longer" have `configs/fashion-mnist-hour-longer.toml`: wider networks, larger batches and
-46 epochs, for the ten minutes of a GPU. Those that are missing have not learned yet.
+46 epochs, for the ten minutes of a GPU. Stochastic depth brought them nothing on the validation
+part (`results/trials`).
 
 On a machine with a GPU the same command trains several networks at once, with the same settings,
 those with "longer" too; FASHION_MNIST names the folder of the data's files where the package is not
