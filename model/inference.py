@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -26,6 +27,9 @@ CPU_PIXELS = 4 * 224**2
 GPU_PIXELS = 128 * 128 * 192
 """In one batch on a GPU: an H100 embedded 9,300 cipher-images a second so, 3,900 of them by 32."""
 
+GPU_STEP = 4
+"""By which factor the sizes of a GPU's passes differ: cuDNN plans each anew, for up to seconds."""
+
 MAX_PASSES = 4
 """Forward passes at a time on a CPU; each holds the interpreter's lock for a part of its time."""
 
@@ -49,8 +53,28 @@ def at_once(height: int, width: int, device: torch.device, most: int | None = No
     return max(1, min(most or MAX_BATCH, CPU_PIXELS // (height * width)))
 
 
+def pass_sizes(most: int) -> list[int]:
+    """Return how many images passes on a GPU take, rising: powers of `GPU_STEP`, and `most`."""
+    sizes = [1]
+    while sizes[-1] < most:
+        sizes.append(min(GPU_STEP * sizes[-1], most))
+    return sizes
+
+
+def filled(pixels: NDArray[np.uint8], sizes: list[int]) -> NDArray[np.uint8]:
+    """Return (n, h, w, 3) images with black ones behind them, up to the next of the sizes."""
+    size = next(each for each in sizes if each >= len(pixels))
+    if size == len(pixels):
+        return pixels
+    return np.concatenate([pixels, np.zeros((size - len(pixels), *pixels.shape[1:]), np.uint8)])
+
+
 class NetworkRunner(Generic[Network]):
-    """A loaded checkpoint; what its outputs are is its subclasses' matter."""
+    """A loaded checkpoint; what its outputs are is its subclasses' matter.
+
+    On a GPU one thread runs all passes, of few sizes: PyTorch keeps cuDNN's plans by thread and by
+    size, and some take cuDNN more than a second to make.
+    """
 
     def __init__(
         self, source: Path | bytes, load: Callable[[bytes], Network], device: str, precision: str
@@ -67,8 +91,10 @@ class NetworkRunner(Generic[Network]):
         self._precision = resolve_precision(precision, self._device)
         self._checkpoint = Checkpoint.read(data)
         self._network = for_inference(load(data), self._device, self._precision)
+        self._gpu_thread: ThreadPoolExecutor | None = None
         if self._device.type != "cpu":
-            self._warm_up()
+            self._gpu_thread = ThreadPoolExecutor(1, thread_name_prefix="gpu")
+            self._gpu_thread.submit(self._warm_up).result()
 
     @property
     def configuration(self) -> CheckpointConfiguration:
@@ -127,15 +153,25 @@ class NetworkRunner(Generic[Network]):
         """
         network = self.configuration.network
         check_pixels(pixels, network.height, network.width)
+        if self._gpu_thread is None:
+            return self._rows(pixels, width, finish)
+        return self._gpu_thread.submit(self._rows, pixels, width, finish).result()
+
+    def _rows(
+        self, pixels: NDArray[np.uint8], width: int, finish: Callable[[Tensor], Tensor]
+    ) -> NDArray[np.float32]:
         found = np.empty((len(pixels), width), dtype=np.float32)
         for batch in batches(pixels, self._device):
-            found[batch] = finish(self._forward(pixels[batch])).cpu().numpy()
+            images = pixels[batch]
+            run = images if self._gpu_thread is None else filled(images, pass_sizes(self.at_once))
+            found[batch] = finish(self._forward(run))[: len(images)].cpu().numpy()
         return found
 
     def _warm_up(self) -> None:
-        """Run one image forward: a GPU's libraries are loaded by their first use, for seconds."""
+        """Run forward as many images as any pass will take, so that no call waits for the plans."""
         network = self.configuration.network
-        self._forward(np.zeros((1, network.height, network.width, 3), dtype=np.uint8))
+        for size in pass_sizes(self.at_once):
+            self._forward(np.zeros((size, network.height, network.width, 3), dtype=np.uint8))
 
     @torch.inference_mode()
     def _forward(self, pixels: NDArray[np.uint8]) -> Tensor:

@@ -1,3 +1,5 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +78,28 @@ def test_large_pictures_go_in_smaller_batches(
     embedder._network.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     np.testing.assert_allclose(embedder.embed(random_pixels(5)), expected, atol=1e-6)
     assert seen == sizes
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (5, [16]), (16, [16]), (37, [32, 16])])
+def test_passes_on_a_gpu_have_few_sizes_and_one_thread(
+    path: Path, count: int, sizes: list[int]
+) -> None:
+    embedder = Embedder(path, precision="fp32")
+    expected = embedder.embed(random_pixels(count))
+    seen: list[tuple[int, str]] = []
+    embedder._gpu_thread = ThreadPoolExecutor(1, thread_name_prefix="gpu")  # as on a GPU
+    embedder._network.register_forward_pre_hook(
+        lambda _, given: seen.append((len(given[0]), threading.current_thread().name))
+    )
+    np.testing.assert_allclose(embedder.embed(random_pixels(count)), expected, atol=1e-6)
+    assert seen == [(size, "gpu_0") for size in sizes]
+
+
+@pytest.mark.parametrize(
+    ("most", "sizes"), [(1, [1]), (4, [1, 4]), (32, [1, 4, 16, 32]), (128, [1, 4, 16, 64, 128])]
+)
+def test_the_sizes_end_with_the_largest(most: int, sizes: list[int]) -> None:
+    assert inference.pass_sizes(most) == sizes
 
 
 def test_no_images_give_no_vectors(path: Path) -> None:
