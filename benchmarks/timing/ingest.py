@@ -130,7 +130,7 @@ def _contenders(
         grpc.insecure_channel(address) as channel,
     ):
         engine.load()
-        engine.create_collection(new)
+        engine.collections.create(new)
         _create(channel, new)
         index: Any = channel.unary_unary(_METHOD)
         database = folder / "engine" / _DATABASE
@@ -144,7 +144,7 @@ def _contenders(
 
             yield (
                 {
-                    "engine": lambda job: engine.index("c", *job[:2], b"", Call()),
+                    "engine": lambda job: engine.items.index("c", *job[:2], b"", Call()),
                     "gRPC": lambda job: index(job.encoded),
                 },
                 bare_seconds,

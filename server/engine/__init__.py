@@ -16,6 +16,7 @@ from cipherlens.server.engine.description import CollectionDescription
 from cipherlens.server.engine.engine import Engine
 from cipherlens.server.engine.item_index import Answer, ItemIndex
 from cipherlens.server.engine.loading import LoadProgress
+from cipherlens.server.engine.searching import Question
 from cipherlens.server.engine.tag_postings import TagFilter
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ItemIndex",
     "LoadProgress",
     "NewCollection",
+    "Question",
     "TagFilter",
     "VectorBatch",
 ]

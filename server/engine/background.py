@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 from cipherlens.server.errors import NotFound, ServerError
@@ -30,6 +31,36 @@ class Chore(Protocol):
     def do_some(self) -> None:
         """Do a piece. Raises NotFound where there is nothing to do it on any more."""
         ...
+
+
+class Errand(ABC):
+    """A `Chore` of the whole folder, done when something has made it wanted.
+
+    wants_work: set before it is considered; who begins it while it is done finds it wanting.
+    """
+
+    def __init__(self, background: "Background") -> None:
+        self._background = background
+        self.wants_work = False
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it is, for the log."""
+
+    def begin(self) -> None:
+        """Have it done soon."""
+        self.wants_work = True
+        self._background.consider(self)
+
+    def do_some(self) -> None:
+        """Do a piece. When that fails the background tries it again."""
+        self.wants_work = False
+        self._do()
+
+    @abstractmethod
+    def _do(self) -> None:
+        """Do a piece, and say if there is more to do."""
 
 
 class Background:

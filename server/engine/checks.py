@@ -50,13 +50,13 @@ def check_batch(collection: Collection, batch: Batch) -> None:
     batch.check_fits(collection)
 
 
-def check_served(
-    collection: Collection, serving: ItemIndex | None, model_digest: bytes, mask_id: str
-) -> ItemIndex:
+def check_served(live: LiveCollection, model_digest: bytes, mask_id: str) -> ItemIndex:
     """Return the index that answers, if it is of the mask, and of the model if any is expected.
 
-    Raises NoModel, ModelRefused, MaskRefused.
+    Raises NotFound, NoModel, ModelRefused, MaskRefused.
     """
+    collection, serving = live.collection, live.serving
+    live.check_there()  # after the index was taken: a dropped collection has none
     if serving is None:
         raise NoModel(
             f"collection {collection.name!r} has no model yet: push one first",

@@ -9,9 +9,11 @@ from cipherlens.server.call import Call
 from cipherlens.server.embedding import EmbeddingModels, ModelReleased
 from cipherlens.server.engine.batches import Batch
 from cipherlens.server.engine.checks import (
+    check_batch,
     check_directions,
     check_model,
     check_numeric_mode,
+    check_served,
     check_takes_models,
     document_of,
 )
@@ -115,10 +117,31 @@ class CollectionModels:
         """Forget a model. Raises NotFound; ModelInUse while a collection needs it."""
         self._store.remove(digest, call)
 
-    def rows(
+    def represent(
+        self,
+        live: LiveCollection,
+        batch: Batch,
+        model_digest: bytes,
+        mask_id: str,
+        call: Call,
+        *,
+        urgent: bool,
+    ) -> tuple[ItemIndex, Rows]:
+        """Return the index that answers and the rows that it compares, one per item or query.
+
+        Raises what the checks of batch and index raise, and what the queue does.
+        """
+        check_batch(live.collection, batch)
+        while True:
+            serving = check_served(live, model_digest, mask_id)
+            rows = self._rows(live, serving, batch, call, urgent=urgent)
+            if rows is not None:  # else see which model serves now
+                return serving, rows
+
+    def _rows(
         self, live: LiveCollection, serving: ItemIndex, batch: Batch, call: Call, *, urgent: bool
     ) -> Rows | None:
-        """Return what the index compares, one row per item or query.
+        """Return what the index compares.
 
         None if the model was let go meanwhile, as another took over. To be stored, unless urgent,
         they must be made in the arithmetic of those that are. Raises what the queue raises.
@@ -134,10 +157,6 @@ class CollectionModels:
             return None
         check_directions(rows)
         return rows
-
-    def release(self) -> None:
-        """Let go of the models that no collection needs any more."""
-        self._embedding.release()
 
 
 def in_use(registry: Registry) -> set[bytes]:

@@ -3,17 +3,17 @@
 import logging
 from collections.abc import Callable
 
+from cipherlens.server.engine.background import Background, Errand
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.loading import Loader
 from cipherlens.server.engine.registry import Registry
-from cipherlens.server.locks import CallLock
 from cipherlens.server.storage import Database
 
 _log = logging.getLogger(__name__)
 
 
-class Refresher:
-    """A `Chore` of the whole folder: collections that came, went, or are behind."""
+class Refresher(Errand):
+    """Looks after collections that came, went, or are behind."""
 
     name = "refreshing"
 
@@ -21,35 +21,26 @@ class Refresher:
         self,
         database: Database,
         registry: Registry,
-        creating: CallLock,
+        background: Background,
         loader: Loader,
         consider: Callable[[LiveCollection], None],
     ) -> None:
-        """Take the lock that is held while a collection is made.
-
-        `consider` is told of each collection that is behind.
-        """
+        """`consider` is told of each collection that is behind."""
+        super().__init__(background)
         self._database = database
         self._registry = registry
-        self._creating = creating
         self._loader = loader
         self._consider = consider
-        self.wants_work = False
 
-    def do_some(self) -> None:
-        """Look at all collections. Raises what the database raises; then it is tried again."""
-        self.wants_work = False  # who begins it while it looks finds it wanting
-        try:
-            served = self._registry.listed()
-            for look in (self._take_name, self._refresh):  # at each moment a name finds something
-                for live in served:
-                    with live.writing:  # it is not being dropped or renamed now
-                        look(live)
-            with self._creating:
-                self._add_missing()
-        except BaseException:
-            self.wants_work = True
-            raise
+    def _do(self) -> None:
+        """Look at all collections. Raises what the database raises."""
+        served = self._registry.listed()
+        for look in (self._take_name, self._refresh):  # at each moment a name finds something
+            for live in served:
+                with live.writing:  # it is not being dropped or renamed now
+                    look(live)
+        with self._registry.making:
+            self._add_missing()
 
     def _take_name(self, live: LiveCollection) -> None:
         """Serve a collection under the name that it was given."""

@@ -4,13 +4,19 @@ import threading
 
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.errors import DataDamaged, NotFound
+from cipherlens.server.locks import CallLock
 from cipherlens.server.storage.records import Collection
 
 
 class Registry:
-    """Collections by name. Each has locks of its own; this one is never held while waiting."""
+    """Collections by name. Each has locks of its own; that of the names is never held in waiting.
+
+    making: held from a collection's commit until it is served. What is there and not served while
+        this is held, is not being made.
+    """
 
     def __init__(self) -> None:
+        self.making = CallLock("the list of collections")
         self._lock = threading.Lock()  # guards the two fields below
         self._live: dict[str, LiveCollection] = {}
         self._set_aside: dict[str, str] = {}

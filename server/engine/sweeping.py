@@ -3,7 +3,7 @@
 import time
 from contextlib import suppress
 
-from cipherlens.server.engine.background import Background
+from cipherlens.server.engine.background import Background, Errand
 from cipherlens.server.engine.registry import Registry
 from cipherlens.server.errors import NotFound, StorageFull
 from cipherlens.server.storage import Database
@@ -14,8 +14,8 @@ _ROWS_PER_PIECE = 512
 _PAUSE_S = 3600.0
 
 
-class Sweeper:
-    """A `Chore` of the whole folder: goes on until nothing is left, then looks every hour."""
+class Sweeper(Errand):
+    """Goes on until nothing is left, then looks every hour."""
 
     name = "sweeping"
 
@@ -28,20 +28,13 @@ class Sweeper:
         keep_tombstones_s: float,
     ) -> None:
         """Take for how long a deletion is remembered, against late requests of before it."""
+        super().__init__(background)
         self._database = database
         self._registry = registry
-        self._background = background
         self._keep_s = keep_tombstones_s
-        self.wants_work = False
 
-    def begin(self) -> None:
-        """Look soon for what is left over."""
-        self.wants_work = True
-        self._background.consider(self)
-
-    def do_some(self) -> None:
+    def _do(self) -> None:
         """Remove one piece, or give back what is free; when all is done, come back later."""
-        self.wants_work = False  # who begins it while it looks finds it wanting
         if self._progressed():
             self.wants_work = True
         else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from cipherlens.server.engine.background import Background
+from cipherlens.server.engine.background import Background, Errand
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.registry import Registry
 from cipherlens.server.vectors import VectorTables
@@ -10,8 +10,8 @@ from cipherlens.server.vectors import VectorTables
 _PAUSE_S = 1.0
 
 
-class Finder:
-    """A `Chore`: asks a lost engine every second whether it answers again."""
+class Finder(Errand):
+    """Asks a lost engine every second whether it answers again."""
 
     name = "finding the engine of the vectors"
 
@@ -23,51 +23,34 @@ class Finder:
         consider: Callable[[LiveCollection], None],
     ) -> None:
         """`consider` is told of each collection when the engine is back."""
+        super().__init__(background)
         self._tables = tables
         self._registry = registry
-        self._background = background
         self._consider = consider
-        self.wants_work = False
-        tables.link.when_lost(self._begin)
+        tables.link.when_lost(self.begin)
 
-    def do_some(self) -> None:
+    def _do(self) -> None:
         """Ask once, and later again if there was no answer."""
-        self.wants_work = False
         if self._tables.look():
             for live in self._registry.listed():
                 self._consider(live)
         else:
             self._background.consider_in(self, _PAUSE_S)
 
-    def _begin(self) -> None:
-        self.wants_work = True
-        self._background.consider(self)
 
-
-class TableSweeper:
-    """A `Chore`: removes tables of what was dropped or replaced."""
+class TableSweeper(Errand):
+    """Removes tables of what was dropped or replaced."""
 
     name = "removing tables of vectors"
 
     def __init__(self, tables: VectorTables, registry: Registry, background: Background) -> None:
+        super().__init__(background)
         self._tables = tables
         self._registry = registry
-        self._background = background
-        self.wants_work = False
 
-    def begin(self) -> None:
-        """Look soon for what is left over."""
-        self.wants_work = True
-        self._background.consider(self)
-
-    def do_some(self) -> None:
+    def _do(self) -> None:
         """Remove all that no collection needs. Raises VectorsUnavailable."""
-        self.wants_work = False
-        try:
-            self._tables.drop_all_but(self._needed())
-        except BaseException:
-            self.wants_work = True
-            raise
+        self._tables.drop_all_but(self._needed())
 
     def _needed(self) -> Iterator[tuple[str, int]]:
         for live in self._registry.listed():

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 
 from cipherlens.base import Kind
-from cipherlens.server.engine import Answer, CodeBatch, Engine, TagFilter, VectorBatch
+from cipherlens.server.engine import Answer, CodeBatch, Engine, Question, VectorBatch
 from cipherlens.server.errors import ServerError
-from cipherlens.server.index import SearchParameters
 from cipherlens.server.retrieval.kin import queries_span
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
@@ -21,20 +20,6 @@ _REMEMBERED = 1024
 _ROWS = ("vectors", "codes")
 
 Queries = VectorBatch | CodeBatch
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A search request apart from its queries, checked."""
-
-    collection: str
-    k: int
-    parameters: SearchParameters
-    model_digest: bytes
-    mask_id: str
-    collection_uuid: str
-    seen_sequence: int
-    kept: TagFilter | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,17 +94,8 @@ class SharedSearches:
         count = len(queries) // len(requests)
         if count * question.k > _QUICK_HITS:
             return ()
-        answer = self._engine.search_quick(
-            question.collection,
-            queries,
-            question.k,
-            question.parameters,
-            model_digest=question.model_digest,
-            mask_id=question.mask_id,
-            collection_uuid=question.collection_uuid,
-            seen_sequence=question.seen_sequence,
-            kept=question.kept,
-            at_most_bytes=_QUICK_BYTES * len(requests),
+        answer = self._engine.searches.search_quick(
+            question, queries, at_most_bytes=_QUICK_BYTES * len(requests)
         )
         if answer is None:
             return ()

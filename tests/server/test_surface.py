@@ -46,7 +46,8 @@ PUBLIC = {
     "cipherlens.server.encryption": [],
     "cipherlens.server.engine": [
         *("Answer", "Batch", "CipherBatch", "CodeBatch", "CollectionDescription", "Engine"),
-        *("ItemHead", "ItemIndex", "LoadProgress", "NewCollection", "TagFilter", "VectorBatch"),
+        *("ItemHead", "ItemIndex", "LoadProgress", "NewCollection", "Question"),
+        *("TagFilter", "VectorBatch"),
     ],
     "cipherlens.server.embedding": [
         "EmbeddingModels",

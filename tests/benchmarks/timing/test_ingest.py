@@ -14,12 +14,12 @@ from cipherlens.server.engine import Engine, NewCollection
 def test_the_floor_writes_just_what_the_engine_has_written(tmp_path):
     engine = Engine(ServerConfig(data_dir=tmp_path / "engine", device="cpu"))
     engine.load()
-    engine.create_collection(NewCollection(name="c", kind=Kind.CODE, bits=ingest.BITS))
+    engine.collections.create(NewCollection(name="c", kind=Kind.CODE, bits=ingest.BITS))
     database = tmp_path / "engine" / "cipherlens.sqlite3"
     bare = BareDatabase(tmp_path / "bare.sqlite3", database)
     case = ingest.Case(Kind.CODE, 10, 1)
     for number in range(5):
-        engine.index("c", *ingest._job(case, number)[:2], b"", Call())
+        engine.items.index("c", *ingest._job(case, number)[:2], b"", Call())
     batches = batches_of(database, 10, 50, 10)
     assert [(len(each.items), each.sequence) for each in batches] == [
         (10, sequence) for sequence in (20, 30, 40, 50)

@@ -6,7 +6,7 @@ import pytest
 from cipherlens.base import Kind
 from cipherlens.server.call import Call
 from cipherlens.server.config import ServerConfig
-from cipherlens.server.engine import CodeBatch, Engine, ItemHead, NewCollection
+from cipherlens.server.engine import CodeBatch, Engine, ItemHead, NewCollection, Question
 from cipherlens.server.index import SearchParameters
 from cipherlens.server.locks import ANY_CALL
 
@@ -27,22 +27,21 @@ class Codes:
         self.engine.load()
 
     def create(self, name="c"):
-        self.engine.create_collection(NewCollection(name=name, kind=Kind.CODE, bits=BITS))
+        self.engine.collections.create(NewCollection(name=name, kind=Kind.CODE, bits=BITS))
 
     def index(self, ids, name="c", revision=1, rows=None, call=ANY_CALL, heads=None):
         heads = heads or [ItemHead(each, revision, b"", b"") for each in ids]
         rows = np.stack([code(each) for each in ids]) if rows is None else rows
-        return self.engine.index(name, heads, CodeBatch(rows, BITS), b"", call)
+        return self.engine.items.index(name, heads, CodeBatch(rows, BITS), b"", call)
 
     def delete(self, ids, name="c"):
-        return self.engine.delete(name, ids, self.engine.describe(name).sequence, Call())
+        last = self.engine.collections.describe(name).sequence
+        return self.engine.items.delete(name, ids, last, Call())
 
     def found(self, item_id, name="c", k=1, min_sequence=0, call=ANY_CALL):
         queries = CodeBatch(code(item_id)[None], BITS)
-        parameters = SearchParameters()
-        answer = self.engine.search(
-            name, queries, k, parameters, min_sequence=min_sequence, model_digest=b"", call=call
-        )
+        asked = Question(collection=name, k=k, parameters=SearchParameters())
+        answer = self.engine.searches.search(asked, queries, min_sequence=min_sequence, call=call)
         return answer.item_ids()[0]
 
     def live(self, name="c"):

@@ -34,7 +34,7 @@ def read(codes, monkeypatch):
 
 
 def fetched(codes, ids):
-    return {each: item and len(item.sealed) for _, each, item in codes.engine.fetch("c", ids)}
+    return {each: item and len(item.sealed) for _, each, item in codes.engine.items.fetch("c", ids)}
 
 
 def test_no_more_is_read_at_a_time_than_was_meant_to_be(codes, read):
@@ -48,7 +48,7 @@ def test_ids_that_are_not_there_have_their_place(codes, read):
 
 
 def test_many_ids_are_looked_for_in_parts(codes, read, monkeypatch):
-    monkeypatch.setattr("cipherlens.server.engine.engine.MOST_ITEMS", 2)
+    monkeypatch.setattr("cipherlens.server.engine.items.MOST_ITEMS", 2)
     assert fetched(codes, ["e", "f", "g"]) == {"e": 10, "f": 10, "g": 0}
     assert read == ["ef", "g"]
 

@@ -8,7 +8,7 @@ import pytest
 from cipherlens.base import Kind
 from cipherlens.server.call import Call
 from cipherlens.server.config import IvfSettings, ServerConfig
-from cipherlens.server.engine import CodeBatch, Engine, ItemHead, NewCollection
+from cipherlens.server.engine import CodeBatch, Engine, ItemHead, NewCollection, Question
 from cipherlens.server.engine.following import Follower
 from cipherlens.server.engine.item_index import ItemIndex
 from cipherlens.server.errors import NotFound, NotLeading, OutOfReach, StartupError
@@ -28,31 +28,28 @@ class Process:
         self.engine.load()
 
     def create(self, name="c"):
-        return self.engine.create_collection(NewCollection(name=name, kind=Kind.CODE, bits=BITS))
+        return self.engine.collections.create(NewCollection(name=name, kind=Kind.CODE, bits=BITS))
 
     def index(self, ids, name="c", revision=1, rows=None):
         heads = [ItemHead(each, revision, b"", b"") for each in ids]
         rows = ROWS[: len(ids)] if rows is None else rows
-        return self.engine.index(name, heads, CodeBatch(rows, BITS), b"", Call()).sequence
+        return self.engine.items.index(name, heads, CodeBatch(rows, BITS), b"", Call()).sequence
 
     def delete(self, ids, name="c"):
-        sequence = self.engine.describe(name).sequence
-        return self.engine.delete(name, ids, sequence, Call()).sequence
+        sequence = self.engine.collections.describe(name).sequence
+        return self.engine.items.delete(name, ids, sequence, Call()).sequence
 
     def found(self, row, name="c", k=1, min_sequence=0, within_s=20):
-        (ids,) = self.engine.search(
-            name,
+        (ids,) = self.engine.searches.search(
+            Question(collection=name, k=k, parameters=SearchParameters()),
             CodeBatch(row.reshape(1, -1), BITS),
-            k,
-            SearchParameters(),
             min_sequence=min_sequence,
-            model_digest=b"",
             call=Call.within(within_s),
         ).item_ids()
         return ids
 
     def names(self):
-        return [each.collection.name for each in self.engine.describe_all()]
+        return [each.collection.name for each in self.engine.collections.describe_all()]
 
     def live(self, name="c"):
         return self.engine._registry.find(name)
@@ -127,14 +124,14 @@ def test_it_follows_by_itself(pair):
 def test_what_is_made_dropped_and_replaced_is_followed(pair):
     leader, follower = pair
     made = leader.create("d")
-    assert follower.engine.describe("d").collection.uuid == made.collection.uuid
+    assert follower.engine.collections.describe("d").collection.uuid == made.collection.uuid
     leader.index(ids(3), "d")
     sequence = leader.index(ids(2))
-    leader.engine.replace_collection("c", "d", sequence)
+    leader.engine.collections.replace("c", "d", sequence)
     assert follower.names() == ["c"]
-    assert follower.engine.describe("c").collection.uuid == made.collection.uuid
+    assert follower.engine.collections.describe("c").collection.uuid == made.collection.uuid
     assert sorted(follower.found(ROWS[0], k=9, min_sequence=3)) == ids(3)
-    leader.engine.drop_collection("c")
+    leader.engine.collections.drop("c")
     assert follower.names() == []
     with pytest.raises(NotFound):
         follower.found(ROWS[0])
@@ -173,8 +170,8 @@ def test_a_follower_writes_nothing(pair):
     with pytest.raises(NotLeading):
         follower.create("e")
     with pytest.raises(NotLeading):
-        follower.engine.drop_collection("c")
-    assert (leader.names(), leader.engine.describe("c").item_count) == (["c"], 0)
+        follower.engine.collections.drop("c")
+    assert (leader.names(), leader.engine.collections.describe("c").item_count) == (["c"], 0)
 
 
 def test_a_change_that_cannot_come_is_told(pair):

@@ -47,7 +47,8 @@ def everything(codes):
     live = codes.live()
     names = live.serving.names
     found = {item_id: codes.found(item_id, k=300) for item_id in IDS[::20]}
-    return found, names.positions(IDS), live.serving.sequence, codes.engine.describe("c")
+    described = codes.engine.collections.describe("c")
+    return found, names.positions(IDS), live.serving.sequence, described
 
 
 def check_goes_on(codes):
@@ -58,7 +59,7 @@ def check_goes_on(codes):
     found = everything(codes)
     codes.restart()
     assert everything(codes)[0] == found[0]
-    assert codes.engine.describe("c").item_count == 195
+    assert codes.engine.collections.describe("c").item_count == 195
 
 
 def test_a_start_from_a_file_asks_for_nothing_and_finds_the_same(kept, asked):
@@ -160,7 +161,7 @@ def test_a_file_of_another_generation_or_kind_does_not_fit(kept, asked, monkeypa
 
 def test_files_of_collections_that_are_gone_are_removed(kept):
     kept.engine._keeper.keep(kept.live())
-    kept.engine.drop_collection("c")
+    kept.engine.collections.drop("c")
     folder = kept.config.data_dir / "indexes"
     assert list(folder.iterdir()) == []
     (folder / "left-by-a-crash.index").write_bytes(b"x")
@@ -178,7 +179,7 @@ def test_what_cannot_be_removed_does_not_stop_a_start(kept, caplog):
     kept.restart()
     assert everything(kept)[0] == before[0]
     assert caplog.text.count("cannot be removed") == 2
-    kept.engine.drop_collection("c")
+    kept.engine.collections.drop("c")
     assert caplog.text.count("cannot be removed") == 3
 
 
@@ -204,7 +205,7 @@ def test_the_background_keeps_what_a_start_would_miss(kept, settled, monkeypatch
     kept.index(["w"])
     settled(lambda: kept.live().serving.kept.sequence == 210)
     kept.index(["x"])
-    assert not kept.engine._upkeep.is_wanted(kept.live())
+    assert not kept.engine._housekeeping._upkeep.is_wanted(kept.live())
     many = [f"{n}!" for n in range(150)]
     kept.index(many, rows=np.full((150, 3), 7, np.uint8))
     settled(lambda: kept.live().serving.kept.sequence == 361)

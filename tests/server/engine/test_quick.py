@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from cipherlens.server.engine import CodeBatch
+from cipherlens.server.engine import CodeBatch, Question
 from cipherlens.server.index import SearchParameters
 from tests.server.engine.conftest import BITS, code
 
@@ -17,9 +17,8 @@ def quick(codes):
 
     def search(item_id="a", k=3, at_most_bytes=MUCH):
         queries = CodeBatch(code(item_id)[None], BITS)
-        answer = codes.engine.search_quick(
-            "c", queries, k, SearchParameters(), model_digest=b"", at_most_bytes=at_most_bytes
-        )
+        asked = Question(collection="c", k=k, parameters=SearchParameters())
+        answer = codes.engine.searches.search_quick(asked, queries, at_most_bytes=at_most_bytes)
         return None if answer is None else answer.item_ids()[0]
 
     return search

@@ -37,7 +37,7 @@ def swept(monkeypatch):
         for _ in range(2):  # a look that was under way may not have seen the latest
             while looked.acquire(blocking=False):
                 pass
-            codes.engine._sweeper.begin()
+            codes.engine._housekeeping._sweeper.begin()
             assert looked.acquire(timeout=20)
 
     return sweep
@@ -69,17 +69,17 @@ def test_a_dropped_collection_is_gone_at_once_and_its_rows_little_by_little(
         return found
 
     monkeypatch.setattr(removal.Removal, "_run", watched)
-    codes.engine.drop_collection("d")
+    codes.engine.collections.drop("d")
     with pytest.raises(NotFound):
-        codes.engine.describe("d")
+        codes.engine.collections.describe("d")
     codes.create("d")  # the name is free
     swept(codes)
-    codes.engine.drop_collection("d")
+    codes.engine.collections.drop("d")
     swept(codes)
     assert counts(codes) == kept
     assert max(pieces) == 3
     codes.restart()
-    assert [each.collection.name for each in codes.engine.describe_all()] == ["c"]
+    assert [each.collection.name for each in codes.engine.collections.describe_all()] == ["c"]
     assert codes.found("i3") == ["i3"]
 
 
@@ -88,21 +88,21 @@ def test_what_a_crash_has_left_of_a_dropped_collection_goes_after_the_next_start
 ):
     codes.index(ids(10))
     monkeypatch.setattr(Sweeper, "begin", lambda _sweeper: None)
-    codes.engine.drop_collection("c")
+    codes.engine.collections.drop("c")
     codes.restart()
-    assert codes.engine.describe_all() == []
+    assert codes.engine.collections.describe_all() == []
     assert counts(codes)["items"] == 10
     monkeypatch.undo()
     codes.restart()
     while counts(codes)["collections"]:
-        assert codes.engine.describe_all() == []
+        assert codes.engine.collections.describe_all() == []
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])  # PostgreSQL cleans up by itself
 def test_space_is_given_back(codes, swept):
     database = codes.config.data_dir / "cipherlens.sqlite3"
     codes.index([f"{number:0500}" for number in range(1000)])
-    codes.engine.drop_collection("c")
+    codes.engine.collections.drop("c")
     swept(codes)
     with sqlite3.connect(database) as connection:
         pages, free = (
@@ -130,7 +130,7 @@ def test_tombstones_are_purged_once_they_are_old_enough(forgetful, swept):
     assert counts(forgetful)["items"] == 3
     assert counts(forgetful)["purge_marks"] == 0
     forgetful.restart()
-    state = forgetful.engine.describe("c")
+    state = forgetful.engine.collections.describe("c")
     assert (state.item_count, state.sequence) == (3, 17)
     assert forgetful.found("i8") == ["i8"]
     assert forgetful.index(["i0"], revision=1).sequence == 18  # nobody remembers
@@ -181,5 +181,5 @@ def test_an_index_file_from_before_the_horizon_is_not_taken(forgetful, swept, ca
     file.write_bytes(old)
     forgetful.restart()
     assert "its index is made from the database" in caplog.text
-    assert forgetful.engine.describe("c").item_count == 1000
+    assert forgetful.engine.collections.describe("c").item_count == 1000
     assert forgetful.found(names[0], k=1) != [names[0]]

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from cipherlens.server.call import Call
-from cipherlens.server.engine import CodeBatch, ItemHead, TagFilter, item_index
+from cipherlens.server.engine import CodeBatch, ItemHead, Question, TagFilter, item_index
 from cipherlens.server.errors import CollectionReplaced, StaleRevision
 from cipherlens.server.index import SearchParameters
 from cipherlens.server.storage.records import ItemTags
@@ -28,17 +28,10 @@ def index(codes, *heads):
 def kept(codes, k=200, **tokens):
     """Return the ids that a filter keeps, found and counted."""
     wanted = TagFilter(**tokens)
-    answer = codes.engine.search(
-        "c",
-        CodeBatch(code("000")[None], BITS),
-        k,
-        SearchParameters(),
-        min_sequence=0,
-        model_digest=b"",
-        kept=wanted,
-    )
+    asked = Question(collection="c", k=k, parameters=SearchParameters(), kept=wanted)
+    answer = codes.engine.searches.search(asked, CodeBatch(code("000")[None], BITS))
     ids = sorted(answer.item_ids()[0])
-    assert codes.engine.count("c", wanted)[0] == len(ids)
+    assert codes.engine.searches.count("c", wanted)[0] == len(ids)
     return ids
 
 
@@ -50,7 +43,7 @@ def check(codes):
     assert kept(codes, none_of=(OLD,)) == IDS[:60]
     assert kept(codes, any_of=(RED,), none_of=(OLD, NONE)) == IDS[0:50:2]
     assert kept(codes, all_of=(NONE,)) == []
-    assert codes.engine.count("c") == (100, codes.live().serving.sequence)
+    assert codes.engine.searches.count("c") == (100, codes.live().serving.sequence)
 
 
 @pytest.fixture
@@ -125,12 +118,12 @@ def test_a_row_whose_tokens_were_damaged_is_set_aside(tagged):
 
 def test_a_request_for_another_collection_of_the_name_is_refused(tagged):
     uuid, other = tagged.live().collection.uuid, "00000000-0000-4000-8000-000000000000"
-    assert tagged.engine.count("c", collection_uuid=uuid)[0] == 100
+    assert tagged.engine.searches.count("c", collection_uuid=uuid)[0] == 100
     with pytest.raises(CollectionReplaced, match=f"is {uuid}, not {other}"):
-        tagged.engine.count("c", collection_uuid=other)
+        tagged.engine.searches.count("c", collection_uuid=other)
     rows = CodeBatch(code("x")[None], BITS)
     with pytest.raises(CollectionReplaced):
-        tagged.engine.index("c", [head("x", RED)], rows, b"", Call(), collection_uuid=other)
+        tagged.engine.items.index("c", [head("x", RED)], rows, b"", Call(), collection_uuid=other)
     assert kept(tagged, any_of=(RED,)) == IDS[0:50:2]
 
 
@@ -142,7 +135,7 @@ def test_an_item_that_is_replaced_is_found_as_it_was_or_as_it_is(tagged):
         while not stop.is_set():
             if "000" not in kept(tagged, any_of=(RED,)):
                 wrong.append("missing")
-            if tagged.engine.count("c", TagFilter(any_of=(RED,)))[0] != 25:
+            if tagged.engine.searches.count("c", TagFilter(any_of=(RED,)))[0] != 25:
                 wrong.append("counted")
 
     reader = threading.Thread(target=look)

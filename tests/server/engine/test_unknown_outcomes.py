@@ -24,13 +24,18 @@ def how(request):
 
 
 def names(codes):
-    return [each.collection.name for each in codes.engine.describe_all()]
+    return [each.collection.name for each in codes.engine.collections.describe_all()]
 
 
 def check_same_after_restart(codes):
-    served = [(each.collection, each.item_count) for each in codes.engine.describe_all()]
+    served = counted(codes)
     codes.restart()
-    assert [(each.collection, each.item_count) for each in codes.engine.describe_all()] == served
+    assert counted(codes) == served
+
+
+def counted(codes):
+    found = codes.engine.collections.describe_all()
+    return [(each.collection, each.item_count) for each in found]
 
 
 def test_items_are_searchable_if_they_are_there_and_come_again(codes, how, line):
@@ -57,7 +62,7 @@ def test_without_another_write_searches_see_them_too(codes, how, line, settled):
 def test_deletions_are_in_force_if_they_are_there(codes, how, line, settled):
     line.cut = how
     with pytest.raises(OutcomeUnknown):
-        codes.engine.delete("c", ["first"], 1, ANY_CALL)
+        codes.engine.items.delete("c", ["first"], 1, ANY_CALL)
     settled(lambda: not codes.live().is_behind)
     assert codes.found("first") == ([] if how == "after" else ["first"])
     check_same_after_restart(codes)
@@ -81,7 +86,7 @@ def test_a_collection_is_served_if_it_was_made(codes, how, line, settled):
 def test_a_collection_is_gone_if_it_was_dropped(codes, how, line, settled):
     line.cut = how
     with pytest.raises(OutcomeUnknown):
-        codes.engine.drop_collection("c")
+        codes.engine.collections.drop("c")
     settled(lambda: not codes.live_is_behind())
     assert names(codes) == ([] if how == "after" else ["c"])
     if how == "after":
@@ -99,7 +104,7 @@ def test_a_collection_has_taken_anothers_place_or_not(codes, how, line, settled)
     codes.index(["second"], "next")
     line.cut = how
     with pytest.raises(OutcomeUnknown):
-        codes.engine.replace_collection("c", "next", 1, ANY_CALL)
+        codes.engine.collections.replace("c", "next", 1, ANY_CALL)
     settled(lambda: names(codes) == (["c"] if how == "after" else ["c", "next"]))
     settled(lambda: not codes.live_is_behind())
     assert codes.found("second", "c") == (["second"] if how == "after" else ["first"])

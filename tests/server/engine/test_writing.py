@@ -76,7 +76,7 @@ def test_batches_that_wait_together_are_one_transaction(codes):
     for n in range(5):
         assert codes.found(f"{n}b") == [f"{n}b"]
     codes.restart()
-    assert codes.engine.describe("c").item_count == 10
+    assert codes.engine.collections.describe("c").item_count == 10
 
 
 def test_a_stale_batch_does_not_fail_the_others(codes):
@@ -91,7 +91,7 @@ def test_a_stale_batch_does_not_fail_the_others(codes):
     assert len(outcomes["new"].changes) == 2
     assert outcomes["gone"].changes == ()
     assert codes.found("b") == ["b"]
-    assert codes.engine.describe("c").item_count == 2
+    assert codes.engine.collections.describe("c").item_count == 2
 
 
 def test_the_same_item_twice_in_a_transaction_is_there_once(codes):
@@ -103,7 +103,7 @@ def test_the_same_item_twice_in_a_transaction_is_there_once(codes):
     written = [each for each in outcomes.values() if not isinstance(each, StaleRevision)]
     assert not isinstance(outcomes[3], StaleRevision)
     assert codes.found("a", k=9).count("a") == 1
-    assert codes.engine.describe("c").item_count == 1 + len(written)
+    assert codes.engine.collections.describe("c").item_count == 1 + len(written)
 
 
 def test_collections_that_wait_for_the_database_share_a_transaction(codes):
@@ -136,7 +136,7 @@ def test_a_commit_that_fails_is_told_to_all_and_nothing_of_it_is_kept(codes, dia
     outcomes = in_collection(codes, {n: lambda n=n: codes.index([n]) for n in "abc"})
     event.remove(engine, "commit", fail)
     assert {type(each) for each in outcomes.values()} == {StorageUnavailable}
-    assert codes.engine.describe("c").item_count == 0
+    assert codes.engine.collections.describe("c").item_count == 0
     assert codes.index(["a"]).sequence == 1
 
 
@@ -154,7 +154,7 @@ def test_unchanged_items_take_no_sequence(codes, batch):
 def test_a_batch_waits_for_its_collection_no_longer_than_its_deadline(codes):
     with codes.live().writing, pytest.raises(DeadlineExpired):
         codes.index(["a"], call=Call.within(0.05))
-    assert codes.engine.describe("c").item_count == 0
+    assert codes.engine.collections.describe("c").item_count == 0
 
 
 def test_a_write_waits_for_the_database_no_longer_than_its_deadline(codes):
@@ -163,12 +163,12 @@ def test_a_write_waits_for_the_database_no_longer_than_its_deadline(codes):
     with codes.engine._database._dialect.writing:
         for write in (
             lambda call: codes.index(["a"], call=call),
-            lambda call: codes.engine.create_collection(new, call),
-            lambda call: codes.engine.drop_collection("d", call),
+            lambda call: codes.engine.collections.create(new, call),
+            lambda call: codes.engine.collections.drop("d", call),
         ):
             with pytest.raises(DeadlineExpired):
                 write(Call.within(0.05))
-    assert [each.collection.name for each in codes.engine.describe_all()] == ["c", "d"]
+    assert [each.collection.name for each in codes.engine.collections.describe_all()] == ["c", "d"]
     assert codes.index(["a"]).sequence == 1
 
 
@@ -189,7 +189,7 @@ def test_an_index_that_cannot_follow_takes_back_no_commit(codes, monkeypatch):
     assert (again.unchanged_count, again.changes) == (1, ())
     assert codes.found("b") == ["b"]
     codes.restart()
-    assert codes.engine.describe("c").item_count == 2
+    assert codes.engine.collections.describe("c").item_count == 2
 
 
 def test_a_change_out_of_reach_is_not_waited_for(codes):

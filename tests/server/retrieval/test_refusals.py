@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cipherlens.server.config import Limits
-from cipherlens.server.engine import Engine
+from cipherlens.server.engine.searching import Searches
 from cipherlens.v1 import collection_pb2, representation_pb2
 from cipherlens.v1 import retrieval_service_pb2 as pb
 
@@ -296,8 +296,8 @@ def test_more_hits_than_are_worth_beginning(make_cloud, vectors, gaussian, failu
     cloud.create()
     cloud.index([f"i{n}" for n in range(30)], vectors=vectors(gaussian(30)))
     assert len(cloud.ids_found(vectors=vectors(gaussian(3)), k=20)) == 3
-    monkeypatch.setattr(Engine, "search", None)
-    monkeypatch.setattr(Engine, "search_quick", None)
+    monkeypatch.setattr(Searches, "search", None)
+    monkeypatch.setattr(Searches, "search_quick", None)
     code, text, details = failure(cloud.search, vectors=vectors(gaussian(4)), k=20)
     assert (code, details["ErrorInfo"].reason) == (INVALID, "LIMIT_EXCEEDED")
     assert text == "queries x k: too large in hits (limit 60), got 80"

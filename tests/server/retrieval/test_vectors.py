@@ -181,7 +181,7 @@ def test_searches_that_wait_keep_out_neither_others_nor_the_change(
         collection="v", k=5, vectors=vectors(rows[1]), min_sequence=first + 1
     )
     waiting = [cloud.stub.Search.future(question, timeout=20) for _ in range(2)]
-    while cloud.engine._waiters._places._value:
+    while cloud.engine.searches._waiters._places._value:
         cloud.listed()
     code, text, details = failure(cloud.stub.Search, question, timeout=20)
     assert (code.name, details["ErrorInfo"].reason) == ("RESOURCE_EXHAUSTED", "QUEUE_FULL")

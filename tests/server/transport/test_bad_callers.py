@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from cipherlens.server.config import Limits, Timeouts
-from cipherlens.server.engine import Engine
+from cipherlens.server.engine.items import Items
 from cipherlens.server.transport import native
 from cipherlens.v1 import retrieval_service_pb2 as pb
 from cipherlens.v1 import retrieval_service_pb2_grpc
@@ -135,14 +135,14 @@ def test_large_messages_are_bounded_by_their_bytes(make_cloud, vectors, monkeypa
     cloud = make_cloud(limits=limits)
     cloud.create()
     go_on, begun = threading.Event(), threading.Semaphore(0)
-    index = Engine.index
+    index = Items.index
 
     def held_up(*arguments, **named):
         begun.release()
         assert go_on.wait(20)
         return index(*arguments, **named)
 
-    monkeypatch.setattr(Engine, "index", held_up)
+    monkeypatch.setattr(Items, "index", held_up)
     sealed = b"s" * 1_000_000  # eight of them are just below eight full messages
     row = vectors([1.0] * 16)
     with ThreadPoolExecutor(8) as threads:

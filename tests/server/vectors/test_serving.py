@@ -38,7 +38,7 @@ def serving(make_cloud, engine, settled):
     yield start
     for cloud in clouds:
         for name in [each for each in ("v", "c") if cloud.engine._registry._live.get(each)]:
-            cloud.engine.drop_collection(name)
+            cloud.engine.collections.drop(name)
         settled(lambda cloud=cloud: not tables_of(cloud))
 
 
@@ -119,7 +119,7 @@ def test_what_is_written_is_acknowledged_while_the_engine_is_gone(
     assert all(not set(IDS[:10]) & set(ids) and len(ids) == ROWS - 9 for ids in found)
     assert readiness(cloud)[0] == 200
     cloud.delete(["else"], "other")
-    cloud.engine.drop_collection("other")
+    cloud.engine.collections.drop("other")
 
 
 def test_an_engine_that_has_lost_all_is_filled_from_the_database(
@@ -256,7 +256,7 @@ def test_a_dropped_collection_leaves_no_table(serving, rows, vectors, settled):
     cloud = serving()
     filled(cloud, rows, vectors)
     settled(lambda: len(tables_of(cloud)) == 1)
-    cloud.engine.drop_collection("v")
+    cloud.engine.collections.drop("v")
     settled(lambda: not tables_of(cloud))
 
 
@@ -291,7 +291,7 @@ def test_milvus_in_short(make_cloud, milvus, rows, vectors, settled):
     cloud.restart()
     assert first_hits(cloud, -rows[:1], vectors) == ["late"]
     assert not set(IDS[:20]) & set(cloud.ids_found(vectors=vectors(rows[:1]), k=900)[0])
-    cloud.engine.drop_collection("v")
+    cloud.engine.collections.drop("v")
     settled(lambda: not tables_of(cloud))
 
 
@@ -310,7 +310,7 @@ def test_an_engine_that_says_nothing(make_cloud, milvus, rows, vectors, failure,
         milvus.thaw()
     settled(lambda: not index_of(cloud).wants_training and not cloud.engine.role.unready())
     assert first_hits(cloud, -rows[:1], vectors) == ["late"]
-    cloud.engine.drop_collection("v")
+    cloud.engine.collections.drop("v")
     settled(lambda: not tables_of(cloud))
 
 
