@@ -33,6 +33,7 @@ __all__ = [
     "AugmentationConfig",
     "BlockSetConfig",
     "BlockTrainConfig",
+    "BlocksConfig",
     "DistillConfig",
     "HashNetworkConfig",
     "HashTrainConfig",
@@ -158,20 +159,37 @@ class HashTrainConfig(LabelConfig):
         check_number("momentum", self.momentum, 0, 0.9999)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DistillConfig(LoopConfig):
-    """How a network of any key learns from a teacher of plain pictures, without labels.
+class BlocksConfig:
+    """What both trainings of a network of any key set.
 
-    `pretrained` says where the weights of the teacher, timm's architecture `teacher`, come from,
-    and `stages` those of the first stages of EfficientNet-Lite0 that look at blocks, which stay as
-    they are. The head starts with a ridge regression of the teacher's vectors, whose `penalty` is
-    relative to the number of pictures; the epochs then improve its rankings. The teacher sees
-    `copies` changed copies of every picture, the first as it is; what it makes of them is computed
-    once. A batch has `batch_size` pictures. `relation` weighs how the pictures of a batch rank each
-    other against where each lies, `temperature` is that of the rankings' softmax.
+    `stages` says where the weights of the first stages of EfficientNet-Lite0 come from, which look
+    at blocks and stay as they are. They see `copies` changed copies of every picture, the first as
+    it is. A batch has `batch_size` pictures.
     """
 
+    __slots__ = ()
     TABLE: ClassVar[str] = BLOCKS
+
+    batch_size: int
+    stages: str
+    copies: int
+
+    def _check_blocks(self) -> None:
+        check_integer("batch_size", self.batch_size, 2, 100_000)
+        check_integer("copies", self.copies, 1, 1000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DistillConfig(BlocksConfig, LoopConfig):
+    """How a network of any key learns from a teacher of plain pictures, without labels.
+
+    `pretrained` says where the weights of the teacher, timm's architecture `teacher`, come from.
+    The head starts with a ridge regression of the teacher's vectors, whose `penalty` is relative to
+    the number of pictures; the epochs then improve its rankings. What the teacher makes of the
+    copies is computed once. `relation` weighs how the pictures of a batch rank each other against
+    where each lies, `temperature` is that of the rankings' softmax.
+    """
+
     MEASURED: ClassVar[frozenset[str]] = frozenset(
         {"height", "width", "backbone", "classes", "hidden", "dropout"}
     )
@@ -197,26 +215,22 @@ class DistillConfig(LoopConfig):
 
     def __post_init__(self) -> None:
         LoopConfig.__post_init__(self)
+        self._check_blocks()
         if not self.pretrained:
             raise ValueError("pretrained must say where the teacher's weights come from")
-        check_integer("batch_size", self.batch_size, 2, 100_000)
-        check_integer("copies", self.copies, 1, 1000)
         check_number("penalty", self.penalty, 1e-6, 1e6)
         check_number("relation", self.relation, 0, 1000)
         check_number("temperature", self.temperature, 0.001, 10)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BlockTrainConfig(LabelConfig):
+class BlockTrainConfig(BlocksConfig, LabelConfig):
     """How the head of a network of any key learns from labels.
 
-    `stages` says where the weights of the first stages of EfficientNet-Lite0 come from, which look
-    at blocks and stay as they are. What they see of `copies` changed copies of every picture, each
-    under sequences of its own, is computed once; then the head learns from it, so that hundreds of
-    epochs take no longer than the looking did. A batch has `batch_size` pictures.
+    What the stages see of the copies, each under sequences of its own, is computed once; then the
+    head learns from it, so that hundreds of epochs take no longer than the looking did.
     """
 
-    TABLE: ClassVar[str] = BLOCKS
     MEASURED: ClassVar[frozenset[str]] = frozenset({"height", "width", "backbone", "classes"})
 
     network: BlockSetConfig = field(default_factory=lambda: BlockSetConfig(hidden=384, dropout=0.4))
@@ -237,8 +251,7 @@ class BlockTrainConfig(LabelConfig):
 
     def __post_init__(self) -> None:
         LabelConfig.__post_init__(self)
-        check_integer("batch_size", self.batch_size, 2, 100_000)
-        check_integer("copies", self.copies, 1, 1000)
+        self._check_blocks()
         check_integer("pieces", self.pieces, 1, 1)
         if self.compiled or self.pretrained:
             name = "compiled" if self.compiled else "pretrained"

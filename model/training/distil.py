@@ -1,7 +1,6 @@
 """The steps of a training without labels, and how it is judged as it goes on."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -21,7 +20,14 @@ from cipherlens.model.networks.network import RetrievalNetwork
 from cipherlens.model.training.distillation import DistillationLoss
 from cipherlens.model.training.head_start import fit_gate, fit_head
 from cipherlens.model.training.loading import AUGMENTATION, ENCRYPTION, Moment, draw
-from cipherlens.model.training.steps import POOLED_AT_ONCE, Step, Steps
+from cipherlens.model.training.pooled_steps import (
+    POOLED_AT_ONCE,
+    PooledSteps,
+    follow,
+    of_one_process,
+    pooled,
+)
+from cipherlens.model.training.steps import Step, Steps
 from cipherlens.model.training.teacher import Progress, Teacher, changed_copies, taught
 
 NEAREST = 10
@@ -30,17 +36,13 @@ most: where nearly all were, every ranking would be good."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DistillSteps(Steps):
+class DistillSteps(PooledSteps):
     """Steps towards a teacher's vectors of the same pictures: `targets`, (copies, n, dim)."""
 
     config: DistillConfig
     targets: Tensor
     relevant: NDArray[np.bool_]
     """(m, m): which validation pictures are among the teacher's nearest of each."""
-
-    def ready(self, epoch: int, start: int) -> Iterator[NDArray[np.intp]]:
-        """Yield the batches of an epoch, from number `start` on, as positions of pictures."""
-        return iter(self.batches(epoch)[start:])
 
     def step(self, network: RetrievalNetwork, optimizer: Optimizer) -> Step:
         """Return what makes a step: the head follows its gradient, the rest stays."""
@@ -49,10 +51,7 @@ class DistillSteps(Steps):
         def step(batch: NDArray[np.intp], moment: Moment) -> Tensor:
             described, targets = self._described(network, batch, moment)
             parts = loss(cast("BlockSetNetwork", network).semantic(described), targets)
-            optimizer.zero_grad(set_to_none=True)
-            parts.total.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            return parts.values()
+            return follow(parts, optimizer)
 
         return step
 
@@ -83,7 +82,7 @@ class DistillSteps(Steps):
         rows, orders = [], []
         for positions, pixels in by_shape(self.images.take(batch).images, POOLED_AT_ONCE):
             changed = changed_copies(pixels, batch[positions], copies[positions], self.config)
-            rows.append(self.pooled(network, self.encryptor(changed, secret)))
+            rows.append(pooled(self, network, self.encryptor(changed, secret)))
             orders.append(positions)
         order = np.concatenate(orders)
         targets = self.targets[copies[order], batch[order]].to(self.device)
@@ -117,15 +116,13 @@ def with_teacher(
         PretrainedError: if the teacher's weights cannot be had.
         ValueError: if there are several processes.
     """
-    config = cast("DistillConfig", steps.config)
-    if steps.processes.count > 1:
-        raise ValueError(f"a distillation runs in one process, got {steps.processes.count}")
+    config, common = cast("DistillConfig", steps.config), of_one_process(steps)
     teacher = Teacher(config, steps.device)
     shown = np.empty((len(validation), teacher.dimension), dtype=np.float32)
     for positions, pixels in by_shape(validation.images):
         shown[positions] = teacher.vectors(pixels)
     return DistillSteps(
-        **{each.name: getattr(steps, each.name) for each in fields(Steps)},
+        **common,
         targets=taught(teacher, steps.images, config, path, progress),
         relevant=nearest(shown),
     )

@@ -13,7 +13,7 @@ from cipherlens.model.training.batch_norm import running_statistics
 from cipherlens.model.training.distributed import Processes
 from cipherlens.model.training.loading import Batch
 from cipherlens.model.training.losses import LossParts
-from cipherlens.model.training.recipes import LabelRecipe
+from cipherlens.model.training.recipe import LabelRecipe
 
 
 class Forward(nn.Module):

@@ -1,7 +1,7 @@
 """The steps of a head that learns from labels, over what is computed once of the pictures."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -18,10 +18,18 @@ from cipherlens.model.evaluation.evaluate_vectors import evaluate_vectors
 from cipherlens.model.evaluation.retrieval_task import check_pairs
 from cipherlens.model.networks.block_set import BlockSetNetwork
 from cipherlens.model.networks.network import RetrievalNetwork
+from cipherlens.model.training.block_recipes import BlockRecipe
 from cipherlens.model.training.head_start import fit_gate
+from cipherlens.model.training.kept import computed_once
 from cipherlens.model.training.loading import DROPOUT, ENCRYPTION, Moment, draw
-from cipherlens.model.training.recipes import BlockRecipe
-from cipherlens.model.training.steps import POOLED_AT_ONCE, Step, Steps
+from cipherlens.model.training.pooled_steps import (
+    POOLED_AT_ONCE,
+    PooledSteps,
+    follow,
+    of_one_process,
+    pooled,
+)
+from cipherlens.model.training.steps import Step, Steps
 from cipherlens.model.training.teacher import Progress, changed_copies
 
 HELD_OUT = 2**31
@@ -29,29 +37,27 @@ HELD_OUT = 2**31
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HeadSteps(Steps):
+class HeadSteps(PooledSteps):
     """Steps over `rows`, (copies, n, width): what is pooled over copies of the training part."""
 
     rows: Tensor
     held_out: Tensor
     """(m, width) of the validation part."""
 
-    gate: dict[str, Tensor]
-    """The state of the gate that has looked."""
+    gate_weight: Tensor
+    gate_bias: Tensor
+    """Of the gate that has looked."""
 
     def begin(self, network: RetrievalNetwork) -> bool:
         """Give the network the gate, and bring what is pooled to one spread."""
         started = cast("BlockSetNetwork", network)
-        started.backbone.gate.load_state_dict(self.gate)
+        gate = {"weight": self.gate_weight, "bias": self.gate_bias}
+        started.backbone.gate.load_state_dict(gate)
         flat = self.rows.flatten(0, 1).double()
         with torch.no_grad():
             started.mean.copy_(flat.mean(dim=0))
             started.spread.copy_(flat.std(dim=0, correction=0) + 1e-3)
         return False
-
-    def ready(self, epoch: int, start: int) -> Iterator[NDArray[np.intp]]:
-        """Yield the batches of an epoch, from number `start` on, as positions of pictures."""
-        return iter(self.batches(epoch)[start:])
 
     def step(self, network: RetrievalNetwork, optimizer: Optimizer) -> Step:
         """Return what makes a step; each picture comes as one of its copies."""
@@ -66,10 +72,7 @@ class HeadSteps(Steps):
             outputs = learning.semantic(self.rows[copies, batch].to(self.device))
             logits = recipe.logits(learning, outputs)
             parts = recipe.loss(outputs, logits, labels[batch].to(self.device))
-            optimizer.zero_grad(set_to_none=True)
-            parts.total.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            return parts.values()
+            return follow(parts, optimizer)
 
         return step
 
@@ -87,24 +90,37 @@ class HeadSteps(Steps):
         return judged.mean_average_precision
 
 
-def with_rows(steps: Steps, validation: PreparedImages, progress: Progress) -> HeadSteps:
+def with_rows(
+    steps: Steps, validation: PreparedImages, path: Path, identity: str, progress: Progress
+) -> HeadSteps:
     """Return the steps of a head whose pictures have been looked at.
 
-    Rows take 4 bytes for each of some 1,600 numbers of each copy of a picture, in memory. They are
-    the same at every call, as the stages' weights, the draws and the pictures are.
+    Rows take 4 bytes for each of some 1,600 numbers of each copy of a picture, in memory and on
+    disk.
 
     Args:
         steps: what they have in common with those of other trainings; settings of a head.
         validation: the pictures that are ranked after each epoch.
+        path: where the rows are kept until the training ends.
+        identity: tells apart trainings by all that rows depend on.
         progress: called with the number of cipher-images that were looked at, and of all.
 
     Raises:
         PretrainedError: if the stages' weights cannot be had or do not fit.
         ValueError: if there are several processes.
+        OSError: if the rows cannot be written.
+    """
+    common = of_one_process(steps)
+    seen = computed_once(path, identity, lambda: _seen(steps, validation, progress))
+    return HeadSteps(**{**common, **seen})
+
+
+def _seen(steps: Steps, validation: PreparedImages, progress: Progress) -> dict[str, Tensor]:
+    """Return what `HeadSteps` have of the pictures, by the names of the fields.
+
+    It is the same at every call, as the stages' weights, the draws and the pictures are.
     """
     config = cast("BlockTrainConfig", steps.config)
-    if steps.processes.count > 1:
-        raise ValueError(f"a head learns in one process, got {steps.processes.count}")
     with torch.random.fork_rng(devices=[]):
         network = cast("BlockSetNetwork", steps.recipe.build())
     fit_gate(network.backbone, steps.images, steps.encryptor)
@@ -117,15 +133,11 @@ def with_rows(steps: Steps, validation: PreparedImages, progress: Progress) -> H
         secret = draw(config, 0, number, ENCRYPTION)
         for places, pixels in by_shape(images.images, POOLED_AT_ONCE):
             changed = changed_copies(pixels, places, np.full(len(places), copy), config)
-            rows[places] = steps.pooled(network, steps.encryptor(changed, secret)).cpu()
+            rows[places] = pooled(steps, network, steps.encryptor(changed, secret)).cpu()
             done += len(places)
             progress(done, total)
         return rows
 
     rows = [looked_at(steps.images, copy, copy) for copy in range(config.copies)]
-    return HeadSteps(
-        **{each.name: getattr(steps, each.name) for each in fields(Steps)},
-        rows=torch.stack(rows),
-        held_out=looked_at(validation, 0, HELD_OUT),
-        gate=network.backbone.gate.state_dict(),
-    )
+    gate = {f"gate_{name}": each.cpu() for name, each in network.backbone.gate.state_dict().items()}
+    return {"rows": torch.stack(rows), "held_out": looked_at(validation, 0, HELD_OUT), **gate}

@@ -58,6 +58,7 @@ class Run:
         self.out = out
         self.state_path = out.with_name(out.name + ".state")
         self.taught_path = out.with_name(out.name + ".teacher")
+        self.rows_path = out.with_name(out.name + ".rows")
         self.log_path = out.with_name(out.name + ".log.jsonl")
         self.device = device
         self.processes = processes
@@ -80,13 +81,16 @@ class Run:
             training={**_facts(config, data), **self.recipe.start()},
             numeric_mode=self.steps.precision,
         )
+        self.identity = hashlib.sha256(self.configuration.to_json().encode()).hexdigest()
 
     def prepare(self, taught: Callable[[int, int], None]) -> None:
         """Let a teacher, or stages that learn nothing, see the pictures where there are such."""
         if isinstance(self.config, DistillConfig):
             self.steps = with_teacher(self.steps, self.validation, self.taught_path, taught)
         elif isinstance(self.config, BlockTrainConfig):
-            self.steps = with_rows(self.steps, self.validation, taught)
+            self.steps = with_rows(
+                self.steps, self.validation, self.rows_path, self.identity, taught
+            )
 
     def begin(self, state: TrainingState) -> None:
         """Do what comes before the first step; what is of use by then is the checkpoint so far."""
@@ -106,15 +110,15 @@ class Run:
         accelerate(network, self.device)
         if self.processes.count > 1:
             synchronise(network, self.device)
-        identity = hashlib.sha256(self.configuration.to_json().encode()).hexdigest()
-        if self.processes.of_first(identity.encode()) != identity.encode():
+        identity = self.identity.encode()
+        if self.processes.of_first(identity) != identity:
             raise DataError(
                 f"process {self.processes.rank} has other settings, data or key than process 0"
             )
         optimizer = self.recipe.optimizer(network)
         average = Average(network, self.config.ema) if self.config.ema else None
         state = TrainingState(
-            identity=identity, network=network, optimizer=optimizer, average=average
+            identity=self.identity, network=network, optimizer=optimizer, average=average
         )
         if saved := self.processes.of_first(self._saved()):
             state.restore(saved, self.state_path)
@@ -173,6 +177,11 @@ class Run:
         lines = [json.dumps(asdict(report)) + "\n" for report in state.history]
         replace_file(self.log_path, "".join(lines).encode())
         state.save(self.state_path)
+
+    def forget(self) -> None:
+        """Remove what only an interrupted training needs."""
+        for path in (self.state_path, self.taught_path, self.rows_path):
+            path.unlink(missing_ok=True)
 
     def _keep(self, network: RetrievalNetwork, epoch: int, score: float | None) -> None:
         """Write the checkpoint of an epoch; 0 is what the training began with."""

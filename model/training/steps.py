@@ -12,11 +12,10 @@ from torch.optim import Optimizer
 
 from cipherlens.model.config import LabelConfig, LoopConfig
 from cipherlens.model.data.encryption import Encryptor
-from cipherlens.model.data.images import Pixels, PreparedImages
+from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.errors import DataError
 from cipherlens.model.evaluation.evaluate import evaluate
-from cipherlens.model.networks.network import ClassifyingNetwork, RetrievalNetwork, to_input
-from cipherlens.model.precision import autocast
+from cipherlens.model.networks.network import ClassifyingNetwork, RetrievalNetwork
 from cipherlens.model.training.distributed import Processes
 from cipherlens.model.training.gradients import Forward, Gradients
 from cipherlens.model.training.loading import (
@@ -28,10 +27,7 @@ from cipherlens.model.training.loading import (
     draw,
     loaded,
 )
-from cipherlens.model.training.recipes import LabelRecipe, Recipe
-
-POOLED_AT_ONCE = 16
-"""Cipher-images for `Steps.pooled`; on a CPU more blocks at a time leave the cache."""
+from cipherlens.model.training.recipe import LabelRecipe, Recipe
 
 Step: TypeAlias = Callable[[Any, Moment], Tensor]
 """Returns the `LossParts.values` of what `Steps.ready` made, after the optimizer has followed."""
@@ -86,18 +82,6 @@ class Steps:
     def begin(self, network: RetrievalNetwork) -> bool:  # noqa: ARG002
         """Do what comes before the first step; return whether the network is of use by then."""
         return False
-
-    @torch.no_grad()
-    def pooled(self, network: RetrievalNetwork, encrypted: Pixels) -> Tensor:
-        """Return what the backbone makes of cipher-images of one orientation, (n, width) float32.
-
-        Args:
-            network: one whose backbone learns nothing.
-            encrypted: (n, h, w, 3) uint8.
-        """
-        with autocast(self.device, self.precision):
-            rows: Tensor = network.backbone(to_input(encrypted, self.device))
-        return rows.float()
 
     def score(self, network: RetrievalNetwork, validation: PreparedImages) -> float | None:
         """Return the mAP of the validation pictures; None if there is nothing to retrieve."""

@@ -9,12 +9,9 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from cipherlens.base import replace_file
 from cipherlens.model.config import DistillConfig, LoopConfig
 from cipherlens.model.data.augmentation import augment
 from cipherlens.model.data.images import Pixels, PreparedImages, by_shape
@@ -22,6 +19,7 @@ from cipherlens.model.networks.network import to_input
 from cipherlens.model.networks.network_config import NetworkConfig
 from cipherlens.model.networks.pretrained import origin, start_backbone
 from cipherlens.model.networks.timm_backbone import timm_backbone
+from cipherlens.model.training.kept import computed_once
 
 BATCH = 8  # on a CPU larger maps leave the cache
 COPIES = 4  # seeds the changes of copies, beside the purposes in `steps`
@@ -105,14 +103,13 @@ def taught(
     They are kept at `path`, and taken from there if it has those of the same pictures and settings.
     `progress` is called with the number of copies done and of all.
     """
-    identity = _identity(images, config)
-    if (kept := _kept(path, identity)) is not None:
-        return kept
-    vectors = _vectors(teacher, images, config, progress)
-    targets = torch.from_numpy(principal(vectors, config.network.semantic_dim))
-    data = serialise({"targets": targets.contiguous()}, metadata={"identity": identity})
-    replace_file(path, data)
-    return targets
+
+    def found() -> dict[str, Tensor]:
+        vectors = _vectors(teacher, images, config, progress)
+        targets = torch.from_numpy(principal(vectors, config.network.semantic_dim))
+        return {"targets": targets.contiguous()}
+
+    return computed_once(path, _identity(images, config), found)["targets"]
 
 
 def principal(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
@@ -150,14 +147,3 @@ def _identity(images: PreparedImages, config: DistillConfig) -> str:
     parts = [settings[name] for name in ("augmentation", "seed", "copies")]
     facts = [*parts, teacher_origin(config), config.network.semantic_dim, images.digest()]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _kept(path: Path, identity: str) -> Tensor | None:
-    """Return the targets that were kept for the same pictures and settings; None if none were."""
-    try:
-        with safe_open(path, "pt") as file:
-            if (file.metadata() or {}).get("identity") == identity:
-                return cast("Tensor", file.get_tensor("targets"))
-    except (OSError, SafetensorError):
-        return None
-    return None

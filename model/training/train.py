@@ -43,11 +43,11 @@ def train(
 ) -> TrainResult:
     """Train on the training part of plain `data` and write the best checkpoint to `out`.
 
-    A distillation needs no labels; its teacher's vectors are kept beside `out` until the end. A
-    head looks at its pictures before the first epoch, and again when a training is resumed. The
-    best epoch is the one with the highest validation mAP, or the last where the split has no
-    validation part. Beside `out` stand its log, a JSON object per epoch, and until the end the
-    training state: after an interruption the same call goes on where the state was saved last.
+    A distillation needs no labels. The best epoch is the one with the highest validation mAP, or
+    the last where the split has no validation part. Beside `out` stand its log, a JSON object per
+    epoch, and until the end the training state, with what a teacher, or the stages under a head
+    alone, made of the pictures: after an interruption the same call goes on where the state was
+    saved last.
     The same seed gives the same losses on the same machine with the same number of threads.
 
     Several processes make the same call, each with the same data; the first one writes. To float
@@ -103,8 +103,7 @@ def train(
                 run.save(state)
                 progress(report)
         if processes.first:
-            run.state_path.unlink(missing_ok=True)
-            run.taught_path.unlink(missing_ok=True)
+            run.forget()
     best = run.best(state)
     return TrainResult(
         checkpoint=out,

@@ -15,7 +15,8 @@ from cipherlens.model.networks.network import ClassifyingNetwork
 from cipherlens.model.training.distributed import ALONE
 from cipherlens.model.training.gradients import Forward, Gradients
 from cipherlens.model.training.loading import BatchMaker
-from cipherlens.model.training.recipes import LabelRecipe, recipe_of
+from cipherlens.model.training.recipe import LabelRecipe
+from cipherlens.model.training.recipes import recipe_of
 
 CPU = torch.device("cpu")
 

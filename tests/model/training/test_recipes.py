@@ -10,7 +10,8 @@ from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.errors import DataError
 from cipherlens.model.networks.network import ClassifyingNetwork
 from cipherlens.model.training.losses import RetrievalLoss
-from cipherlens.model.training.recipes import LabelRecipe, Recipe, recipe_of
+from cipherlens.model.training.recipe import LabelRecipe, Recipe
+from cipherlens.model.training.recipes import recipe_of
 
 
 @pytest.fixture
