@@ -1,24 +1,15 @@
 """The server put together: configuration, engine and keys, services, transport, orderly end."""
 
 import logging
-import os
-import select
-import signal
-import socket
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
-from functools import partial
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from cipherlens.server.access import OPEN_GATE, check_exposure, gate_of, shown_token_id
 from cipherlens.server.config import ServerConfig
-from cipherlens.server.descriptors import take_all_descriptors
-from cipherlens.server.errors import StartupError, Stopping
+from cipherlens.server.errors import Stopping
+from cipherlens.server.listeners import follow_at_of, listeners
 from cipherlens.server.observing import (
     HttpListener,
     Observer,
@@ -26,8 +17,6 @@ from cipherlens.server.observing import (
     observer_of,
     reached_by_others,
 )
-from cipherlens.server.priority import switch_often
-from cipherlens.server.signals import signals_of
 from cipherlens.server.transport import (
     CODES,
     Admission,
@@ -38,9 +27,6 @@ from cipherlens.server.transport import (
     WatchedGuard,
     service_of,
 )
-from cipherlens.server.transport.grpcio import GrpcioTransport
-from cipherlens.server.transport.passing_on import TLS
-from cipherlens.server.transport.tls import Certificates
 
 if TYPE_CHECKING:
     from cipherlens.server.engine import Engine, LoadProgress
@@ -49,8 +35,6 @@ _log = logging.getLogger(__name__)
 
 # For answers on their way out, and streams of health checks, which end only here.
 _LAST_ANSWERS_S = 1.0
-# Loading that takes longer says now and then how far it is.
-_SILENT_S = 2.0
 
 
 class CipherLensServer:
@@ -83,7 +67,7 @@ class CipherLensServer:
         self._gate = gate_of(config)
         check_exposure(config, asks_for_tokens=self._gate is not OPEN_GATE)
         with ExitStack() as opened:
-            follow_at = _follow_at(config, opened)
+            follow_at = follow_at_of(config, opened)
             services = list(self._open_services(opened, follow_at))
             observer = observer_of(config, shown_token_id)
             opened.callback(observer.close)
@@ -97,7 +81,7 @@ class CipherLensServer:
                     limits=config.limits,
                     timeouts=config.timeouts,
                 )
-                for listen, make in _listeners(config, new_transport, follow_at)
+                for listen, make in listeners(config, new_transport, follow_at)
             ]
             self._opened = opened.pop_all()
 
@@ -244,126 +228,3 @@ class CipherLensServer:
             opened.callback(keys.close)
             self._codes |= owner.CRYPTO_CODES
             yield service_of(keys.descriptor, keys)
-
-
-def _follow_at(config: ServerConfig, opened: ExitStack) -> str | None:
-    """Return where servers on the same database are listened to; None for one that is alone.
-
-    Raises StartupError.
-    """
-    if not config.follow:
-        return None
-    if config.follow_listen is not None:
-        if config.follow_listen.endswith(":0"):
-            raise StartupError("follow_listen: must have a port that others can be told")
-        return (TLS if config.tls else "") + config.follow_listen
-    folder = opened.enter_context(TemporaryDirectory(prefix="cipherlens-"))
-    return f"unix:{folder}/others"
-
-
-def _listeners(
-    config: ServerConfig, new_transport: NewTransport | None, follow_at: str | None
-) -> Iterator[tuple[str, NewTransport]]:
-    """Yield where the server listens, and what makes the transport there."""
-    shares_port = config.workers > 1
-    yield config.listen, new_transport or partial(transport_of(config), shares_port=shares_port)
-    if config.tls is not None:
-        credentials = Certificates(config.tls).credentials()
-        yield (
-            config.tls.listen,
-            partial(GrpcioTransport, credentials=credentials, shares_port=shares_port),
-        )
-    if follow_at is not None:
-        others = partial(GrpcioTransport, renews=False)
-        if follow_at.startswith(TLS) and config.tls is not None:
-            # Others have no certificates of clients: it is tokens that are asked for.
-            certificates = Certificates(replace(config.tls, client_ca=None))
-            others = partial(others, credentials=certificates.credentials())
-        yield follow_at.removeprefix(TLS), others
-
-
-def transport_of(config: ServerConfig) -> NewTransport:
-    """Return the transport that a configuration names. Raises StartupError if it is not there."""
-    if config.transport == "grpcio":
-        return GrpcioTransport
-    try:
-        from cipherlens.server.transport.native import NativeTransport
-    except ModuleNotFoundError as error:
-        if config.transport == "native":
-            raise StartupError(
-                f"transport native needs the package {error.name}: pip install pygrpc-native"
-            ) from error
-        return GrpcioTransport
-    return NativeTransport
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
-
-
-def run(config: ServerConfig, say: Callable[[str], object] = _say) -> int:
-    """Serve until SIGTERM or SIGINT, then stop in good order; return the exit code.
-
-    `say` is given the line that people and scripts wait for, once the server answers.
-    """
-    with signals_of(signal.SIGTERM, signal.SIGINT) as stopping:
-        return _served(config, stopping, say)
-
-
-def _served(config: ServerConfig, stopping: socket.socket, say: Callable[[str], object]) -> int:
-    take_all_descriptors()
-    if transport_of(config) is not GrpcioTransport:  # whose many threads it would only slow down
-        switch_often()
-    server = CipherLensServer(config)
-    has_given_up = threading.Event()
-    if config.follow:  # what it has in memory is worth nothing then: started again, it follows
-
-        def give_up() -> None:
-            has_given_up.set()
-            os.kill(os.getpid(), signal.SIGTERM)
-
-        server.when_given_up(give_up)
-    port = server.listen()
-    try:
-        server.load(_LoadWatch(stopping))
-    except _StopSignal:
-        _log.info("stopped while loading")
-        return 0
-    where = _address(config.listen, port)
-    if config.tls is not None and server.tls_port is not None:
-        where += f" and, with TLS, on {_address(config.tls.listen, server.tls_port)}"
-    say(f"cipherlens: listening on {where} ({server.description})")
-    stopping.recv(1)
-    _log.info("stopping: calls under way have %g s", config.grace_s)
-    server.stop()
-    return os.EX_TEMPFAIL if has_given_up.is_set() else 0
-
-
-class _StopSignal(Exception):
-    """SIGTERM or SIGINT has come."""
-
-
-class _LoadWatch:
-    """Says on standard error how far a long load is, and ends it once a stop signal has come."""
-
-    def __init__(self, stopping: socket.socket) -> None:
-        self._stopping = stopping
-        self._next_s = time.monotonic() + _SILENT_S
-
-    def __call__(self, progress: "LoadProgress") -> None:
-        """Look at the clock and the signals. Raises _StopSignal."""
-        if select.select([self._stopping], [], [], 0)[0]:
-            raise _StopSignal
-        if time.monotonic() < self._next_s:
-            return
-        self._next_s = time.monotonic() + _SILENT_S
-        print(  # noqa: T201
-            f"cipherlens: loading collection {progress.place} of {progress.collections}, "
-            f"{progress.collection!r}: {progress.changes:,} changes read",
-            file=sys.stderr,
-            flush=True,
-        )
-
-
-def _address(listen: str, port: int) -> str:
-    return listen if listen.startswith("unix:") else f"{listen.rpartition(':')[0]}:{port}"

@@ -63,7 +63,7 @@ class Worker(NamedTuple):
 
         Returns the exit code.
         """
-        from cipherlens.server.app import run  # with gRPC, which the parent does without
+        from cipherlens.server.program import run  # with gRPC, which the parent does without
 
         threading.Thread(target=self._end_with_parent, name="parent", daemon=True).start()
         return run(self.config(config), lambda _: os.write(self.says, b"."))

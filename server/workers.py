@@ -38,7 +38,7 @@ def run(config: ServerConfig) -> int:
     if worker is not None:
         return worker.serve(config)
     if config.workers == 1:
-        from cipherlens.server.app import run as serve
+        from cipherlens.server.program import run as serve
 
         return serve(config)
     _check(config)

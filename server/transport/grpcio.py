@@ -1,40 +1,24 @@
-"""Services on grpcio's server: a thread for each call, health checks and reflection beside them.
+"""Services on grpcio's server: a thread for each call, health checks and reflection beside them."""
 
-Every method is served as one that takes a stream, which looks the same on the wire: so the thread
-has the call before its message has come, and can end one whose message never does.
-"""
-
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
-from operator import methodcaller
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
-from grpc_status import rpc_status
 
 from cipherlens.server.call import Call
 from cipherlens.server.config import Limits, Timeouts
-from cipherlens.server.errors import CallCancelled, CannotListen, InvalidField, ServerError
+from cipherlens.server.errors import CannotListen
 from cipherlens.server.transport.admission import Admission
-from cipherlens.server.transport.guard import Guard, Guarded, Refusal
+from cipherlens.server.transport.grpcio_calls import Handler, Waits, handler, watch_handler
+from cipherlens.server.transport.guard import Guard, Guarded
 from cipherlens.server.transport.health import NAME as HEALTH_NAME
 from cipherlens.server.transport.health import Health
 from cipherlens.server.transport.patience import Patience
-from cipherlens.server.transport.payloads import Payloads, decoded
-from cipherlens.server.transport.service import Method, service_of
-from cipherlens.server.transport.status import status_of
-
-if TYPE_CHECKING:
-    Handler = grpc.RpcMethodHandler[Any, Any]
-else:
-    Handler = grpc.RpcMethodHandler  # generic for type checkers only
-Behaviour = Callable[[Any, Call], Any]
-Incoming = Callable[[Iterator[bytes], grpc.ServicerContext, Call], AbstractContextManager[Any]]
-Handle = Callable[[Iterator[bytes], grpc.ServicerContext], Any]
+from cipherlens.server.transport.payloads import Payloads
+from cipherlens.server.transport.service import service_of
 
 # Threads beyond the admitted calls: for health, reflection and refusals.
 SPARE_THREADS = 4
@@ -76,15 +60,15 @@ class GrpcioTransport:
         self._server = _new_server(self._pool, threads, limits, timeouts, renews, shares_port)
         payloads = Payloads(limits)
         receive_s, send_s = timeouts.receive_s, timeouts.send_s
-        self._waits = _Waits(Patience(receive_s, receiving, secure_s=_SECURE_S), payloads, send_s)
+        self._waits = Waits(Patience(receive_s, receiving, secure_s=_SECURE_S), payloads, send_s)
         # Whatever comes, a health check finds a thread.
-        self._health_waits = _Waits(Patience(receive_s, _HEALTH_CHECKS), payloads, send_s)
+        self._health_waits = Waits(Patience(receive_s, _HEALTH_CHECKS), payloads, send_s)
         self._health = Health(services[0].guard, self._pool, limits.max_health_watchers)
         self._names = [each.service.name for each in services]
         described = _reflection([*self._names, HEALTH_NAME], services[0].guard)
         for each in [*services, described]:
             handlers = {
-                method.name: _handler(
+                method.name: handler(
                     method,
                     each.guard.guarded(method),
                     self._waits,
@@ -96,14 +80,14 @@ class GrpcioTransport:
         self._add(
             HEALTH_NAME,
             {
-                "Check": _handler(
+                "Check": handler(
                     self._health.method,
                     self._health.check,
                     self._health_waits,
                     services[0].guard,
                     identifies=False,  # the behaviour looks who it is, where it matters
                 ),
-                "Watch": _watch_handler(self._health, self._health_waits),
+                "Watch": watch_handler(self._health, self._health_waits),
             },
         )
 
@@ -147,41 +131,6 @@ class GrpcioTransport:
         self._pool.shutdown(wait=True)
         self._waits.close()
         self._health_waits.close()
-
-
-class _Waits:
-    """What calls on a listener wait for: their messages, and callers who read."""
-
-    def __init__(self, receiving: Patience, payloads: Payloads, send_s: float) -> None:
-        self.receiving = receiving
-        self.sending = Patience(send_s)
-        self.payloads = payloads
-
-    def close(self) -> None:
-        self.receiving.close()
-        self.sending.close()
-
-    def payload(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes | None:
-        """Return the next message of a call, None after the last.
-
-        Raises CallCancelled where the caller is gone or took too long, QueueFull.
-        """
-        with self.receiving.kept(context.cancel):
-            try:
-                return next(requests, None)
-            except grpc.RpcError as error:
-                raise CallCancelled("the caller is gone") from error
-
-    def messages(
-        self, request_type: type[Any], requests: Iterator[bytes], context: grpc.ServicerContext
-    ) -> Generator[Any, None, None]:
-        """Yield the messages of a call, each counted until the next is asked for.
-
-        Raises InvalidField for one that does not decode, and as `payload` does.
-        """
-        while (payload := self.payload(requests, context)) is not None:
-            with self.payloads.counted(payload):
-                yield decoded(request_type, payload)
 
 
 class _Reflection:
@@ -241,129 +190,3 @@ def _renewal(timeouts: Timeouts) -> tuple[tuple[str, int], ...]:
 def ms(seconds: float) -> int:
     """Return seconds as gRPC wants them."""
     return round(1000 * seconds)
-
-
-def _handler(
-    method: Method,
-    behaviour: Behaviour,
-    waits: _Waits,
-    guard: Guard,
-    *,
-    identifies: bool = True,
-) -> Handler:
-    """Return what answers a method.
-
-    If it `identifies` callers, strangers are refused before their message is read.
-    """
-    answered = _streamed if method.gives_stream else _single
-    make = (
-        grpc.stream_stream_rpc_method_handler
-        if method.gives_stream
-        else grpc.stream_unary_rpc_method_handler
-    )
-    handler: Handler = make(
-        answered(behaviour, partial(_incoming, method, waits, guard, identifies), waits),
-        response_serializer=methodcaller("SerializeToString"),
-    )
-    return handler
-
-
-def _single(behaviour: Behaviour, incoming: Incoming, _waits: _Waits) -> Handle:
-    """Return a behaviour with one response as grpcio calls it."""
-
-    def handle(requests: Iterator[bytes], context: grpc.ServicerContext) -> Any:
-        call = _call(context)
-        try:
-            with incoming(requests, context, call) as request:
-                response = behaviour(request, call)
-        except Refusal as refusal:
-            _abort(context, refusal, call)
-        context.set_trailing_metadata(tuple(call.trailers))
-        return response
-
-    return handle
-
-
-def _streamed(behaviour: Behaviour, incoming: Incoming, waits: _Waits) -> Handle:
-    """Return a behaviour with a stream of responses as grpcio calls it."""
-
-    def handle(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
-        call = _call(context)
-        try:
-            with incoming(requests, context, call) as request:
-                for response in behaviour(request, call):
-                    with waits.sending.kept(context.cancel):
-                        yield response
-        except Refusal as refusal:
-            _abort(context, refusal, call)
-        context.set_trailing_metadata(tuple(call.trailers))
-
-    return handle
-
-
-@contextmanager
-def _incoming(
-    method: Method,
-    waits: _Waits,
-    guard: Guard,
-    identifies: bool,
-    requests: Iterator[bytes],
-    context: grpc.ServicerContext,
-    call: Call,
-) -> Iterator[Any]:
-    """Give what a behaviour takes: the request, or an iterator of them. Raises Refusal."""
-    if identifies:
-        guard.identify(method, call)
-    if method.takes_stream:
-        yield waits.messages(method.request_type, requests, context)
-        return
-    messages = waits.messages(method.request_type, requests, context)
-    try:
-        request = next(messages, None)
-        if request is None:
-            raise InvalidField("request", "has not come")
-    except ServerError as error:
-        raise guard.turned_away(method, status_of(error), call) from error
-    try:
-        yield request
-    finally:
-        messages.close()
-
-
-def _watch_handler(health: Health, waits: _Waits) -> Handler:
-    """Return what sends changes of health, for which a call holds no thread."""
-
-    def handle(requests: Iterator[bytes], context: grpc.ServicerContext, send: Any) -> None:
-        try:
-            payload = waits.payload(requests, context) or b""
-            request = decoded(health_pb2.HealthCheckRequest, payload)
-            health.watch(request, _call(context), context, send)
-        except ServerError as error:
-            context.abort_with_status(rpc_status.to_status(status_of(error)))
-        except Refusal as refusal:
-            context.abort_with_status(rpc_status.to_status(refusal.status))
-
-    behaviour: Any = handle
-    behaviour.experimental_non_blocking = True
-    handler: Handler = grpc.stream_stream_rpc_method_handler(
-        behaviour, response_serializer=methodcaller("SerializeToString")
-    )
-    return handler
-
-
-def _abort(context: grpc.ServicerContext, refusal: Refusal, call: Call) -> NoReturn:
-    """End a call with the status of a refusal, and with its trailers."""
-    status = rpc_status.to_status(refusal.status)
-    context.set_trailing_metadata((*status.trailing_metadata, *call.trailers))
-    context.abort(status.code, status.details)
-    raise AssertionError("abort raises")
-
-
-def _call(context: grpc.ServicerContext) -> Call:
-    return Call.within(
-        context.time_remaining(),
-        is_active=context.is_active,
-        on_end=context.add_callback,
-        metadata=context.invocation_metadata,
-        peer=context.peer,
-    )

@@ -10,13 +10,13 @@ import logging
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from google.rpc import code_pb2
-from pygrpc_native import EVENT_CANCEL, STREAM_FULL, STREAM_SENT, NativeGrpcFront
+from pygrpc_native import EVENT_CANCEL, NativeGrpcFront
 
 from cipherlens.server.call import Call
 from cipherlens.server.config import Limits, Timeouts
@@ -37,6 +37,7 @@ from cipherlens.server.transport.grpcio import (
     ms,
 )
 from cipherlens.server.transport.guard import Guarded, Refusal
+from cipherlens.server.transport.native_calls import OpenCall
 from cipherlens.server.transport.payloads import Payloads, decoded
 from cipherlens.server.transport.service import Method
 from cipherlens.server.transport.status import status_of
@@ -47,34 +48,6 @@ _CALLS_AT_ONCE = 64
 # A request that is decoded on the thread that all calls come in on.
 _LARGEST_SHARED_BYTES = 64 * 1024
 _IO_THREADS = 1
-# Between looks whether a caller who reads has read what was sent.
-_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.00002, 0.02
-
-
-class _Open:
-    """A call that a thread works on, and who wants to know when its caller is gone."""
-
-    def __init__(self) -> None:
-        self.ended = threading.Event()
-        self._lock = threading.Lock()  # guards _callbacks against the end
-        self._callbacks: list[Callable[[], None]] = []
-
-    @property
-    def is_active(self) -> bool:
-        return not self.ended.is_set()
-
-    def on_end(self, callback: Callable[[], None]) -> bool:
-        with self._lock:
-            if self.is_active:
-                self._callbacks.append(callback)
-            return self.is_active
-
-    def end(self) -> None:
-        with self._lock:
-            self.ended.set()
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
 
 
 class _NativeMethod:
@@ -131,7 +104,7 @@ class NativeTransport:
         self._max_open = threads + limits.max_waiting_calls
         self._pool = ThreadPoolExecutor(threads, "call", initializer=give_way)
         self._payloads = Payloads(limits)
-        self._calls: dict[int, _Open] = {}
+        self._calls: dict[int, OpenCall] = {}
         self._stopping = False
         self._dispatching = threading.Lock()  # held while calls are answered or given to threads
         self._front: Any = None
@@ -234,10 +207,8 @@ class NativeTransport:
         except ServerError as error:
             self._turn_away(number, call_id, details, error)
             return
-        state = self._calls[call_id] = _Open()
-        self._pool.submit(
-            self._answer, self._methods[number], call_id, payload, _call(details, state)
-        )
+        self._calls[call_id] = OpenCall(self._front, call_id, details)
+        self._pool.submit(self._answer, self._methods[number], call_id, payload)
 
     def _make_room(self, size_bytes: int) -> None:
         """Count a message of a call that will be given to a thread. Raises QueueFull, TooLong."""
@@ -249,23 +220,22 @@ class NativeTransport:
 
     def _turn_away(self, number: int, call_id: int, details: Any, error: ServerError) -> None:
         """End a call whose message nobody will look at."""
-        call = _call(details, _Open())
-        refusal = self._methods[number].turned_away(status_of(error), call)
-        self._refuse(call_id, refusal, call.trailers)
+        opened = OpenCall(self._front, call_id, details)
+        opened.refuse(self._methods[number].turned_away(status_of(error), opened.call))
 
-    def _answer(self, each: _NativeMethod, call_id: int, payload: bytes, call: Call) -> None:
+    def _answer(self, each: _NativeMethod, call_id: int, payload: bytes) -> None:
+        opened = self._calls[call_id]
         try:
-            request = self._decoded(each, payload, call)
+            request = self._decoded(each, payload, opened.call)
             if each.method.gives_stream:
-                self._send_stream(call_id, each.alone(request, call), call)
+                opened.stream(each.alone(request, opened.call), self._timeouts.send_s)
             else:
-                response = each.alone(request, call).SerializeToString()
-                self._front.respond(call_id, response, None, call.trailers)
+                opened.respond(each.alone(request, opened.call).SerializeToString())
         except Refusal as refusal:
-            self._refuse(call_id, refusal, call.trailers)
+            opened.refuse(refusal)
         except Exception:  # noqa: BLE001 - as a thread's failure nobody would see it
             _log.exception("an answer could not be sent")
-            self._front.fail(call_id, code_pb2.INTERNAL, "internal error")
+            opened.fail()
         finally:
             self._payloads.give_back(len(payload))
             self._calls.pop(call_id).end()
@@ -277,53 +247,8 @@ class NativeTransport:
         except InvalidField as error:
             raise each.turned_away(status_of(error), call) from error
 
-    def _send_stream(self, call_id: int, responses: Any, call: Call) -> None:
-        try:
-            for response in responses:
-                if not self._sent(call_id, response.SerializeToString()):
-                    return  # the caller is gone, or does not read
-            self._front.stream_end(call_id, call.trailers)
-        finally:
-            responses.close()
-
-    def _sent(self, call_id: int, data: bytes) -> bool:
-        """Send a part of a stream, if its caller takes it in time.
-
-        The front's own way of waiting has no end while a caller is there and does not read, and
-        it tells nobody when there is room: so it is asked again and again.
-        """
-        state, pause_s, waited_s = self._calls[call_id], _SHORTEST_PAUSE_S, 0.0
-        while (sent := self._front.stream_try_send(call_id, data)) == STREAM_FULL:
-            if waited_s >= self._timeouts.send_s:
-                late = "what was sent was not read in time"
-                self._front.fail(call_id, code_pb2.DEADLINE_EXCEEDED, late)
-                return False
-            state.ended.wait(pause_s)
-            waited_s += pause_s
-            # One who has not read for long is looked at seldom: many of them cost no processor.
-            pause_s = min(2 * pause_s, max(_LONGEST_PAUSE_S, waited_s / 10))
-        return bool(sent == STREAM_SENT)
-
-    def _refuse(
-        self, call_id: int, refusal: Refusal, trailers: Sequence[tuple[str, str]] = ()
-    ) -> None:
-        status = refusal.status
-        details = [("grpc-status-details-bin", status.SerializeToString()), *trailers]
-        self._front.fail(call_id, status.code, status.message, trailing_metadata=details)
-
 
 def _request_id(details: Any) -> list[tuple[str, str]] | None:
     """Return the trailer with the id that a caller gave, None if he gave none."""
     given = given_id(details[0])
     return [(REQUEST_ID, given)] if given else None
-
-
-def _call(details: Any, state: _Open) -> Call:
-    metadata, peer, time_remaining = details
-    return Call.within(
-        time_remaining,
-        is_active=lambda: state.is_active,
-        on_end=state.on_end,
-        metadata=lambda: metadata,
-        peer=lambda: peer,
-    )

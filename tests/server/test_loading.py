@@ -11,7 +11,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from cipherlens.server import app
+from cipherlens.server import program
 from cipherlens.server.app import CipherLensServer
 from cipherlens.server.engine import LoadProgress
 from cipherlens.server.errors import Stopping
@@ -133,17 +133,17 @@ def test_a_server_that_is_stopped_while_it_loads_ends_at_the_next_look(server, c
 SERVE = """
 import select, sys
 from pathlib import Path
-from cipherlens.server import app
+from cipherlens.server import program
 from cipherlens.server.config import ServerConfig
 
-class Waiting(app._LoadWatch):
+class Waiting(program._LoadWatch):
     def __call__(self, progress):
         print("loading", flush=True)
         select.select([self._stopping], [], [], 60)
         super().__call__(progress)
 
-app._LoadWatch = Waiting
-sys.exit(app.run(ServerConfig(data_dir=Path(sys.argv[1]), listen="127.0.0.1:0", device="cpu")))
+program._LoadWatch = Waiting
+sys.exit(program.run(ServerConfig(data_dir=Path(sys.argv[1]), listen="127.0.0.1:0", device="cpu")))
 """
 
 
@@ -164,17 +164,17 @@ def test_a_long_load_says_how_far_it_is(monkeypatch):
     said = io.StringIO()
     monkeypatch.setattr(sys, "stderr", said)
     stopping, stopped = socket.socketpair()
-    quiet = app._LoadWatch(stopping)
+    quiet = program._LoadWatch(stopping)
     quiet(LoadProgress("codes", 1, 2, 4096))
     assert said.getvalue() == ""
-    monkeypatch.setattr(app, "_SILENT_S", 0.0)
-    watch = app._LoadWatch(stopping)
+    monkeypatch.setattr(program, "_SILENT_S", 0.0)
+    watch = program._LoadWatch(stopping)
     watch(LoadProgress("codes", 1, 2, 1_204_096))
     assert said.getvalue() == (
         "cipherlens: loading collection 1 of 2, 'codes': 1,204,096 changes read\n"
     )
     stopped.send(b"x")
-    with pytest.raises(app._StopSignal):
+    with pytest.raises(program._StopSignal):
         watch(LoadProgress("codes", 2, 2, 0))
     stopping.close()
     stopped.close()
