@@ -33,7 +33,6 @@ __all__ = [
     "AugmentationConfig",
     "BlockSetConfig",
     "BlockTrainConfig",
-    "BlocksConfig",
     "DistillConfig",
     "HashNetworkConfig",
     "HashTrainConfig",

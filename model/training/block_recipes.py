@@ -6,7 +6,7 @@ from typing import cast
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
-from cipherlens.model.config import BlocksConfig, BlockTrainConfig, DistillConfig
+from cipherlens.model.config import BlockTrainConfig, DistillConfig
 from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.networks.block_set import (
     ARCHITECTURE,
@@ -17,7 +17,6 @@ from cipherlens.model.networks.network import RetrievalNetwork
 from cipherlens.model.networks.network_config import BlockSetConfig, NetworkConfig
 from cipherlens.model.networks.pretrained import origin
 from cipherlens.model.training.head_start import start_stages
-from cipherlens.model.training.losses import RetrievalLoss
 from cipherlens.model.training.recipe import LabelRecipe, ShuffledRecipe
 from cipherlens.model.training.teacher import teacher_origin
 
@@ -27,7 +26,7 @@ class StagesRecipe(ShuffledRecipe):
 
     architecture = "blocks"
     network: BlockSetConfig
-    _config: BlocksConfig
+    _config: BlockTrainConfig | DistillConfig
 
     def start(self) -> dict[str, object]:
         """Return "start", the weights of the stages that look at blocks."""
@@ -45,16 +44,6 @@ class BlockRecipe(StagesRecipe, LabelRecipe):
     """With labels: AdamW, shuffled batches, cosine mAP."""
 
     _config: BlockTrainConfig
-
-    def __init__(self, config: BlockTrainConfig, data: PreparedImages) -> None:
-        """Fit the settings to the data's sizes and classes."""
-        self._config, self._loss = config, RetrievalLoss(config)
-        self.network = replace(
-            config.network,
-            height=data.height,
-            width=data.width,
-            classes=len(data.class_names),
-        )
 
     def optimizer(self, network: RetrievalNetwork) -> Optimizer:
         """Return AdamW, for head and classifier."""

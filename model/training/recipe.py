@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar, cast
 
 import numpy as np
@@ -9,7 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from cipherlens.model.config import BlocksConfig, HashTrainConfig, LabelConfig, LoopConfig
+from cipherlens.model.config import (
+    BlockTrainConfig,
+    DistillConfig,
+    HashTrainConfig,
+    LabelConfig,
+    LoopConfig,
+    TrainConfig,
+)
+from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.networks.network import ClassifyingNetwork, RetrievalNetwork
 from cipherlens.model.networks.network_config import (
     BlockSetConfig,
@@ -70,7 +79,7 @@ class Recipe(ABC):
 class ShuffledRecipe(Recipe):
     """A training that takes the pictures at random."""
 
-    _config: HashTrainConfig | BlocksConfig
+    _config: HashTrainConfig | BlockTrainConfig | DistillConfig
 
     def batches(
         self, labels: NDArray[np.int64], generator: np.random.Generator
@@ -84,6 +93,16 @@ class LabelRecipe(Recipe):
 
     _config: LabelConfig
     _loss: RetrievalLoss
+
+    def __init__(self, config: TrainConfig | BlockTrainConfig, data: PreparedImages) -> None:
+        """Fit the settings to the data's sizes and classes."""
+        self._config, self._loss = config, RetrievalLoss(config)
+        self.network = replace(
+            config.network,
+            height=data.height,
+            width=data.width,
+            classes=len(data.class_names),
+        )
 
     @abstractmethod
     def _random(self) -> ClassifyingNetwork:

@@ -34,16 +34,6 @@ class EndToEndRecipe(LabelRecipe):
     network: NetworkConfig
     _config: TrainConfig
 
-    def __init__(self, config: TrainConfig, data: PreparedImages) -> None:
-        """Fit the settings to the data's sizes and classes."""
-        self._config, self._loss = config, RetrievalLoss(config)
-        self.network = replace(
-            config.network,
-            height=data.height,
-            width=data.width,
-            classes=len(data.class_names),
-        )
-
     def _random(self) -> EndToEndNetwork:
         return EndToEndNetwork(self.network)
 
