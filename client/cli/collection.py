@@ -18,6 +18,32 @@ from cipherlens.crypto import Keyring
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The collection's name.")]
 
+Dimension = Annotated[
+    int | None, typer.Option(metavar="D", min=1, help="Numbers in a vector, for --kind vector.")
+]
+Bits = Annotated[
+    int | None, typer.Option(metavar="B", min=1, help="Bits in a code, for --kind code.")
+]
+Index = Annotated[
+    IndexChoice,
+    typer.Option(
+        help="How it is searched: flat compares with every item and is exact; ivf looks into "
+        "some of many lists, hnsw (not for codes) follows a graph, and both find at least .99 "
+        "of the hits; auto is the fastest, ivf from 2,000 vectors or 50,000 codes on."
+    ),
+]
+Mask = Annotated[
+    bool,
+    typer.Option(
+        "--mask/--no-mask",
+        help="Put masks of the key over vectors or codes, where a keyring is given.",
+    ),
+]
+IfAbsent = Annotated[
+    bool,
+    typer.Option("--if-absent", help="Take the one of the name, if it is there and the same."),
+]
+
 app = group("Make, list, show and drop collections.")
 
 
@@ -28,33 +54,13 @@ def create(
     kind: Annotated[Kind, typer.Option(help="What it will hold.")],
     keyring: options.MaybeKeyringPath = None,
     key: options.KeyName = None,
-    dimension: Annotated[
-        int | None, typer.Option(metavar="D", min=1, help="Numbers in a vector, for --kind vector.")
-    ] = None,
-    bits: Annotated[
-        int | None, typer.Option(metavar="B", min=1, help="Bits in a code, for --kind code.")
-    ] = None,
+    dimension: Dimension = None,
+    bits: Bits = None,
     model: HashNetworkPath = None,
-    index: Annotated[
-        IndexChoice,
-        typer.Option(
-            help="How it is searched: flat compares with every item and is exact; ivf looks into "
-            "some of many lists, hnsw (not for codes) follows a graph, and both find at least .99 "
-            "of the hits; auto is the fastest, ivf from 2,000 vectors or 50,000 codes on."
-        ),
-    ] = IndexChoice.AUTO,
-    mask: Annotated[
-        bool,
-        typer.Option(
-            "--mask/--no-mask",
-            help="Put masks of the key over vectors or codes, where a keyring is given.",
-        ),
-    ] = True,
+    index: Index = IndexChoice.AUTO,
+    mask: Mask = True,
     passphrase_file: options.PassphraseFile = None,
-    if_absent: Annotated[
-        bool,
-        typer.Option("--if-absent", help="Take the one of the name, if it is there and the same."),
-    ] = False,
+    if_absent: IfAbsent = False,
     server: Connection = LOCAL,
     as_json: options.Json = False,
 ) -> None:

@@ -22,6 +22,45 @@ from cipherlens.crypto import Key
 VARIABLE = "CIPHERLENS_TOKEN"
 
 
+def _file(name: str, help_: str) -> Any:
+    """Return an option that names a file, and may stand in the environment."""
+    flag = f"--{name.replace('_', '-')}"
+    return typer.Option(flag, metavar="FILE", help=help_, envvar=variable(name), dir_okay=False)
+
+
+Tls = Annotated[
+    bool, typer.Option("--tls", help="Use TLS; the options below that name files say so too.")
+]
+TlsCa = Annotated[
+    Path | None,
+    _file("tls_ca", "The authorities, in PEM, that the server's certificate must come from."),
+]
+TlsCertificate = Annotated[
+    Path | None,
+    _file("tls_certificate", "Your own certificate, in PEM, for a server that asks for one."),
+]
+TlsKey = Annotated[Path | None, _file("tls_key", "The private key of --tls-certificate, in PEM.")]
+TokenFile = Annotated[
+    Path | None,
+    _file("token_file", f"A file whose first line is your token; else {VARIABLE}."),
+]
+Insecure = Annotated[
+    bool,
+    typer.Option(
+        "--insecure", help="Send the token to another machine even where there is no TLS."
+    ),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        help="How long each call may take; else as long as its kind of work mostly does.",
+        envvar=variable("timeout"),
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A server, and how to connect to it."""
@@ -70,64 +109,13 @@ def connected(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _connection(
     server: options.Server = DEFAULT_TARGET,
-    tls: Annotated[
-        bool, typer.Option("--tls", help="Use TLS; the options below that name files say so too.")
-    ] = False,
-    tls_ca: Annotated[
-        Path | None,
-        typer.Option(
-            "--tls-ca",
-            metavar="FILE",
-            help="The authorities, in PEM, that the server's certificate must come from.",
-            envvar=variable("tls_ca"),
-            dir_okay=False,
-        ),
-    ] = None,
-    tls_certificate: Annotated[
-        Path | None,
-        typer.Option(
-            "--tls-certificate",
-            metavar="FILE",
-            help="Your own certificate, in PEM, for a server that asks for one.",
-            envvar=variable("tls_certificate"),
-            dir_okay=False,
-        ),
-    ] = None,
-    tls_key: Annotated[
-        Path | None,
-        typer.Option(
-            "--tls-key",
-            metavar="FILE",
-            help="The private key of --tls-certificate, in PEM.",
-            envvar=variable("tls_key"),
-            dir_okay=False,
-        ),
-    ] = None,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--token-file",
-            metavar="FILE",
-            help=f"A file whose first line is your token; else {VARIABLE}.",
-            dir_okay=False,
-            envvar=variable("token_file"),
-        ),
-    ] = None,
-    insecure: Annotated[
-        bool,
-        typer.Option(
-            "--insecure", help="Send the token to another machine even where there is no TLS."
-        ),
-    ] = False,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            "--timeout",
-            metavar="SECONDS",
-            help="How long each call may take; else as long as its kind of work mostly does.",
-            envvar=variable("timeout"),
-        ),
-    ] = None,
+    tls: Tls = False,
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    token_file: TokenFile = None,
+    insecure: Insecure = False,
+    timeout: Timeout = None,
 ) -> Connection:
     """Return the connection that the options describe."""
     if timeout is not None and not timeout > 0:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,33 @@ from cipherlens.client.errors import CipherLensError, DeadlineExceeded
 from cipherlens.client.folder.tally import FolderEvent
 from cipherlens.client.folder.watching import changes
 
+Seal = Annotated[
+    bool, typer.Option("--seal/--no-seal", help="Store the original files too, sealed.")
+]
+Prune = Annotated[
+    bool,
+    typer.Option("--prune", help="Delete items that have no file in the folder; asks first."),
+]
+ByTime = Annotated[
+    bool,
+    typer.Option(
+        "--by-time",
+        help="Do not read files whose size and time of change are as when they were sent.",
+    ),
+]
+Watch = Annotated[
+    float | None,
+    typer.Option(
+        "--watch",
+        metavar="SECONDS",
+        min=0.1,
+        help="Go on: look at the folder so often, and index it again when it has changed.",
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be sent and deleted, and do neither.")
+]
+
 RESUME = "run the same command again to go on from there"
 
 
@@ -41,37 +69,16 @@ def index(
     keyring: options.KeyringPath,
     key: options.KeyName = None,
     model: HashNetworkPath = None,
-    seal: Annotated[
-        bool, typer.Option("--seal/--no-seal", help="Store the original files too, sealed.")
-    ] = True,
+    seal: Seal = True,
     tag: Given = None,
     tags: FromFile = None,
-    prune: Annotated[
-        bool,
-        typer.Option("--prune", help="Delete items that have no file in the folder; asks first."),
-    ] = False,
+    prune: Prune = False,
     yes: options.Yes = False,
     readable_ids: options.ReadableIds = False,
     manifests: Manifests = None,
-    by_time: Annotated[
-        bool,
-        typer.Option(
-            "--by-time",
-            help="Do not read files whose size and time of change are as when they were sent.",
-        ),
-    ] = False,
-    watch: Annotated[
-        float | None,
-        typer.Option(
-            "--watch",
-            metavar="SECONDS",
-            min=0.1,
-            help="Go on: look at the folder so often, and index it again when it has changed.",
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be sent and deleted, and do neither.")
-    ] = False,
+    by_time: ByTime = False,
+    watch: Watch = None,
+    dry_run: DryRun = False,
     device: options.Device = "auto",
     passphrase_file: options.PassphraseFile = None,
     server: Connection = LOCAL,
@@ -122,24 +129,21 @@ def index(
         client.key = key_of(where, keys, key)
         shown = _Shown(bar, quiet=as_json)
         signed = manifest_folder(manifests, keyring)
-        encoder, found_by = encoder_for(where, model, keys, device), tags_of_pictures(tag, tags)
-
-        def made() -> FolderIndexer:
-            return FolderIndexer(
-                client,
-                where,
-                folder,
-                encoder=encoder,
-                seal=seal,
-                prune=prune and shown.agreed_to(yes=yes),
-                readable_ids=readable_ids,
-                tags=found_by,
-                manifests=signed,
-                by_time=signed.folder if by_time or watch is not None else None,
-                dry_run=dry_run,
-                on_event=shown.show,
-            )
-
+        made = partial(
+            FolderIndexer,
+            client,
+            where,
+            folder,
+            encoder=encoder_for(where, model, keys, device),
+            seal=seal,
+            prune=prune and shown.agreed_to(yes=yes),
+            readable_ids=readable_ids,
+            tags=tags_of_pictures(tag, tags),
+            manifests=signed,
+            by_time=signed.folder if by_time or watch is not None else None,
+            dry_run=dry_run,
+            on_event=shown.show,
+        )
         if watch is None:
             report = _run(made(), bar, dry_run=dry_run, as_json=as_json)
         else:

@@ -17,6 +17,24 @@ from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.client.cli.query import rows_of
 from cipherlens.client.core.content import Rows
 
+RowsPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="ROWS.npy",
+        help="NumPy's file of (n, dimension) float32 or (n, bytes) uint8.",
+        dir_okay=False,
+    ),
+]
+Ids = Annotated[
+    Path | None,
+    typer.Option(
+        "--ids",
+        metavar="FILE",
+        help="The items' ids, one a line; else the numbers of the rows, from 0.",
+        dir_okay=False,
+    ),
+]
+
 _AT_ONCE = 1000
 """Rows between two steps of the bar."""
 
@@ -26,23 +44,8 @@ def put(
     collection: Annotated[
         str, typer.Argument(metavar="COLLECTION", help="One of vectors or codes.")
     ],
-    rows: Annotated[
-        Path,
-        typer.Argument(
-            metavar="ROWS.npy",
-            help="NumPy's file of (n, dimension) float32 or (n, bytes) uint8.",
-            dir_okay=False,
-        ),
-    ],
-    ids: Annotated[
-        Path | None,
-        typer.Option(
-            "--ids",
-            metavar="FILE",
-            help="The items' ids, one a line; else the numbers of the rows, from 0.",
-            dir_okay=False,
-        ),
-    ] = None,
+    rows: RowsPath,
+    ids: Ids = None,
     keyring: options.MaybeKeyringPath = None,
     key: options.KeyName = None,
     passphrase_file: options.PassphraseFile = None,
@@ -61,12 +64,7 @@ def put(
       cipherlens item put hashes codes.npy --keyring my.keys --dry-run
     """
     found = rows_of(rows)
-    item_ids = [str(number) for number in range(len(found))] if ids is None else _lines(ids)
-    if len(item_ids) != len(found):
-        raise CommandError(
-            f"{ids}: there must be an id for each of the {len(found)} rows, it has {len(item_ids)}",
-            exit_code=USAGE,
-        )
+    item_ids = _ids(ids, len(found))
     with server.client() as client, progress_bar() as bar:
         where = client.get_collection(collection)
         _check_rows(where, found, rows)
@@ -80,6 +78,23 @@ def put(
     told = f"{count} items {'would be ' if dry_run else ''}written to {collection!r}"
     facts = {"collection": collection, "indexed": count, "sequence": sequence, "dry_run": dry_run}
     print_outcome(facts, told, as_json=as_json)
+
+
+def _ids(path: Path | None, count: int) -> list[str]:
+    """Return the ids of so many rows, from a file if there is one.
+
+    Raises:
+        CommandError: it has another number of them.
+    """
+    if path is None:
+        return [str(number) for number in range(count)]
+    ids = path.read_text(encoding="utf-8").splitlines()
+    if len(ids) != count:
+        raise CommandError(
+            f"{path}: there must be an id for each of the {count} rows, it has {len(ids)}",
+            exit_code=USAGE,
+        )
+    return ids
 
 
 def _written(
@@ -110,7 +125,3 @@ def _check_rows(where: Collection, rows: Rows, path: Path) -> None:
             f"it has {rows.shape[1]} {rows.dtype}",
             exit_code=USAGE,
         )
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cipherlens.model.config import AnyTrainConfig
     from cipherlens.model.data.encryption import Encryptor
     from cipherlens.model.training.state import EpochReport
+    from cipherlens.model.training.train import TrainResult
 
 Plain = Annotated[
     bool, typer.Option("--plain", help="On plain pictures: the twin to compare with.")
@@ -36,6 +37,8 @@ Workers = Annotated[
     int,
     typer.Option("--workers", metavar="N", min=0, help="Processes that change and encrypt ahead."),
 ]
+
+Seed = Annotated[int | None, typer.Option(min=0, help="In place of the settings' seed.")]
 
 _LOOKS = (3, 10)
 """Epochs after which a training is looked at."""
@@ -52,7 +55,7 @@ def train(
     key: options.KeyName = None,
     plain: Plain = False,
     distil: Distil = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="In place of the settings' seed.")] = None,
+    seed: Seed = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
     workers: Workers = 0,
@@ -107,14 +110,9 @@ def train(
       cipherlens train demo/labels.toml --data photos/ --keyring my.keys --out my.safetensors
       torchrun --nproc-per-node 4 -m cipherlens.client.cli train hash.toml --data photos/ --out h.st
     """
-    from cipherlens.model.config import read_config
-
-    settings = read_config(config)
-    _check_kind(settings, distil=distil, plain=plain)
+    settings = _settings(config, seed, distil=distil, plain=plain)
     if distil and ":" not in data:
         data = f"pictures:{data}"
-    if seed is not None:
-        settings = replace(settings, seed=seed)
     entry = _training_key(settings, keyring, key, passphrase_file, plain=plain)
     size: PreparedSize = settings.network if entry is None else entry.parameters
     from cipherlens.model.training.distributed import launched
@@ -146,8 +144,11 @@ def train(
             processes=processes,
             workers=0 if distil else workers,
         )
-    if not processes.first:
-        return
+    if processes.first:
+        _print(result, as_json=as_json)
+
+
+def _print(result: "TrainResult", *, as_json: bool) -> None:
     document = {
         "checkpoint": str(result.checkpoint),
         "best_epoch": result.best_epoch,
@@ -220,14 +221,16 @@ def _shown_epochs(epochs: int, *, as_json: bool, looks: bool) -> "Iterator[Shown
             raise typer.Exit(INTERRUPTED) from None
 
 
-def _check_kind(settings: "AnyTrainConfig", *, distil: bool, plain: bool) -> None:
-    """Raise CommandError unless --distil stands with settings of a distillation, and they with it.
+def _settings(config: Path, seed: int | None, *, distil: bool, plain: bool) -> "AnyTrainConfig":
+    """Return the settings in a file, with a seed in the place of theirs if there is one.
 
     Raises:
-        CommandError: it does not, or the network is to read plain pictures.
+        CommandError: --distil stands without settings of a distillation, or they without it, or
+            the network is to read plain pictures then.
     """
-    from cipherlens.model.config import DistillConfig
+    from cipherlens.model.config import DistillConfig, read_config
 
+    settings = read_config(config)
     if distil is not isinstance(settings, DistillConfig):
         raise CommandError(
             "--distil goes with settings that have a table [blocks] and a teacher", exit_code=USAGE
@@ -237,6 +240,7 @@ def _check_kind(settings: "AnyTrainConfig", *, distil: bool, plain: bool) -> Non
             "--plain and --distil exclude each other: the teacher is the plain twin",
             exit_code=USAGE,
         )
+    return settings if seed is None else replace(settings, seed=seed)
 
 
 def _training_key(
