@@ -24,6 +24,20 @@ DATA = (
 )
 
 
+def facts(
+    unit: str, rows: int, rounds: int, seconds: float, *, data: str = DATA
+) -> dict[str, str | int | float]:
+    """Return what a document says of a load: so many seconds of it in each of some rounds."""
+    return {
+        "unit": unit,
+        "data": data,
+        "seed": SEED,
+        "rows": rows,
+        "rounds": rounds,
+        "seconds": seconds,
+    }
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workload:
     """Rows to store and queries to ask; a collection of it is named for its kind.

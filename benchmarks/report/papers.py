@@ -63,6 +63,17 @@ _FITS = "The law fitted to the six figures of each set"
 _OFF = "farthest off (dB)"
 
 
+def _of_schemes(what: str, column: str) -> Claim:
+    return Claim(
+        what=f"{what} on one core by DLHEIR, Xia (CSD), Xia (SCD), Qin",
+        state="partly",
+        benchmark="scheme-time",
+        rows=("DLHEIR, 384x384", *_OF_OWNERS, "Qin"),
+        column=column,
+        table=_MADE,
+    )
+
+
 def _psnr(block_size: int, substituted: tuple[int, ...]) -> Claim:
     cases = [f"P={block_size}, M={each}" for each in substituted]
     return Claim(
@@ -182,15 +193,7 @@ CLAIMS = (
         theirs=((*_OF_OWNERS, "Qin"), "paper"),
         theirs_in=_OVER_CODES,
     ),
-    Claim(
-        what="DLHEIR, Fig. 4: milliseconds to make a picture's features on one core by DLHEIR, "
-        "Xia (CSD), Xia (SCD), Qin",
-        state="partly",
-        benchmark="scheme-time",
-        rows=("DLHEIR, 384x384", *_OF_OWNERS, "Qin"),
-        column="features",
-        table=_MADE,
-    ),
+    _of_schemes("DLHEIR, Fig. 4: milliseconds to make a picture's features", "features"),
     Claim(
         what="DLHEIR, Fig. 5: milliseconds to build the index of 10,000 codes; the paper has none",
         state="partly",
@@ -208,15 +211,7 @@ CLAIMS = (
         column="10,000",
         table="Milliseconds to build the index of what the owner has (Fig. 5)",
     ),
-    Claim(
-        what="DLHEIR, Fig. 6: milliseconds to make a trapdoor on one core by DLHEIR, Xia (CSD), "
-        "Xia (SCD), Qin",
-        state="partly",
-        benchmark="scheme-time",
-        rows=("DLHEIR, 384x384", *_OF_OWNERS, "Qin"),
-        column="trapdoor",
-        table=_MADE,
-    ),
+    _of_schemes("DLHEIR, Fig. 6: milliseconds to make a trapdoor", "trapdoor"),
     Claim(
         what="DLHEIR, Fig. 6: growth of trapdoor generation from 2,000 to 10,000 images",
         state="partly",

@@ -73,12 +73,12 @@ def run(profile: str) -> dict[str, Any]:
                 contenders, ARRANGEMENTS, rounds=ROUNDS[profile], seconds=SECONDS
             )
     return {
-        "unit": "searches a second, with the server's processor time for each",
-        "data": workload.DATA,
-        "seed": workload.SEED,
-        "rows": ROWS,
-        "rounds": ROUNDS[profile],
-        "seconds": SECONDS,
+        **workload.facts(
+            "searches a second, with the server's processor time for each",
+            ROWS,
+            ROUNDS[profile],
+            SECONDS,
+        ),
         "settings": settings,
         "single_rounds": _single_rounds(measured),
         **tables(measured, recalls),

@@ -72,12 +72,7 @@ def run(profile: str) -> dict[str, Any]:
             )
         say(f"recall: {recalls}")
     return {
-        "unit": "searches a second",
-        "data": workload.DATA,
-        "seed": workload.SEED,
-        "rows": ROWS,
-        "rounds": ROUNDS[profile],
-        "seconds": SECONDS,
+        **workload.facts("searches a second", ROWS, ROUNDS[profile], SECONDS),
         **tables(measured, commit),
     }
 

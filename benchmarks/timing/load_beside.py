@@ -72,12 +72,13 @@ def run(profile: str) -> dict[str, Any]:
                 with _disturbing(work, server.address):
                     tails[title].append(_tail(contender, turn))
     return {
-        "unit": "microseconds for one search",
-        "data": f"{TITLES[workload.CODES]}; {workload.DATA}",
-        "seed": workload.SEED,
-        "rows": ROWS,
-        "rounds": ROUNDS[profile],
-        "seconds": SECONDS,
+        **workload.facts(
+            "microseconds for one search",
+            ROWS,
+            ROUNDS[profile],
+            SECONDS,
+            data=f"{TITLES[workload.CODES]}; {workload.DATA}",
+        ),
         "single_rounds": tails,
         **tables(tails),
     }

@@ -53,12 +53,7 @@ def run(profile: str) -> dict[str, Any]:
         _contenders, ROWS, ARRANGEMENTS, rounds=ROUNDS[profile], seconds=SECONDS
     )
     return {
-        "unit": "searches a second",
-        "data": workload.DATA,
-        "seed": workload.SEED,
-        "rows": ROWS,
-        "rounds": ROUNDS[profile],
-        "seconds": SECONDS,
+        **workload.facts("searches a second", ROWS, ROUNDS[profile], SECONDS),
         **tables(measured),
     }
 

@@ -48,12 +48,13 @@ def run(profile: str) -> dict[str, Any]:
         contenders = _contenders(asked, Path(name), stack)
         measured = in_turn(contenders, ARRANGEMENTS, rounds=ROUNDS[profile], seconds=SECONDS)
     return {
-        "unit": "searches a second",
-        "data": f"{TITLES[CODES]}; {workload.DATA}",
-        "seed": workload.SEED,
-        "rows": ROWS,
-        "rounds": ROUNDS[profile],
-        "seconds": SECONDS,
+        **workload.facts(
+            "searches a second",
+            ROWS,
+            ROUNDS[profile],
+            SECONDS,
+            data=f"{TITLES[CODES]}; {workload.DATA}",
+        ),
         **tables(measured),
     }
 

@@ -7,7 +7,7 @@ from cipherlens.server.engine.background import Background, Errand
 from cipherlens.server.engine.live import LiveCollection
 from cipherlens.server.engine.loading import Loader
 from cipherlens.server.engine.registry import Registry
-from cipherlens.server.storage import Database
+from cipherlens.server.storage import Database, Transaction
 
 _log = logging.getLogger(__name__)
 
@@ -37,22 +37,19 @@ class Refresher(Errand):
         served = self._registry.listed()
         for look in (self._take_name, self._refresh):  # at each moment a name finds something
             for live in served:
-                with live.writing:  # it is not being dropped or renamed now
-                    look(live)
+                # While it is not being dropped or renamed.
+                with live.writing, self._database.read() as transaction:
+                    look(live, transaction, _names(transaction).get(live.collection.id))
         with self._registry.making:
             self._add_missing()
 
-    def _take_name(self, live: LiveCollection) -> None:
+    def _take_name(self, live: LiveCollection, transaction: Transaction, name: str | None) -> None:
         """Serve a collection under the name that it was given."""
-        with self._database.read() as transaction:
-            name = dict(transaction.collections.listed()).get(live.collection.id)
-            if name is not None and name != live.collection.name:
-                self._registry.rename(
-                    live, transaction.collections.state(live.collection).collection
-                )
+        if name is not None and name != live.collection.name:
+            self._registry.rename(live, transaction.collections.state(live.collection).collection)
 
-    def _refresh(self, live: LiveCollection) -> None:
-        if self._names().get(live.collection.id) != live.collection.name:
+    def _refresh(self, live: LiveCollection, _transaction: Transaction, name: str | None) -> None:
+        if name != live.collection.name:
             live.mark_dropped()
             self._registry.remove(live)
             _log.warning("collection %r is gone", live.collection.name)
@@ -61,13 +58,15 @@ class Refresher(Errand):
 
     def _add_missing(self) -> None:
         served = {live.collection.id for live in self._registry.listed()}
-        for number, name in self._names().items():
+        with self._database.read() as transaction:
+            names = _names(transaction)
+        for number, name in names.items():
             if number not in served and not self._registry.is_set_aside(name):
                 live = self._loader.found(number, name, self._registry.set_aside)
                 if live is not None:
                     self._registry.add(live)
                     self._consider(live)
 
-    def _names(self) -> dict[int, str]:
-        with self._database.read() as transaction:
-            return dict(transaction.collections.listed())
+
+def _names(transaction: Transaction) -> dict[int, str]:
+    return dict(transaction.collections.listed())

@@ -5,7 +5,6 @@ the same interface.
 """
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,7 @@ def cosine_rows(dimension: int, space: GpuSpace) -> "MirroredRows":
     config.device = space.ordinal
     with space.lock:
         index = faiss.GpuIndexFlatIP(space.resources, dimension, config)
-    return MirroredRows(index, space.lock, scan_cosine)
+    return MirroredRows(index, space.lock)
 
 
 def centroids_on_gpu(dimension: int, ordinal: int) -> Any:
@@ -90,21 +89,11 @@ class _OnGpu:
 
 
 class MirroredRows(_OnGpu):
-    """An exact index on a device that follows a row log.
+    """An exact index by inner product, empty at first, on a device that follows a row log.
 
     A search first copies the rows that the device lacks, so that nothing but the log is ever
     written twice, and a failure there leaves no index that disagrees with it.
     """
-
-    def __init__(
-        self,
-        index: Any,
-        lock: threading.RLock,
-        scan: Callable[[NDArray[Any], NDArray[Any], int, Any], SearchResult],
-    ) -> None:
-        """Take an empty index, the lock of its GPU, and the scan that answers where it cannot."""
-        super().__init__(index, lock)
-        self._scan = scan
 
     def search(self, log: RowLog, queries: NDArray[Any], k: int) -> SearchResult:
         """Return the k best live rows of the log for each query."""
@@ -119,7 +108,7 @@ class MirroredRows(_OnGpu):
                 scores, positions = self._index.search(queries, limit)
                 fetched = SearchResult(positions, scores)
         if fetched is None:
-            return self._scan(snapshot.rows, queries, k, snapshot.selector)
+            return scan_cosine(snapshot.rows, queries, k, snapshot.selector)
         return self._answer(snapshot, fetched, queries, k)
 
     def _catch_up(self, snapshot: Snapshot) -> None:
@@ -132,7 +121,7 @@ class MirroredRows(_OnGpu):
     ) -> SearchResult:
         found, open_questions = keep_live(fetched, snapshot, k)
         if open_questions.any():
-            exact = self._scan(snapshot.rows, queries[open_questions], k, snapshot.selector)
+            exact = scan_cosine(snapshot.rows, queries[open_questions], k, snapshot.selector)
             found.positions[open_questions], found.scores[open_questions] = exact
         return found
 

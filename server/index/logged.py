@@ -13,7 +13,7 @@ from cipherlens.server.index.device import Device
 from cipherlens.server.index.filtering import RowFilter
 from cipherlens.server.index.gpu import MirroredRows
 from cipherlens.server.index.protocol import IndexDescription, SearchParameters, SearchResult
-from cipherlens.server.index.rowlog import RowLog, Snapshot, snapshot_of
+from cipherlens.server.index.rowlog import OverRows, RowLog, Snapshot, snapshot_of
 from cipherlens.server.index.state import IndexState
 from cipherlens.server.index.threads import use_one_thread
 from cipherlens.server.index.through import is_used, through
@@ -22,7 +22,7 @@ from cipherlens.server.index.trained import Trained, Trainer
 _DEFAULTS = SearchParameters()
 
 
-class LoggedIndex:
+class LoggedIndex(OverRows):
     """What a VectorIndex is, whatever its metric and whatever is trained.
 
     What is trained is never changed, only replaced by one of more rows; those behind it are
@@ -169,19 +169,9 @@ class LoggedIndex:
         self._log.restore(snapshot)
         self._trained = trained
 
-    def __len__(self) -> int:
-        """Return the number of rows appended, masked ones included."""
-        return len(self._log.snapshot.rows)
-
     @property
-    def live_count(self) -> int:
-        """The number of rows not masked."""
-        return self._log.snapshot.live
-
-    @property
-    def dead_fraction(self) -> float:
-        """The masked part of the appended rows, 0.0 for an empty index."""
-        return self._log.snapshot.dead_fraction
+    def _rows_now(self) -> Snapshot:
+        return self._log.snapshot
 
     def describe(self) -> IndexDescription:
         """Return the index as it stands."""

@@ -1,6 +1,7 @@
 """The rows of an index: appended under a lock, read without one."""
 
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,29 @@ class Snapshot:
             return None
         tail = self.alive[first:]
         return None if tail.all() else bitmap_selector(tail)
+
+
+class OverRows(ABC):
+    """What an index says of its rows."""
+
+    @property
+    @abstractmethod
+    def _rows_now(self) -> Snapshot:
+        """The rows as they are at this moment."""
+
+    def __len__(self) -> int:
+        """Return the number of rows appended, masked ones included."""
+        return len(self._rows_now.rows)
+
+    @property
+    def live_count(self) -> int:
+        """The number of rows not masked."""
+        return self._rows_now.live
+
+    @property
+    def dead_fraction(self) -> float:
+        """The masked part of the appended rows, 0.0 for an empty index."""
+        return self._rows_now.dead_fraction
 
 
 class RowLog:

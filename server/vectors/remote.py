@@ -22,6 +22,7 @@ from cipherlens.server.index import (
 from cipherlens.server.index.filtering import Selections
 from cipherlens.server.index.flat import nothing_found
 from cipherlens.server.index.merging import best_of
+from cipherlens.server.index.rowlog import OverRows, Snapshot
 from cipherlens.server.vectors.calibrating import SAMPLE
 from cipherlens.server.vectors.keys import keys_of
 from cipherlens.server.vectors.link import Link
@@ -42,7 +43,7 @@ _PUT_BYTES, _PUT_ROWS = 8 * 2**20, 8192
 _NEVER_QUICK = 2**62
 
 
-class RemoteIndex:
+class RemoteIndex(OverRows):
     """A VectorIndex over a table of an engine, which it alone writes.
 
     row_type: the type of the numbers in a row.
@@ -206,19 +207,9 @@ class RemoteIndex:
         there = self._look()
         self._lacks_rows = there is not None and self._rows.lacks(there)
 
-    def __len__(self) -> int:
-        """Return the number of rows appended, masked ones included."""
-        return len(self._rows.view.keys)
-
     @property
-    def live_count(self) -> int:
-        """The number of rows not masked."""
-        return self._rows.view.log.live
-
-    @property
-    def dead_fraction(self) -> float:
-        """The masked part of the appended rows, 0.0 for an empty index."""
-        return self._rows.view.log.dead_fraction
+    def _rows_now(self) -> Snapshot:
+        return self._rows.view.log
 
     def describe(self) -> IndexDescription:
         """Return the index as it stands; memory is that of this process."""
