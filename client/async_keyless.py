@@ -198,9 +198,7 @@ class AsyncKeylessClient(AsyncShell):
 
         `pictures` is iterated in a thread.
         """
-        heads = ItemHeads.of(item_ids, revisions, owner_tags)
-        if tags is not None:
-            heads = heads.tagged(tags)
+        heads = ItemHeads.of(item_ids, revisions, owner_tags, tags)
         written = indexing.index_pictures(collection, heads, pictures, self._limits)
         return await self._transport.run(written, timeout_s, in_thread=True)
 

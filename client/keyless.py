@@ -238,9 +238,7 @@ class KeylessClient(Shell):
         originals and tags open only under the revisions that they were sealed for. What is written
         when, and ValueError, are as in `index_images`.
         """
-        heads = ItemHeads.of(item_ids, revisions, owner_tags)
-        if tags is not None:
-            heads = heads.tagged(tags)
+        heads = ItemHeads.of(item_ids, revisions, owner_tags, tags)
         written = indexing.index_pictures(collection, heads, pictures, self._limits)
         return self._run(written, timeout_s)
 

@@ -24,7 +24,7 @@ from cipherlens.client.cli.failure import NOT_GENUINE, USAGE, CommandError
 from cipherlens.client.cli.hash_network import HashNetworkPath
 from cipherlens.client.cli.manifest import MANIFEST_HINT, NEWER_HINT, Manifests, known_manifest
 from cipherlens.client.cli.passphrase import key_of, open_keyring
-from cipherlens.client.cli.query import Query, asked_by, hits_of, query_of
+from cipherlens.client.cli.query import Asked, Query, asked_by, hits_of, query_of
 from cipherlens.client.cli.tags import AllOf, AnyOf, NoneOf, tag_filter
 from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gallery
 from cipherlens.client.verification import (
@@ -41,23 +41,33 @@ from cipherlens.crypto import (
     open_image,
 )
 
+QueryPath = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="IMAGE",
+        help="The query: a picture, a .cimg that 'encrypt' wrote, or a vector or code in .npy; "
+        "- is one of them on standard input.",
+    ),
+]
+Like = Annotated[
+    str | None,
+    typer.Option("--like", metavar="NAME", help="An item of the collection as the query."),
+]
+Page = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write a page with the decrypted hits."),
+]
+Nprobe = Annotated[
+    int | None, typer.Option(min=1, help="Inverted lists to probe, where there are any.")
+]
+
 
 @connected
 def search(
     collection: Annotated[str, typer.Argument(metavar="COLLECTION", help="Where to look.")],
     keyring: options.KeyringPath,
-    image: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="IMAGE",
-            help="The query: a picture, a .cimg that 'encrypt' wrote, or a vector or code in .npy; "
-            "- is one of them on standard input.",
-        ),
-    ] = None,
-    like: Annotated[
-        str | None,
-        typer.Option("--like", metavar="NAME", help="An item of the collection as the query."),
-    ] = None,
+    image: QueryPath = None,
+    like: Like = None,
     readable_ids: options.ReadableIds = False,
     k: Annotated[int, typer.Option("-k", metavar="K", min=1, help="Hits wanted.")] = 20,
     key: options.KeyName = None,
@@ -65,13 +75,8 @@ def search(
     tag: AllOf = None,
     any_tag: AnyOf = None,
     no_tag: NoneOf = None,
-    html: Annotated[
-        Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a page with the decrypted hits."),
-    ] = None,
-    nprobe: Annotated[
-        int | None, typer.Option(min=1, help="Inverted lists to probe, where there are any.")
-    ] = None,
+    html: Page = None,
+    nprobe: Nprobe = None,
     verify: Annotated[
         bool,
         typer.Option(
@@ -111,11 +116,7 @@ def search(
       cipherlens search photos --like holidays/beach.jpg --keyring my.keys
       cipherlens search codes query.jpg --keyring my.keys --model hash.sealed
     """
-    if html is not None and not html.parent.is_dir():
-        raise CommandError(f"--html: there is no folder {html.parent}", exit_code=USAGE)
-    asked = asked_by(image, like)
-    if html is not None and asked.picture is None:
-        raise CommandError("--html shows a picture and its hits: name one", exit_code=USAGE)
+    asked = _asked(image, like, html)
     keys = open_keyring(keyring, passphrase_file)
     tags = tag_filter(tag, any_tag, no_tag)
     if verify and tags:
@@ -136,7 +137,6 @@ def search(
             problems += _verified(client, where, query, hits, manifest, k)
         names = _names(client, where, hits)
         if html is not None and asked.picture is not None:
-            seen = query.view() if isinstance(query, CipherImage) else None
             shown = [_shown(client, hit, names.get(hit.item_id, ""), manifest) for hit in hits]
             problems += [
                 f"item {each.label!r}: {each.note}" for each, genuine in shown if not genuine
@@ -144,13 +144,23 @@ def search(
             row = GalleryRow(
                 label=asked.label,
                 picture=asked.picture,
-                seen=seen,
+                seen=query.view() if isinstance(query, CipherImage) else None,
                 hits=[each for each, _ in shown],
             )
             write_gallery(html, _gallery(f"{asked.label} in {where.name}", row))
     _print(collection, str(image or like), hits, names, html, problems, as_json=as_json)
     if problems:
         raise typer.Exit(NOT_GENUINE)
+
+
+def _asked(image: Path | None, like: str | None, html: Path | None) -> Asked:
+    """Return what is asked. Raises CommandError if no page can be made of it, where one is."""
+    if html is not None and not html.parent.is_dir():
+        raise CommandError(f"--html: there is no folder {html.parent}", exit_code=USAGE)
+    asked = asked_by(image, like)
+    if html is not None and asked.picture is None:
+        raise CommandError("--html shows a picture and its hits: name one", exit_code=USAGE)
+    return asked
 
 
 def _names(client: Client, where: Collection, hits: Hits) -> Mapping[str, str]:

@@ -58,13 +58,14 @@ class ItemHeads:
         item_ids: Sequence[str],
         revisions: Sequence[int] | None,
         owner_tags: Sequence[bytes] | None,
+        tags: Sequence[BlindedTags] | None = None,
     ) -> "ItemHeads":
         """Return the heads of items; revisions that are not given are the time in microseconds.
 
         It is read once: batches that are sent again carry the same revisions.
 
         Raises:
-            ValueError: the lengths differ.
+            ValueError: the lengths differ, or tags are made for several collections.
         """
         count = len(item_ids)
         heads = cls(
@@ -74,7 +75,7 @@ class ItemHeads:
         )
         for name in ("revisions", "owner_tags"):
             check_count(name, getattr(heads, name), count)
-        return heads
+        return heads if tags is None else heads.tagged(tags)
 
     def tagged(self, tags: Sequence[BlindedTags]) -> "ItemHeads":
         """Return the heads with tags, one for each.
