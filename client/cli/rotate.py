@@ -12,8 +12,18 @@ from cipherlens.client.cli.console import print_outcome, progress_bar, remark
 from cipherlens.client.cli.failure import CommandError
 from cipherlens.client.cli.manifest import Manifests, manifest_folder, opened_items
 from cipherlens.client.cli.passphrase import open_keyring, owner_key_of
-from cipherlens.client.rotation import Rotation
+from cipherlens.client.rotation import Rotation, RotationReport
 from cipherlens.crypto import KeyEntry
+
+NewModel = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        metavar="CHECKPOINT",
+        help="A model of the new key, where the one that serves is bound to the old key.",
+        dir_okay=False,
+    ),
+]
 
 
 @connected
@@ -22,15 +32,7 @@ def rotate(
     keyring: options.KeyringPath,
     to: Annotated[str, typer.Option("--to", metavar="KEY", help="The key that it shall be under.")],
     key: options.KeyName = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            "--model",
-            metavar="CHECKPOINT",
-            help="A model of the new key, where the one that serves is bound to the old key.",
-            dir_okay=False,
-        ),
-    ] = None,
+    model: NewModel = None,
     manifests: Manifests = None,
     dry_run: options.DryRun = False,
     passphrase_file: options.PassphraseFile = None,
@@ -77,6 +79,10 @@ def rotate(
         if known is not None:
             listed = opened_items(new, report.collection, target)
             folder.record(target, report.collection.uuid, listed)
+    _tell(collection, target, report, as_json=as_json)
+
+
+def _tell(collection: str, target: KeyEntry, report: RotationReport, *, as_json: bool) -> None:
     document = {
         "collection": collection,
         "uuid": str(report.collection.uuid),
