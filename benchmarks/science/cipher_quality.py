@@ -31,7 +31,7 @@ PAPER = {
 }
 """Table I: the mean PSNR, dB, of Corel10K's cipher-images for each (P, M)."""
 
-KEYS = {"quick": 16, "full": 64, PAPERS_PROFILE: 16, TRY: 2}
+KEYS = {"quick": 4, "full": 64, PAPERS_PROFILE: 16, TRY: 2}
 BATCH = 64
 BYTE_VARIANCE = (256**2 - 1) / 12  # 5461.25, of a uniform byte
 PIXELS = 128 * 192

@@ -22,6 +22,8 @@ PLACE = 5
 
 CONFIG = ROOT / "demo" / "one-key.toml"
 SEEDS = {"quick": range(1), "full": range(5)}
+QUICK_PART = 8
+"""Of so many epochs it is one."""
 PARAMETERS = CipherParameters(
     height=128, width=192, block_size=16, substituted_blocks=24, scope=Scope.COLLECTION
 )
@@ -30,7 +32,10 @@ PARAMETERS = CipherParameters(
 def run(profile: str) -> dict[str, Any]:
     """Return each training's figures, and the means over the seeds with their ratio."""
     study = Study(name="demo/samples", data=samples(PARAMETERS))
-    return measure(study, TrainConfig.from_toml(CONFIG), SEEDS[profile])
+    config = TrainConfig.from_toml(CONFIG)
+    if profile == "quick":
+        config = replace(config, epochs=config.epochs // QUICK_PART)
+    return measure(study, config, SEEDS[profile])
 
 
 def measure(study: Study, config: TrainConfig, seeds: Sequence[int]) -> dict[str, Any]:

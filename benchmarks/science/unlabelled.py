@@ -54,7 +54,8 @@ DRAWS = {"quick": 2, "full": 3}
 STORED = {"quick": (500,), "full": (500, 10_000)}
 SHARES = {"1/4": 24, "3/4": 72, "all": 96}
 MADE_FOR = "1/4"
-"""The share that the network was made for; at the others one set of keys judges."""
+"""The share that the network was made for, the only one of "quick"; at the others one set of keys
+judges."""
 
 COLOURS = "colour histogram of the plain pictures"
 HOG = "gradients in cells of the plain pictures (HOG)"
@@ -67,16 +68,16 @@ def run(profile: str) -> dict[str, Any]:
 
 def measure(model: Path, profile: str) -> dict[str, Any]:
     """Return the document of a checkpoint's figures."""
-    size = _parameters(0)
+    size, shares = _parameters(0), _shares(profile)
     sets = {**unseen(size), "drawings of seen classes": seen_classes(size)}
     embedder = Embedder(model, "cpu")
     taught = _taught(sets)
     found = {
         (name, share): _judged(embedder, images, blocks, DRAWS[profile] if share == MADE_FOR else 1)
-        for share, blocks in SHARES.items()
+        for share, blocks in shares.items()
         for name, images in sets.items()
     }
-    first = _identical(embedder, sets, STORED[profile])
+    first = _identical(embedder, sets, shares, STORED[profile])
     return {
         "data": ", ".join(f"{name}: {len(images)}" for name, images in sets.items()),
         "pictures": [described(name, images) for name, images in sets.items()],
@@ -90,6 +91,10 @@ def measure(model: Path, profile: str) -> dict[str, Any]:
         "tables": {"The identical picture comes first": first},
         "ratios": _ratios(found, taught, first),
     }
+
+
+def _shares(profile: str) -> dict[str, int]:
+    return {MADE_FOR: SHARES[MADE_FOR]} if profile == "quick" else SHARES
 
 
 def _parameters(blocks: int) -> CipherParameters:
@@ -120,13 +125,16 @@ def _taught(sets: Mapping[str, PreparedImages]) -> dict[str, float]:
 
 
 def _identical(
-    embedder: Embedder, sets: Mapping[str, PreparedImages], stored: tuple[int, ...]
+    embedder: Embedder,
+    sets: Mapping[str, PreparedImages],
+    shares: Mapping[str, int],
+    stored: tuple[int, ...],
 ) -> dict[str, dict[str, float]]:
     """Return how often a picture finds itself first, by the share of substituted blocks."""
     whole = _pool(sets, max(stored))
     queries = whole.take(np.arange(min(stored)))
     rows = {}
-    for share, blocks in SHARES.items():
+    for share, blocks in shares.items():
         encryptor = AnyKeyEncryptor(_parameters(blocks))
         counts = stored if share == MADE_FOR else stored[:1]
         pool = whole.take(np.arange(max(counts)))

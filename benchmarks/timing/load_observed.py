@@ -38,7 +38,7 @@ PLACE = 3.55
 
 ROWS = 10_000
 ARRANGEMENTS = (ALONE, EIGHT, FOUR_BY_EIGHT)
-ROUNDS = {"quick": 5, "full": 9}
+ROUNDS = {"quick": 3, "full": 9}
 SECONDS = 0.8
 ASKED = 0.9
 

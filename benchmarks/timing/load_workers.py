@@ -31,7 +31,7 @@ PLACE = 3.57
 
 ROWS = 10_000
 ARRANGEMENTS = (EIGHT, FOUR_BY_EIGHT)
-ROUNDS = {"quick": 5, "full": 9}
+ROUNDS = {"quick": 3, "full": 9}
 SECONDS = 1.0
 ASKED = 0.9
 

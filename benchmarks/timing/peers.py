@@ -25,9 +25,10 @@ NOTES = """
 `PEERS` names those to measure anew, and `ROWS` the sizes, as in `PEERS=ours,pgvector ROWS=10000
 python -m benchmarks peers`; all other figures stay as they were kept, the full profile's small
 sizes as the quick one has them, each with the time at which it was measured: compare those of one
-hour. One that cannot be installed, or is not done in time, is named with the reason. Libraries that
-search in process have neither a network nor other processes to pay for; all others run in a process
-of their own on the same cores. Settings and versions of every row stand in the raw figures.
+hour. The quick profile measures those that need little installed. One that cannot be installed, or
+is not done in time, is named with the reason. Libraries that search in process have neither a
+network nor other processes to pay for; all others run in a process of their own on the same cores.
+Settings and versions of every row stand in the raw figures.
 """
 
 NAMES = (
@@ -42,6 +43,8 @@ NAMES = (
     "milvus_standalone",
     "cyborg",
 )
+SMALL = ("ours", "pgvector", "raw_faiss")
+"""The peers of the quick profile."""
 SIZES = {"quick": (2000, 10_000), "full": (2000, 10_000, 100_000)}
 LIMIT_S = {"quick": 100, "full": 900}
 
@@ -59,7 +62,7 @@ COLUMNS = {
 def run(profile: str) -> dict[str, Any]:
     """Return every row of every peer, the tables of what serves best, and the plots."""
     peers = _kept(profile)
-    for name in _wanted("PEERS", NAMES):
+    for name in _wanted("PEERS", NAMES if profile == "full" else SMALL):
         for size in _wanted("ROWS", tuple(map(str, SIZES[profile]))):
             peers[name][size] = _measured(name, int(size), LIMIT_S[profile])
     ordered = {name: each for name, each in peers.items() if each}

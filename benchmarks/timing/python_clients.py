@@ -41,7 +41,7 @@ for the same call stands under `load`.
 """
 
 ROWS = 10_000
-ROUNDS = {"quick": 7, "full": 15}
+ROUNDS = {"quick": 5, "full": 15}
 SECONDS = 0.3
 
 PEER_PACKAGES = (

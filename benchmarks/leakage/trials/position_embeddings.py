@@ -30,7 +30,7 @@ from cipherlens.model.data.images import PreparedImages
 from cipherlens.model.training.train import train
 
 KEYS = {"quick": 1, "full": 2}
-LEARNT = {"quick": (2000, 4), "full": (4000, 10)}
+LEARNT = {"quick": (1000, 2), "full": (4000, 10)}
 """Pictures of Fashion-MNIST's training part, and epochs."""
 
 SIZE, BLOCK, SIDE = 32, 4, 8
