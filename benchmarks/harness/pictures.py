@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.harness.places import SAMPLES
 from cipherlens.crypto import CipherParameters, PreparedSize
 from cipherlens.model.data.data_spec import load_data, parse_data_spec
@@ -29,10 +31,16 @@ def fashion_mnist_folder() -> Path:
     return Path(os.environ.get("FASHION_MNIST", FASHION_MNIST))
 
 
-def fashion_mnist(size: int) -> PreparedImages:
-    """Return Fashion-MNIST, from FASHION_MNIST or where Debian puts it, as size x size pictures."""
+def fashion_mnist(size: int, *, every: int = 1) -> PreparedImages:
+    """Return Fashion-MNIST, from FASHION_MNIST or where Debian puts it, as size x size pictures.
+
+    `every` takes one of so many of its training pictures, and all that its makers test with.
+    """
     prepared = CipherParameters(height=size, width=size, substituted_blocks=0)
-    return load_fashion_mnist(fashion_mnist_folder(), prepared)
+    data = load_fashion_mnist(fashion_mnist_folder(), prepared)
+    held_out = np.asarray(data.held_out, bool)
+    learned, tested = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    return data.take(np.concatenate([learned[::every], tested])) if every > 1 else data
 
 
 def pictures(profile: str, size: PreparedSize) -> tuple[str, PreparedImages]:

@@ -16,6 +16,9 @@ BITS = (12, 24, 32, 48)
 SIZE = 32
 """The sides of the pictures that end-to-end networks see; hash networks have larger ones."""
 
+EVERY = {"quick": 5, "full": 1}
+"""Of so many training pictures the networks of a profile learn from one."""
+
 PLAIN = "fashion-mnist-plain"
 
 _Config = TypeVar("_Config", TrainConfig, HashTrainConfig)

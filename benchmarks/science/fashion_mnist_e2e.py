@@ -7,7 +7,7 @@ play no part in its training.
 from typing import Any
 
 from benchmarks.harness.pictures import fashion_mnist
-from benchmarks.methods.fashion_mnist import PLAIN, SIZE, e2e_networks, table_row
+from benchmarks.methods.fashion_mnist import EVERY, PLAIN, SIZE, e2e_networks, table_row
 from benchmarks.methods.figures import all_figures, seeds, test_map
 from benchmarks.science.panels import precision_recall
 
@@ -35,11 +35,11 @@ ground show, and shapes are what tells clothes apart, where photographs have the
 
 def run(profile: str) -> dict[str, Any]:
     """Return the mAP of each network, and how it compares with the plain twin's."""
-    figures = all_figures(e2e_networks(profile), fashion_mnist(SIZE))
+    figures = all_figures(e2e_networks(profile), fashion_mnist(SIZE, every=EVERY[profile]))
     plain = test_map(figures[PLAIN])
     lines = {name.removeprefix("fashion-mnist-"): [each] for name, each in figures.items()}
     return {
-        "data": "Fashion-MNIST, 60,000 / 10,000, test against test",
+        "data": f"Fashion-MNIST, {60_000 // EVERY[profile]:,} / 10,000, test against test",
         "seed": seeds(figures),
         "trainings": figures,
         "plots": {

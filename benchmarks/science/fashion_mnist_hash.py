@@ -6,7 +6,7 @@ Beside each figure stands the one that QSMIH reports for plain images and codes 
 from typing import Any
 
 from benchmarks.harness.pictures import fashion_mnist
-from benchmarks.methods.fashion_mnist import hash_networks, table_row
+from benchmarks.methods.fashion_mnist import EVERY, hash_networks, table_row
 from benchmarks.methods.figures import all_figures, seeds
 from benchmarks.science.panels import precision_recall
 
@@ -26,10 +26,10 @@ def run(profile: str) -> dict[str, Any]:
     """Return the mAP of each length of code."""
     networks = hash_networks(profile)
     size = next(iter(networks.values())).config.network.height
-    figures = all_figures(networks, fashion_mnist(size))
+    figures = all_figures(networks, fashion_mnist(size, every=EVERY[profile]))
     lines = {f"{bits} bits": [each] for bits, each in figures.items()}
     return {
-        "data": "Fashion-MNIST, 10,000 queries over 60,000",
+        "data": f"Fashion-MNIST, 10,000 queries over {60_000 // EVERY[profile]:,}",
         "seed": seeds(figures),
         "trainings": figures,
         "plots": {

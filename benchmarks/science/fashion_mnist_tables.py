@@ -11,7 +11,6 @@ from itertools import product
 from statistics import mean
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 
 from benchmarks.harness.pictures import fashion_mnist
@@ -30,7 +29,6 @@ from benchmarks.science import backbone_table
 from benchmarks.science.backbone_table import Plan
 from benchmarks.science.study import Study, fewer
 from cipherlens.model.config import TrainConfig
-from cipherlens.model.data.images import PreparedImages
 
 PLACE = 9.6
 
@@ -72,10 +70,10 @@ def run(profile: str) -> dict[str, Any]:
 def plan(profile: str) -> Plan:
     """Return what a profile trains."""
     configs = {name: TrainConfig.from_toml(CONFIGS / file) for name, file in BACKBONES.items()}
-    data = fashion_mnist(SIZE)
+    data = fashion_mnist(SIZE, every=LEARNED_EVERY)
     store = replace(STORE, at_once=ON_A_GPU) if torch.cuda.is_available() else STORE
     if profile == "full":
-        study = Study(name="Fashion-MNIST", data=_part(data), store=store)
+        study = Study(name="Fashion-MNIST", data=data, store=store)
         return Plan(study=study, configs=configs, rates=RATES, rate_case=CASES[4], cases=CASES)
     few = fewer(data)
     return Plan(
@@ -122,12 +120,6 @@ def measure(plan: Plan) -> dict[str, Any]:
             **fourth["tables"],
         },
     }
-
-
-def _part(data: PreparedImages) -> PreparedImages:
-    held_out = np.asarray(data.held_out, bool)
-    learned, asked = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    return data.take(np.concatenate([learned[::LEARNED_EVERY], asked]))
 
 
 def _cell(
