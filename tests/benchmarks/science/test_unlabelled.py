@@ -20,8 +20,8 @@ def test_every_figure_of_the_table_is_there(few: PreparedImages, monkeypatch) ->
     monkeypatch.setattr(unlabelled, "seen_classes", lambda _size: few)
     monkeypatch.setattr(unlabelled, "_taught", lambda sets: dict.fromkeys(sets, TAUGHT))
     monkeypatch.setattr(unlabelled, "others", lambda _size, _count, _judged: [])
-    monkeypatch.setattr(unlabelled, "STORED", {"quick": (6,)})
-    document = unlabelled.run("quick")
+    monkeypatch.setattr(unlabelled, "STORED", {"full": (6,)})
+    document = unlabelled.run("full")
     assert len(document["results"]) == 2 * len(unlabelled.SHARES)
     row = document["results"]["some, M = 1/4"]
     assert row["lowest"] <= row["mAP"] <= row["highest"]
