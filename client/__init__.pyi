@@ -65,6 +65,8 @@ from cipherlens.client.picture import PreparedPicture as PreparedPicture
 from cipherlens.client.rotation import Rotation as Rotation
 from cipherlens.client.rotation import RotationReport as RotationReport
 from cipherlens.client.tagging import Tagging as Tagging
+from cipherlens.client.verification import kept_ids as kept_ids
 from cipherlens.client.verification import problems_of_hits as problems_of_hits
 from cipherlens.client.verification import problems_of_presence as problems_of_presence
 from cipherlens.client.verification import problems_of_ranking as problems_of_ranking
+from cipherlens.client.verification import without_known_tags as without_known_tags

@@ -234,10 +234,11 @@ class AsyncClient(KeyHolder, AsyncKeylessClient):
         collection: str | Collection,
         item_ids: Iterable[str],
         *,
+        manifest: Manifest | None = None,
         timeout_s: float | None = None,
     ) -> dict[str, list[str]]:
         """Return the tags of items by their ids, opened here; see `Client`."""
-        opened = keyed.item_tags(collection, item_ids, self._limits, self._in_use)
+        opened = keyed.item_tags(collection, item_ids, self._limits, self._in_use, manifest)
         return await self._transport.run(opened, timeout_s, in_thread=True)
 
     async def item_names(

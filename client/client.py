@@ -301,16 +301,17 @@ class Client(KeyHolder, KeylessClient):
         collection: str | Collection,
         item_ids: Iterable[str],
         *,
+        manifest: Manifest | None = None,
         timeout_s: float | None = None,
     ) -> dict[str, list[str]]:
         """Return the tags of items by their ids, sorted and opened here; of those that are there.
 
         Raises:
             OpenError: the server gave others than were sealed for the item's revision.
+            StaleItem: it left them out, by the owner's manifest.
         """
-        return self._run(
-            keyed.item_tags(collection, item_ids, self._limits, self._in_use), timeout_s
-        )
+        opened = keyed.item_tags(collection, item_ids, self._limits, self._in_use, manifest)
+        return self._run(opened, timeout_s)
 
     def item_names(
         self,

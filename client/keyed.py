@@ -20,7 +20,7 @@ from cipherlens.client.core.tags import TagFilter
 from cipherlens.client.key_in_use import KeyInUse, check_key, needed
 from cipherlens.client.naming import Naming
 from cipherlens.client.picture import Picture
-from cipherlens.crypto import CipherImage, Original
+from cipherlens.crypto import CipherImage, Manifest, Original
 
 
 def create_collection(
@@ -91,16 +91,20 @@ def count_items(
 
 
 def item_tags(
-    collection: str | Collection, item_ids: Iterable[str], limits: KnownLimits, key: KeyInUse | None
+    collection: str | Collection,
+    item_ids: Iterable[str],
+    limits: KnownLimits,
+    key: KeyInUse | None,
+    manifest: Manifest | None,
 ) -> Steps[dict[str, list[str]]]:
-    """Open the tags of items; those that are not there have none."""
+    """Open the tags of items, held to a manifest; those that are not there have none."""
     where = yield from catalog.resolve(collection)
     tagging = needed(key).tags.of(where.uuid)
     tags = {}
     for stream in fetch_streams(where, dict.fromkeys(item_ids), (yield from limits), ItemView.HEAD):
         for fetched in (yield from stream):
             if fetched.item is not None:
-                tags[fetched.item_id] = tagging.read(fetched.item)
+                tags[fetched.item_id] = tagging.read(fetched.item, manifest)
     return tags
 
 

@@ -112,8 +112,5 @@ def _of(
 ) -> Manifest:
     """Return the manifest of a collection that its owner signed; see `ManifestFolder.load`."""
     manifest = Manifest.verify(signed, verify_key, minimum_counter=minimum_counter)
-    if manifest.collection_uuid != collection_uuid:
-        raise ManifestError(
-            f"the manifest is of collection {manifest.collection_uuid}, not of {collection_uuid}"
-        )
+    manifest.check_collection(collection_uuid)
     return manifest

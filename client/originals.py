@@ -10,7 +10,6 @@ from cipherlens.crypto import (
     ImageCipher,
     Key,
     Manifest,
-    ManifestError,
     Original,
     StaleItem,
     WrongKey,
@@ -94,11 +93,11 @@ def check_vouched(item: Item, min_revision: int, manifest: Manifest | None) -> N
         )
     if manifest is None:
         return
-    if manifest.collection_uuid != item.collection_uuid:
-        raise ManifestError(
-            f"the manifest is of collection {manifest.collection_uuid}, "
-            f"item {item.item_id!r} of {item.collection_uuid}"
-        )
+    manifest.check_collection(item.collection_uuid)
     manifest.check(
-        item.item_id, item.revision, item.listed_digest(), sealed=bool(item.sealed_original)
+        item.item_id,
+        item.revision,
+        item.listed_digest(),
+        sealed=bool(item.sealed_original),
+        sealed_tags=item.sealed_tags,
     )

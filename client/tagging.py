@@ -9,7 +9,7 @@ from cipherlens.client.core.collection import Collection
 from cipherlens.client.core.item import Item, ItemSummary, Place
 from cipherlens.client.core.question import SearchOptions
 from cipherlens.client.core.tags import EVERY_ITEM, BlindedFilter, BlindedTags, TagFilter
-from cipherlens.crypto import Key, SealedTags, TagTokens, checked_tags
+from cipherlens.crypto import Key, Manifest, SealedTags, TagTokens, checked_tags
 
 _REMEMBERED = 1024
 
@@ -71,13 +71,18 @@ class Tagging:
             for each, place in zip(tags, places, strict=True)
         ]
 
-    def read(self, item: Item | ItemSummary) -> list[str]:
-        """Return the tags of an item, sorted.
+    def read(self, item: Item | ItemSummary, manifest: Manifest | None = None) -> list[str]:
+        """Return the tags of an item, sorted, held to the owner's manifest if it is given.
 
         Raises:
+            ManifestError: it is of another collection.
+            StaleItem: it lists others, or not the item.
             OpenError: they are not those that were sealed for this revision.
             NotGranted: the key may not open them.
         """
+        if manifest is not None:
+            manifest.check_collection(self._uuid)
+            manifest.check_tags(item.item_id, item.revision, item.sealed_tags)
         return self._sealed.opened(item.sealed_tags, item.item_id, item.revision)
 
 

@@ -12,20 +12,53 @@ import numpy.typing as npt
 
 from cipherlens.client.core.content import Rows
 from cipherlens.client.core.item import Fetched, Hits, Item
+from cipherlens.client.core.tags import BlindedFilter
 from cipherlens.crypto import Manifest, StaleItem
 
 SIMILARITY_TOLERANCE = 1e-5
 """How far a cosine may be from ours: both sides add float32 numbers in orders of their own."""
 
 
-def problems_of_hits(hits: Hits, manifest: Manifest, k: int) -> list[str]:
+def problems_of_hits(
+    hits: Hits, manifest: Manifest, k: int, asked: BlindedFilter | None = None
+) -> list[str]:
     """Return what the manifest shows of the hits of one query alone.
 
-    They must be as many as there are items, at most k, each once, listed, no older than listed, and
-    in the order of their scores. A revision that is later than listed passes: only its seal can
-    vouch for it.
+    They must be as many as there are items that the filter keeps, at most k, each once, listed, no
+    older than listed, with tags that the filter keeps, and in the order of their scores. A revision
+    that is later than listed passes: only its seal can vouch for it.
+
+    Args:
+        hits: what the server gave.
+        manifest: the owner's.
+        k: the hits that were asked for.
+        asked: the filter of the search, as `Tagging.asked` makes it; None for every item.
     """
-    return [*_of_membership(hits, manifest), *_of_number(hits, manifest, k), *_of_order(hits)]
+    return [
+        *_of_membership(hits, manifest),
+        *_of_tags(hits, manifest, asked),
+        *_of_number(hits, manifest, k, asked),
+        *_of_order(hits),
+    ]
+
+
+def kept_ids(manifest: Manifest, asked: BlindedFilter | None) -> list[str]:
+    """Return the ids of the listed items that a filter keeps, all of them for None.
+
+    What nothing is known of is not among them: `without_known_tags` counts it.
+    """
+    if asked is None:
+        return list(manifest.items)
+    return [
+        item_id
+        for item_id, listed in manifest.items.items()
+        if listed.tags is not None and asked.keeps(listed.tags.tokens)
+    ]
+
+
+def without_known_tags(manifest: Manifest) -> int:
+    """Return how many of the listed items have tags, or none, that the manifest does not know."""
+    return sum(listed.tags is None for listed in manifest.items.values())
 
 
 def problems_of_ranking(
@@ -36,7 +69,8 @@ def problems_of_ranking(
     Args:
         query: the row that was searched by: (dimension,) float32, or (bytes,) uint8 of a code.
         hits: of a search that was asked to compare with every item.
-        stored: what the server gives of every listed item, `ItemView.CONTENT` at least.
+        stored: what the server gives of every listed item, or of `kept_ids` where the search had a
+            filter; `ItemView.CONTENT` at least.
         manifest: the owner's.
         k: the hits that were asked for.
     """
@@ -56,10 +90,10 @@ def problems_of_ranking(
 
 
 def problems_of_presence(stored: Iterable[Fetched], manifest: Manifest) -> list[str]:
-    """Return which of the listed items the server says are not there, or has in another revision.
+    """Return which of the listed items are not there, or are older or with other tags than listed.
 
     Args:
-        stored: what it gives of every listed item, in any view.
+        stored: what the server gives of every listed item, or of `kept_ids`, in any view.
         manifest: the owner's.
     """
     problems = []
@@ -69,6 +103,8 @@ def problems_of_presence(stored: Iterable[Fetched], manifest: Manifest) -> list[
             problems.append(_absent(fetched, manifest))
         elif fetched.item.revision < listed.revision:
             problems.append(_older(fetched.item_id, fetched.item.revision, listed.revision))
+        else:
+            problems += _of_sealed_tags(fetched.item, manifest)
     return problems
 
 
@@ -95,8 +131,32 @@ def _of_membership(hits: Hits, manifest: Manifest) -> Iterator[str]:
                 yield _older(item_id, revision, listed.revision)
 
 
-def _of_number(hits: Hits, manifest: Manifest, k: int) -> Iterator[str]:
-    expected = min(k, len(manifest.items))
+def _of_tags(hits: Hits, manifest: Manifest, asked: BlindedFilter | None) -> Iterator[str]:
+    """Yield the hits that the filter does not keep, as far as the manifest knows their tags."""
+    if asked is None:
+        return
+    for item_id, revision in zip(hits.item_ids, hits.revisions, strict=True):
+        listed = manifest.items.get(item_id)
+        if listed is None or listed.tags is None or listed.revision != revision:
+            continue
+        if not asked.keeps(listed.tags.tokens):
+            yield (
+                f"item {item_id!r} has other tags in manifest {manifest.counter} "
+                "than were asked for"
+            )
+
+
+def _of_sealed_tags(item: Item, manifest: Manifest) -> Iterator[str]:
+    try:
+        manifest.check_tags(item.item_id, item.revision, item.sealed_tags)
+    except StaleItem as error:
+        yield str(error)
+
+
+def _of_number(
+    hits: Hits, manifest: Manifest, k: int, asked: BlindedFilter | None
+) -> Iterator[str]:
+    expected = min(k, len(kept_ids(manifest, asked)))
     if len(hits) < expected:
         yield f"there are {len(hits)} hits where manifest {manifest.counter} promises {expected}"
 
@@ -152,7 +212,13 @@ def _vouched_row(fetched: Fetched, manifest: Manifest) -> Rows:
     item = fetched.item
     if item is None:
         raise StaleItem(_absent(fetched, manifest))
-    manifest.check(item.item_id, item.revision, item.listed_digest(), sealed=None)
+    manifest.check(
+        item.item_id,
+        item.revision,
+        item.listed_digest(),
+        sealed=None,
+        sealed_tags=item.sealed_tags,
+    )
     return _row(item)
 
 

@@ -38,7 +38,8 @@ from cipherlens.crypto.item_tags import (
 from cipherlens.crypto.key import Key
 from cipherlens.crypto.key_entry import KeyEntry
 from cipherlens.crypto.keyring import Keyring
-from cipherlens.crypto.manifest import ListedItem, Manifest
+from cipherlens.crypto.listed_item import ListedItem, ListedTags
+from cipherlens.crypto.manifest import Manifest
 from cipherlens.crypto.masks import CodeMask, VectorMask, mask_id
 from cipherlens.crypto.parameters import (
     PREPARATION_VERSION,
@@ -92,6 +93,7 @@ __all__ = [
     "KeyringPassphraseError",
     "KeyringPermissionError",
     "ListedItem",
+    "ListedTags",
     "Manifest",
     "ManifestError",
     "NotGenuine",

@@ -5,14 +5,18 @@ was deleted. It is, little-endian:
 
     offset  size  field
          0     4  magic "CLMF"
-         4     1  format version, 2
+         4     1  format version, 3
          5    16  collection UUID, big-endian as in its text
         21     8  counter
         29     4  number of items
         33     -  the items, ordered by the bytes of their ids:
                   2 bytes length of the id, the id in UTF-8, 8 bytes revision, 32 bytes digest,
-                  1 byte: 1 if a sealed original stands there, else 0
+                  1 byte: 1 if a sealed original stands there, else 0,
+                  1 byte number of tags, 255 where nothing is known of them; where there are some,
+                  16 bytes token of each, rising, and 32 bytes digest of the sealed tags
          -    64  Ed25519 signature of everything before, as `signing` puts it in its context
+
+Format 2, which is read, ends an item before its tags: nothing is known of them.
 
 What a manifest alone cannot show is a ranking that a server makes up: whoever has what the items
 are compared by can rank them anew, and the digests tell whether he has.
@@ -23,35 +27,18 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
 
 from cipherlens.crypto.errors import FormatError, ManifestError, StaleItem
 from cipherlens.crypto.key import Key
+from cipherlens.crypto.listed_item import ListedItem
 from cipherlens.crypto.signing import SIGNATURE_SIZE, Signed, is_signed
 
 _MAGIC = b"CLMF"
-_FORMAT_VERSION = 2
+_FORMAT_VERSION, _WITHOUT_TAGS = 3, 2
 _HEADER = struct.Struct("<4sB16sQI")
 _ID_LENGTH = struct.Struct("<H")
-_ENTRY = struct.Struct("<Q32s?")
-_DIGEST_SIZE = 32
 _MAX_UINT64 = 2**64 - 1
 _MAX_ITEM_ID_SIZE = 4096
-
-
-class ListedItem(NamedTuple):
-    """What a manifest says of one item.
-
-    Attributes:
-        revision: uint64.
-        digest: 32 bytes of what it is compared by: `CipherImage.digest`, or `companion_digest` of a
-            code's bytes or of a vector's as the server holds it.
-        sealed: whether a sealed original stands beside it.
-    """
-
-    revision: int
-    digest: bytes
-    sealed: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +88,7 @@ class Manifest:
             raise ManifestError("the manifest does not carry the owner's signature")
         try:
             manifest = cls._decode(body)
-        except (ValueError, struct.error) as error:
+        except (ValueError, IndexError, struct.error) as error:
             raise FormatError(f"not a manifest that this version reads: {error}") from error
         if manifest.counter < minimum_counter:
             raise StaleItem(
@@ -109,7 +96,22 @@ class Manifest:
             )
         return manifest
 
-    def check(self, item_id: str, revision: int, digest: bytes, *, sealed: bool | None) -> None:
+    def check_collection(self, collection_uuid: uuid.UUID) -> None:
+        """Return if it is of a collection. Raises ManifestError if it is of another."""
+        if self.collection_uuid != collection_uuid:
+            raise ManifestError(
+                f"the manifest is of collection {self.collection_uuid}, not of {collection_uuid}"
+            )
+
+    def check(
+        self,
+        item_id: str,
+        revision: int,
+        digest: bytes,
+        *,
+        sealed: bool | None,
+        sealed_tags: bytes,
+    ) -> None:
         """Return if an item is what the owner signed, or is newer and has a seal of its own.
 
         Args:
@@ -117,6 +119,7 @@ class Manifest:
             revision: the one that the server gave.
             digest: 32 bytes, as in `ListedItem`.
             sealed: whether the server gave a sealed original; None if it was not asked for one.
+            sealed_tags: what it gave of the item's tags.
 
         Raises:
             StaleItem: it is not; says how it differs.
@@ -142,6 +145,22 @@ class Manifest:
             raise StaleItem(
                 f"item {item_id!r} has no sealed original, manifest {self.counter} says it has one"
             )
+        self.check_tags(item_id, revision, sealed_tags)
+
+    def check_tags(self, item_id: str, revision: int, sealed_tags: bytes) -> None:
+        """Return if the tags beside an item are those that are listed, or are not known.
+
+        They are not known of another revision than the listed one, and of what stands in a
+        manifest that says nothing of tags. Raises StaleItem if others are there.
+        """
+        listed = self.listed(item_id)
+        if revision != listed.revision or listed.tags is None:
+            return
+        if not listed.tags.are_sealed_as(sealed_tags):
+            found = "other tags than" if sealed_tags else "no tags, not those that"
+            raise StaleItem(
+                f"item {item_id!r} has {found} revision {revision} has in manifest {self.counter}"
+            )
 
     def listed(self, item_id: str) -> ListedItem:
         """Return what is said of an item. Raises StaleItem if nothing is."""
@@ -149,21 +168,22 @@ class Manifest:
             raise StaleItem(f"item {item_id!r} is not in manifest {self.counter}")
         return self.items[item_id]
 
-    def _encode(self) -> bytes:
-        """Return the one encoding that is signed."""
+    def _encode(self, version: int = _FORMAT_VERSION) -> bytes:
+        """Return the one encoding that is signed, in a format."""
         header = _HEADER.pack(
-            _MAGIC, _FORMAT_VERSION, self.collection_uuid.bytes, self.counter, len(self.items)
+            _MAGIC, version, self.collection_uuid.bytes, self.counter, len(self.items)
         )
         parts = [header]
         for item_id, listed in sorted((name.encode(), each) for name, each in self.items.items()):
-            parts += [_ID_LENGTH.pack(len(item_id)), item_id, _ENTRY.pack(*listed)]
+            entry = listed.encode(with_tags=version != _WITHOUT_TAGS)
+            parts += [_ID_LENGTH.pack(len(item_id)), item_id, entry]
         return b"".join(parts)
 
     @classmethod
     def _decode(cls, body: bytes) -> "Manifest":
-        """Return the manifest of a signed encoding; raises ValueError or struct.error."""
+        """Return the manifest of a signed encoding; raises ValueError, IndexError, struct.error."""
         magic, version, collection, counter, count = _HEADER.unpack_from(body)
-        if (magic, version) != (_MAGIC, _FORMAT_VERSION):
+        if magic != _MAGIC or version not in {_FORMAT_VERSION, _WITHOUT_TAGS}:
             raise ValueError("magic or version is wrong")
         items: dict[str, ListedItem] = {}
         offset = _HEADER.size
@@ -171,10 +191,10 @@ class Manifest:
             (size,) = _ID_LENGTH.unpack_from(body, offset)
             start = offset + _ID_LENGTH.size
             item_id = body[start : start + size].decode()
-            items[item_id] = ListedItem(*_ENTRY.unpack_from(body, start + size))
-            offset = start + size + _ENTRY.size
+            with_tags = version != _WITHOUT_TAGS
+            items[item_id], offset = ListedItem.decode(body, start + size, with_tags=with_tags)
         manifest = cls(collection_uuid=uuid.UUID(bytes=collection), counter=counter, items=items)
-        if manifest._encode() != body:
+        if manifest._encode(version) != body:
             raise ValueError("it is not in its one encoding")
         return manifest
 
@@ -184,7 +204,4 @@ def _check_item(item_id: str, listed: ListedItem) -> None:
     size = len(item_id.encode())
     if not 1 <= size <= _MAX_ITEM_ID_SIZE:
         raise ValueError(f"item_id must be 1 to {_MAX_ITEM_ID_SIZE} bytes, got {size}")
-    if not 0 <= listed.revision <= _MAX_UINT64:
-        raise ValueError(f"revision must be 0 to {_MAX_UINT64}, got {listed.revision}")
-    if len(listed.digest) != _DIGEST_SIZE:
-        raise ValueError(f"digest must be {_DIGEST_SIZE} bytes, got {len(listed.digest)}")
+    listed.check()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cipherlens.client import Client, Collection
+from cipherlens.client import Client, Collection, Item, Tagging
 from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
 from cipherlens.client.cli.console import print_facts, print_json, progress_bar
@@ -16,7 +16,7 @@ from cipherlens.client.cli.passphrase import key_of, open_keyring
 from cipherlens.client.manifest_copy import pull_manifest, push_manifest
 from cipherlens.client.manifests import ManifestFolder
 from cipherlens.client.originals import open_item
-from cipherlens.crypto import Key, ListedItem, Manifest
+from cipherlens.crypto import Key, ListedItem, ListedTags, Manifest
 
 Manifests = Annotated[
     Path | None,
@@ -91,7 +91,8 @@ def sign(
     """Sign what a collection holds now: all of it is fetched, and every seal opened.
 
     'index' does that by itself for what it writes. This is for what programs have written, or where
-    the manifest was lost. What has no seal is taken on trust as it is now.
+    the manifest was lost. What has no seal is taken on trust as it is now, and so is what has no
+    tags.
 
     \b
     Example:
@@ -163,9 +164,10 @@ def pull(
 
 
 def opened_items(client: Client, where: Collection, key: Key) -> dict[str, ListedItem]:
-    """Return what is listed of all items, whose sealed originals must open."""
+    """Return what is listed of all items, whose sealed originals and tags must open."""
     ids = [item.item_id for item in client.list_items(where)]
     items: dict[str, ListedItem] = {}
+    tagging = Tagging(key, where.uuid)
     with progress_bar() as bar:
         for fetched in bar.track(client.fetch(where, ids), total=len(ids), description="items"):
             item = fetched.item
@@ -175,9 +177,19 @@ def opened_items(client: Client, where: Collection, key: Key) -> dict[str, Liste
                 )
             if item.sealed_original:
                 open_item(item, key)
-            digest = item.listed_digest()
-            items[item.item_id] = ListedItem(item.revision, digest, bool(item.sealed_original))
+            items[item.item_id] = ListedItem(
+                item.revision,
+                item.listed_digest(),
+                bool(item.sealed_original),
+                _tags(item, tagging),
+            )
     return items
+
+
+def _tags(item: Item, tagging: Tagging) -> ListedTags:
+    """Return what is listed of an item's tags. Raises OpenError if they are not its own."""
+    tags = tagging.read(item)
+    return tagging.blinded(tags, item.item_id, item.revision).listed()
 
 
 def _unknown(collection: str, folder: ManifestFolder) -> CommandError:

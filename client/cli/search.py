@@ -8,6 +8,7 @@ import typer
 from PIL import Image
 
 from cipherlens.client import (
+    BlindedFilter,
     Client,
     Collection,
     Hit,
@@ -15,6 +16,8 @@ from cipherlens.client import (
     ItemView,
     PermissionDenied,
     SearchOptions,
+    TagFilter,
+    Tagging,
 )
 from cipherlens.client.cli import options
 from cipherlens.client.cli.connection import LOCAL, Connection, connected
@@ -28,9 +31,11 @@ from cipherlens.client.cli.query import Asked, Query, asked_by, hits_of, query_o
 from cipherlens.client.cli.tags import AllOf, AnyOf, NoneOf, tag_filter
 from cipherlens.client.gallery import Gallery, GalleryHit, GalleryRow, write_gallery
 from cipherlens.client.verification import (
+    kept_ids,
     problems_of_hits,
     problems_of_presence,
     problems_of_ranking,
+    without_known_tags,
 )
 from cipherlens.crypto import (
     CipherImage,
@@ -81,7 +86,8 @@ def search(
         bool,
         typer.Option(
             "--verify",
-            help="Fetch all codes and rank them here too; finds omitted hits and false scores.",
+            help="Fetch all codes, of --tag those that the manifest lists with it, and rank them "
+            "here too; finds omitted hits and false scores.",
         ),
     ] = False,
     manifests: Manifests = None,
@@ -103,7 +109,7 @@ def search(
     there can be verified of it.
 
     --tag, --any-tag and --no-tag say which items may be hits; the server is given keyed tokens in
-    their place.
+    their place. The manifest tells which items have them, and how many hits there must be.
 
     The page of --html holds decrypted pictures: whoever can read it sees them.
 
@@ -119,22 +125,19 @@ def search(
     asked = _asked(image, like, html)
     keys = open_keyring(keyring, passphrase_file)
     tags = tag_filter(tag, any_tag, no_tag)
-    if verify and tags:
-        raise CommandError("--verify ranks every item: leave out the tags", exit_code=USAGE)
     options = SearchOptions(nprobe=nprobe, exact=exact or verify, tags=tags)
     with server.client() as client:
         where = client.get_collection(collection)
         client.key = key_of(where, keys, key)
         manifest = known_manifest(manifests, keyring, where.uuid, client.key)
-        if verify and manifest is None:
-            raise CommandError("--verify needs the owner's manifest", hint=MANIFEST_HINT)
+        if verify:
+            _check_verifiable(manifest, tags)
+        blinded = Tagging(client.key, where.uuid).asked(tags) if tags else None
         query = query_of(client, where, asked, model, keys, device, readable_ids=readable_ids)
         hits = hits_of(client, where, query, k, options, with_items=html is not None)
-        # How many items have the tags, no manifest tells: fewer hits than k are then no problem.
-        wanted = len(hits) if tags else k
-        problems = [] if manifest is None else problems_of_hits(hits, manifest, wanted)
+        problems = [] if manifest is None else problems_of_hits(hits, manifest, k, blinded)
         if verify and manifest is not None:
-            problems += _verified(client, where, query, hits, manifest, k)
+            problems += _verified(client, where, query, hits, manifest, k, blinded)
         names = _names(client, where, hits)
         if html is not None and asked.picture is not None:
             shown = [_shown(client, hit, names.get(hit.item_id, ""), manifest) for hit in hits]
@@ -171,14 +174,32 @@ def _names(client: Client, where: Collection, hits: Hits) -> Mapping[str, str]:
         return {}
 
 
+def _check_verifiable(manifest: Manifest | None, tags: TagFilter) -> None:
+    """Raise CommandError unless a manifest tells what a search with these tags must find."""
+    if manifest is None:
+        raise CommandError("--verify needs the owner's manifest", hint=MANIFEST_HINT)
+    unknown = without_known_tags(manifest) if tags else 0
+    if unknown:
+        raise CommandError(
+            f"--verify: manifest {manifest.counter} does not say which tags {unknown} items have",
+            hint="'manifest sign' lists the tags of all",
+        )
+
+
 def _verified(
-    client: Client, where: Collection, query: Query, hits: Hits, manifest: Manifest, k: int
+    client: Client,
+    where: Collection,
+    query: Query,
+    hits: Hits,
+    manifest: Manifest,
+    k: int,
+    blinded: BlindedFilter | None,
 ) -> list[str]:
     """Return what is wrong by all that the manifest lists, which the server must still have."""
+    ids = kept_ids(manifest, blinded)
     if isinstance(query, CipherImage):
-        stored = client.fetch(where, manifest.items, view=ItemView.HEAD)
-        return problems_of_presence(stored, manifest)
-    stored = client.fetch(where, manifest.items, view=ItemView.CONTENT)
+        return problems_of_presence(client.fetch(where, ids, view=ItemView.HEAD), manifest)
+    stored = client.fetch(where, ids, view=ItemView.CONTENT)
     return problems_of_ranking(query[0], hits, stored, manifest, k)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from cipherlens.crypto import CipherImage, ListedItem, companion_digest
+from cipherlens.crypto import CipherImage, ListedItem, ListedTags, companion_digest
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -20,9 +20,9 @@ class EncryptedPicture:
         """Return how many bytes it takes in a message, but for a few hundred."""
         return self.cipher_image.pixels.nbytes + len(self.sealed_original)
 
-    def listed(self, revision: int) -> ListedItem:
+    def listed(self, revision: int, tags: ListedTags) -> ListedItem:
         """Return what a manifest says of the item that is made of it."""
-        return ListedItem(revision, self.cipher_image.digest(), bool(self.sealed_original))
+        return ListedItem(revision, self.cipher_image.digest(), bool(self.sealed_original), tags)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -41,7 +41,7 @@ class CodedPicture:
         """Return how many bytes it takes in a message, but for a few hundred."""
         return self.code.nbytes + len(self.sealed_original)
 
-    def listed(self, revision: int) -> ListedItem:
+    def listed(self, revision: int, tags: ListedTags) -> ListedItem:
         """Return what a manifest says of the item that is made of it."""
         digest = companion_digest(self.code.tobytes())
-        return ListedItem(revision, digest, bool(self.sealed_original))
+        return ListedItem(revision, digest, bool(self.sealed_original), tags)

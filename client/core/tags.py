@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 
-from cipherlens.crypto import checked_tags
+from cipherlens.crypto import ListedTags, checked_tags
 from cipherlens.v1 import retrieval_service_pb2 as messages
 
 
@@ -56,6 +56,15 @@ class BlindedFilter:
         request.filter.all_of.extend(self.all_of)
         request.filter.none_of.extend(self.none_of)
 
+    def keeps(self, tokens: Iterable[bytes]) -> bool:
+        """Return whether an item that has these tokens may be found."""
+        has = set(tokens)
+        return (
+            has.issuperset(self.all_of)
+            and has.isdisjoint(self.none_of)
+            and not (self.any_of and has.isdisjoint(self.any_of))
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlindedTags:
@@ -72,6 +81,10 @@ class BlindedTags:
     def size_bytes(self) -> int:
         """Return how many bytes they take in a message, about."""
         return 18 * len(self.tokens) + len(self.sealed)
+
+    def listed(self) -> ListedTags:
+        """Return what a manifest says of them."""
+        return ListedTags.of(self.tokens, self.sealed)
 
 
 NO_TAGS = BlindedTags()

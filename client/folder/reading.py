@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from cipherlens.base import read_regular
 from cipherlens.client.core.collection import Collection
-from cipherlens.client.core.item import ItemSummary, Place
+from cipherlens.client.core.item import Place
 from cipherlens.client.folder.known import Known
 from cipherlens.client.folder.owner_tag import OwnerTags
 from cipherlens.client.folder.seen import SeenFiles
@@ -14,7 +14,7 @@ from cipherlens.client.folder.walk import PictureFile, Skipped
 from cipherlens.client.naming import Naming
 from cipherlens.client.picture import prepare_picture, reason_of
 from cipherlens.client.tagging import Tagging
-from cipherlens.crypto import ImageError, PreparedSize, checked_tags
+from cipherlens.crypto import ImageError, PreparedSize, StaleItem, checked_tags
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +50,7 @@ class Reading:
             return None
         try:
             found = self.picture(file.name, self._read(file))
-        except (ImageError, OSError) as error:
+        except (ImageError, OSError, StaleItem) as error:
             return Skipped(name=file.name, reason=reason_of(error))
         if found is None:
             self._note(file, self.known.stored[item_id].owner_tag)
@@ -64,9 +64,11 @@ class Reading:
         Raises:
             ImageError: it is none.
             OpenError: the tags that it has were altered.
+            StaleItem: the server does not have the tags that the manifest lists, and no others are
+                given.
         """
         item_id = self.naming.id_of(name)
-        tags = self._tags_of(name, self.known.stored.get(item_id))
+        tags = self._tags_of(name, item_id)
         tag = self.owner_tags.of(name, data, tags)
         if self.known.is_unchanged(item_id, tag):
             return None
@@ -95,11 +97,12 @@ class Reading:
         if self.seen is not None:
             self.seen.note(file, owner_tag)
 
-    def _tags_of(self, name: str, stored: ItemSummary | None) -> list[str]:
-        """Return what a picture shall be found by. Raises OpenError for tags that were altered."""
+    def _tags_of(self, name: str, item_id: str) -> list[str]:
+        """Return what a picture shall be found by; raises what `picture` does for tags."""
         if self.tags is not None:
             return checked_tags(self.tags(name))
-        return [] if stored is None else self.tagging.read(stored)
+        tagged = self.known.tagged(item_id)
+        return [] if tagged is None else self.tagging.read(tagged)
 
     def _read(self, file: PictureFile) -> bytes:
         """Return the bytes of a file, if the server takes as many.

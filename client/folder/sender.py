@@ -98,7 +98,8 @@ class Sender:
                 self.tally.skip(Skipped(name=refused.name, reason=error.message))
             else:
                 for each, picture in left:
-                    self.written[each.place.item_id] = picture.listed(each.place.revision)
+                    listed = picture.listed(each.place.revision, each.tags.listed())
+                    self.written[each.place.item_id] = listed
                 self.tally.count(indexed=len(left))
                 return
 

@@ -15,7 +15,7 @@ from cipherlens.client.manifests import ManifestFolder
 from cipherlens.client.naming import Naming
 from cipherlens.client.tagging import Tagging
 from cipherlens.client.web.vouching import Vouching
-from cipherlens.crypto import Key, NotGranted, OpenError
+from cipherlens.crypto import Key, NotGranted, OpenError, StaleItem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +46,7 @@ class Album:
         client: has the key.
         where: the collection as it was when the album was opened.
         vouching: what its items are held to.
+        tagging: makes tokens of tags.
     """
 
     def __init__(self, client: Client, where: Collection, manifests: ManifestFolder) -> None:
@@ -57,7 +58,8 @@ class Album:
         assert client.key is not None
         self.client, self.where = client, where
         self.vouching = Vouching(manifests, client.key, where.uuid)
-        self._opens = _Opens(client.key, where)
+        self.tagging = Tagging(client.key, where.uuid)
+        self._opens = _Opens(client.key, where, self.tagging)
         self._listing = threading.Lock()  # held while the server is asked
         self._sequence = -1  # guarded by it
         self._summaries: dict[str, ItemSummary] = {}  # as is what follows; replaced as a whole
@@ -127,7 +129,8 @@ class Album:
         tags: tuple[str, ...] = ()
         try:
             name, tags = self._opens.of(item)
-        except OpenError as error:
+            self._check_tags(item)
+        except (OpenError, StaleItem) as error:
             problem = f"its name or tags: {error}"
         return Entry(
             item_id=item.item_id,
@@ -138,14 +141,21 @@ class Album:
             problem=problem,
         )
 
+    def _check_tags(self, item: ItemSummary) -> None:
+        """Raise StaleItem if an item that the manifest lists is without the tags it has there."""
+        manifest = self.vouching.manifest
+        if manifest is not None and item.item_id in manifest.items:
+            manifest.check_tags(item.item_id, item.revision, item.sealed_tags)
+
 
 class _Opens:
     """Opens names and tags, where the key may."""
 
-    def __init__(self, key: Key, where: Collection) -> None:
+    def __init__(self, key: Key, where: Collection, tagging: Tagging) -> None:
         self._naming: Naming | None = None
+        self._tagging = tagging
         with suppress(NotGranted):  # who may search and not read sees ids
-            self._naming, self._tagging = Naming(key, where.uuid), Tagging(key, where.uuid)
+            self._naming = Naming(key, where.uuid)
 
     def of(self, item: ItemSummary) -> tuple[str, tuple[str, ...]]:
         """Return name and tags. Raises OpenError if they are not those of the item."""

@@ -109,9 +109,8 @@ class Searches:
     def _found(self, hits: Hits, k: int, tags: TagFilter) -> Found:
         entries = self._album.named(hits.item_ids)
         manifest = self._album.vouching.manifest
-        # How many items have the tags, no manifest tells: fewer hits than k are then no problem.
-        wanted = len(hits) if tags else k
-        problems = [] if manifest is None else problems_of_hits(hits, manifest, wanted)
+        asked = self._album.tagging.asked(tags) if tags else None
+        problems = [] if manifest is None else problems_of_hits(hits, manifest, k, asked)
         return Found(hits=[(hit, entries.get(hit.item_id)) for hit in hits], problems=problems)
 
     def _keep(self, seen: Image.Image) -> str:

@@ -18,7 +18,7 @@ from cipherlens.client.folder.walk import PICTURE_SUFFIXES, Skipped, problem_of_
 from cipherlens.client.naming import Naming
 from cipherlens.client.tagging import Tagging
 from cipherlens.client.web.album import Album
-from cipherlens.crypto import ImageError, Manifest, checked_tags
+from cipherlens.crypto import ImageError, Manifest, StaleItem, checked_tags
 
 _SIGNED_AFTER = 256
 _SEAL_OVERHEAD_BYTES = 512
@@ -126,7 +126,7 @@ class Uploads:
             return Skipped(name=name, reason=reason)
         try:
             return reading.picture(name, data)
-        except ImageError as error:
+        except (ImageError, StaleItem) as error:
             return Skipped(name=name, reason=str(error))
 
     def _refusal(self, name: str, size: int) -> str:

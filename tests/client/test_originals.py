@@ -8,13 +8,19 @@ from PIL import Image
 
 from cipherlens.client import Client, Item, Place
 from cipherlens.client.key_in_use import KeyInUse
-from cipherlens.client.originals import check_vouched, decrypt_item, open_item, restore_item
+from cipherlens.client.originals import (
+    check_vouched,
+    decrypt_item,
+    open_item,
+    restore_item,
+)
 from cipherlens.client.picture import encrypt_pictures, prepare_picture
 from cipherlens.crypto import (
     CipherMismatch,
     ImageCipher,
     KeyEntry,
     ListedItem,
+    ListedTags,
     Manifest,
     ManifestError,
     OpenError,
@@ -88,7 +94,8 @@ def test_an_item_without_anything(item: Item, key: KeyEntry) -> None:
 
 def manifest_of(item: Item, **changes: object) -> Manifest:
     """Return a manifest that lists one item as it is, but for some changes."""
-    listed = ListedItem(item.revision, item.listed_digest(), bool(item.sealed_original))
+    tags = ListedTags.of([bytes(16)] if item.sealed_tags else [], item.sealed_tags)
+    listed = ListedItem(item.revision, item.listed_digest(), bool(item.sealed_original), tags)
     items = {item.item_id: listed._replace(**changes)}
     return Manifest(collection_uuid=WHERE, counter=1, items=items)
 
@@ -103,6 +110,14 @@ def test_an_older_item_is_found_out(item: Item) -> None:
     elsewhere = Manifest(collection_uuid=uuid.UUID(int=1), counter=1, items={})
     with pytest.raises(ManifestError, match="of collection"):
         check_vouched(item, 0, elsewhere)
+
+
+def test_tags_that_were_left_out_are_found_out(item: Item) -> None:
+    tagged = replace(item, sealed_tags=b"sealed")
+    manifest = manifest_of(tagged)
+    check_vouched(tagged, 0, manifest)
+    with pytest.raises(StaleItem, match="'a' has no tags, not those that revision 5 has"):
+        check_vouched(item, 0, manifest)
 
 
 def test_a_picture_without_a_seal_needs_the_owners_word(item: Item, key: KeyEntry) -> None:

@@ -19,6 +19,7 @@ def test_the_public_names_are_these() -> None:
         *("ItemView", "Naming", "ManifestFolder"),
         *("BlindedFilter", "BlindedTags", "TagFilter", "Tagging"),
         *("problems_of_hits", "problems_of_presence", "problems_of_ranking"),
+        *("kept_ids", "without_known_tags"),
         *("CodeMaker", "CodedPicture", "make_codes"),
         *("IndexResult", "EncryptedPicture", "Picture", "Place", "PreparedPicture"),
         *("FolderIndexer", "FolderReport", "Progress", "Skipped", "Vanished", "Waiting"),

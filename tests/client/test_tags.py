@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,8 +23,20 @@ from cipherlens.client import (
     index_folder,
 )
 from cipherlens.client.core.indexing import ItemHeads
-from cipherlens.crypto import Grant, Identity, KeyEntry, NotGranted, OpenError, Rights
+from cipherlens.client.manifests import ManifestFolder
+from cipherlens.crypto import (
+    Grant,
+    Identity,
+    KeyEntry,
+    Manifest,
+    ManifestError,
+    NotGranted,
+    OpenError,
+    Rights,
+    StaleItem,
+)
 from cipherlens.v1 import retrieval_service_pb2 as messages
+from tests.client.malicious import between
 
 Noise = Callable[..., Image.Image]
 ROWS = np.random.default_rng(1).normal(size=(40, 24)).astype(np.float32)
@@ -206,6 +219,42 @@ def test_tags_that_a_server_puts_beside_another_item_do_not_open(
     assert tagging.read(one) == ["all", "even", "low"]
     with pytest.raises(OpenError):
         tagging.read(swapped)
+
+
+def test_tags_that_a_server_leaves_out_are_refused_where_there_is_a_manifest(
+    client: Client, target: str, key: KeyEntry, photos: str, folder: Path, tmp_path: Path
+) -> None:
+    manifests = ManifestFolder(tmp_path / "signed")
+    index_folder(client, photos, folder, tags=lambda _: ["x"], manifests=manifests)
+    where = client.get_collection(photos)
+    manifest = manifests.load(where.uuid, key.verify_key)
+    assert manifest is not None
+    ids = list(manifest.items)
+
+    def stripped(_request: Any, answer: Any) -> Any:
+        answer.item.sealed_tags = b""
+        return answer
+
+    async def asked(server: str) -> None:
+        async with AsyncClient(server, key=key) as reader:
+            await reader.item_tags(where, ids, manifest=manifest)
+
+    assert client.item_tags(where, ids, manifest=manifest) == {each: ["x"] for each in ids}
+    asyncio.run(asked(target))
+    with between(target) as server, Client(server.target, key=key) as reader:
+        server.alter["Fetch"] = stripped
+        assert reader.item_tags(where, ids) == {each: [] for each in ids}
+        with pytest.raises(StaleItem, match="has no tags, not those that revision"):
+            reader.item_tags(where, ids, manifest=manifest)
+        with pytest.raises(StaleItem, match="has no tags, not those that revision"):
+            asyncio.run(asked(server.target))
+        elsewhere = Manifest(collection_uuid=uuid.uuid4(), counter=1, items={})
+        with pytest.raises(ManifestError, match="the manifest is of collection"):
+            reader.item_tags(where, ids, manifest=elsewhere)
+        (fetched,) = reader.fetch(where, ids[:1])
+        assert fetched.item is not None
+        with pytest.raises(StaleItem, match="has no tags, not those that revision"):
+            reader.restore(fetched.item, manifest=manifest)
 
 
 def test_a_folder_keeps_its_tags_until_others_are_said(

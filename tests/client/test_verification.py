@@ -1,20 +1,23 @@
 """Lies of a server, against plain loops over everything."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cipherlens.client import Fetched, Hits, Item, ItemState
+from cipherlens.client import BlindedFilter, Fetched, Hits, Item, ItemState
 from cipherlens.client.verification import (
+    kept_ids,
     problems_of_hits,
     problems_of_presence,
     problems_of_ranking,
+    without_known_tags,
 )
-from cipherlens.crypto import ListedItem, Manifest
+from cipherlens.crypto import ListedItem, ListedTags, Manifest
 
 WHERE = uuid.UUID(int=1)
 
@@ -133,6 +136,100 @@ def test_what_is_held_back_or_another_does_not_count() -> None:
         "item 'i4' has another digest than revision 1 in manifest 1",
     ]
     assert problems_of_presence(bent, manifest) == ["item 'i3' is missing, manifest 1 lists it"]
+
+
+ONE, TWO, THREE = (bytes([number]) * 16 for number in (1, 2, 3))
+
+
+def filter_of(**tokens: Iterable[bytes]) -> BlindedFilter:
+    return BlindedFilter(collection_uuid=WHERE, **{k: tuple(v) for k, v in tokens.items()})
+
+
+def tagged(manifest: Manifest, names: Collection[str]) -> Manifest:
+    """Return a manifest where the items of some names have the tag of token ONE, others none."""
+    with_tag = ListedTags.of([ONE], b"sealed")
+    items = {
+        name: each._replace(tags=with_tag if name in names else ListedTags())
+        for name, each in manifest.items.items()
+    }
+    return Manifest(collection_uuid=WHERE, counter=1, items=items)
+
+
+TOKENS = st.sets(st.sampled_from([ONE, TWO, THREE]))
+
+
+@given(has=TOKENS, any_of=TOKENS, all_of=TOKENS, none_of=TOKENS)
+def test_a_filter_keeps_what_fits_all_three(has, any_of, all_of, none_of) -> None:
+    wanted = (
+        (not any_of or any(each in has for each in any_of))
+        and all(each in has for each in all_of)
+        and not any(each in has for each in none_of)
+    )
+    assert filter_of(any_of=any_of, all_of=all_of, none_of=none_of).keeps(has) is wanted
+
+
+def test_a_filtered_search_is_held_to_the_tags_of_the_manifest() -> None:
+    stored = codes(1)
+    with_one = [f"i{number}" for number in range(0, 30, 3)]
+    manifest = tagged(manifest_of(stored), with_one)
+    kept = [each for each in stored if each.item_id in with_one]
+    asked = filter_of(all_of=[ONE])
+    assert kept_ids(manifest, asked) == with_one
+    for k in (4, 10, 20):
+        honest = ranked(QUERY, kept, k)
+        assert problems_of_hits(honest, manifest, k, asked) == []
+        # A server that answers as if there were no filter.
+        every = ranked(QUERY, stored, min(k, 10))
+        wrong = [each for each in every.item_ids if each not in with_one]
+        assert wrong
+        assert problems_of_hits(every, manifest, min(k, 10), asked) == [
+            f"item {each!r} has other tags in manifest 1 than were asked for" for each in wrong
+        ]
+    short = ranked(QUERY, kept[1:], 10)
+    assert problems_of_hits(short, manifest, 10, asked) == [
+        "there are 9 hits where manifest 1 promises 10"
+    ]
+
+
+def test_an_item_left_out_of_a_filtered_search_is_found_by_ranking_what_it_keeps() -> None:
+    stored = codes(2)
+    with_one = {f"i{number}" for number in range(12)}
+    manifest = tagged(manifest_of(stored), with_one)
+    asked = filter_of(any_of=[ONE])
+    # Beside each item of the filter are the sealed tags that its owner put there.
+    kept = [
+        replace(each, item=replace(each.item, sealed_tags=b"sealed"))
+        for each in stored
+        if each.item_id in kept_ids(manifest, asked) and each.item is not None
+    ]
+    hits = ranked(QUERY, kept, 5)
+    assert problems_of_ranking(QUERY, hits, kept, manifest, 5) == []
+    best = hits.item_ids[0]
+    without = ranked(QUERY, [each for each in kept if each.item_id != best], 5)
+    assert problems_of_hits(without, manifest, 5, asked) == []  # the manifest alone shows nothing
+    (problem,) = problems_of_ranking(QUERY, without, kept, manifest, 5)
+    assert problem == f"item {best!r} is nearer than the last hit and was left out"
+    stripped = [each for each in stored if each.item_id in with_one]
+    problems = problems_of_ranking(QUERY, hits, stripped, manifest, 5)
+    expected = [
+        f"item 'i{number}' has no tags, not those that revision 1 has in manifest 1"
+        for number in range(12)
+    ]
+    assert problems == problems_of_presence(stripped, manifest) == expected
+
+
+def test_later_revisions_and_unknown_tags_pass() -> None:
+    stored = codes(3)
+    manifest, asked = manifest_of(stored), filter_of(all_of=[ONE])
+    assert without_known_tags(manifest) == 30
+    assert kept_ids(manifest, asked) == []
+    assert kept_ids(manifest, None) == [each.item_id for each in stored]
+    assert problems_of_hits(ranked(QUERY, stored, 5), manifest, 5, asked) == []
+    known = tagged(manifest, ())
+    assert without_known_tags(known) == 0
+    later = replace(ranked(QUERY, stored, 1), revisions=(2,))
+    assert problems_of_hits(later, known, 1, asked) == []
+    assert len(problems_of_hits(replace(later, revisions=(1,)), known, 1, asked)) == 1
 
 
 def test_hits_out_of_order_are_told() -> None:

@@ -187,14 +187,27 @@ def seal_network(checkpoint, root, salt, *, size=None):
     return header + body + sign(b"sealed network", sealed_digest([header], body))
 
 
-def manifest(collection, counter, items):
-    """Return a signed manifest of {item id: (revision, digest, sealed)}."""
-    body = b"CLMF" + number(2, 1) + collection + number(counter, 8) + number(len(items), 4)
+def manifest(collection, counter, items, version=3):
+    """Return a signed manifest of {item id: (revision, digest, sealed, tags)}.
+
+    Tags are (tokens, sealed tags), or None; format 2 has none of them.
+    """
+    body = b"CLMF" + number(version, 1) + collection + number(counter, 8) + number(len(items), 4)
     for item_id in sorted(items, key=str.encode):
-        revision, digest, sealed = items[item_id]
+        revision, digest, sealed, tags = items[item_id]
         name = item_id.encode()
         body += number(len(name), 2) + name + number(revision, 8) + digest + number(sealed, 1)
+        if version == 3:
+            body += listed_tags(tags)
     return body + sign(b"manifest", body)
+
+
+def listed_tags(tags):
+    if tags is None:
+        return b"\xff"
+    tokens, sealed = tags
+    listed = number(len(tokens), 1) + b"".join(sorted(tokens))
+    return listed + (companion_digest(sealed) if tokens else b"")
 
 
 def cmac(key, data):
@@ -609,21 +622,29 @@ def masks_case():
 
 
 def manifest_case():
-    """Return a signed manifest."""
+    """Return a signed manifest, and one of the format before, which says nothing of tags."""
+    made = item_tags(["holiday", "camera=x100"], "b", 2)
+    tagged = ([bytes.fromhex(each) for each in made["tokens"]], bytes.fromhex(made["sealed"]))
     items = {
-        "b": (2, bytes(range(32)), True),
-        "a": (1, bytes(32), False),
-        "\u00e4": (2**64 - 1, b"\xff" * 32, True),
+        "b": (2, bytes(range(32)), True, tagged),
+        "a": (1, bytes(32), False, ((), b"")),
+        "\u00e4": (2**64 - 1, b"\xff" * 32, True, None),
     }
     return {
         "verify_key": verify_key().hex(),
         "collection_uuid": COLLECTION.hex(),
         "counter": 5,
         "items": {
-            name: [revision, digest.hex(), sealed]
-            for name, (revision, digest, sealed) in items.items()
+            name: [
+                revision,
+                digest.hex(),
+                sealed,
+                tags and [[t.hex() for t in tags[0]], tags[1].hex()],
+            ]
+            for name, (revision, digest, sealed, tags) in items.items()
         },
         "signed": manifest(COLLECTION, 5, items).hex(),
+        "signed_in_format_2": manifest(COLLECTION, 5, items, version=2).hex(),
     }
 
 

@@ -29,6 +29,7 @@ def test_all_lists_exactly_these_names():
         "KeyringPassphraseError",
         "KeyringPermissionError",
         "ListedItem",
+        "ListedTags",
         "MAX_TAGS",
         "MAX_TAG_BYTES",
         "Manifest",

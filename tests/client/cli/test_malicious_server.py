@@ -2,6 +2,7 @@
 
 import copy
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -421,6 +422,121 @@ def test_what_programs_wrote_is_signed_as_it_is_now(
     assert run("item", "delete", name, "b", "--readable-ids", "--yes", *mine).code == 0
     shown = run("manifest", "show", name, *mine, "--json").document
     assert (shown["counter"], shown["item_count"]) == (2, 2)
+
+
+@pytest.fixture
+def tagged(run: Run, name: str, coded, folder: Path) -> tuple[object, ...]:
+    """The words of a search by tag "x", which a.png, b.png and c.jpg have of five pictures."""
+    tags = folder.parent / "tags.csv"
+    tags.write_text("a.png,x\nb.png,x\nc.jpg,x\n")
+    assert "3 indexed" in run("index", name, folder, *coded, "--tags", tags).out
+    return ("search", name, folder / "a.png", *coded, "--json", "--tag", "x")
+
+
+def without_filter(request: Any, answer: Any, malicious: Malicious) -> Any:
+    """Answer as if no tags were asked for."""
+    request.ClearField("filter")
+    return malicious._stub.Search(request)
+
+
+def stripped_tags(item: Any) -> None:
+    item.sealed_tags = b""
+
+
+def test_a_search_by_tags_is_held_to_the_manifest(
+    run: Run, name: str, coded, tagged, malicious: Malicious
+) -> None:
+    honest = run(*tagged)
+    assert (honest.code, honest.document["problems"]) == (0, [])
+    assert sorted(hit["name"] for hit in honest.document["hits"]) == ["a.png", "b.png", "c.jpg"]
+    verified = run(*tagged, "--verify")
+    assert (verified.code, verified.document["problems"]) == (0, [])
+    ids = item_ids(run, name, coded)
+    malicious.alter["Search"] = lambda *of: without_filter(*of, malicious)
+    found = run(*tagged)
+    assert found.code == NOT_GENUINE
+    wrong = sorted(ids[each] for each in ("deep/d.png", "deep/er/e.webp"))
+    assert sorted(found.document["problems"]) == [
+        f"item {each!r} has other tags in manifest 2 than were asked for" for each in wrong
+    ]
+    malicious.alter["Search"] = hits_altered(one_less)
+    left_out = run(*tagged)
+    assert left_out.code == NOT_GENUINE
+    assert left_out.document["problems"] == ["there are 2 hits where manifest 2 promises 3"]
+
+
+def test_a_hit_left_out_of_a_search_by_tags_is_found_by_a_search_anew(
+    run: Run, name: str, tagged, malicious: Malicious
+) -> None:
+    best = run(*tagged).document["hits"][0]["item_id"]
+
+    def without_the_best(request: Any, answer: Any) -> Any:
+        request.k = 3
+        full = malicious._stub.Search(request)
+        one_less(full.results[0])
+        return full
+
+    malicious.alter["Search"] = without_the_best
+    words = (*tagged, "-k", 2)
+    assert run(*words).code == 0  # two hits with the tag: the manifest alone cannot show it
+    found = run(*words, "--verify")
+    assert found.code == NOT_GENUINE
+    sentence = f"item '{best}' is nearer than the last hit and was left out"
+    assert found.document["problems"] == [sentence]
+
+
+def test_tags_that_a_server_leaves_out_are_found_out(
+    run: Run, name: str, coded, tagged, malicious: Malicious, folder: Path, tmp_path: Path
+) -> None:
+    ids = item_ids(run, name, coded)
+    mine = coded[:4]
+    malicious.alter["Fetch"] = of_item(ids["a.png"], stripped_tags)
+    sentence = f"item '{ids['a.png']}' has no tags, not those that revision"
+    found = run(*tagged, "--verify")
+    assert found.code == NOT_GENUINE
+    assert any(sentence in problem for problem in found.document["problems"])
+    fetched = run("item", "fetch", name, "a.png", *mine, "--out", tmp_path / "out", "--json")
+    assert fetched.code == NOT_GENUINE
+    assert sentence in fetched.document["items"][0]["error"]
+
+    def stripped(_request: Any, answer: Any) -> Any:
+        for each in answer.items:
+            if each.item_id == ids["a.png"]:
+                stripped_tags(each)
+        return answer
+
+    # The owner does not sign what is left: other files are indexed, this one is passed over.
+    del malicious.alter["Fetch"]
+    malicious.alter["ListItems"] = stripped
+    again = run("index", name, folder, *coded)
+    assert "4 unchanged" in again.out
+    assert "the tags that the manifest lists for it are not on the server" in again.err
+    del malicious.alter["ListItems"]
+    assert "5 unchanged" in run("index", name, folder, *coded).out
+    assert run("manifest", "show", name, *mine, "--json").document["counter"] == 2
+
+
+def test_a_manifest_that_knows_no_tags_is_told(
+    run: Run, name: str, coded, tagged, key: KeyEntry, keyring: Path
+) -> None:
+    """As one of format 2 does not."""
+    from cipherlens.client.manifests import ManifestFolder
+    from cipherlens.crypto import Manifest
+
+    where = uuid.UUID(run("manifest", "show", name, *coded[:4], "--json").document["uuid"])
+    folder = ManifestFolder.beside(keyring)
+    known = folder.load(where, key.verify_key)
+    assert known is not None
+    items = {item_id: listed._replace(tags=None) for item_id, listed in known.items.items()}
+    bare = Manifest(collection_uuid=where, counter=3, items=items)
+    folder.keep(where, bare.sign(key), key.verify_key)
+    assert run(*tagged).code == 0
+    refused = run(*tagged, "--verify")
+    assert refused.code == 1
+    assert "manifest 3 does not say which tags 5 items have" in refused.err
+    assert "'manifest sign'" in refused.err
+    assert run("manifest", "sign", name, *coded[:4]).code == 0
+    assert run(*tagged, "--verify").code == 0
 
 
 @pytest.mark.parametrize("rights", [(), ("--open",)], ids=["search", "open"])

@@ -106,11 +106,15 @@ def test_a_file_that_cannot_be_understood_names_the_entry(
     assert f"{path}, {problem}" in done.err
 
 
-def test_tags_need_the_keyring_and_do_not_go_with_verify(
-    run: Run, to: tuple[str, str], keyring: Path, photos: str, folder: Path
-) -> None:
+def test_tags_need_the_keyring(run: Run, to: tuple[str, str], photos: str) -> None:
     counted = run("count", photos, "--tag", "x", *to)
     assert (counted.code, "tags need --keyring" in counted.err) == (2, True)
-    words = ("--keyring", keyring, "--tag", "x", "--verify", *to)
-    verified = run("search", photos, folder / "a.png", *words)
-    assert (verified.code, "leave out the tags" in verified.err) == (2, True)
+
+
+def test_pictures_found_by_tag_are_verified(
+    run: Run, to: tuple[str, str], keyring: Path, tagged: str, folder: Path
+) -> None:
+    words = (folder / "a.png", "--keyring", keyring, "--tag", "x", "--verify", *to, "--json")
+    verified = run("search", tagged, *words)
+    assert (verified.code, verified.document["problems"]) == (0, [])
+    assert len(verified.document["hits"]) == 2

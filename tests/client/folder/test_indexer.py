@@ -22,7 +22,7 @@ from cipherlens.client import (
     index_folder,
 )
 from cipherlens.client.manifests import ManifestFolder
-from cipherlens.crypto import KeyEntry, ListedItem, Manifest, WrongKey, is_keyed_id
+from cipherlens.crypto import KeyEntry, ListedItem, ListedTags, Manifest, WrongKey, is_keyed_id
 from cipherlens.v1 import collection_pb2
 from cipherlens.v1 import retrieval_service_pb2 as messages
 from cipherlens.wire import profile_message
@@ -225,7 +225,7 @@ def test_what_was_written_and_deleted_is_signed(
         items = [each.item for each in client.fetch(photos, ids) if each.item is not None]
         return {
             each.item_id: ListedItem(
-                each.revision, each.listed_digest(), bool(each.sealed_original)
+                each.revision, each.listed_digest(), bool(each.sealed_original), ListedTags()
             )
             for each in items
         }

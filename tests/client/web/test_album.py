@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from cipherlens.client import Client, Naming, NotFound, TagFilter
+from cipherlens.client import Client, Naming, NotFound, TagFilter, Tagging
 from cipherlens.client.manifests import ManifestFolder
 from cipherlens.client.web.album import Album
-from cipherlens.crypto import Grant, Identity, Rights
+from cipherlens.crypto import Grant, Identity, ListedItem, Rights
 from tests.client.malicious import between
 
 CODES = np.random.default_rng(0).integers(0, 256, (4, 6), np.uint8)
@@ -77,6 +77,34 @@ def test_a_name_that_was_altered_does_not_hide_the_others(target, named, key, tm
     broken = [each for each in entries if each.problem]
     assert len(entries) == 4
     assert [each.name for each in broken] == [broken[0].item_id]
+
+
+def test_tags_that_were_left_out_are_told_by_the_manifest(target, client, named, key, tmp_path):
+    def alter(_request, answer):
+        for each in answer.items:
+            each.sealed_tags = b""
+        return answer
+
+    tagging, manifests = Tagging(key, named.uuid), ManifestFolder(tmp_path / "signed")
+    listed = {
+        each.item_id: ListedItem(
+            each.revision,
+            bytes(32),
+            each.sealed_size_bytes > 0,
+            tagging.blinded(tagging.read(each), each.item_id, each.revision).listed(),
+        )
+        for each in client.list_items(named)
+    }
+    manifests.record(key, named.uuid, listed)
+    with_tags = {item_id for item_id, each in listed.items() if each.tags.tokens}
+    assert with_tags
+    with between(target) as server, Client(server.target, key=key) as reader:
+        server.alter["ListItems"] = alter
+        album = Album(reader, named, manifests)
+        album.refresh()
+    broken = {each.item_id: each.problem for each in album.entries() if each.problem}
+    assert set(broken) == with_tags
+    assert all("has no tags, not those that revision" in each for each in broken.values())
 
 
 def test_a_collection_that_took_the_name_is_told(client, named, tmp_path):
