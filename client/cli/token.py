@@ -112,17 +112,21 @@ def revoke(
     token: Annotated[str, typer.Argument(metavar="ID|NAME", help="The token's id or name.")],
     data_dir: DataDir = None,
     keyring: Keyring = None,
+    dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
     """Revoke a token: a running server refuses it within a second.
 
     \b
-    Example:
+    Examples:
       cipherlens token revoke alice --data-dir data/
+      cipherlens token revoke alice --data-dir data/ --dry-run
     """
-    gone = _file(data_dir, keyring).revoke(token)
-    told = f"token {gone.name!r} ({gone.token_id}) is revoked"
-    print_outcome({"revoked": gone.token_id, "name": gone.name}, told, as_json=as_json)
+    file = _file(data_dir, keyring)
+    gone = file.get(token) if dry_run else file.revoke(token)
+    told = f"token {gone.name!r} ({gone.token_id}) {'would be' if dry_run else 'is'} revoked"
+    document = {"revoked": gone.token_id, "name": gone.name, "dry_run": dry_run}
+    print_outcome(document, told, as_json=as_json)
 
 
 def _file(data_dir: Path | None, keyring: Path | None) -> "TokenFile":

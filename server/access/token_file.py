@@ -77,6 +77,14 @@ class TokenFile:
 
         self._change(added)
 
+    def get(self, id_or_name: str) -> TokenRecord:
+        """Return a token.
+
+        Raises:
+            TokenFileError: there is none, or as `read` does.
+        """
+        return _named(self.read(), id_or_name)[0]
+
     def revoke(self, id_or_name: str) -> TokenRecord:
         """Remove a token and return it; a running server refuses it within a second.
 
@@ -86,9 +94,7 @@ class TokenFile:
         removed: list[TokenRecord] = []
 
         def others(records: Sequence[TokenRecord]) -> list[TokenRecord]:
-            removed.extend(each for each in records if id_or_name in {each.token_id, each.name})
-            if not removed:
-                raise TokenFileError(f"there is no token with the id or name {id_or_name!r}")
+            removed.extend(_named(records, id_or_name))
             return [each for each in records if each not in removed]
 
         self._change(others)
@@ -114,6 +120,14 @@ class TokenFile:
             yield
         finally:
             os.close(descriptor)
+
+
+def _named(records: Sequence[TokenRecord], id_or_name: str) -> list[TokenRecord]:
+    """Return the tokens of an id or name, at least one. Raises TokenFileError if there is none."""
+    found = [each for each in records if id_or_name in {each.token_id, each.name}]
+    if not found:
+        raise TokenFileError(f"there is no token with the id or name {id_or_name!r}")
+    return found
 
 
 def _check_owner(path: Path, status: os.stat_result) -> None:

@@ -91,7 +91,22 @@ def test_an_owners_tokens_stand_beside_his_keyring(run, keyring: Path, tmp_path:
     assert FORM.fullmatch(made["token"] + "\n")
     assert keyring.with_name("my.keys.tokens").is_file()
     gone = run("token", "revoke", made["id"], "--keyring", keyring, "--json")
-    assert gone.document == {"revoked": made["id"], "name": "app"}
+    assert gone.document == {"revoked": made["id"], "name": "app", "dry_run": False}
+
+
+def test_a_dry_run_revokes_nothing(run, tmp_path: Path) -> None:
+    data = ("--data-dir", tmp_path / "data")
+    dry = ("token", "revoke", "alice", *data, "--dry-run")
+    missing = run(*dry)
+    assert (missing.code, "no token with the id or name 'alice'" in missing.err) == (1, True)
+    assert not (tmp_path / "data").exists()
+    made = run("token", "new", "alice", *data, "--allow", "server", "--json").document
+    told = run(*dry, "--json").document
+    assert told == {"revoked": made["id"], "name": "alice", "dry_run": True}
+    assert run(*dry).out == f"token 'alice' ({made['id']}) would be revoked\n"
+    assert len(run("token", "list", *data, "--json").document["tokens"]) == 1
+    assert run(*dry[:-1]).code == 0
+    assert run("token", "list", *data, "--json").document["tokens"] == []
 
 
 @pytest.mark.parametrize(
