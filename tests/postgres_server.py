@@ -260,6 +260,20 @@ class Standby:
         log = self.folder / "log"
         self._run("pg_ctl", "start", "-w", "-D", self._data, "-l", log, "-o", settings)
 
+    def cut_off(self, primary: PostgresServer) -> None:
+        """Have it receive nothing more, and the one that it follows not wait for it."""
+        for host, setting in (
+            (primary.folder, "synchronous_standby_names"),
+            (self.folder, "primary_conninfo"),
+        ):
+            with psycopg.connect(
+                f"postgresql://{_OPERATOR}:{PASSWORD}@/postgres?host={host}", autocommit=True
+            ) as connection:
+                connection.execute(f"ALTER SYSTEM SET {setting} = ''")
+                connection.execute("SELECT pg_reload_conf()")
+                _until(connection, "SELECT count(*) = 0 FROM pg_stat_wal_receiver")
+                _until(connection, f"SELECT current_setting('{setting}') = ''")
+
     def promote(self) -> None:
         """Have it take writes, which then wait for no other."""
         self._run("pg_ctl", "promote", "-w", "-D", self._data)
@@ -284,6 +298,14 @@ class Standby:
             **named,
             **self._as,
         )
+
+
+def _until(connection: "psycopg.Connection", question: str) -> None:
+    """Wait until a question is answered with true."""
+    ends_at = time.monotonic() + _PATIENCE_S
+    while connection.execute(question).fetchone() != (True,):
+        assert time.monotonic() < ends_at, question
+        time.sleep(0.05)
 
 
 def _name(url: DatabaseUrl) -> str:
