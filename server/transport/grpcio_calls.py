@@ -147,7 +147,7 @@ def _incoming(
         if request is None:
             raise InvalidField("request", "has not come")
     except ServerError as error:
-        raise guard.turned_away(method, status_of(error), call) from error
+        raise guard.turned_away(method, error, call) from error
     try:
         yield request
     finally:

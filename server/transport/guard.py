@@ -11,6 +11,7 @@ from google.rpc.status_pb2 import Status
 
 from cipherlens.server.access import OPEN_GATE, Gate, Scope
 from cipherlens.server.call import Call, Metadata
+from cipherlens.server.errors import ServerError
 from cipherlens.server.observing import request_id
 from cipherlens.server.transport.admission import Admission
 from cipherlens.server.transport.denials import log_denial
@@ -54,13 +55,13 @@ class Guard:
         except Exception as error:
             raise self._refusal(error, method, call) from error
 
-    def turned_away(self, method: Method, status: Status, call: Call) -> Refusal:  # noqa: ARG002
+    def turned_away(self, method: Method, error: ServerError, call: Call) -> Refusal:  # noqa: ARG002
         """Return how a call ends that never comes before the guard.
 
         Its message is none, is too long, has not come, or finds no room. Trailers that a call gets
         here go with it.
         """
-        return Refusal(status)
+        return Refusal(status_of(error))
 
     def guarded(self, method: Method) -> Callable[[Any, Call], Any]:
         """Return the method's behaviour behind the guard; it raises nothing but Refusal."""

@@ -40,7 +40,6 @@ from cipherlens.server.transport.guard import Guarded, Refusal
 from cipherlens.server.transport.native_calls import OpenCall
 from cipherlens.server.transport.payloads import Payloads, decoded
 from cipherlens.server.transport.service import Method
-from cipherlens.server.transport.status import status_of
 
 _log = logging.getLogger(__name__)
 
@@ -221,7 +220,7 @@ class NativeTransport:
     def _turn_away(self, number: int, call_id: int, details: Any, error: ServerError) -> None:
         """End a call whose message nobody will look at."""
         opened = OpenCall(self._front, call_id, details)
-        opened.refuse(self._methods[number].turned_away(status_of(error), opened.call))
+        opened.refuse(self._methods[number].turned_away(error, opened.call))
 
     def _answer(self, each: _NativeMethod, call_id: int, payload: bytes) -> None:
         opened = self._calls[call_id]
@@ -245,7 +244,7 @@ class NativeTransport:
         try:
             return decoded(each.method.request_type, payload)
         except InvalidField as error:
-            raise each.turned_away(status_of(error), call) from error
+            raise each.turned_away(error, call) from error
 
 
 def _request_id(details: Any) -> list[tuple[str, str]] | None:

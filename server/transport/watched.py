@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from google.rpc import code_pb2
-from google.rpc.status_pb2 import Status
 
 from cipherlens.server.access import OPEN_GATE, Gate
 from cipherlens.server.call import Call, Metadata
+from cipherlens.server.errors import ServerError
 from cipherlens.server.observing import (
     REQUEST_ID,
     SERVER_TIMING,
@@ -50,11 +50,12 @@ class WatchedGuard(Guard):
             self._end(seen, refusal.status.code, call, None, None)
             raise refusal from error
 
-    def turned_away(self, method: Method, status: Status, call: Call) -> Refusal:
+    def turned_away(self, method: Method, error: ServerError, call: Call) -> Refusal:
         """Return how a call ends that never comes before the guard; it has ended."""
+        refusal = super().turned_away(method, error, call)
         seen = self._observer.begin(method.service, method.name, call.metadata())
-        self._end(seen, status.code, call, None, None)
-        return super().turned_away(method, status, call)
+        self._end(seen, refusal.status.code, call, None, None)
+        return refusal
 
     def guarded(self, method: Method) -> Callable[[Any, Call], Any]:
         """Return the method's behaviour behind the guard; it raises nothing but Refusal."""
