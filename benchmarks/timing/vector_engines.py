@@ -2,36 +2,33 @@
 
 Both engines are real servers on this machine, and are asked through the index that a server has
 with `--vectors`; FAISS is the index that it has without. All hold the same rows and take turns: one
-query after the other, batches of 64, and four threads that ask at the same time; and one query
-after the other under filters of tags that keep 1 %, 10 % and 50 %, drawn as for filtered-search.
-Recall counts the hits at k = 20 that are as good as the last true one of those that are kept.
+query after the other, batches of 64, and four threads that ask at the same time. Recall counts the
+hits at k = 20 that are as good as the last true one.
 """
 
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.harness.progress import say, told
+from benchmarks.harness.progress import told
 from benchmarks.harness.rounds import taken
-from benchmarks.timing.choice_data import QUERIES, SEED, Data, clusters, code_clusters
-from benchmarks.timing.drawn_tags import SHARES, drawn_tokens, kept_by
-from benchmarks.timing.engine_servers import EngineServer, milvus, pgvector
+from benchmarks.timing.choice_data import QUERIES, SEED
+from benchmarks.timing.engine_rows import (
+    ALL,
+    Contender,
+    Figures,
+    filled,
+    mib,
+    one_by_one,
+    queries_of,
+    search_us,
+)
+from benchmarks.timing.engine_servers import EngineServer
 from benchmarks.timing.local import K
-from cipherlens.base import IndexChoice, Kind
-from cipherlens.server.config import IvfSettings
-from cipherlens.server.engine.tag_postings import TagPostings
-from cipherlens.server.index import RowFilter, VectorIndex, new_index, resolve_device
-from cipherlens.server.vectors import VectorTables
 
 PLACE = 2.7
 BY_NAME_ONLY = True
@@ -41,46 +38,15 @@ NOTES = """
 `process_mib` is what this process holds for an index: keys for an engine, all rows for FAISS;
 `engine_mib` what an engine's processes have for all tables of a size, and their part of what they
 share. `appended_s` until every row is taken, `searchable_s` until its index is built. At a million
-the vectors have 128 numbers, or as many as NUMBERS says and no codes beside them, and no filters
-are asked. `ROWS=10000,100000` measures other sizes. Milvus brings an etcd that listens on two ports
+the vectors have 128 numbers, or as many as NUMBERS says and no codes beside them.
+`ROWS=10000,100000` measures other sizes. Milvus brings an etcd that listens on two ports
 of its own: one of them runs on a machine at a time.
 """
 
 SIZES = {"quick": (10_000,), "full": (10_000, 100_000, 1_000_000)}
 ROUNDS = {"quick": 3, "full": 5}
-FAISS = "FAISS"
-ALL = ""
 BATCH = 64
 THREADS = 4
-_MANY = 200_000
-_NARROW = 128
-_FEW = 64
-_ROWS_PER_APPEND = 4096
-
-Figures = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Rows, and what is asked of them.
-
-    kept: filters by their names; the empty one keeps all.
-    truth: (queries, K) scores of the true hits under each.
-    """
-
-    data: Data
-    kept: dict[str, RowFilter | None]
-    truth: dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """An index that is filled, and what filling it took."""
-
-    name: str
-    index: VectorIndex
-    asked: Asked
-    figures: Figures
 
 
 def run(profile: str) -> dict[str, Any]:
@@ -105,194 +71,38 @@ def _sizes(profile: str) -> Sequence[int]:
     return tuple(map(int, asked.split(","))) if asked else SIZES[profile]
 
 
-@contextmanager
-def filled(size: int) -> Iterator[tuple[list[Contender], list[EngineServer]]]:
-    """Yield every index over so many rows, and the servers, which end afterwards."""
-    with ExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        servers = [opened.enter_context(start(folder)) for start in (pgvector, milvus)]
-        contenders = []
-        for data in _drawn(size):
-            asked = _asked(data)
-            for choice in data.choices:
-                contenders.append(_in_process(asked, choice))
-                contenders += [_in_engine(each, asked, choice, folder) for each in servers]
-        yield contenders, servers
-        for each in servers:
-            each.store.close()
-
-
 def taken_by(server: EngineServer) -> Figures:
     """Return what an engine takes with all of these tables."""
     return {
-        "engine_mib": _mib(server.memory_bytes()),
-        "disk_mib": _mib(server.disk_bytes()),
+        "engine_mib": mib(server.memory_bytes()),
+        "disk_mib": mib(server.disk_bytes()),
     }
 
 
 def timed(contenders: Sequence[Contender], rounds: int) -> dict[str, Any]:
-    """Return the figures of each, by its name, and those under each filter."""
-    results = {each.name: each.figures | {"recall": _recall(each, ALL)} for each in contenders}
-    single = _in_turns(contenders, ALL, rounds)
+    """Return the figures of each, by its name."""
+    single = one_by_one(contenders, ALL, rounds)
+    results = {each.name: each.figures | single[each.name] for each in contenders}
     batch = taken({each.name: _batches(each) for each in contenders}, rounds)
     rate = taken({each.name: _threads(each) for each in contenders}, rounds)
     for name, figures in results.items():
-        figures.update(_quantiles(single[name]))
         figures["batch_per_s"] = round(float(np.median(batch[name])))
         figures["rate_per_s"] = round(float(np.median(rate[name])))
-    for kept in SHARES:
-        filtered = [each for each in contenders if kept in each.asked.kept]
-        single = _in_turns(filtered, kept, rounds)
-        for each in filtered:
-            figures = {"recall": _recall(each, kept)} | _quantiles(single[each.name])
-            results[f"{each.name}, {kept}"] = figures
     return results
 
 
-def _in_turns(contenders: Sequence[Contender], kept: str, rounds: int) -> dict[str, list[float]]:
-    """Return the microseconds of single searches under a filter, by contender."""
-    single: dict[str, list[float]] = {each.name: [] for each in contenders}
-    for _ in told(f"rounds, {kept or 'all items'}", range(rounds)):
-        for each in contenders:
-            asked = _some(each) if kept == ALL else range(_FEW)
-            single[each.name] += [_us(each, _one(number), kept) for number in asked]
-    return single
-
-
-def _quantiles(times: Sequence[float]) -> Figures:
-    return {
-        "p50_us": round(float(np.median(times))),
-        "p99_us": round(float(np.quantile(times, 0.99))),
-    }
-
-
-def _asked(data: Data) -> Asked:
-    """Return what is asked of rows, with the truth, which an exact index of FAISS finds."""
-    flat = new_index(
-        data.kind, _length(data), resolve_device("cpu"), IvfSettings(), IndexChoice.FLAT
-    )
-    flat.append(data.rows)
-    kept: dict[str, RowFilter | None] = {ALL: None}
-    if len(data.rows) < _MANY:
-        postings = TagPostings()
-        postings.append(0, drawn_tokens(len(data.rows)))
-        kept |= {share: postings.among(kept_by(share)) for share in SHARES}
-    truth = {name: flat.search(data.queries, K, rows=rows).scores for name, rows in kept.items()}
-    return Asked(data, kept, truth)
-
-
-def _drawn(size: int) -> Iterator[Data]:
-    """Yield vectors and codes; few choices of large ones, which take their time to build."""
-    vectors = clusters(2.0, size) if size < _MANY else _narrow(size)
-    graphs = (IndexChoice.IVF, IndexChoice.HNSW)
-    vectors_by = graphs if size < _MANY else graphs[:1]
-    width = vectors.rows.shape[1]
-    name = f"vectors of {width}"
-    yield Data(name, Kind.VECTOR, vectors_by, vectors.rows, vectors.queries)
-    if "NUMBERS" in os.environ:
-        return
-    codes = code_clusters(size)
-    yield Data("codes of 64 bits", Kind.CODE, (IndexChoice.IVF,), codes.rows, codes.queries)
-
-
-def _narrow(size: int) -> Data:
-    draw, width = np.random.default_rng(SEED), int(os.environ.get("NUMBERS", _NARROW))
-    centres = draw.standard_normal((100, width), np.float32)
-    rows = draw.standard_normal((size + QUERIES, width), np.float32)
-    rows *= 2
-    for part in np.array_split(rows, 100):  # a second array of a million would not fit beside it
-        np.add(part, centres[draw.integers(0, len(centres), len(part))], out=part)
-        np.divide(part, np.linalg.norm(part, axis=1, keepdims=True), out=part)
-    return Data("", Kind.VECTOR, (), rows[:size], rows[size:])
-
-
-def _in_process(asked: Asked, choice: IndexChoice) -> Contender:
-    data = asked.data
-    length = _length(data)
-    index = new_index(data.kind, length, resolve_device("cpu"), IvfSettings(), choice)
-    figures = _fill(index, data)
-    figures["process_mib"] = _mib(index.describe().memory_bytes)
-    return Contender(_name(data, choice, FAISS), index, asked, figures)
-
-
-def _in_engine(server: EngineServer, asked: Asked, choice: IndexChoice, folder: Path) -> Contender:
-    data = asked.data
-    tables = VectorTables(server.store, folder)
-    index = tables.index(str(uuid4()), 1, data.kind, _length(data), choice)
-    figures = _fill(index, data)
-    figures["process_mib"] = _mib(index.describe().memory_bytes)
-    return Contender(_name(data, choice, server.name), index, asked, figures)
-
-
-def _fill(index: VectorIndex, data: Data) -> Figures:
-    """Fill and train an index."""
-    start = time.perf_counter()
-    for first in range(0, len(data.rows), _ROWS_PER_APPEND):
-        rows = data.rows[first : first + _ROWS_PER_APPEND]
-        index.append(rows, np.arange(first + 1, first + 1 + len(rows)))
-    appended_s = time.perf_counter() - start
-    while index.wants_training:
-        index.train(SEED)
-    trained_s = time.perf_counter() - start
-    say(f"{len(data.rows):,} rows in {trained_s:.0f} s")
-    described = index.describe()
-    return {
-        "appended_s": round(appended_s, 1),
-        "searchable_s": round(trained_s, 1),
-        "lists": described.nlist or None,
-        "probed": described.nprobe or None,
-    }
-
-
-def _some(each: Contender) -> range:
-    """Return so many queries that a round takes some seconds at most."""
-    return range(QUERIES if len(each.asked.data.rows) < _MANY else _FEW)
-
-
-def _one(number: int) -> slice:
-    return slice(number, number + 1)
-
-
-def _us(each: Contender, asked: slice, kept: str = ALL) -> float:
-    queries, rows = each.asked.data.queries[asked], each.asked.kept[kept]
-    start = time.perf_counter()
-    each.index.search(queries, K, rows=rows)
-    return (time.perf_counter() - start) * 1e6
-
-
 def _batches(each: Contender) -> Callable[[], float]:
-    return lambda: BATCH * 1e6 / _us(each, slice(0, BATCH))
+    return lambda: BATCH * 1e6 / search_us(each, slice(0, BATCH))
 
 
 def _threads(each: Contender) -> Callable[[], float]:
     """Return what takes the rate of several threads, one query at a time each."""
 
     def rate() -> float:
-        asked = [_one(number) for number in _some(each)]
+        asked = queries_of(each)
         with ThreadPoolExecutor(THREADS) as threads:
             start = time.perf_counter()
-            list(threads.map(lambda each_asked: _us(each, each_asked), asked))
+            list(threads.map(lambda each_asked: search_us(each, each_asked), asked))
             return len(asked) / (time.perf_counter() - start)
 
     return rate
-
-
-def _recall(each: Contender, kept: str) -> float:
-    asked = each.asked
-    scores = each.index.search(asked.data.queries, K, rows=asked.kept[kept]).scores
-    worst = asked.truth[kept][:, -1:]
-    good = scores <= worst if worst.dtype == np.int32 else scores >= worst - 1e-5
-    return round(float(np.mean(good)), 4)
-
-
-def _name(data: Data, choice: IndexChoice, engine: str) -> str:
-    return f"{data.name}, {len(data.rows):,}, {choice}, {engine}"
-
-
-def _length(data: Data) -> int:
-    width = int(data.rows.shape[1])
-    return 8 * width if data.kind is Kind.CODE else width
-
-
-def _mib(size_bytes: int) -> float:
-    return round(size_bytes / 2**20, 1)
