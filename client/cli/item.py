@@ -209,20 +209,16 @@ def delete(
         where = client.get_collection(collection)
         entry = _key(where, keys, key)
         ids = _ids_of(names, entry, where, readable_ids=readable_ids)
-        if dry_run:
-            heads = client.fetch(where, ids, view=ItemView.HEAD)
-            count = sum(each.state is not ItemState.MISSING for each in heads)
-            told = f"{count} of {len(names)} items are there and would be deleted"
-            document = {"collection": collection, "deleted": count, "dry_run": True}
-            print_outcome(document, told, as_json=as_json)
-            return
-        count = client.delete(where, ids)
-        if entry is not None and keyring is not None:
+        count = sum(client.exists(where, ids).values()) if dry_run else client.delete(where, ids)
+        if entry is not None and keyring is not None and not dry_run:
             folder = manifest_folder(manifests, keyring)
             if folder.load(where.uuid, entry.verify_key) is not None:
                 folder.record(entry, where.uuid, {}, removed=ids)
-    told = f"{count} of {len(names)} items were there and are deleted"
-    print_outcome({"collection": collection, "deleted": count}, told, as_json=as_json)
+    done = "are there and would be" if dry_run else "were there and are"
+    document = {"collection": collection, "deleted": count}
+    if dry_run:
+        document["dry_run"] = True
+    print_outcome(document, f"{count} of {len(names)} items {done} deleted", as_json=as_json)
 
 
 def _key(where: Collection, keys: Keyring | None, name: str | None) -> Key | None:
