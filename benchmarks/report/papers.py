@@ -102,6 +102,20 @@ def _settings(block_size: int) -> Claim:
     )
 
 
+def _small_backbone(name: str, papers: str) -> Claim:
+    rows = tuple(f"P=8, {share}" for share in _SHARES)
+    return Claim(
+        what=f"E2E, Table IV, on Fashion-MNIST, small networks: mAP of {name} at P=8, M=1/4, 1/2, "
+        "3/4, theirs that of " + papers,
+        state="partly",
+        benchmark="fashion-mnist-tables",
+        rows=rows,
+        column=name,
+        table="ViT and ResNet of as many parameters (Table IV)",
+        theirs=(rows, papers),
+    )
+
+
 def _backbone(name: str, block_size: int) -> Claim:
     rows = tuple(f"P={block_size}, {share}" for share in _SHARES)
     return Claim(
@@ -149,6 +163,8 @@ CLAIMS = (
         theirs=((*_SCHEMES, "P=8, M=1/4", "P=8, M=3/4"), "Corel10K"),
     ),
     *(_backbone(name, size) for name in ("ViT", "ResNet50") for size in (8, 16)),
+    _small_backbone("ViT", "ViT"),
+    _small_backbone("ResNet", "ResNet50"),
     Claim(
         what="DLHEIR, Table 1 and Fig. 3: P@20 in percent with 12/24/32/48 bits",
         state="on other data",

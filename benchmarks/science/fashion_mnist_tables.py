@@ -47,6 +47,8 @@ Cell: TypeAlias = tuple[Case, Setting, int]
 LEARNED_EVERY = 5
 """Of so many training pictures one is learned from; all test pictures are asked for."""
 
+FOURTH = "ViT and ResNet of as many parameters (Table IV)"
+
 ON_A_GPU = 8
 """Networks that learn at once on a GPU, which one of them does not fill."""
 
@@ -59,6 +61,10 @@ of three that is best on the validation part. Table III is of the ViT, at its be
 has its own weights, batches, key and validation part, not its own test part. A row's "lowest" and
 "highest" are over the seeds. Levels are those of small networks after few epochs:
 [fashion-mnist-hour](#fashion-mnist-hour) has what more of both bring.
+
+The ResNet is ahead in all six cases, in five of them by more than the seeds differ, where the paper
+has its ViT ahead of ResNet50; alpha and m change less than a seed does. Both rates are the highest
+of those tried.
 """
 
 
@@ -116,9 +122,10 @@ def measure(plan: Plan) -> dict[str, Any]:
                 for kind, size, seed in twins
                 if seed == plan.seeds[0]
             },
-            "ViT and ResNet of as many parameters (Table IV)": fourth["results"],
+            FOURTH: fourth["results"],
             **fourth["tables"],
         },
+        "paper": fourth["paper"],
     }
 
 
