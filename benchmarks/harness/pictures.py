@@ -38,9 +38,11 @@ def fashion_mnist(size: int, *, every: int = 1) -> PreparedImages:
     """
     prepared = CipherParameters(height=size, width=size, substituted_blocks=0)
     data = load_fashion_mnist(fashion_mnist_folder(), prepared)
+    if every == 1:
+        return data
     held_out = np.asarray(data.held_out, bool)
     learned, tested = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    return data.take(np.concatenate([learned[::every], tested])) if every > 1 else data
+    return data.take(np.concatenate([learned[::every], tested]))
 
 
 def pictures(profile: str, size: PreparedSize) -> tuple[str, PreparedImages]:

@@ -47,8 +47,6 @@ Cell: TypeAlias = tuple[Case, Setting, int]
 LEARNED_EVERY = 5
 """Of so many training pictures one is learned from; all test pictures are asked for."""
 
-FOURTH = "ViT and ResNet of as many parameters (Table IV)"
-
 ON_A_GPU = 8
 """Networks that learn at once on a GPU, which one of them does not fill."""
 
@@ -122,7 +120,7 @@ def measure(plan: Plan) -> dict[str, Any]:
                 for kind, size, seed in twins
                 if seed == plan.seeds[0]
             },
-            FOURTH: fourth["results"],
+            "ViT and ResNet of as many parameters (Table IV)": fourth["results"],
             **fourth["tables"],
         },
         "paper": fourth["paper"],
